@@ -1,0 +1,48 @@
+# Flags hang on targets, never on directories: volley_library() for a folder of the engine, volley_options() for the rest.
+
+option(VOLLEY_WERROR "Warnings are errors (in the presets; packagers have other compilers)" OFF)
+
+# RelWithDebInfo keeps assertions: a broken invariant stops the process before it can ack anything.
+string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
+
+function(volley_options target)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef
+    $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast -Woverloaded-virtual -Wnon-virtual-dtor>
+    $<$<BOOL:${VOLLEY_WERROR}>:-Werror> -fvisibility=hidden)
+  if(VOLLEY_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${VOLLEY_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=${VOLLEY_SANITIZE})
+  endif()
+endfunction()
+
+# volley_library(delivery SOURCES … LINK …): the static library volley_delivery of one folder.
+function(volley_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(volley_${name} STATIC ${arg_SOURCES})
+  target_include_directories(volley_${name} PUBLIC ${PROJECT_SOURCE_DIR}/engine ${PROJECT_SOURCE_DIR}/engine/include)
+  target_link_libraries(volley_${name} PUBLIC ${arg_LINK})
+  volley_options(volley_${name})
+endfunction()
+
+# volley_need(VARIABLE pkg-config-module debian-package): stops with the package's name if it is missing.
+find_package(PkgConfig REQUIRED)
+function(volley_need target module package)
+  if(NOT TARGET PkgConfig::${target})
+    pkg_check_modules(${target} IMPORTED_TARGET GLOBAL ${module})
+    if(NOT ${target}_FOUND)
+      message(FATAL_ERROR "${module} is missing: apt-get install ${package}")
+    endif()
+  endif()
+endfunction()
+
+# volley_test(name SOURCES … LINK …): a Catch2 program whose "no tests ran" is a failure.
+function(volley_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} volley_catch_main)
+  volley_options(${name})
+  add_test(NAME ${name} COMMAND ${name} --warn NoTests)
+  set_tests_properties(${name} PROPERTIES FAIL_REGULAR_EXPRESSION "No tests ran" LABELS unit)
+endfunction()
