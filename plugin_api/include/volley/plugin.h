@@ -314,6 +314,8 @@ typedef struct volley_task {
   uint32_t attempt;               /* 1: the first */
   int64_t deadline_ms;            /* Unix; 0 none. Past it the result is ignored */
   uint64_t retry_after_ms;        /* out, with VOLLEY_E_RETRY: not before this; 0: the component's backoff decides */
+  uint32_t reason;                /* out: VOLLEY_REASON_… where it says more than `status` (timeout, crash); 0 none */
+  uint32_t reserved;
 } volley_task;
 
 /* Given to create; valid until destroy. */
