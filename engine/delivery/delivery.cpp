@@ -1,0 +1,401 @@
+#include "delivery/delivery.hpp"
+
+#include <algorithm>
+
+#include "delivery/assert.hpp"
+
+namespace volley::delivery {
+
+Delivery::Delivery(const Options& options)
+    : options_(options),
+      chains_(entries_),
+      backoff_(options.initial_delay, options.max_delay, options.seed) {}
+
+// ---- lanes
+
+Lane Delivery::open_lane() {
+    Lane lane;
+    if (free_lanes_.empty()) {
+        lane = static_cast<Lane>(lanes_.size());
+        lanes_.emplace_back();
+    } else {
+        lane = free_lanes_.back();
+        free_lanes_.pop_back();
+        lanes_[lane] = LaneState{};
+    }
+    lanes_[lane].in_use = true;
+    // Identities of lanes are odd, those of keys even: they share one table.
+    if (options_.order == Order::partition) lanes_[lane].chain = chains_.join(++lane_identity_ * 2 + 1);
+    return lane;
+}
+
+void Delivery::revoke(Lane lane) {
+    lanes_[lane].revoked = true;
+    for_lane(lane, &Delivery::leave_waiting);
+}
+
+bool Delivery::is_drained(Lane lane) const { return lanes_[lane].active == 0; }
+
+void Delivery::end_lane(Lane lane) {
+    LaneState& state = lanes_[lane];
+    VOLLEY_ASSERT(state.in_use && !state.ended);
+    state.revoked = true;
+    state.ended = true;
+    for_lane(lane, &Delivery::orphan);
+    state.window.clear();
+    free_lane_if_over(lane);
+}
+
+// Visits every used slot of a lane. Rare (a rebalance), so it looks at all slots rather than keep a list.
+void Delivery::for_lane(Lane lane, void (Delivery::*visit)(Slot)) {
+    for (Slot slot = 0; slot < next_new_; ++slot) {
+        if (entries_[slot].state != State::free && entries_[slot].lane == lane) (this->*visit)(slot);
+    }
+}
+
+void Delivery::orphan(Slot slot) {
+    Entry& entry = entries_[slot];
+    entry.orphan = true;
+    entry.in_window = false;
+    if (entry.state == State::settled)
+        free_if_over(slot);
+    else
+        leave_waiting(slot);
+}
+
+// Leaves a message that nobody has in hand.
+void Delivery::leave_waiting(Slot slot) {
+    switch (entries_[slot].state) {
+        case State::waiting:
+        case State::backing_off:
+            abandon(slot);
+            break;
+        case State::resend_wait:
+        case State::dead_letter_wait:
+            if (entries_[slot].orphan) abandon(slot);
+            break;
+        default:
+            break;
+    }
+}
+
+// ---- intake
+
+std::uint32_t Delivery::room() const {
+    if (!wants_messages() || slots_in_use_ >= options_.max_in_flight) return 0;
+    return options_.max_in_flight - slots_in_use_;
+}
+
+Slot Delivery::allocate() {
+    ++slots_in_use_;
+    if (free_head_ != no_slot) {
+        const Slot slot = free_head_;
+        free_head_ = entries_[slot].next_free;
+        return slot;
+    }
+    entries_.grow_to(next_new_);
+    return next_new_++;
+}
+
+Slot Delivery::receive(const Incoming& incoming) {
+    VOLLEY_ASSERT(incoming.lane < lanes_.size() && lanes_[incoming.lane].in_use);
+    const Slot slot = allocate();
+    Entry& entry = entries_[slot];
+    const std::uint32_t generation = entry.generation;
+    entry = Entry{};
+    entry.generation = generation;
+    entry.handle = incoming.handle;
+    entry.offset = incoming.offset;
+    entry.lane = incoming.lane;
+    entry.bytes = incoming.bytes;
+    LaneState& lane = lanes_[incoming.lane];
+    if (options_.log && (lane.revoked || !lane.window.open(entries_, slot))) {
+        entry.next_free = free_head_;
+        free_head_ = slot;
+        --slots_in_use_;
+        return no_slot;
+    }
+    ++lane.open;
+    ++counters_.received;
+    ++counters_.in_flight;
+    counters_.in_flight_bytes += entry.bytes;
+    entry.state = State::waiting;
+    if (options_.order == Order::partition) {
+        entry.chain = lane.chain;
+    } else if (options_.order == Order::key && incoming.has_key) {
+        entry.chain = chains_.join((incoming.key_hash ^ (std::uint64_t{incoming.lane} << 48U)) * 2);
+    }
+    if (stopping_)
+        abandon(slot);
+    else
+        chains_.append(slot);
+    update_full();
+    return slot;
+}
+
+void Delivery::update_full() {
+    const auto& c = counters_;
+    if (slots_in_use_ >= options_.max_in_flight || c.in_flight_bytes >= options_.max_in_flight_bytes) {
+        full_ = true;
+    } else if (full_ && slots_in_use_ <= options_.max_in_flight / 2 &&
+               c.in_flight_bytes <= options_.max_in_flight_bytes / 2) {
+        full_ = false;
+    }
+}
+
+// ---- work
+
+void Delivery::set_active(Entry& entry, State state) {
+    entry.state = state;
+    ++lanes_[entry.lane].active;
+}
+
+void Delivery::set_passive(Entry& entry, State state) {
+    entry.state = state;
+    VOLLEY_ASSERT(lanes_[entry.lane].active > 0);
+    --lanes_[entry.lane].active;
+}
+
+std::uint32_t Delivery::take(Run* out, std::uint32_t room) {
+    std::uint32_t taken = 0;
+    while (taken < room && urgent_taken_ < urgent_.size()) {
+        const Slot slot = urgent_[urgent_taken_++];
+        Entry& entry = entries_[slot];
+        const bool dead = entry.state == State::dead_letter_queued;
+        if (entry.orphan) {
+            abandon(slot);
+            continue;
+        }
+        if (dead) {
+            set_active(entry, State::dead_lettering);
+        } else {
+            set_active(entry, State::sending);
+            entry.outputs_failed = 0;
+        }
+        out[taken++] = Run{slot, dead ? Step::dead_letter : Step::send_again, entry.chain, entry.attempt};
+    }
+    if (urgent_taken_ == urgent_.size()) {
+        urgent_.clear();
+        urgent_taken_ = 0;
+    }
+    if (stopping_) return taken;
+    const std::uint32_t from_chains = chains_.take(out + taken, room - taken);
+    for (std::uint32_t i = 0; i < from_chains; ++i) ++lanes_[entries_[out[taken + i].slot].lane].active;
+    return taken + from_chains;
+}
+
+bool Delivery::is_stopping(const Entry& entry) const {
+    return stopping_ || entry.orphan || lanes_[entry.lane].revoked;
+}
+
+void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis retry_after, Reason reason,
+                       Instant now) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
+    entry.handled = true;
+    switch (verdict) {
+        case Verdict::drop:
+            entry.dropped = true;
+            [[fallthrough]];
+        case Verdict::ok:
+            entry.outputs_left += static_cast<std::int32_t>(outputs);
+            succeed(slot, now);
+            return;
+        case Verdict::not_started:
+            --entry.attempt;
+            set_passive(entry, State::waiting);
+            if (is_stopping(entry)) return abandon(slot);
+            if (entry.chain == no_chain) return chains_.put_back(slot);
+            return chains_.release(slot);
+        case Verdict::retry:
+        case Verdict::fail:
+            break;
+    }
+    VOLLEY_ASSERT(outputs == 0 && entry.outputs_left == 0);
+    set_passive(entry, State::backing_off);
+    // A stop or a revocation is not this message's fault: what it cuts off counts nothing.
+    if (verdict == Verdict::retry && is_stopping(entry)) return abandon(slot);
+    if (entry.orphan) return abandon(slot);
+    ++counters_.failures[reason < reason_count ? reason : 0];
+    entry.reason = reason;
+    if (verdict == Verdict::fail) return give_up(slot, options_.on_permanent, now);
+    fail_attempt(slot, retry_after, now);
+}
+
+void Delivery::succeed(Slot slot, Instant now) {
+    Entry& entry = entries_[slot];
+    entry.state = State::sending;
+    // A failed output holds the chain, so that what comes later waits for its second try.
+    if (options_.pipelined && entry.outputs_failed == 0) {
+        chains_.unlink(slot);
+        chains_.release(slot);
+    }
+    after_reports(slot, now);
+}
+
+void Delivery::fail_attempt(Slot slot, Millis retry_after, Instant now) {
+    Entry& entry = entries_[slot];
+    const bool used_up = entry.attempt >= options_.max_attempts;
+    if (used_up && options_.on_exhausted != Last::keep_trying)
+        return give_up(slot, options_.on_exhausted, now);
+    if (used_up && !entry.exhausted) {
+        entry.exhausted = true;
+        ++exhausted_;
+    }
+    ++counters_.retries;
+    Millis delay =
+        retry_after > Millis(0) ? std::min(retry_after, options_.max_delay) : backoff_.delay(entry.attempt);
+    if (used_up) delay = options_.max_delay;
+    wait(slot, State::backing_off, now + delay);
+}
+
+void Delivery::give_up(Slot slot, Last last, Instant now) {
+    switch (last) {
+        case Last::dead_letter:
+            entries_[slot].state = State::dead_letter_queued;
+            entries_[slot].send_tries = 0;
+            urgent_.push_back(slot);
+            return;
+        case Last::requeue:
+            ++counters_.requeued;
+            return finish(slot, Outcome::nack, options_.max_delay);
+        case Last::drop:
+            ++counters_.dropped;
+            return finish(slot, Outcome::ack, Millis(0));
+        case Last::stop:
+            return fail_component(slot);
+        case Last::keep_trying:
+            wait(slot, State::backing_off, now + options_.max_delay);
+    }
+}
+
+void Delivery::fail_component(Slot slot) {
+    if (!failed_) failed_slot_ = slot;
+    failed_ = true;
+    abandon(slot);
+    stop();
+}
+
+// ---- reports
+
+void Delivery::confirmed(Slot slot, Instant now) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);
+    --entry.outputs_left;
+    if (entry.state == State::sending) after_reports(slot, now);
+}
+
+void Delivery::send_failed(Slot slot, SendFailure failure, Reason reason, Instant now) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);
+    if (failure == SendFailure::permanent || entry.orphan) {
+        --entry.outputs_left;
+        entry.permanent = entry.permanent || failure == SendFailure::permanent;
+        if (failure == SendFailure::permanent) entry.reason = reason;
+    } else {
+        ++entry.outputs_failed;
+        chains_.hold(slot);
+    }
+    if (entry.state == State::sending) after_reports(slot, now);
+}
+
+// Decides once nothing of the message is in a producer's hands.
+void Delivery::after_reports(Slot slot, Instant now) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.outputs_left >= 0);
+    if (entry.outputs_left > entry.outputs_failed) return;
+    set_passive(entry, State::resend_wait);
+    if (entry.orphan) return abandon(slot);
+    if (entry.outputs_left > 0) {
+        if (aborting_) return abandon(slot);
+        return wait(slot, State::resend_wait, now + backoff_.delay(++entry.send_tries));
+    }
+    if (entry.permanent) {
+        ++counters_.failures[entry.reason < reason_count ? entry.reason : 0];
+        return give_up(slot, options_.on_permanent, now);
+    }
+    ++(entry.dropped ? counters_.dropped : counters_.done);
+    finish(slot, Outcome::ack, Millis(0));
+}
+
+void Delivery::dead_letter_confirmed(Slot slot) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::dead_lettering);
+    set_passive(entry, State::dead_letter_wait);
+    if (entry.orphan) return abandon(slot);
+    if (entry.send_tries > 0) --dead_letters_waiting_;
+    ++counters_.dead;
+    finish(slot, Outcome::ack, Millis(0));
+}
+
+void Delivery::dead_letter_failed(Slot slot, SendFailure failure, Instant now) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::dead_lettering);
+    set_passive(entry, State::dead_letter_wait);
+    if (entry.orphan || aborting_) return abandon(slot);
+    if (failure == SendFailure::permanent) return fail_component(slot);
+    if (entry.send_tries == 0) ++dead_letters_waiting_;
+    wait(slot, State::dead_letter_wait, now + backoff_.delay(++entry.send_tries));
+}
+
+// ---- time
+
+void Delivery::wait(Slot slot, State state, Instant due) {
+    entries_[slot].state = state;
+    timers_.add({due, slot, entries_[slot].generation});
+}
+
+void Delivery::tick(Instant now) {
+    while (timers_.next() <= now) {
+        const Timers::Timer timer = timers_.pop();
+        Entry& entry = entries_[timer.slot];
+        if (entry.generation != timer.generation) continue;
+        switch (entry.state) {
+            case State::backing_off:
+                entry.state = State::waiting;
+                if (entry.chain == no_chain)
+                    chains_.append(timer.slot);
+                else
+                    chains_.release(timer.slot);
+                break;
+            case State::resend_wait:
+                entry.state = State::resend_queued;
+                urgent_.push_back(timer.slot);
+                break;
+            case State::dead_letter_wait:
+                entry.state = State::dead_letter_queued;
+                urgent_.push_back(timer.slot);
+                break;
+            case State::settling:
+                settlements_.push_back(
+                    {timer.slot, entry.handle, entry.outcome, entry.nack_delay, entry.reason, entry.attempt});
+                break;
+            default:
+                VOLLEY_ASSERT(!"a timer for a message that waits for nothing");
+        }
+    }
+}
+
+// ---- stopping
+
+void Delivery::stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    for (Slot slot = 0; slot < next_new_; ++slot) leave_waiting(slot);
+}
+
+void Delivery::abort() {
+    stop();
+    aborting_ = true;
+    for (Slot slot = 0; slot < next_new_; ++slot) {
+        if (entries_[slot].state == State::free || entries_[slot].state == State::settled) continue;
+        entries_[slot].orphan = true;
+        leave_waiting(slot);
+    }
+    // What waits for a worker is dropped here: there may be no worker to take it.
+    for (; urgent_taken_ < urgent_.size(); ++urgent_taken_) abandon(urgent_[urgent_taken_]);
+    urgent_.clear();
+    urgent_taken_ = 0;
+}
+
+}  // namespace volley::delivery

@@ -1,0 +1,170 @@
+// The core of a component: what happens between consume and delete. Events come in as calls, commands go out
+// through take(), take_settlements() and take_commits(). Pure: no I/O, no clock (the time is an argument), no
+// threads, seeded.
+//
+// What it keeps, whatever comes in whatever order:
+//   - a message is acked only when every output of it, or its dead letter, is confirmed;
+//   - on a log, a committable offset never passes an unfinished message;
+//   - of a chain (partition or key) nothing overlaps and nothing overtakes;
+//   - every message that was received is settled exactly once, with ack, nack or leave.
+// A call that breaks the contract below stops the process (assert, in every build): better dead than a wrong
+// ack.
+//
+// Not thread-safe: the intake thread of the component owns it. Allocates only while it grows.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "delivery/entry.hpp"
+#include "delivery/lanes.hpp"
+#include "delivery/retry.hpp"
+#include "delivery/types.hpp"
+#include "delivery/window.hpp"
+
+namespace volley::delivery {
+
+class Delivery {
+public:
+    explicit Delivery(const Options& options);
+    Delivery(const Delivery&) = delete;
+    Delivery& operator=(const Delivery&) = delete;
+
+    // ---- lanes: a partition was assigned; is being taken away; is gone
+    Lane open_lane();
+    // Nothing more of the lane starts; what has not started is left. What runs goes on: see is_drained().
+    void revoke(Lane lane);
+    // Nothing of it runs or waits for a confirmation.
+    bool is_drained(Lane lane) const;
+    // The lane is gone (lost, or revoked and drained or out of time): what is still open will be left,
+    // whatever becomes of it, and nothing of it is committed any more. The number may be given to a lane
+    // opened later.
+    void end_lane(Lane lane);
+
+    // ---- intake
+    // False between a full window and a half empty one: wide, because pausing a log throws away what it
+    // prefetched.
+    bool wants_messages() const { return !full_ && !stopping_; }
+    // How many more may be received now.
+    std::uint32_t room() const;
+    // Opens a message, before anything else is done with it. Returns no_slot if it is known already (a log
+    // that hands out an offset again): the caller then leaves the delivery.
+    Slot receive(const Incoming& incoming);
+
+    // ---- work
+    // Moves up to `room` things to do into `out` and returns how many: outputs to send again and dead letters
+    // first, then messages to handle.
+    std::uint32_t take(Run* out, std::uint32_t room);
+    bool has_work() const { return !urgent_.empty() || (chains_.has_runnable() && !stopping_); }
+    // A worker returns a Step::handle. ok: it handed `outputs` records to the producers, whose reports may
+    // have come already. retry_after: the handler's wish, 0 none. Requires: the slot is running.
+    void handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis retry_after, Reason reason,
+                 Instant now);
+    // Reports of single outputs: exactly one for each that was handed over, also when handed over again.
+    void confirmed(Slot slot, Instant now);
+    void send_failed(Slot slot, SendFailure failure, Reason reason, Instant now);
+    // The report of a Step::dead_letter.
+    void dead_letter_confirmed(Slot slot);
+    void dead_letter_failed(Slot slot, SendFailure failure, Instant now);
+
+    // ---- settling
+    // Moves what is to be settled to the end of `out`. Each is answered by settled() or settle_again().
+    void take_settlements(std::vector<Settlement>& out);
+    // The consumer closed the delivery. lost: it was not ours any more.
+    void settled(Slot slot, bool lost);
+    // The store could not be reached: once more, later.
+    void settle_again(Slot slot, Instant now);
+    // Moves what may be committed, and was not yet taken, to the end of `out`.
+    void take_commits(std::vector<Commit>& out);
+    // The commit did not happen: take it again.
+    void commit_again(Lane lane);
+
+    // ---- time
+    void tick(Instant now);
+    Instant next_due() const { return timers_.next(); }
+
+    // ---- stopping: never a failure of a message
+    // Starts no handler any more and leaves what has not started; what runs is carried through to its
+    // settlement.
+    void stop();
+    // Gives up on what is not confirmed: left as soon as no worker and no producer has it in hand.
+    void abort();
+    bool is_idle() const { return counters_.in_flight == 0; }
+    // on_fail: stop was reached, or the dead-letter queue refused for good. The core has stopped itself.
+    bool failed() const { return failed_; }
+    Slot failed_slot() const { return failed_slot_; }
+
+    // ---- looking
+    const Counters& counters() const { return counters_; }
+    const Entry& entry(Slot slot) const { return entries_[slot]; }
+    // Messages whose attempts are used up and that are tried on; dead letters that their queue does not take
+    // now.
+    std::uint32_t exhausted() const { return exhausted_; }
+    std::uint32_t dead_letters_waiting() const { return dead_letters_waiting_; }
+    // Calls visit(slot, entry) for every delivery that is open at the consumer.
+    template <typename Visit>
+    void for_each_open(Visit&& visit) const {
+        for (Slot slot = 0; slot < next_new_; ++slot) {
+            const State state = entries_[slot].state;
+            if (state != State::free && state != State::settled) visit(slot, entries_[slot]);
+        }
+    }
+
+private:
+    struct LaneState {
+        Window window;
+        Chain chain = no_chain;       // order partition
+        std::uint32_t active = 0;     // run, or wait for a confirmation
+        std::uint32_t open = 0;       // slots in use
+        std::int64_t committed = -1;  // handed out by take_commits
+        bool in_use = false;
+        bool revoked = false;
+        bool ended = false;
+        bool dirty = false;
+    };
+
+    Slot allocate();
+    void set_active(Entry& entry, State state);
+    void set_passive(Entry& entry, State state);
+    bool is_stopping(const Entry& entry) const;
+    void succeed(Slot slot, Instant now);
+    void fail_attempt(Slot slot, Millis retry_after, Instant now);
+    void give_up(Slot slot, Last last, Instant now);
+    void after_reports(Slot slot, Instant now);
+    void wait(Slot slot, State state, Instant due);
+    void finish(Slot slot, Outcome outcome, Millis delay);
+    void abandon(Slot slot);
+    void leave_waiting(Slot slot);
+    void free_if_over(Slot slot);
+    void free_lane_if_over(Lane lane);
+    void update_full();
+    void fail_component(Slot slot);
+    void for_lane(Lane lane, void (Delivery::*visit)(Slot));
+    void orphan(Slot slot);
+
+    Options options_;
+    Entries entries_;
+    Chains chains_;
+    Backoff backoff_;
+    Timers timers_;
+    std::vector<LaneState> lanes_;
+    std::vector<Lane> free_lanes_;
+    std::vector<Lane> dirty_;
+    std::vector<Settlement> settlements_;
+    std::vector<Slot> urgent_;  // to send again, and dead letters; first in, first out from urgent_taken_
+    std::size_t urgent_taken_ = 0;
+    Slot free_head_ = no_slot;
+    Slot next_new_ = 0;
+    std::uint32_t slots_in_use_ = 0;
+    std::uint64_t lane_identity_ = 0;
+    Counters counters_;
+    std::uint32_t exhausted_ = 0;
+    std::uint32_t dead_letters_waiting_ = 0;
+    bool full_ = false;
+    bool stopping_ = false;
+    bool aborting_ = false;
+    bool failed_ = false;
+    Slot failed_slot_ = no_slot;
+};
+
+}  // namespace volley::delivery

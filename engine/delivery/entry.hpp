@@ -1,0 +1,58 @@
+// The state of one open message, as the core keeps it.
+#pragma once
+
+#include "delivery/slab.hpp"
+#include "delivery/types.hpp"
+
+namespace volley::delivery {
+
+// free → waiting → running → sending → settling → free
+//           ↑________│  ↘ backing_off ↗ (handle)
+//                     sending ↔ resend_wait;  dead_letter_wait ↔ dead_lettering
+enum class State : std::uint8_t {
+    free,
+    waiting,           // behind others of its chain, or ready
+    running,           // a worker has it
+    backing_off,       // failed; runs again when its time comes
+    sending,           // handled; some outputs are not confirmed
+    resend_wait,       // outputs failed; sent again when their time comes
+    resend_queued,     // … which it has: a worker will take it
+    dead_letter_wait,  // as resend_wait, for the dead letter
+    dead_letter_queued,
+    dead_lettering,  // handed to the dead-letter queue's producer
+    settling,        // finished; the consumer has not confirmed the settlement
+    settled,         // closed, and only its place in the window is left
+};
+
+struct Entry {
+    std::uint64_t handle = 0;
+    std::int64_t offset = -1;
+    Slot chain_next = no_slot;
+    Slot chain_prev = no_slot;
+    Slot window_next = no_slot;
+    Slot next_free = no_slot;
+    Lane lane = 0;
+    Chain chain = no_chain;
+    std::uint32_t bytes = 0;
+    std::uint32_t attempt = 0;        // handler starts
+    std::uint32_t send_tries = 0;     // for the backoff of outputs and dead letters
+    std::int32_t outputs_left = 0;    // handed over, not confirmed; negative while reports overtake `handled`
+    std::int32_t outputs_failed = 0;  // of those: failed, to be sent again
+    std::uint32_t generation = 0;     // tells a timer that its message is gone
+    Reason reason = 0;
+    State state = State::free;
+    Outcome outcome = Outcome::ack;
+    Millis nack_delay{0};
+    bool handled = false;      // the worker has returned it
+    bool linked = false;       // in its chain's list
+    bool holds_chain = false;  // counted in the chain's `busy`
+    bool in_window = false;
+    bool orphan = false;     // its lane is gone: whatever becomes of it, it is left
+    bool dropped = false;    // the handler said drop
+    bool permanent = false;  // an output can never be sent
+    bool exhausted = false;  // its attempts are used up, and it is tried on for ever
+};
+
+using Entries = Slab<Entry>;
+
+}  // namespace volley::delivery

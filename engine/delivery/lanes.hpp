@@ -1,0 +1,73 @@
+// Who may run: chains of messages that must keep their order, and the queue of those chains that have
+// something to do.
+//
+// A chain lists its messages in order of arrival. It is busy while one of them runs, waits for a retry or
+// holds it for another reason; while it is busy nothing else of it starts. So one key never overlaps itself
+// and never overtakes. Messages without a chain (order none, null keys) are in one list of their own that is
+// never busy.
+//
+// Not thread-safe; part of Delivery. Allocates only while the number of chains grows.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "delivery/entry.hpp"
+
+namespace volley::delivery {
+
+class Chains {
+public:
+    explicit Chains(Entries& entries);
+
+    // Returns the chain with this identity, made if there is none, with one more message counted in it.
+    Chain join(std::uint64_t identity);
+    // One message of `chain` is closed; the chain is forgotten with its last.
+    void leave(Chain chain);
+
+    // Appends a waiting message to its chain (no_chain: to the unordered).
+    void append(Slot slot);
+    // Takes it out of the list; it no longer holds up those behind it.
+    void unlink(Slot slot);
+    // A message of the chain runs, or must not be passed: nothing else of it starts until release.
+    void hold(Slot slot);
+    void release(Slot slot);
+    // A message without a chain goes back to the front of the unordered list.
+    void put_back(Slot slot);
+
+    // Moves up to `room` messages that may run now into `out`, oldest chains first; marks them running, and
+    // their chains held. Returns how many.
+    std::uint32_t take(Run* out, std::uint32_t room);
+    bool has_runnable() const { return ready_head_ != no_chain; }
+
+private:
+    struct State {
+        std::uint64_t identity = 0;
+        Slot head = no_slot;
+        Slot tail = no_slot;
+        Chain next_ready = no_chain;
+        std::uint32_t open = 0;
+        std::uint32_t busy = 0;
+        bool queued = false;  // in the ready queue
+    };
+    static constexpr Chain unordered = 0;
+
+    Chain chain_of(const Entry& entry) const { return entry.chain == no_chain ? unordered : entry.chain; }
+    void offer(Chain chain);
+    void forget_if_over(Chain chain);
+    std::uint32_t take_from(Chain chain, Run* out, std::uint32_t room);
+    std::size_t bucket_of(std::uint64_t identity) const;
+    void insert(std::uint64_t identity, Chain chain);
+    void erase(std::uint64_t identity);
+    void rehash(std::size_t buckets);
+
+    Entries& entries_;
+    std::vector<State> chains_;
+    std::vector<Chain> free_;
+    std::vector<Chain> table_;  // open addressing, linear probing; no_chain: empty
+    std::size_t used_ = 0;
+    Chain ready_head_ = no_chain;
+    Chain ready_tail_ = no_chain;
+};
+
+}  // namespace volley::delivery

@@ -1,0 +1,108 @@
+// The end of a message in the core: finished, settled at the store, forgotten; and what a lane may commit.
+#include "delivery/assert.hpp"
+#include "delivery/delivery.hpp"
+
+namespace volley::delivery {
+
+void Delivery::finish(Slot slot, Outcome outcome, Millis delay) {
+    Entry& entry = entries_[slot];
+    chains_.unlink(slot);
+    chains_.release(slot);
+    if (entry.chain != no_chain && options_.order == Order::key) chains_.leave(entry.chain);
+    if (entry.exhausted) --exhausted_;
+    entry.exhausted = false;
+    ++entry.generation;  // a backoff that still stands in the timers is void
+    entry.state = State::settling;
+    entry.outcome = outcome;
+    entry.nack_delay = delay;
+    settlements_.push_back({slot, entry.handle, outcome, delay, entry.reason, entry.attempt});
+    if (!entry.in_window || outcome == Outcome::leave) return;
+    LaneState& lane = lanes_[entry.lane];
+    lane.window.finish(entries_, slot, [this](Slot passed) { free_if_over(passed); });
+    if (!lane.dirty) {
+        lane.dirty = true;
+        dirty_.push_back(entry.lane);
+    }
+}
+
+// Leaves the message to the store: no outcome, no attempt counted. In its window it stays unfinished for
+// ever, so that nothing behind it is committed.
+void Delivery::abandon(Slot slot) {
+    Entry& entry = entries_[slot];
+    if (entry.state == State::dead_letter_wait || entry.state == State::dead_letter_queued) {
+        if (entry.send_tries > 0) --dead_letters_waiting_;
+    }
+    ++counters_.abandoned;
+    finish(slot, Outcome::leave, Millis(0));
+}
+
+void Delivery::take_settlements(std::vector<Settlement>& out) {
+    out.insert(out.end(), settlements_.begin(), settlements_.end());
+    settlements_.clear();
+}
+
+void Delivery::settled(Slot slot, bool lost) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::settling);
+    if (lost) ++counters_.lost;
+    entry.state = State::settled;
+    --counters_.in_flight;
+    counters_.in_flight_bytes -= entry.bytes;
+    free_if_over(slot);
+}
+
+void Delivery::settle_again(Slot slot, Instant now) {
+    VOLLEY_ASSERT(entries_[slot].state == State::settling);
+    wait(slot, State::settling, now + backoff_.delay(++entries_[slot].send_tries));
+}
+
+// A slot is free when its delivery is closed and no window needs its offset.
+void Delivery::free_if_over(Slot slot) {
+    Entry& entry = entries_[slot];
+    if (entry.state != State::settled || entry.in_window) return;
+    entry.state = State::free;
+    ++entry.generation;
+    entry.next_free = free_head_;
+    free_head_ = slot;
+    --slots_in_use_;
+    const Lane lane = entry.lane;
+    VOLLEY_ASSERT(lanes_[lane].open > 0);
+    --lanes_[lane].open;
+    free_lane_if_over(lane);
+    update_full();
+}
+
+void Delivery::free_lane_if_over(Lane lane) {
+    LaneState& state = lanes_[lane];
+    if (!state.ended || state.open > 0 || !state.in_use) return;
+    if (state.chain != no_chain) chains_.leave(state.chain);
+    state.in_use = false;
+    if (!state.dirty) free_lanes_.push_back(lane);  // else take_commits does it
+}
+
+void Delivery::take_commits(std::vector<Commit>& out) {
+    for (const Lane lane : dirty_) {
+        LaneState& state = lanes_[lane];
+        state.dirty = false;
+        if (!state.in_use) {
+            free_lanes_.push_back(lane);
+            continue;
+        }
+        if (state.ended || state.window.committable() <= state.committed) continue;
+        state.committed = state.window.committable();
+        out.push_back({lane, state.committed});
+    }
+    dirty_.clear();
+}
+
+void Delivery::commit_again(Lane lane) {
+    LaneState& state = lanes_[lane];
+    if (!state.in_use || state.ended) return;
+    state.committed = -1;
+    if (!state.dirty) {
+        state.dirty = true;
+        dirty_.push_back(lane);
+    }
+}
+
+}  // namespace volley::delivery
