@@ -36,7 +36,8 @@ public:
           config_(text_of(options.config)),
           queue_(text_of(options.queue)),
           value_(text_of(options.value)),
-          component_(text_of(options.component)) {
+          component_(text_of(options.component)),
+          flags_(options.flags) {
         if (VOLLEY_HAS(volley_options, &options, base_dir)) base_dir_ = text_of(options.base_dir);
         if (VOLLEY_HAS(volley_options, &options, app)) app_ = text_of(options.app);
     }
@@ -48,6 +49,9 @@ public:
     const std::string& component() const { return component_; }
     const std::string& base_dir() const { return base_dir_; }    // relative paths are relative to it
     const std::string& app() const { return app_; }
+
+    // A producer's queue keeps dead letters: one that is made is made without a size limit.
+    bool for_dead_letters() const { return (flags_ & VOLLEY_FOR_DEAD_LETTERS) != 0; }
 
     // Returns the value of `key` (or of a JSON pointer that starts with '/'): a string unescaped, all else as JSON text.
     std::optional<std::string> find(const char* key) const {
@@ -80,6 +84,7 @@ public:
 private:
     const volley_host* host_;
     std::string config_, queue_, value_, component_, base_dir_, app_;
+    std::uint32_t flags_ = 0;
 };
 
 namespace detail {

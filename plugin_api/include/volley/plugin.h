@@ -186,10 +186,14 @@ struct volley_host {
   const void *(*get_extension)(const volley_host *, const char *id);
 };
 
+enum {
+  VOLLEY_FOR_DEAD_LETTERS = 1u    /* producers: the queue keeps dead letters; one that is made is made without a size limit */
+};
+
 /* What every create gets. Valid during create, but `config` and the names until destroy. */
 typedef struct volley_options {
   uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t flags;                 /* VOLLEY_FOR_… */
   volley_view config;             /* JSON object, checked against the class's schema, secrets filled in */
   volley_view queue;              /* the queue's `name`; handlers: the component's */
   volley_view value;              /* the queue's `value`: topic, table…; handlers: absent */
