@@ -1,0 +1,22 @@
+// A queue's or handler's `config` against the JSON Schema that its class carries: before anything connects.
+// Thread: any.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugins/catalog.hpp"
+
+namespace volley::plugins {
+
+struct SchemaError {
+    std::string pointer;  // JSON pointer of the wrong key or value inside `config`: "/bootstrap.servers";
+                          // empty: the whole
+    std::string text;     // what is wrong and what is allowed, without the value: it may be a secret
+};
+
+// Returns every error, in the order of the document; empty: it fits, or the class has no schema. An unknown
+// key names the nearest known one. Secrets are filled in by the caller beforehand.
+std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std::string& config_json);
+
+}  // namespace volley::plugins

@@ -1,0 +1,137 @@
+// The C tables as C++ objects that own an instance and the host it was given. Nothing here knows delivery: a
+// call is one call of the plugin, and a negative status becomes an Error with the plugin's text behind the
+// class's label. Thread: as plugin.h says for each function ([owner], [any]); the objects add no locks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "plugins/catalog.hpp"
+#include "volley/error.hpp"
+#include "volley/plugin.h"
+
+namespace volley::plugins {
+
+// What one instance may use of the engine. Both functions are called from any thread, until the instance is
+// destroyed, and must neither block nor throw; either may be empty.
+struct Services {
+    std::string queue;  // its name in the file; handlers: the component's
+    std::string component;
+    std::string app;
+    std::function<void()> wake;  // "call me soon"
+    std::function<void(std::uint32_t state, std::string text)>
+        health;                     // VOLLEY_UP, VOLLEY_DEGRADED, VOLLEY_DOWN
+    bool for_dead_letters = false;  // producers: the queue keeps dead letters
+};
+
+namespace detail {
+class Host;  // one instance's volley_host and what stands behind it
+}
+
+// Move-only. The destructor destroys the instance (not close); a moved-from object is empty and only to be
+// destroyed.
+class Consumer {
+public:
+    // Checks the configuration and makes the instance; no I/O. Copies everything. `value` is the queue's;
+    // `base_dir` absolute.
+    static Result<Consumer> create(const PluginClass&, Services, const std::string& config_json,
+                                   std::string_view value, const std::string& base_dir);
+    Consumer(Consumer&&) noexcept;
+    Consumer& operator=(Consumer&&) noexcept;
+    ~Consumer();
+
+    Result<void> open();
+    // Returns VOLLEY_OK (batch.count may be 0) or VOLLEY_END. Sets batch.count to 0 first.
+    Result<std::int32_t> consume(volley_batch& batch, std::uint32_t timeout_ms);
+    Result<void> settle(volley_settlement* settlements, std::uint32_t count);
+    // Does nothing if the class has no poll.
+    Result<void> poll(std::uint32_t timeout_ms);
+    bool has_poll() const { return functions_->poll != nullptr; }
+    bool can_interrupt() const { return functions_->interrupt != nullptr; }
+    // Thread: any. Does nothing if the class cannot.
+    void interrupt();
+    Result<void> close(std::uint32_t timeout_ms);
+    // Returns the table for `id`, or null: not offered by this instance. Valid until it is destroyed.
+    const void* extension(const char* id);
+
+    volley_consumer* get() const { return instance_; }
+    std::uint64_t flags() const { return class_.flags(); }
+    const PluginClass& plugin_class() const { return class_; }
+
+private:
+    Consumer() = default;
+    PluginClass class_;
+    const volley_consumer_class* functions_ = nullptr;
+    std::unique_ptr<detail::Host> host_;
+    volley_consumer* instance_ = nullptr;
+};
+
+// As Consumer. Thread: the owner's; any between open and close if flags() has VOLLEY_THREAD_SAFE.
+class Producer {
+public:
+    // `report` is called as plugin.h says, with `context`, until close has returned.
+    static Result<Producer> create(const PluginClass&, Services, const std::string& config_json,
+                                   std::string_view value, const std::string& base_dir,
+                                   volley_report_fn report, void* context);
+    Producer(Producer&&) noexcept;
+    Producer& operator=(Producer&&) noexcept;
+    ~Producer();
+
+    Result<void> open();
+    // Returns VOLLEY_OK or VOLLEY_AGAIN. `accepted` is set in every case, with an error too.
+    Result<std::int32_t> produce(const volley_record* records, std::uint32_t count, std::uint32_t& accepted);
+    bool has_poll() const { return functions_->poll != nullptr; }
+    // Does nothing if the class has no poll.
+    Result<void> poll(std::uint32_t timeout_ms);
+    bool has_flush() const { return functions_->flush != nullptr; }
+    // Returns VOLLEY_OK (at once if the class has no flush) or VOLLEY_AGAIN: time ran out.
+    Result<std::int32_t> flush(std::uint32_t timeout_ms);
+    Result<void> close(std::uint32_t timeout_ms);
+    const void* extension(const char* id);
+
+    volley_producer* get() const { return instance_; }
+    std::uint64_t flags() const { return class_.flags(); }
+    const PluginClass& plugin_class() const { return class_; }
+
+private:
+    Producer() = default;
+    PluginClass class_;
+    const volley_producer_class* functions_ = nullptr;
+    std::unique_ptr<detail::Host> host_;
+    volley_producer* instance_ = nullptr;
+};
+
+// As Consumer; `jobs` must outlive the instance.
+class HandlerInstance {
+public:
+    static Result<HandlerInstance> create(const PluginClass&, Services, const std::string& config_json,
+                                          const std::string& base_dir, const volley_jobs* jobs);
+    // A handler of the program itself. `functions` is static and of full size.
+    static Result<HandlerInstance> create(const volley_handler_class* functions, Services,
+                                          const std::string& config_json, const std::string& base_dir,
+                                          const volley_jobs* jobs);
+    HandlerInstance(HandlerInstance&&) noexcept;
+    HandlerInstance& operator=(HandlerInstance&&) noexcept;
+    ~HandlerInstance();
+
+    Result<void> open();
+    // An error: the instance failed, and tasks whose status is still VOLLEY_OK are to be retried on a new
+    // one.
+    Result<void> handle(volley_task* tasks, std::uint32_t count);
+    Result<void> close(std::uint32_t timeout_ms);
+    const void* extension(const char* id);
+
+    volley_handler* get() const { return instance_; }
+
+private:
+    HandlerInstance() = default;
+    std::string label_;
+    const volley_handler_class* functions_ = nullptr;
+    std::unique_ptr<detail::Host> host_;
+    volley_handler* instance_ = nullptr;
+};
+
+}  // namespace volley::plugins
