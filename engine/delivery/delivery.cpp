@@ -226,7 +226,7 @@ void Delivery::succeed(Slot slot, Instant now) {
     Entry& entry = entries_[slot];
     entry.state = State::sending;
     // A failed output holds the chain, so that what comes later waits for its second try.
-    if (options_.pipelined && entry.outputs_failed == 0) {
+    if (options_.pipelined && entry.outputs_failed == 0 && !entry.permanent) {
         chains_.unlink(slot);
         chains_.release(slot);
     }
@@ -294,8 +294,8 @@ void Delivery::send_failed(Slot slot, SendFailure failure, Reason reason, Instan
         if (failure == SendFailure::permanent) entry.reason = reason;
     } else {
         ++entry.outputs_failed;
-        chains_.hold(slot);
     }
+    chains_.hold(slot);  // what comes later waits until this is mended, or has become a dead letter
     if (entry.state == State::sending) after_reports(slot, now);
 }
 

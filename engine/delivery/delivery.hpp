@@ -76,6 +76,7 @@ public:
     void settle_again(Slot slot, Instant now);
     // Moves what may be committed, and was not yet taken, to the end of `out`.
     void take_commits(std::vector<Commit>& out);
+    bool has_commits() const { return !dirty_.empty(); }
     // The commit did not happen: take it again.
     void commit_again(Lane lane);
 
@@ -89,7 +90,7 @@ public:
     void stop();
     // Gives up on what is not confirmed: left as soon as no worker and no producer has it in hand.
     void abort();
-    bool is_idle() const { return counters_.in_flight == 0; }
+    bool is_idle() const { return counters_.in_flight == 0 && unsettled_ == 0; }
     // on_fail: stop was reached, or the dead-letter queue refused for good. The core has stopped itself.
     bool failed() const { return failed_; }
     Slot failed_slot() const { return failed_slot_; }
@@ -156,6 +157,7 @@ private:
     Slot free_head_ = no_slot;
     Slot next_new_ = 0;
     std::uint32_t slots_in_use_ = 0;
+    std::uint32_t unsettled_ = 0;  // finished, and the consumer has not closed them yet
     std::uint64_t lane_identity_ = 0;
     Counters counters_;
     std::uint32_t exhausted_ = 0;

@@ -46,11 +46,12 @@ struct Entry {
     bool handled = false;      // the worker has returned it
     bool linked = false;       // in its chain's list
     bool holds_chain = false;  // counted in the chain's `busy`
-    bool in_window = false;
-    bool orphan = false;     // its lane is gone: whatever becomes of it, it is left
-    bool dropped = false;    // the handler said drop
-    bool permanent = false;  // an output can never be sent
-    bool exhausted = false;  // its attempts are used up, and it is tried on for ever
+    bool in_window = false;    // linked there: its offset is still needed, the slot may not be used again
+    bool window_done = false;  // finished, and waits for those before it
+    bool orphan = false;       // its lane is gone: whatever becomes of it, it is left
+    bool dropped = false;      // the handler said drop
+    bool permanent = false;    // an output can never be sent
+    bool exhausted = false;    // its attempts are used up, and it is tried on for ever
 };
 
 using Entries = Slab<Entry>;

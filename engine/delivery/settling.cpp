@@ -11,6 +11,8 @@ void Delivery::finish(Slot slot, Outcome outcome, Millis delay) {
     if (entry.chain != no_chain && options_.order == Order::key) chains_.leave(entry.chain);
     if (entry.exhausted) --exhausted_;
     entry.exhausted = false;
+    --counters_.in_flight;
+    ++unsettled_;
     ++entry.generation;  // a backoff that still stands in the timers is void
     entry.state = State::settling;
     entry.outcome = outcome;
@@ -46,7 +48,7 @@ void Delivery::settled(Slot slot, bool lost) {
     VOLLEY_ASSERT(entry.state == State::settling);
     if (lost) ++counters_.lost;
     entry.state = State::settled;
-    --counters_.in_flight;
+    --unsettled_;
     counters_.in_flight_bytes -= entry.bytes;
     free_if_over(slot);
 }

@@ -105,7 +105,7 @@ struct Counters {
     std::uint64_t abandoned = 0;  // left to the store: revoked, stopped
     std::uint64_t lost = 0;       // settled too late: the store had given them to another
     std::uint64_t in_flight = 0;
-    std::uint64_t in_flight_bytes = 0;
+    std::uint64_t in_flight_bytes = 0;  // until the consumer has closed the delivery
     std::uint64_t retries = 0;
     std::uint64_t failures[reason_count] = {};
 };

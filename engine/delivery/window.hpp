@@ -21,10 +21,11 @@ public:
     // for each message that leaves the window.
     template <typename Forget>
     void finish(Entries& entries, Slot slot, Forget&& forget) {
-        entries[slot].in_window = false;
-        while (head_ != no_slot && !entries[head_].in_window) {
+        entries[slot].window_done = true;
+        while (head_ != no_slot && entries[head_].window_done) {
             const Slot first = head_;
             head_ = entries[first].window_next;
+            entries[first].in_window = false;
             committable_ = entries[first].offset + 1;
             forget(first);
         }
