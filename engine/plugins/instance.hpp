@@ -128,7 +128,9 @@ public:
 
 private:
     HandlerInstance() = default;
-    std::string label_;
+    static Result<HandlerInstance> make(std::string label, const volley_handler_class* functions, Services,
+                                        const std::string& config_json, const std::string& base_dir,
+                                        const volley_jobs* jobs);
     const volley_handler_class* functions_ = nullptr;
     std::unique_ptr<detail::Host> host_;
     volley_handler* instance_ = nullptr;

@@ -1,0 +1,206 @@
+#include "plugins/config_schema.hpp"
+
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/pointer.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <valijson/adapters/rapidjson_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include "plugins/nearest.hpp"
+
+namespace volley::plugins {
+
+namespace {
+
+using rapidjson::Value;
+
+std::string as_json(const Value& value) {
+    rapidjson::StringBuffer text;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+    value.Accept(writer);
+    return {text.GetString(), text.GetSize()};
+}
+
+const Value* member(const Value* object, const char* name) {
+    if (object == nullptr || !object->IsObject()) return nullptr;
+    const auto it = object->FindMember(name);
+    return it == object->MemberEnd() ? nullptr : &it->value;
+}
+
+std::string escaped(std::string_view name) {
+    std::string out;
+    for (const char c : name) {
+        if (c == '~') {
+            out += "~0";
+        } else if (c == '/') {
+            out += "~1";
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+// The walk down both trees: what stands at `pointer`, and what the schema says of it (null: nothing that we
+// can follow).
+struct Place {
+    std::string pointer;
+    const Value* value;
+    const Value* schema;
+};
+
+const Value* schema_of_member(const Value* schema, const char* name) {
+    if (const Value* found = member(member(schema, "properties"), name)) return found;
+    const Value* additional = member(schema, "additionalProperties");
+    return additional != nullptr && additional->IsObject() ? additional : nullptr;
+}
+
+// "a string", "a whole number from 1 to 100", "one of "a", "b"": the schema in words.
+std::string expected(const Value& schema) {
+    if (const Value* all = member(&schema, "enum"); all != nullptr && all->IsArray()) {
+        std::string out;
+        for (const Value& one : all->GetArray()) out += (out.empty() ? "one of " : ", ") + as_json(one);
+        return out;
+    }
+    std::string out;
+    const auto add_type = [&out](const Value& type) {
+        const std::string_view name = type.IsString() ? type.GetString() : "";
+        std::string word = name == "integer"   ? "a whole number"
+                           : name == "boolean" ? "true or false"
+                           : name == "null"    ? "null"
+                           : name == "array"   ? "a list"
+                           : name == "object"  ? "a mapping"
+                                               : "a " + std::string(name);
+        out += (out.empty() ? "" : " or ") + word;
+    };
+    if (const Value* type = member(&schema, "type")) {
+        if (type->IsArray()) {
+            for (const Value& one : type->GetArray()) add_type(one);
+        } else {
+            add_type(*type);
+        }
+    }
+    const auto add_limit = [&](const char* key, const char* word) {
+        if (const Value* limit = member(&schema, key))
+            out += std::string(out.empty() ? "" : " ") + word + " " + as_json(*limit);
+    };
+    add_limit("minimum", "from");
+    add_limit("maximum", "to");
+    add_limit("minLength", "of a length from");
+    add_limit("maxLength", "of a length up to");
+    add_limit("pattern", "that matches");
+    add_limit("minItems", "with at least this many entries:");
+    add_limit("const", "equal to");
+    return out;
+}
+
+bool fits(const Value& schema, const Value& value, std::string& why);
+
+void check_members(const Place& place, std::vector<SchemaError>& errors);
+void check_place(const Place& place, std::vector<SchemaError>& errors);
+
+// The schema without the keywords whose errors are found one level down, or named better by us.
+rapidjson::Document without_members(const Value& schema) {
+    rapidjson::Document own;
+    own.CopyFrom(schema, own.GetAllocator());
+    for (const char* key : {"properties", "additionalProperties", "required"}) own.RemoveMember(key);
+    if (own.HasMember("items") && own["items"].IsObject()) own.RemoveMember("items");
+    return own;
+}
+
+void check_members(const Place& place, std::vector<SchemaError>& errors) {
+    const Value* known = member(place.schema, "properties");
+    const Value* additional = member(place.schema, "additionalProperties");
+    const bool closed = additional != nullptr && additional->IsFalse() &&
+                        member(place.schema, "patternProperties") == nullptr;
+    std::vector<std::string> names;
+    if (known != nullptr && known->IsObject())
+        for (const auto& m : known->GetObject())
+            names.emplace_back(m.name.GetString(), m.name.GetStringLength());
+
+    for (const auto& m : place.value->GetObject()) {
+        const std::string name(m.name.GetString(), m.name.GetStringLength());
+        const std::string pointer = place.pointer + "/" + escaped(name);
+        if (const Value* schema = schema_of_member(place.schema, name.c_str())) {
+            check_place({pointer, &m.value, schema}, errors);
+        } else if (closed) {
+            std::string text = "unknown key \"" + name + "\"" + did_you_mean(name, names);
+            if (text.back() != '?' && !names.empty()) {
+                text += "; known are: ";
+                for (const std::string& n : names) text += (&n == &names.front() ? "" : ", ") + n;
+            }
+            errors.push_back({pointer, text});
+        }
+    }
+    const Value* required = member(place.schema, "required");
+    if (required == nullptr || !required->IsArray()) return;
+    for (const Value& name : required->GetArray())
+        if (name.IsString() && member(place.value, name.GetString()) == nullptr)
+            errors.push_back({place.pointer, "the key \"" + std::string(name.GetString()) + "\" is missing"});
+}
+
+void check_place(const Place& place, std::vector<SchemaError>& errors) {
+    std::string why;
+    if (!place.schema->IsObject()) return;
+    const rapidjson::Document own = without_members(*place.schema);
+    // A reference leads out of this part of the schema: only the whole can judge it.
+    const bool refers = as_json(own).find("\"$ref\"") != std::string::npos;
+    if (!refers && !fits(own, *place.value, why)) {
+        const std::string words = expected(*place.schema);
+        errors.push_back({place.pointer, words.empty() ? why : "must be " + words});
+        return;
+    }
+    if (place.value->IsObject()) check_members(place, errors);
+    const Value* items = member(place.schema, "items");
+    if (!place.value->IsArray() || items == nullptr || !items->IsObject()) return;
+    for (rapidjson::SizeType i = 0; i < place.value->Size(); ++i)
+        check_place({place.pointer + "/" + std::to_string(i), &(*place.value)[i], items}, errors);
+}
+
+// Does valijson accept it? `why`: its first reason. Its texts name keywords and keys of the schema, never a
+// value.
+bool fits(const Value& schema, const Value& value, std::string& why) {
+    try {
+        valijson::Schema compiled;
+        valijson::SchemaParser parser;
+        parser.populateSchema(valijson::adapters::RapidJsonAdapter(schema), compiled);
+        valijson::Validator validator;
+        valijson::ValidationResults results;
+        if (validator.validate(compiled, valijson::adapters::RapidJsonAdapter(value), &results)) return true;
+        valijson::ValidationResults::Error error;
+        why = results.popError(error) ? error.description : "does not fit the schema";
+        return false;
+    } catch (const std::exception& e) {
+        why = std::string("the plugin's schema cannot be used: ") + e.what();
+        return false;
+    }
+}
+
+}  // namespace
+
+std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std::string& config_json) {
+    rapidjson::Document config;
+    config.Parse<rapidjson::kParseIterativeFlag>(config_json.data(), config_json.size());
+    if (config.HasParseError())
+        return {{"", "is no JSON: " + std::string(rapidjson::GetParseError_En(config.GetParseError()))}};
+    if (!config.IsObject()) return {{"", "must be a mapping"}};
+    if (plugin_class.description->config_schema == nullptr) return {};
+
+    rapidjson::Document schema;
+    schema.Parse<rapidjson::kParseIterativeFlag>(plugin_class.description->config_schema);
+    std::vector<SchemaError> errors;
+    check_place({"", &config, &schema}, errors);
+    // A rule that reaches across levels ($ref, definitions) is seen only by the whole schema.
+    std::string why;
+    if (errors.empty() && !fits(schema, config, why)) errors.push_back({"", why});
+    return errors;
+}
+
+}  // namespace volley::plugins

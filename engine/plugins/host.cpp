@@ -1,0 +1,190 @@
+#include "plugins/host.hpp"
+
+#include <malloc.h>
+#include <rapidjson/pointer.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "log/log.hpp"
+#include "plugins/metrics_registry.hpp"
+#include "volley/abi.hpp"
+
+namespace volley::plugins::detail {
+
+namespace {
+
+Host& self(const volley_host* host) { return *static_cast<Host*>(host->context); }
+
+// Names of log fields are constants of ours; a plugin's may be anything.
+std::string_view field_name(volley_view name) {
+    const std::string_view text = text_of(name);
+    const bool fits = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                   [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+    return fits ? text : "field";
+}
+
+std::int32_t json_type(const rapidjson::Value& v) {
+    switch (v.GetType()) {
+        case rapidjson::kNullType:
+            return VOLLEY_JSON_NULL;
+        case rapidjson::kFalseType:
+        case rapidjson::kTrueType:
+            return VOLLEY_JSON_BOOL;
+        case rapidjson::kNumberType:
+            return VOLLEY_JSON_NUMBER;
+        case rapidjson::kStringType:
+            return VOLLEY_JSON_STRING;
+        case rapidjson::kArrayType:
+            return VOLLEY_JSON_ARRAY;
+        case rapidjson::kObjectType:
+            return VOLLEY_JSON_OBJECT;
+    }
+    return VOLLEY_JSON_NULL;
+}
+
+}  // namespace
+
+Host::Host(std::string label, Services services, std::string config_json, std::string value,
+           std::string base_dir)
+    : label_(std::move(label)),
+      services_(std::move(services)),
+      config_json_(std::move(config_json)),
+      value_(std::move(value)),
+      base_dir_(std::move(base_dir)) {
+    config_.Parse<rapidjson::kParseIterativeFlag>(config_json_.data(), config_json_.size());
+    host_.struct_size = sizeof host_;
+    host_.abi_minor = VOLLEY_ABI_MINOR;
+    host_.message_size = sizeof(volley_message);
+    host_.record_size = sizeof(volley_record);
+    host_.context = this;
+    host_.name = "volleyd";
+    host_.version = VOLLEY_ENGINE_VERSION;
+    host_.log_level = &Host::log_level;
+    host_.log = &Host::log;
+    host_.metric = &Host::metric;
+    host_.metric_add = &Host::metric_add;
+    host_.metric_set = &Host::metric_set;
+    host_.allocate = &Host::allocate;
+    host_.deallocate = &Host::deallocate;
+    host_.wake = &Host::wake;
+    host_.health = &Host::health;
+    host_.config = &Host::config;
+    host_.get_extension = &Host::get_extension;
+}
+
+volley_options Host::options() const {
+    volley_options o{};
+    o.struct_size = sizeof o;
+    if (services_.for_dead_letters) o.flags |= VOLLEY_FOR_DEAD_LETTERS;
+    o.config = view_of(config_json_);
+    o.queue = view_of(services_.queue);
+    o.value = view_of(value_);
+    o.component = view_of(services_.component);
+    o.base_dir = view_of(base_dir_);
+    o.app = view_of(services_.app);
+    return o;
+}
+
+std::uint32_t Host::log_level(const volley_host*) { return static_cast<std::uint32_t>(log::level()); }
+
+void Host::log(const volley_host* host, std::uint32_t level, volley_view text, const volley_header* fields,
+               std::uint32_t count) {
+    constexpr std::size_t most_fields = 32;  // the rest of a longer list is cut
+    const Host& h = self(host);
+    std::array<log::Field, most_fields> all;
+    std::size_t n = 0;
+    all[n++] = {"plugin", h.label_};
+    if (!h.services_.queue.empty()) all[n++] = {"queue", h.services_.queue};
+    if (!h.services_.component.empty()) all[n++] = {"component", h.services_.component};
+    for (std::uint32_t i = 0; i < count && n < most_fields; ++i)
+        all[n++] = {field_name(fields[i].name), text_of(fields[i].value)};
+    const auto known = std::min<std::uint32_t>(level, static_cast<std::uint32_t>(log::Level::error));
+    log::write(static_cast<log::Level>(known), text_of(text), all.data(), n);
+}
+
+volley_metric* Host::metric(const volley_host* host, std::uint32_t kind, const char* name, const char* help,
+                            const volley_header* labels, std::uint32_t count) {
+    const Services& s = self(host).services_;
+    Labels all{{"queue", s.queue}, {"component", s.component}};
+    for (std::uint32_t i = 0; i < count; ++i)
+        all.emplace_back(text_of(labels[i].name), text_of(labels[i].value));
+    return find_or_make_metric(kind, name != nullptr ? name : "", help != nullptr ? help : "",
+                               std::move(all));
+}
+
+void Host::metric_add(volley_metric* metric, double value) { add_to_metric(metric, value); }
+
+void Host::metric_set(volley_metric* metric, double value) { set_metric(metric, value); }
+
+void Host::count_allocation(double bytes) {
+    volley_metric* gauge = allocated_.load(std::memory_order_acquire);
+    if (gauge == nullptr) {
+        gauge = find_or_make_metric(
+            VOLLEY_GAUGE, "allocated_bytes", "Memory that the plugin holds from the engine's allocator",
+            {{"queue", services_.queue}, {"component", services_.component}, {"plugin", label_}});
+        allocated_.store(gauge,
+                         std::memory_order_release);  // two threads that race here found the same metric
+    }
+    add_to_metric(gauge, bytes);
+}
+
+void* Host::allocate(const volley_host* host, std::size_t size) {
+    void* memory = std::malloc(size);
+    if (memory != nullptr) self(host).count_allocation(static_cast<double>(malloc_usable_size(memory)));
+    return memory;
+}
+
+void Host::deallocate(const volley_host* host, void* memory) {
+    if (memory == nullptr) return;
+    self(host).count_allocation(-static_cast<double>(malloc_usable_size(memory)));
+    std::free(memory);
+}
+
+void Host::wake(const volley_host* host) {
+    if (const auto& f = self(host).services_.wake) f();
+}
+
+void Host::health(const volley_host* host, std::uint32_t state, volley_view text) {
+    if (const auto& f = self(host).services_.health) f(state, std::string(text_of(text)));
+}
+
+const rapidjson::Value* Host::find(const char* key) const {
+    if (key == nullptr || !config_.IsObject()) return nullptr;
+    if (*key == '/') {
+        const rapidjson::Pointer pointer(key);
+        return pointer.IsValid() ? pointer.Get(config_) : nullptr;
+    }
+    const auto it = config_.FindMember(key);
+    return it == config_.MemberEnd() ? nullptr : &it->value;
+}
+
+std::int32_t Host::config(const volley_host* host, const char* key, std::int32_t* type, volley_view* value) {
+    Host& h = self(host);
+    const rapidjson::Value* found = h.find(key);
+    if (found == nullptr) return 0;
+    *type = json_type(*found);
+    if (found->IsString()) {
+        *value = view_of({found->GetString(), found->GetStringLength()});
+        return 1;
+    }
+    const std::lock_guard lock(h.texts_mutex_);
+    std::string& text = h.texts_[found];
+    if (text.empty()) {
+        rapidjson::StringBuffer buffer;
+        rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+        found->Accept(writer);
+        text.assign(buffer.GetString(), buffer.GetSize());
+    }
+    *value = view_of(text);
+    return 1;
+}
+
+const void* Host::get_extension(const volley_host*, const char*) {
+    return nullptr;  // none exist in this minor version
+}
+
+}  // namespace volley::plugins::detail

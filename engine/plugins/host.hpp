@@ -1,0 +1,59 @@
+// What a plugin sees of the engine: one volley_host with what stands behind its functions. One for each
+// instance, and one for each file. Does not move: the plugin keeps its address. Thread: any.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "plugins/instance.hpp"
+#include "volley/plugin.h"
+
+namespace volley::plugins::detail {
+
+class Host {
+public:
+    // `label` names the class ("kafka.so:KafkaConsumer") or the file in log lines.
+    Host(std::string label, Services services, std::string config_json, std::string value,
+         std::string base_dir);
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+
+    const volley_host* get() const { return &host_; }
+    // What create gets; borrows from this Host. Requires: config_is_object().
+    volley_options options() const;
+    bool config_is_object() const { return config_.IsObject(); }
+    const std::string& label() const { return label_; }
+
+private:
+    static std::uint32_t log_level(const volley_host*);
+    static void log(const volley_host*, std::uint32_t, volley_view, const volley_header*, std::uint32_t);
+    static volley_metric* metric(const volley_host*, std::uint32_t, const char*, const char*,
+                                 const volley_header*, std::uint32_t);
+    static void metric_add(volley_metric*, double);
+    static void metric_set(volley_metric*, double);
+    static void* allocate(const volley_host*, std::size_t);
+    static void deallocate(const volley_host*, void*);
+    static void wake(const volley_host*);
+    static void health(const volley_host*, std::uint32_t, volley_view);
+    static std::int32_t config(const volley_host*, const char*, std::int32_t*, volley_view*);
+    static const void* get_extension(const volley_host*, const char*);
+
+    const rapidjson::Value* find(const char* key) const;
+    void count_allocation(double bytes);
+
+    volley_host host_{};
+    std::string label_;
+    Services services_;
+    std::string config_json_, value_, base_dir_;
+    rapidjson::Document config_;
+    std::mutex texts_mutex_;
+    std::map<const rapidjson::Value*, std::string>
+        texts_;  // JSON that config() lent; the views hold until destroy
+    std::atomic<volley_metric*> allocated_{nullptr};
+};
+
+}  // namespace volley::plugins::detail

@@ -1,0 +1,283 @@
+#include "plugins/instance.hpp"
+
+#include <utility>
+
+#include "plugins/host.hpp"
+#include "volley/abi.hpp"
+
+namespace volley::plugins {
+
+namespace {
+
+// The caller's side of volley_error.
+class CallError {
+public:
+    CallError() { error_.struct_size = sizeof error_; }
+    volley_error* get() { return &error_; }
+
+    // What `status` (< 0, or one that the call must not return) means, behind "label: ".
+    Error read(const std::string& label, const char* call, std::int32_t status) const {
+        const bool known = status <= VOLLEY_E_RETRY && status >= VOLLEY_E_UNSUPPORTED;
+        std::string text = label + ": ";
+        if (!known)
+            text += std::string(call) + " returned the unknown status " + std::to_string(status) + ": ";
+        text += error_.text[0] != '\0' ? error_.text : std::string(call) + " failed and gave no reason";
+        Error out(known ? static_cast<ErrorCode>(status) : ErrorCode::fatal, std::move(text), error_.field);
+        out.retry_after_ms = error_.retry_after_ms;
+        return out;
+    }
+
+private:
+    volley_error error_{};
+};
+
+Result<void> to_result(std::int32_t status, const CallError& error, const detail::Host& host,
+                       const char* call) {
+    if (status == VOLLEY_OK) return {};
+    return error.read(host.label(), call, status);
+}
+
+// Of a call that has a second good status.
+Result<std::int32_t> to_result(std::int32_t status, std::int32_t other, const CallError& error,
+                               const detail::Host& host, const char* call) {
+    if (status == VOLLEY_OK || status == other) return status;
+    return error.read(host.label(), call, status);
+}
+
+Error config_is_no_object(const std::string& label) {
+    return {ErrorCode::config, label + ": `config` is no JSON object"};
+}
+
+Result<void> checked(std::int32_t status, const void* instance, const CallError& error,
+                     const detail::Host& host) {
+    if (status == VOLLEY_OK && instance == nullptr)
+        return Error(ErrorCode::fatal, host.label() + ": create succeeded but made nothing");
+    return to_result(status, error, host, "create");
+}
+
+// Calls an optional function of a table; not there: done.
+template <typename Function, typename... Arguments>
+Result<void> call(const detail::Host& host, const char* name, Function function, Arguments... arguments) {
+    if (function == nullptr) return {};
+    CallError error;
+    return to_result(function(arguments..., error.get()), error, host, name);
+}
+
+template <typename Functions, typename Instance>
+void destroy(const Functions* functions, Instance*& instance) {
+    if (instance != nullptr) functions->destroy(std::exchange(instance, nullptr));
+}
+
+}  // namespace
+
+// ---- Consumer
+
+Result<Consumer> Consumer::create(const PluginClass& plugin_class, Services services,
+                                  const std::string& config_json, std::string_view value,
+                                  const std::string& base_dir) {
+    Consumer c;
+    c.class_ = plugin_class;
+    c.functions_ = static_cast<const volley_consumer_class*>(plugin_class.description->functions);
+    c.host_ = std::make_unique<detail::Host>(plugin_class.label(), std::move(services), config_json,
+                                             std::string(value), base_dir);
+    if (!c.host_->config_is_object()) return config_is_no_object(c.host_->label());
+    const volley_options options = c.host_->options();
+    CallError error;
+    const std::int32_t status = c.functions_->create(c.host_->get(), &options, &c.instance_, error.get());
+    if (auto made = checked(status, c.instance_, error, *c.host_); !made) return made.error();
+    return c;
+}
+
+Consumer::Consumer(Consumer&& other) noexcept
+    : class_(std::move(other.class_)),
+      functions_(other.functions_),
+      host_(std::move(other.host_)),
+      instance_(std::exchange(other.instance_, nullptr)) {}
+
+Consumer& Consumer::operator=(Consumer&& other) noexcept {
+    if (this == &other) return *this;
+    destroy(functions_, instance_);
+    class_ = std::move(other.class_);
+    functions_ = other.functions_;
+    host_ = std::move(other.host_);
+    instance_ = std::exchange(other.instance_, nullptr);
+    return *this;
+}
+
+Consumer::~Consumer() { destroy(functions_, instance_); }
+
+Result<void> Consumer::open() { return call(*host_, "open", functions_->open, instance_); }
+
+Result<std::int32_t> Consumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
+    CallError error;
+    batch.count = 0;
+    const std::int32_t status = functions_->consume(instance_, &batch, timeout_ms, error.get());
+    if (batch.count > batch.capacity)
+        return Error(ErrorCode::fatal,
+                     host_->label() + ": consume filled more messages than there is room for");
+    return to_result(status, VOLLEY_END, error, *host_, "consume");
+}
+
+Result<void> Consumer::settle(volley_settlement* settlements, std::uint32_t count) {
+    CallError error;
+    const auto stride = static_cast<std::uint32_t>(sizeof(volley_settlement));
+    return to_result(functions_->settle(instance_, settlements, count, stride, error.get()), error, *host_,
+                     "settle");
+}
+
+Result<void> Consumer::poll(std::uint32_t timeout_ms) {
+    return call(*host_, "poll", functions_->poll, instance_, timeout_ms);
+}
+
+void Consumer::interrupt() {
+    if (functions_->interrupt != nullptr) functions_->interrupt(instance_);
+}
+
+Result<void> Consumer::close(std::uint32_t timeout_ms) {
+    return call(*host_, "close", functions_->close, instance_, timeout_ms);
+}
+
+const void* Consumer::extension(const char* id) {
+    return functions_->get_extension != nullptr ? functions_->get_extension(instance_, id) : nullptr;
+}
+
+// ---- Producer
+
+Result<Producer> Producer::create(const PluginClass& plugin_class, Services services,
+                                  const std::string& config_json, std::string_view value,
+                                  const std::string& base_dir, volley_report_fn report, void* context) {
+    Producer p;
+    p.class_ = plugin_class;
+    p.functions_ = static_cast<const volley_producer_class*>(plugin_class.description->functions);
+    p.host_ = std::make_unique<detail::Host>(plugin_class.label(), std::move(services), config_json,
+                                             std::string(value), base_dir);
+    if (!p.host_->config_is_object()) return config_is_no_object(p.host_->label());
+    const volley_options options = p.host_->options();
+    CallError error;
+    const std::int32_t status =
+        p.functions_->create(p.host_->get(), &options, report, context, &p.instance_, error.get());
+    if (auto made = checked(status, p.instance_, error, *p.host_); !made) return made.error();
+    return p;
+}
+
+Producer::Producer(Producer&& other) noexcept
+    : class_(std::move(other.class_)),
+      functions_(other.functions_),
+      host_(std::move(other.host_)),
+      instance_(std::exchange(other.instance_, nullptr)) {}
+
+Producer& Producer::operator=(Producer&& other) noexcept {
+    if (this == &other) return *this;
+    destroy(functions_, instance_);
+    class_ = std::move(other.class_);
+    functions_ = other.functions_;
+    host_ = std::move(other.host_);
+    instance_ = std::exchange(other.instance_, nullptr);
+    return *this;
+}
+
+Producer::~Producer() { destroy(functions_, instance_); }
+
+Result<void> Producer::open() { return call(*host_, "open", functions_->open, instance_); }
+
+Result<std::int32_t> Producer::produce(const volley_record* records, std::uint32_t count,
+                                       std::uint32_t& accepted) {
+    CallError error;
+    accepted = 0;
+    const auto stride = static_cast<std::uint32_t>(sizeof(volley_record));
+    const std::int32_t status =
+        functions_->produce(instance_, records, count, stride, &accepted, error.get());
+    if (accepted > count) {
+        accepted = count;
+        return Error(ErrorCode::fatal, host_->label() + ": produce accepted more records than it was given");
+    }
+    return to_result(status, VOLLEY_AGAIN, error, *host_, "produce");
+}
+
+Result<void> Producer::poll(std::uint32_t timeout_ms) {
+    return call(*host_, "poll", functions_->poll, instance_, timeout_ms);
+}
+
+Result<std::int32_t> Producer::flush(std::uint32_t timeout_ms) {
+    if (functions_->flush == nullptr) return std::int32_t{VOLLEY_OK};
+    CallError error;
+    return to_result(functions_->flush(instance_, timeout_ms, error.get()), VOLLEY_AGAIN, error, *host_,
+                     "flush");
+}
+
+Result<void> Producer::close(std::uint32_t timeout_ms) {
+    return call(*host_, "close", functions_->close, instance_, timeout_ms);
+}
+
+const void* Producer::extension(const char* id) {
+    return functions_->get_extension != nullptr ? functions_->get_extension(instance_, id) : nullptr;
+}
+
+// ---- Handler
+
+Result<HandlerInstance> HandlerInstance::make(std::string label, const volley_handler_class* functions,
+                                              Services services, const std::string& config_json,
+                                              const std::string& base_dir, const volley_jobs* jobs) {
+    HandlerInstance h;
+    h.functions_ = functions;
+    if (services.queue.empty()) services.queue = services.component;
+    h.host_ =
+        std::make_unique<detail::Host>(std::move(label), std::move(services), config_json, "", base_dir);
+    if (!h.host_->config_is_object()) return config_is_no_object(h.host_->label());
+    volley_options options = h.host_->options();
+    options.value = volley_view{};
+    CallError error;
+    const std::int32_t status = functions->create(h.host_->get(), &options, jobs, &h.instance_, error.get());
+    if (auto made = checked(status, h.instance_, error, *h.host_); !made) return made.error();
+    return h;
+}
+
+Result<HandlerInstance> HandlerInstance::create(const PluginClass& plugin_class, Services services,
+                                                const std::string& config_json, const std::string& base_dir,
+                                                const volley_jobs* jobs) {
+    return make(plugin_class.label(),
+                static_cast<const volley_handler_class*>(plugin_class.description->functions),
+                std::move(services), config_json, base_dir, jobs);
+}
+
+Result<HandlerInstance> HandlerInstance::create(const volley_handler_class* functions, Services services,
+                                                const std::string& config_json, const std::string& base_dir,
+                                                const volley_jobs* jobs) {
+    std::string label = "handler of " + services.component;
+    return make(std::move(label), functions, std::move(services), config_json, base_dir, jobs);
+}
+
+HandlerInstance::HandlerInstance(HandlerInstance&& other) noexcept
+    : functions_(other.functions_),
+      host_(std::move(other.host_)),
+      instance_(std::exchange(other.instance_, nullptr)) {}
+
+HandlerInstance& HandlerInstance::operator=(HandlerInstance&& other) noexcept {
+    if (this == &other) return *this;
+    destroy(functions_, instance_);
+    functions_ = other.functions_;
+    host_ = std::move(other.host_);
+    instance_ = std::exchange(other.instance_, nullptr);
+    return *this;
+}
+
+HandlerInstance::~HandlerInstance() { destroy(functions_, instance_); }
+
+Result<void> HandlerInstance::open() { return call(*host_, "open", functions_->open, instance_); }
+
+Result<void> HandlerInstance::handle(volley_task* tasks, std::uint32_t count) {
+    CallError error;
+    const auto stride = static_cast<std::uint32_t>(sizeof(volley_task));
+    return to_result(functions_->handle(instance_, tasks, count, stride, error.get()), error, *host_,
+                     "handle");
+}
+
+Result<void> HandlerInstance::close(std::uint32_t timeout_ms) {
+    return call(*host_, "close", functions_->close, instance_, timeout_ms);
+}
+
+const void* HandlerInstance::extension(const char* id) {
+    return functions_->get_extension != nullptr ? functions_->get_extension(instance_, id) : nullptr;
+}
+
+}  // namespace volley::plugins

@@ -1,0 +1,105 @@
+#include "plugins/library.hpp"
+
+#include <sys/stat.h>
+
+#include <boost/dll/shared_library.hpp>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "plugins/host.hpp"
+
+namespace volley::plugins {
+
+namespace {
+
+using Identity = std::pair<dev_t, ino_t>;
+
+// What a loaded file needs for ever.
+struct Loaded {
+    boost::dll::shared_library library;
+    std::unique_ptr<detail::Host> host;
+    std::unique_ptr<Description> description;  // null: error says why
+    std::optional<Error> error;
+};
+
+struct Registry {
+    std::mutex mutex;
+    std::map<Identity, Loaded*> loaded;
+};
+
+// Never destroyed: a plugin is never unloaded, and its threads may outlive main.
+Registry& registry() {
+    static Registry& r = *new Registry;
+    return r;
+}
+
+// Boost throws for want of another way to pass dlerror's text on.
+Result<void> open_library(boost::dll::shared_library& library, const std::filesystem::path& file) {
+    try {
+        library.load(file, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+        return {};
+    } catch (const std::exception& e) {
+        return Error(ErrorCode::config, file.string() + ": cannot be loaded: " + e.what());
+    }
+}
+
+Error no_entry(const boost::dll::shared_library& library, const std::string& file) {
+    for (int major = 1; major <= 9; ++major) {
+        const std::string number = std::to_string(major);
+        if (!library.has("volley_plugin_v" + number)) continue;
+        return {ErrorCode::config, file + ": built for ABI " + number + "; this volleyd speaks " +
+                                       std::to_string(VOLLEY_ABI_MAJOR) +
+                                       ": upgrade volleyd, or rebuild the plugin"};
+    }
+    return {ErrorCode::config,
+            file + ": no Volley plugin: it does not export " VOLLEY_ENTRY_SYMBOL
+                   ". Build it with volley_add_plugin() and VOLLEY_PLUGIN(…), or correct the file name"};
+}
+
+Result<std::unique_ptr<Description>> call_entry(const Loaded& loaded, const std::string& file) {
+    if (!loaded.library.has(VOLLEY_ENTRY_SYMBOL)) return no_entry(loaded.library, file);
+    const auto entry = reinterpret_cast<volley_plugin_entry>(
+        &loaded.library.get<const volley_plugin*(const volley_host*, volley_error*)>(VOLLEY_ENTRY_SYMBOL));
+    volley_error error{};
+    error.struct_size = sizeof error;
+    const volley_plugin* plugin = entry(loaded.host->get(), &error);
+    if (plugin == nullptr)
+        return Error(ErrorCode::config, file + ": the plugin refuses to start: " +
+                                            (error.text[0] != '\0' ? error.text : "it gives no reason"));
+    return describe(*plugin, file);
+}
+
+}  // namespace
+
+Result<const Description*> load_library(const std::filesystem::path& file) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0)
+        return Error(ErrorCode::config, file.string() + ": cannot be read: " + std::strerror(errno));
+    Registry& r = registry();
+    const std::lock_guard lock(r.mutex);
+    const Identity identity{status.st_dev, status.st_ino};
+    if (const auto it = r.loaded.find(identity); it != r.loaded.end()) {
+        if (it->second->error) return *it->second->error;
+        return it->second->description.get();
+    }
+    auto loaded = std::make_unique<Loaded>();
+    if (auto opened = open_library(loaded->library, file); !opened) return opened.error();
+    loaded->host = std::make_unique<detail::Host>(file.filename().string(), Services{}, "{}", "",
+                                                  file.parent_path().string());
+    // From here on code of the plugin runs: whatever comes of it, the file stays, and its entry is not called
+    // again.
+    Loaded* kept = r.loaded[identity] = loaded.release();
+    auto described = call_entry(*kept, file.string());
+    if (!described) {
+        kept->error = described.error();
+        return *kept->error;
+    }
+    kept->description = std::move(*described);
+    return kept->description.get();
+}
+
+}  // namespace volley::plugins

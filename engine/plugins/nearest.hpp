@@ -1,0 +1,17 @@
+// "did you mean": the candidate that a mistyped word most likely meant. Thread: any.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace volley::plugins {
+
+// Returns the candidate with the fewest single-letter changes from `word`, upper and lower case being equal;
+// empty if none is within a third of its length.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// Returns `; did you mean "x"?`, or nothing.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace volley::plugins
