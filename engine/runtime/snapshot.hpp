@@ -1,5 +1,5 @@
-// What an engine looks like at one moment: the only thing that metrics, status and probes read. Plain copies; taking one
-// never blocks the data path.
+// What an engine looks like at one moment: the only thing that metrics, status and probes read. Plain copies;
+// taking one never blocks the data path.
 #pragma once
 
 #include <array>
@@ -9,7 +9,8 @@
 
 namespace volley::runtime {
 
-// Upper bounds of duration buckets, in seconds: those of OpenTelemetry's messaging conventions; the last bucket is +Inf.
+// Upper bounds of duration buckets, in seconds: those of OpenTelemetry's messaging conventions; the last
+// bucket is +Inf.
 inline constexpr std::array<double, 14> duration_bounds{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
                                                         0.5,   0.75, 1,     2.5,  5,     7.5, 10};
 
@@ -21,7 +22,8 @@ struct Histogram {
 // Failures by reason, in the order of VOLLEY_REASON_… (plugin.h); index 0 is not used.
 inline constexpr std::size_t reason_count = 10;
 inline constexpr std::array<const char*, reason_count> reason_names{
-    "none", "decode", "schema", "handler_retry", "handler_fail", "timeout", "crash", "output", "shutdown", "too_large"};
+    "none",    "decode", "schema", "handler_retry", "handler_fail",
+    "timeout", "crash",  "output", "shutdown",      "too_large"};
 
 struct OutputSnapshot {
     std::string queue;
@@ -42,10 +44,11 @@ struct ComponentSnapshot {
     bool paused = false;        // the input is held back
     std::uint64_t received = 0;
     std::uint64_t done = 0;
-    std::uint64_t dead = 0;      // confirmed by the dead-letter queue
+    std::uint64_t dead = 0;  // confirmed by the dead-letter queue
     std::uint64_t dropped = 0;
-    std::uint64_t requeued = 0;   // given to the connector's on_fail
-    std::uint64_t abandoned = 0;  // left unsettled: revoked, lease lost, stopped; the store delivers them again
+    std::uint64_t requeued = 0;  // given to the connector's on_fail
+    std::uint64_t abandoned =
+        0;  // left unsettled: revoked, lease lost, stopped; the store delivers them again
     std::uint64_t in_flight = 0;
     std::uint64_t in_flight_bytes = 0;
     std::uint64_t retries = 0;
@@ -53,7 +56,7 @@ struct ComponentSnapshot {
     Histogram handle_seconds;  // of each handler call
     std::uint32_t workers = 0;
     std::uint32_t workers_busy = 0;
-    double last_success_seconds = 0;  // Unix time; 0 never
+    double last_success_seconds = 0;      // Unix time; 0 never
     std::vector<OutputSnapshot> outputs;  // the dead-letter queue included
 };
 

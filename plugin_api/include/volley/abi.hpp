@@ -14,18 +14,10 @@
 
 #include "volley/error.hpp"
 #include "volley/plugin.h"
+#include "volley/view.hpp"
 
 namespace volley {
 inline namespace v0 {
-
-inline std::string_view text_of(const volley_view& v) {
-    return {static_cast<const char*>(v.data), v.size};
-}
-// Borrows `s` for as long as the view is used. An empty string is present, not absent.
-inline volley_view view_of(std::string_view s) {
-    return {s.data() != nullptr ? s.data() : "", s.size()};
-}
-inline bool is_absent(const volley_view& v) { return v.data == nullptr; }
 
 // What an instance is created with: its configuration, its names, and the engine's services. A copy may be kept; the
 // host behind it is valid until the instance is destroyed. Thread: [any].

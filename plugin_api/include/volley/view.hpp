@@ -1,0 +1,28 @@
+// The ABI's views and strided arrays, as C++ likes them. Header-only, C++17.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+#include "volley/plugin.h"
+
+namespace volley {
+inline namespace v0 {
+
+inline std::string_view text_of(const volley_view& v) { return {static_cast<const char*>(v.data), v.size}; }
+
+// Borrows `s` for as long as the view is used. An empty string is present, not absent.
+inline volley_view view_of(std::string_view s) { return {s.data() != nullptr ? s.data() : "", s.size()}; }
+
+inline bool is_absent(const volley_view& v) { return v.data == nullptr; }
+
+// Element `i` of an array whose elements are `stride` bytes apart, whatever this side thinks sizeof(T) is.
+template <typename T>
+T& element(T* base, std::size_t stride, std::size_t i) {
+    using Byte = std::conditional_t<std::is_const_v<T>, const char, char>;
+    return *reinterpret_cast<T*>(reinterpret_cast<Byte*>(base) + stride * i);
+}
+
+}  // namespace v0
+}  // namespace volley
