@@ -18,12 +18,12 @@ namespace volley::plugins {
 // What one instance may use of the engine. Both functions are called from any thread, until the instance is
 // destroyed, and must neither block nor throw; either may be empty.
 struct Services {
-    std::string queue;  // its name in the file; handlers: the component's
-    std::string component;
-    std::string app;
-    std::function<void()> wake;  // "call me soon"
-    std::function<void(std::uint32_t state, std::string text)>
-        health;                     // VOLLEY_UP, VOLLEY_DEGRADED, VOLLEY_DOWN
+    std::string queue = {};  // its name in the file; handlers: the component's
+    std::string component = {};
+    std::string app = {};
+    std::function<void()> wake = {};  // "call me soon"
+    // VOLLEY_UP, VOLLEY_DEGRADED, VOLLEY_DOWN, and why.
+    std::function<void(std::uint32_t state, std::string text)> health = {};
     bool for_dead_letters = false;  // producers: the queue keeps dead letters
 };
 

@@ -30,7 +30,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
     constexpr std::size_t longest = 256;  // the cost is the product of the lengths
     if (word.size() > longest) return {};
-    std::size_t best = std::max<std::size_t>(word.size() / 3, 1) + 1;
+    std::size_t best = std::max<std::size_t>((word.size() + 2) / 3, 1) + 1;
     std::string found;
     for (const std::string& candidate : candidates) {
         if (candidate.size() > longest) continue;

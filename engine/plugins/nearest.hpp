@@ -8,7 +8,7 @@
 namespace volley::plugins {
 
 // Returns the candidate with the fewest single-letter changes from `word`, upper and lower case being equal;
-// empty if none is within a third of its length.
+// empty if none is within a third of its length, rounded up.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 // Returns `; did you mean "x"?`, or nothing.
