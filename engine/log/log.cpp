@@ -1,0 +1,133 @@
+#include "log/log.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <string>
+
+namespace volley::log {
+
+namespace {
+
+constexpr std::size_t longest_value = 1024;  // bytes of a text or a field: a hostile message must not fill the disk
+
+std::atomic<Level> least{Level::info};
+std::atomic<Format> form{Format::text};
+
+spdlog::logger& sink() {
+    static const std::shared_ptr<spdlog::logger> logger = [] {
+        auto made = std::make_shared<spdlog::logger>("volley", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        made->set_pattern("%v");
+        made->set_level(spdlog::level::trace);
+        made->set_error_handler([](const std::string&) {});  // a log that cannot be written must not stop the engine
+        return made;
+    }();
+    return *logger;
+}
+
+// Bytes of the UTF-8 sequence that starts at `at`; 0: it is none.
+std::size_t sequence_length(std::string_view text, std::size_t at) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const std::size_t length = lead < 0x80U ? 1 : lead >= 0xF0U && lead < 0xF5U ? 4 : lead >= 0xE0U ? 3 : lead >= 0xC2U ? 2 : 0;
+    if (length == 0 || lead >= 0xF5U || at + length > text.size()) return 0;
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return 0;
+    }
+    return length;
+}
+
+// Escapes what could forge a line or drive a terminal: control characters (C0, DEL, C1), bytes that are no UTF-8, and
+// the quote where `quoted`. \u00XX is read by JSON and by people alike.
+void append_escaped(std::string& out, std::string_view text, bool quoted) {
+    const bool cut = text.size() > longest_value;
+    text = text.substr(0, longest_value);
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t length = sequence_length(text, i);
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const bool c1 = length == 2 && byte == 0xC2U && static_cast<unsigned char>(text[i + 1]) < 0xA0U;
+        if (length == 0 || byte < 0x20U || byte == 0x7FU || c1) {
+            if (byte == '\n') {
+                out += "\\n";
+            } else {
+                out += fmt::format("\\u{:04x}", c1 ? static_cast<unsigned char>(text[i + 1]) : byte);
+            }
+            i += c1 ? 2 : 1;
+            continue;
+        }
+        if (quoted && (byte == '"' || byte == '\\')) out += '\\';
+        out.append(text, i, length);
+        i += length;
+    }
+    if (cut) out += "…";
+}
+
+std::string timestamp() {
+    using namespace std::chrono;
+    const auto since = system_clock::now().time_since_epoch();
+    const std::time_t seconds = duration_cast<std::chrono::seconds>(since).count();
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    return fmt::format("{}.{:03}Z", text, duration_cast<milliseconds>(since).count() % 1000);
+}
+
+const char* name_of(Level level) {
+    constexpr const char* names[] = {"trace", "debug", "info", "warning", "error", "off"};
+    return names[static_cast<std::size_t>(level)];
+}
+
+bool needs_quotes(std::string_view value) {
+    return value.empty() || value.find_first_of(" \"=\\") != std::string_view::npos;
+}
+
+std::string text_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
+    std::string line = fmt::format("{} {:<7} ", timestamp(), name_of(level));
+    append_escaped(line, text, false);
+    for (std::size_t i = 0; i < count; ++i) {
+        line += fmt::format("{}{}=", i == 0 ? "  " : " ", fields[i].name);
+        const bool quoted = needs_quotes(fields[i].value);
+        if (quoted) line += '"';
+        append_escaped(line, fields[i].value, quoted);
+        if (quoted) line += '"';
+    }
+    return line;
+}
+
+std::string json_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
+    std::string line = fmt::format(R"({{"time":"{}","level":"{}","message":")", timestamp(), name_of(level));
+    append_escaped(line, text, true);
+    line += '"';
+    for (std::size_t i = 0; i < count; ++i) {
+        line += fmt::format(R"(,"{}":")", fields[i].name);
+        append_escaped(line, fields[i].value, true);
+        line += '"';
+    }
+    return line + '}';
+}
+
+}  // namespace
+
+void configure(Level least_level, Format format) {
+    least.store(least_level);
+    form.store(format);
+}
+
+Level level() { return least.load(std::memory_order_relaxed); }
+
+void write(Level at, std::string_view text, std::initializer_list<Field> fields) {
+    write(at, text, fields.begin(), fields.size());
+}
+
+void write(Level at, std::string_view text, const Field* fields, std::size_t count) {
+    if (at < level() || at == Level::off) return;
+    const bool json = form.load(std::memory_order_relaxed) == Format::json;
+    sink().log(spdlog::level::info, "{}", json ? json_line(at, text, fields, count) : text_line(at, text, fields, count));
+    sink().flush();
+}
+
+}  // namespace volley::log
