@@ -1,0 +1,26 @@
+// JSON text: checked without a document where nobody needs one, parsed once where a schema or a key does.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace volley::codec {
+
+// Deeper JSON is refused: walkers of a document recurse, and a stack is finite.
+inline constexpr std::size_t max_depth = 64;
+
+struct JsonShape {
+    bool is_object = false;
+};
+
+// Returns why `text` is no JSON (with line and column), or nothing. Allocates only for deeper nesting than
+// before.
+std::optional<std::string> check_json(std::string_view text, JsonShape* shape);
+
+// The same, making a document. Requires nothing of `text`.
+std::optional<std::string> parse_json(std::string_view text, rapidjson::Document& document);
+
+}  // namespace volley::codec

@@ -1,0 +1,34 @@
+// A JSON Schema (draft-07), compiled once by valijson. Const after compile(): any thread may validate.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "volley/error.hpp"
+
+namespace valijson {
+class Schema;
+}
+
+namespace volley::codec {
+
+class Schema {
+public:
+    // `name` is the file's, for messages. Errors: config, with what is wrong in the schema.
+    static Result<std::shared_ptr<const Schema>> compile(std::string_view text, const std::string& name);
+    ~Schema();
+
+    // Returns the JSON pointer and the rule that the document breaks, or nothing.
+    std::optional<std::string> violation(const rapidjson::Value& document) const;
+
+private:
+    Schema();
+    std::unique_ptr<valijson::Schema> compiled_;
+    bool has_pattern_ = false;
+};
+
+}  // namespace volley::codec

@@ -1,0 +1,77 @@
+// What workers and producers have to say to the intake thread: one queue, filled from any thread in batches,
+// emptied by the intake thread, which is woken if it waits.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "delivery/types.hpp"
+
+namespace volley::runtime {
+
+struct Completion {
+    enum class Kind : std::uint8_t {
+        handled,      // a worker returns a message
+        reported,     // a producer's report of one output
+        dead_letter,  // … of a dead letter
+        worker_idle,  // a worker has finished a batch: `slot` is its number, `count` how many handler runs it
+                      // held
+        worker_failed  // its handler could not be opened; the text is with the worker
+    } kind = Kind::handled;
+    delivery::Verdict verdict = delivery::Verdict::ok;
+    std::uint32_t slot = 0;
+    std::uint32_t count = 0;   // handled: outputs handed over
+    std::int32_t status = 0;   // reports
+    std::uint32_t output = 0;  // reported: which
+    std::uint32_t reason = 0;
+    std::uint32_t text = 0;  // 1 + place among the drained texts; 0 none
+    std::uint64_t retry_after_ms = 0;
+};
+
+// What drain() hands over.
+struct Drained {
+    std::vector<Completion> completions;
+    std::vector<std::string> texts;
+    // Why the report failed, for a person.
+    std::string_view text_of(const Completion& completion) const {
+        return completion.text == 0 ? std::string_view() : std::string_view(texts[completion.text - 1]);
+    }
+};
+
+class Completions {
+public:
+    // Thread: any. Never blocks for long: the lock is held for the copy.
+    void push(const Completion* first, std::size_t count);
+    // The same for one that failed, with its text.
+    void push(Completion completion, std::string_view text);
+
+    // Moves everything into `out`, which is emptied first. Thread: intake.
+    void drain(Drained& out);
+
+    // Between these two the intake thread waits elsewhere (in a consumer), and a push calls `wake`. prepare
+    // returns false if something came already: then do not wait. Thread: intake.
+    bool prepare_to_wait(const std::function<void()>* wake);
+    void end_wait();
+
+    // Waits here until something comes, ring() is called, or the time is over. Thread: intake.
+    void wait_for(delivery::Millis timeout);
+    // Ends a wait, or keeps the next from waiting. Thread: any.
+    void ring();
+
+private:
+    const std::function<void()>* take_wake();
+
+    std::mutex mutex_;
+    std::condition_variable came_;
+    Drained queue_;
+    const std::function<void()>* wake_ = nullptr;
+    bool rung_ = false;
+};
+
+}  // namespace volley::runtime

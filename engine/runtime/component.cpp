@@ -1,0 +1,246 @@
+#include "runtime/component.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace volley::runtime {
+
+namespace {
+
+const QueueConfig* find_queue(const Config& config, const std::string& name) {
+    const auto found = std::find_if(config.queues.begin(), config.queues.end(),
+                                    [&](const QueueConfig& queue) { return queue.name == name; });
+    return found == config.queues.end() ? nullptr : &*found;
+}
+
+Error no_such_queue(const std::string& component, const std::string& queue) {
+    return Error(ErrorCode::config,
+                 "component \"" + component + "\" names queue \"" + queue + "\", which does not exist");
+}
+
+codec::Encoding encoding_of(const QueueConfig& queue, std::uint64_t flags) {
+    switch (queue.serializer) {
+        case Serializer::json:
+            return codec::Encoding::json;
+        case Serializer::msgpack:
+            return codec::Encoding::msgpack;
+        case Serializer::none:
+            return codec::Encoding::none;
+        case Serializer::automatic:
+            break;
+    }
+    const bool json = queue.schema.kind != SchemaConfig::Kind::none || (flags & VOLLEY_JSON_BODIES) != 0;
+    return json ? codec::Encoding::json : codec::Encoding::none;
+}
+
+std::string connector_of(const QueueConfig& queue, const plugins::PluginClass& found) {
+    return queue.type.empty() ? std::string(found.plugin->name) : queue.type;
+}
+
+}  // namespace
+
+delivery::Options core_options(const ComponentConfig& component, bool log, bool ordered_outputs) {
+    using delivery::Last;
+    delivery::Options o;
+    o.log = log;
+    o.pipelined = ordered_outputs;
+    switch (component.order) {
+        case Order::partition:
+            o.order = delivery::Order::partition;
+            break;
+        case Order::key:
+            o.order = delivery::Order::key;
+            break;
+        case Order::none:
+            o.order = delivery::Order::none;
+            break;
+        case Order::automatic:
+            o.order = component.workers == 1 ? delivery::Order::partition : delivery::Order::key;
+    }
+    o.max_attempts = component.retry.max_attempts;
+    o.initial_delay = component.retry.initial_delay;
+    o.max_delay = component.retry.max_delay;
+    o.max_in_flight = component.max_in_flight;
+    o.max_in_flight_bytes = component.max_in_flight_bytes;
+    o.seed = std::random_device{}();
+    switch (component.on_fail) {
+        case OnFail::dead_letter:
+            o.on_exhausted = o.on_permanent = Last::dead_letter;
+            break;
+        case OnFail::requeue:
+            o.on_exhausted = o.on_permanent = Last::requeue;
+            break;
+        case OnFail::drop:
+            o.on_exhausted = o.on_permanent = Last::drop;
+            break;
+        case OnFail::stop:
+            o.on_exhausted = o.on_permanent = Last::stop;
+            break;
+        case OnFail::automatic:
+            if (!component.dead_letter_queue.empty()) {
+                o.on_exhausted = o.on_permanent = Last::dead_letter;
+            } else {
+                // Without a dead-letter queue nothing may be lost: what may succeed is tried for ever; what
+                // cannot is put back where the store can do that, and stops a log, where it cannot.
+                o.on_exhausted = Last::keep_trying;
+                o.on_permanent = log ? Last::stop : Last::requeue;
+            }
+    }
+    return o;
+}
+
+Component::~Component() { join(); }
+
+void Component::start() {
+    thread_ = std::thread([this] { intake_->run(); });
+}
+
+void Component::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+Result<std::unique_ptr<Component>> Component::make(const Config& config, const ComponentConfig& component,
+                                                   plugins::Catalog& catalog, const BuiltInHandler& built_in,
+                                                   IntakeOptions options) {
+    std::unique_ptr<Component> made(new Component());
+    Pipeline& p = made->pipeline_;
+    p.app = config.app;
+    p.base_dir = config.base_dir;
+    p.config = component;
+    p.max_message_bytes = config.max_message_bytes;
+    std::optional<plugins::Consumer> consumer;
+    if (auto input = made->make_input(config, catalog, consumer); !input) return input.error();
+    for (const std::string& name : component.outputs) {
+        const QueueConfig* queue = find_queue(config, name);
+        if (queue == nullptr) return no_such_queue(component.name, name);
+        auto port = made->make_port(config, catalog, *queue, false);
+        if (!port) return port.error();
+        (*port)->index = static_cast<std::uint16_t>(p.ports.size());
+        p.ports.push_back(std::move(*port));
+    }
+    if (!component.dead_letter_queue.empty()) {
+        const QueueConfig* queue = find_queue(config, component.dead_letter_queue);
+        if (queue == nullptr) return no_such_queue(component.name, component.dead_letter_queue);
+        auto port = made->make_port(config, catalog, *queue, true);
+        if (!port) return port.error();
+        p.dead_letters = std::move(*port);
+    }
+    if (auto handler = made->make_handler(catalog, built_in); !handler) return handler.error();
+    if (auto decoder = made->make_decoder(p.input_encoding); !decoder) return decoder.error();
+
+    const bool log = consumer->extension(VOLLEY_EXT_LOG) != nullptr;
+    if (log && component.on_fail == OnFail::requeue) {
+        return Error(ErrorCode::config, "component \"" + component.name +
+                                            "\": on_fail: requeue does not work on a log (" + p.connector +
+                                            "); use dead_letter or stop");
+    }
+    const bool ordered = std::all_of(p.ports.begin(), p.ports.end(),
+                                     [](const auto& port) { return port->can(VOLLEY_ORDERED); });
+    made->intake_ =
+        std::make_unique<Intake>(p, std::move(*consumer), core_options(component, log, ordered), options);
+    return made;
+}
+
+Result<void> Component::make_input(const Config& config, plugins::Catalog& catalog,
+                                   std::optional<plugins::Consumer>& consumer) {
+    Pipeline& p = pipeline_;
+    const QueueConfig* queue = find_queue(config, p.config.input);
+    if (queue == nullptr) return no_such_queue(p.config.name, p.config.input);
+    p.input = *queue;
+    auto found = catalog.find_for_queue(plugins::Kind::consumer, *queue, config.base_dir);
+    if (!found) return found.error();
+    p.connector = connector_of(*queue, *found);
+    p.input_encoding = encoding_of(*queue, found->flags());
+    plugins::Services services;
+    services.queue = queue->name;
+    services.component = p.config.name;
+    services.app = config.app;
+    services.wake = [this] {
+        if (intake_) intake_->wake();
+    };
+    services.health = [this](std::uint32_t state, std::string text) {
+        if (intake_) intake_->health(state, std::move(text));
+    };
+    auto made =
+        plugins::Consumer::create(*found, std::move(services), queue->config, queue->value, config.base_dir);
+    if (!made) return made.error();
+    consumer.emplace(std::move(*made));
+    return {};
+}
+
+Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins::Catalog& catalog,
+                                                   const QueueConfig& queue, bool dead_letters) {
+    auto found = catalog.find_for_queue(plugins::Kind::producer, queue, config.base_dir);
+    if (!found) return found.error();
+    auto port = std::make_unique<Port>();
+    port->queue = queue.name;
+    port->value = queue.value;
+    port->connector = connector_of(queue, *found);
+    port->dead_letters = dead_letters;
+    port->flags = found->flags();
+    port->completions = &pipeline_.completions;
+    port->encoding = encoding_of(queue, found->flags());
+    port->schema = queue.schema.kind != SchemaConfig::Kind::none;
+    // A dead letter is the original bytes: nothing encodes or checks it.
+    if (!dead_letters) {
+        auto encoder = codec::Encoder::make(port->encoding, queue.schema, {config.max_message_bytes});
+        if (!encoder) return encoder.error();
+        port->encoder.emplace(std::move(*encoder));
+    }
+    plugins::Services services;
+    services.queue = queue.name;
+    services.component = pipeline_.config.name;
+    services.app = config.app;
+    services.for_dead_letters = dead_letters;
+    services.wake = [this] {
+        if (intake_) intake_->wake();
+    };
+    services.health = [raw = port.get()](std::uint32_t state, const std::string&) {
+        raw->up.store(state != VOLLEY_DOWN, std::memory_order_relaxed);
+    };
+    auto made = plugins::Producer::create(*found, std::move(services), queue.config, queue.value,
+                                          config.base_dir, &on_report, port.get());
+    if (!made) return made.error();
+    port->producer.emplace(std::move(*made));
+    return port;
+}
+
+Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHandler& built_in) {
+    Pipeline& p = pipeline_;
+    if (built_in.functions != nullptr) {
+        p.built_in_handler = built_in.functions;
+        p.handler_config = built_in.config;
+        p.handler_label = built_in.label;
+        return {};
+    }
+    if (p.config.handler.kind != HandlerConfig::Kind::library) {
+        p.handler_label = "forward";
+        return {};
+    }
+    const LibraryHandler& library = p.config.handler.library;
+    const std::string spec =
+        library.class_name.empty() ? library.library : library.library + ":" + library.class_name;
+    auto found = catalog.find(plugins::Kind::handler, spec, p.base_dir);
+    if (!found) return found.error();
+    p.handler = *found;
+    p.handler_config = library.config;
+    p.handler_label = found->label();
+    return {};
+}
+
+Result<void> Component::make_decoder(codec::Encoding encoding) {
+    Pipeline& p = pipeline_;
+    p.schema = p.input.schema.kind != SchemaConfig::Kind::none;
+    const bool other_serializer = std::any_of(p.ports.begin(), p.ports.end(), [&](const auto& port) {
+        return port->schema || (port->encoding != encoding && port->encoding != codec::Encoding::none);
+    });
+    p.decode = p.schema || !p.input.key.empty() ||
+               (encoding != codec::Encoding::none && (!p.is_forward() || other_serializer));
+    if (!p.decode) return {};
+    auto decoder = codec::Decoder::make(encoding, p.input.schema, p.input.key, {p.max_message_bytes});
+    if (!decoder) return decoder.error();
+    p.decoder.emplace(std::move(*decoder));
+    return {};
+}
+
+}  // namespace volley::runtime

@@ -1,0 +1,62 @@
+// A component: one input, one handler, its outputs, and the threads that run them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "plugins/catalog.hpp"
+#include "runtime/intake.hpp"
+#include "runtime/pipeline.hpp"
+#include "volley/config.hpp"
+
+namespace volley::runtime {
+
+// A handler that the program brings itself: static functions of the ABI's table, and the configuration they
+// get.
+struct BuiltInHandler {
+    const volley_handler_class* functions = nullptr;
+    std::string config = "{}";
+    std::string label;
+};
+
+class Component {
+public:
+    // Finds the connectors, makes (does not open) their instances and checks what they can do against what is
+    // asked of them. `built_in` is for handlers that are no plugins; functions null: forward, or the library
+    // that the configuration names. Errors: config, with what to do.
+    static Result<std::unique_ptr<Component>> make(const Config& config, const ComponentConfig& component,
+                                                   plugins::Catalog& catalog, const BuiltInHandler& built_in,
+                                                   IntakeOptions options);
+    ~Component();
+    Component(const Component&) = delete;
+    Component& operator=(const Component&) = delete;
+
+    // Starts the intake thread.
+    void start();
+    // Waits for it; call once it has ended(). A component whose handler hangs must not be destroyed: see
+    // Intake::hung.
+    void join();
+
+    Intake& intake() { return *intake_; }
+    const Intake& intake() const { return *intake_; }
+    const std::string& name() const { return pipeline_.config.name; }
+
+private:
+    Component() = default;
+    Result<void> make_input(const Config& config, plugins::Catalog& catalog,
+                            std::optional<plugins::Consumer>& consumer);
+    Result<std::unique_ptr<Port>> make_port(const Config& config, plugins::Catalog& catalog,
+                                            const QueueConfig& queue, bool dead_letters);
+    Result<void> make_handler(plugins::Catalog& catalog, const BuiltInHandler& built_in);
+    Result<void> make_decoder(codec::Encoding encoding);
+
+    Pipeline pipeline_;
+    std::unique_ptr<Intake> intake_;
+    std::thread thread_;
+};
+
+// The core's options for a component of a log or of a queue.
+delivery::Options core_options(const ComponentConfig& component, bool log, bool ordered_outputs);
+
+}  // namespace volley::runtime

@@ -1,0 +1,167 @@
+// Consume: messages come in, and every one is opened in the core before anything else is done with it.
+#include <algorithm>
+#include <functional>
+
+#include "log/log.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/decode.hpp"
+#include "runtime/intake.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+constexpr std::uint32_t consume_batch = 512;
+constexpr delivery::Millis outage_log_period{60'000};
+// A store that does not say what it has is idle after so long without a message.
+constexpr delivery::Millis idle_after{1000};
+constexpr delivery::Millis stats_period{100};
+
+}  // namespace
+
+// How many messages may be taken now. A log takes what the window holds. From a store with leases no more is
+// taken than can soon start: what waits here burns its receive count and is kept from other processes.
+std::uint32_t Intake::room() const {
+    std::uint32_t room = std::min(core_.room(), consume_batch);
+    if (!core_options_.log) {
+        const std::uint64_t most = std::uint64_t{2} * workers_.size() * batch_limit();
+        const std::uint64_t open = core_.counters().in_flight;
+        room = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, open < most ? most - open : 0));
+    }
+    return room;
+}
+
+void Intake::consume(delivery::Millis wait) {
+    const std::uint32_t capacity = room();
+    if (capacity == 0 || source_ended_ || now_ < next_try_ || paused_) return rest(wait);
+    messages_.assign(capacity, volley_message{});
+    for (volley_message& m : messages_) {
+        m.partition = -1;
+        m.offset = -1;
+    }
+    volley_batch batch{};
+    batch.struct_size = sizeof batch;
+    batch.message_size = sizeof(volley_message);
+    batch.messages = messages_.data();
+    batch.capacity = capacity;
+    batch.max_bytes = core_options_.max_in_flight_bytes -
+                      std::min(core_options_.max_in_flight_bytes - 1, core_.counters().in_flight_bytes);
+    // Without interrupt, completions are met by short waits.
+    constexpr delivery::Millis blind_busy{2};
+    constexpr delivery::Millis blind_idle{50};
+    if (!consumer_.can_interrupt()) wait = std::min(wait, core_.is_idle() ? blind_idle : blind_busy);
+    if (!pipeline_.completions.prepare_to_wait(consumer_.can_interrupt() ? &interrupt_ : nullptr)) {
+        wait = delivery::Millis(0);
+    }
+    const auto result = consumer_.consume(batch, static_cast<std::uint32_t>(wait.count()));
+    pipeline_.completions.end_wait();
+    now_ = now();
+    if (!result) return consume_failed(result.error());
+    if (consume_failures_ > 0) {
+        log::info("the input is back",
+                  {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}});
+    }
+    consume_failures_ = 0;
+    input_up_.store(true, std::memory_order_relaxed);
+    source_ended_ = *result == VOLLEY_END;
+    for (std::uint32_t i = 0; i < batch.count; ++i) receive(messages_[i]);
+    note_idle(batch.count == 0);
+}
+
+void Intake::receive(const volley_message& message) {
+    const delivery::Lane* lane = lane_of(message);
+    if (lane == nullptr) return leave(message.handle);
+    delivery::Incoming incoming;
+    incoming.handle = message.handle;
+    incoming.lane = *lane;
+    incoming.offset = message.offset;
+    incoming.bytes = static_cast<std::uint32_t>(std::min<std::size_t>(
+        message.body.size + message.key.size, std::numeric_limits<std::uint32_t>::max()));
+    Work probe_key;  // only for a queue whose key is inside the body
+    const bool key_inside = !pipeline_.input.key.empty() && core_options_.order == delivery::Order::key;
+    if (key_inside) {
+        probe_key.message = message;
+        if (!decode(pipeline_, probe_key)) incoming.has_key = !probe_key.key.empty();
+        incoming.key_hash = std::hash<std::string_view>{}(probe_key.key);
+    } else if (core_options_.order == delivery::Order::key && !is_absent(message.key)) {
+        incoming.has_key = true;
+        incoming.key_hash = std::hash<std::string_view>{}(text_of(message.key));
+    }
+    const delivery::Slot slot = core_.receive(incoming);
+    if (slot == delivery::no_slot) return leave(message.handle);
+    pipeline_.works.grow_to(slot);
+    Work& work = pipeline_.works[slot];
+    work.reset();
+    work.message = message;
+    work.received_ms = unix_ms();
+    leases_.saw(message.lease_ms, now_);
+}
+
+// The lane of a message; null if its partition is not ours now: then it must not touch the core.
+delivery::Lane* Intake::lane_of(const volley_message& message) {
+    if (partitions_ == nullptr) return &lanes_.front().lane;
+    const auto matches = [&](const AssignedLane& lane) {
+        return lane.partition == message.partition &&
+               (lane.source_data == message.source.data || lane.source == text_of(message.source));
+    };
+    if (last_lane_ >= lanes_.size() || !matches(lanes_[last_lane_])) {
+        const auto found = std::find_if(lanes_.begin(), lanes_.end(), matches);
+        if (found == lanes_.end()) return nullptr;
+        found->source_data = message.source.data;
+        last_lane_ = static_cast<std::size_t>(found - lanes_.begin());
+    }
+    AssignedLane& lane = lanes_[last_lane_];
+    return lane.epoch == message.epoch ? &lane.lane : nullptr;
+}
+
+// Waits without taking anything; the client library goes on being polled.
+void Intake::rest(delivery::Millis wait) {
+    note_idle(source_ended_ && core_.is_idle());
+    if (!consumer_.has_poll()) return pipeline_.completions.wait_for(wait);
+    if (!consumer_.can_interrupt()) wait = std::min(wait, delivery::Millis(2));
+    if (!pipeline_.completions.prepare_to_wait(consumer_.can_interrupt() ? &interrupt_ : nullptr)) {
+        wait = delivery::Millis(0);
+    }
+    const auto result = consumer_.poll(static_cast<std::uint32_t>(wait.count()));
+    pipeline_.completions.end_wait();
+    now_ = now();
+    if (!result) consume_failed(result.error());
+}
+
+void Intake::consume_failed(const Error& error) {
+    if (error.code != ErrorCode::retry && error.code != ErrorCode::unknown) return fail(error);
+    input_up_.store(false, std::memory_order_relaxed);
+    const bool first = consume_failures_++ == 0;
+    if (first || now_ - last_outage_log_ >= outage_log_period) {
+        last_outage_log_ = now_;
+        log::warning(
+            "the input cannot be read; trying on",
+            {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", error.text}});
+    }
+    constexpr std::int64_t longest_ms = 5000;
+    const std::int64_t backoff = std::min<std::int64_t>(50LL << std::min(consume_failures_, 10U), longest_ms);
+    next_try_ = now_ + delivery::Millis(error.retry_after_ms > 0 ? error.retry_after_ms : backoff);
+}
+
+void Intake::note_idle(bool nothing_came) {
+    if (!options_.watch_idle) return;
+    if (!nothing_came || !core_.is_idle() || (partitions_ != nullptr && !was_assigned_)) {
+        nothing_since_ = now_;
+        idle_.store(false, std::memory_order_release);
+        return;
+    }
+    if (source_ended_) return idle_.store(true, std::memory_order_release);
+    if (now_ < next_stats_) return;
+    next_stats_ = now_ + stats_period;
+    volley_stats stats{};
+    stats.struct_size = sizeof stats;
+    stats.ready = stats.in_flight = stats.delayed = stats.dead = stats.oldest_ms = -1;
+    volley_error error{};
+    error.struct_size = sizeof error;
+    const bool known = inspect_ != nullptr && inspect_->stats != nullptr &&
+                       inspect_->stats(consumer_.get(), &stats, &error) == VOLLEY_OK && stats.ready >= 0;
+    const bool idle = known ? stats.ready == 0 && stats.delayed <= 0 : now_ - nothing_since_ >= idle_after;
+    idle_.store(idle, std::memory_order_release);
+}
+
+}  // namespace volley::runtime

@@ -1,0 +1,130 @@
+#include "runtime/dead_letter.hpp"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <ctime>
+
+#include "runtime/clock.hpp"
+#include "runtime/text.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+// What is kept of a body that its dead-letter queue finds too large.
+constexpr std::size_t truncated_bytes = 16 * 1024;
+
+std::string iso_time(std::int64_t unix_milliseconds) {
+    const std::time_t seconds = unix_milliseconds / 1000;
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    char text[32];
+    const auto n = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    return std::string(text, n) + '.' + std::to_string(1000 + unix_milliseconds % 1000).substr(1) + 'Z';
+}
+
+// name and value pairs; values are copied into the arena.
+class Headers {
+public:
+    Headers(Work& work, std::size_t capacity)
+        : work_(work),
+          list_(static_cast<volley_header*>(work.arena.allocate(capacity * sizeof(volley_header)))) {}
+    void add(std::string_view name, std::string_view value) {
+        list_[count_++] = {view_of(name), view_of(work_.arena.copy(value))};
+    }
+    void pass(const volley_header& header) { list_[count_++] = header; }
+    const volley_header* begin() const { return list_; }
+    const volley_header* end() const { return list_ + count_; }
+    std::uint32_t size() const { return count_; }
+
+private:
+    Work& work_;
+    volley_header* list_;
+    std::uint32_t count_ = 0;
+};
+
+constexpr std::size_t own_headers = 20;
+
+void add_own(const Pipeline& pipeline, Work& work, std::uint32_t attempts, Headers& headers) {
+    const volley_message& m = work.message;
+    headers.add("volley-app", pipeline.app);
+    headers.add("volley-component", pipeline.config.name);
+    headers.add("volley-queue", pipeline.input.name);
+    headers.add("volley-source",
+                is_absent(m.source) ? std::string_view(pipeline.input.value) : text_of(m.source));
+    if (m.partition >= 0) headers.add("volley-partition", std::to_string(m.partition));
+    if (m.offset >= 0) headers.add("volley-offset", std::to_string(m.offset));
+    if (!is_absent(m.id)) headers.add("volley-message-id", text_of(m.id));
+    if (m.timestamp_ms > 0) headers.add("volley-timestamp", iso_time(m.timestamp_ms));
+    headers.add("volley-attempts", std::to_string(attempts));
+    headers.add("volley-reason", reason_names[work.reason < reason_count ? work.reason : 0]);
+    headers.add("volley-error", safe_text(work.last_error));
+    headers.add("volley-first-error", safe_text(work.first_error));
+    headers.add("volley-received-at", iso_time(work.received_ms));
+    headers.add("volley-failed-at", iso_time(unix_ms()));
+    headers.add("volley-handler", pipeline.handler_label);
+    headers.add("volley-version", VOLLEY_VERSION);
+    if (work.truncate) headers.add("volley-truncated-from", std::to_string(m.body.size));
+}
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void write_text(Writer& writer, std::string_view text) {
+    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+// As text where it is UTF-8, else under "<name>_base64".
+void write_bytes(Writer& writer, const std::string& name, std::string_view bytes) {
+    const bool utf8 = is_utf8(bytes);
+    write_text(writer, utf8 ? name : name + "_base64");
+    write_text(writer, utf8 ? std::string(bytes) : base64(bytes));
+}
+
+std::string envelope(const Work& work, const Headers& headers, std::string_view body) {
+    rapidjson::StringBuffer buffer;
+    Writer writer(buffer);
+    writer.StartObject();
+    write_text(writer, "volley_dead_letter");
+    writer.Uint(1);
+    write_text(writer, "headers");
+    writer.StartObject();
+    for (const volley_header& header : headers)
+        write_bytes(writer, safe_text(text_of(header.name)), text_of(header.value));
+    writer.EndObject();
+    if (!is_absent(work.message.key)) write_bytes(writer, "key", text_of(work.message.key));
+    write_bytes(writer, "body", body);
+    writer.EndObject();
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace
+
+volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint32_t attempts) {
+    const volley_message& m = work.message;
+    const Port& port = *pipeline.dead_letters;
+    Headers headers(work, own_headers + m.header_count);
+    for (std::uint32_t i = 0; i < m.header_count; ++i) {
+        if (text_of(m.headers[i].name).substr(0, 7) != "volley-") headers.pass(m.headers[i]);
+    }
+    add_own(pipeline, work, attempts, headers);
+
+    volley_record record{};
+    record.token = token_of(slot, 0) | dead_letter_bit;
+    record.queue = view_of(port.value);
+    record.partition = -1;
+    std::string_view body = text_of(m.body);
+    if (work.truncate) body = body.substr(0, truncated_bytes);
+    if (port.can(VOLLEY_CAN_HEADERS)) {
+        record.key = m.key;
+        record.headers = headers.begin();
+        record.header_count = headers.size();
+        // A tombstone's dead letter is an empty body where the store has no null.
+        record.body = is_absent(m.body) && port.can(VOLLEY_CAN_TOMBSTONE) ? m.body : view_of(body);
+    } else {
+        record.body = view_of(work.arena.copy(envelope(work, headers, body)));
+    }
+    return record;
+}
+
+}  // namespace volley::runtime

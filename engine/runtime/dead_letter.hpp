@@ -1,0 +1,15 @@
+// The dead letter: the original bytes, untouched, and headers that say where it is from, what was tried, and
+// why not.
+#pragma once
+
+#include "runtime/pipeline.hpp"
+#include "runtime/work.hpp"
+
+namespace volley::runtime {
+
+// Builds the record for the dead-letter queue. A store without headers gets an envelope: a JSON object of the
+// headers, the key, and the body as text, or as base64 where it is not UTF-8. Views are in the message's
+// arena or the input's own.
+volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint32_t attempts);
+
+}  // namespace volley::runtime

@@ -1,0 +1,25 @@
+#include "runtime/decode.hpp"
+
+namespace volley::runtime {
+
+std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work) {
+    const std::string_view bytes = text_of(work.message.body);
+    work.body = bytes;
+    if (work.decoded) {
+        if (!work.scratch.empty()) work.body = work.scratch;
+        return std::nullopt;
+    }
+    if (bytes.size() > pipeline.max_message_bytes) {
+        return codec::Failure{VOLLEY_REASON_TOO_LARGE, "the message has " + std::to_string(bytes.size()) +
+                                                           " bytes; max_message_bytes is " +
+                                                           std::to_string(pipeline.max_message_bytes)};
+    }
+    if (!pipeline.decode || is_absent(work.message.body)) return std::nullopt;
+    work.scratch.clear();
+    std::string* key = pipeline.input.key.empty() ? nullptr : &work.key;
+    if (auto failure = pipeline.decoder->decode(bytes, work.scratch, work.body, key)) return failure;
+    work.decoded = true;
+    return std::nullopt;
+}
+
+}  // namespace volley::runtime

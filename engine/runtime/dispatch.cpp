@@ -1,0 +1,182 @@
+// Between the core and the workers: what is to be done goes out, what became of it comes back.
+#include <algorithm>
+
+#include "delivery/assert.hpp"
+#include "log/log.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/intake.hpp"
+
+namespace volley::runtime {
+
+using delivery::SendFailure;
+using delivery::Verdict;
+
+namespace {
+
+constexpr std::uint32_t largest_batch = 512;
+constexpr std::uint64_t batch_ns = 5'000'000;      // a batch is about this long, so that workers share evenly
+constexpr std::uint32_t batches_ahead = 2;         // one at work, one waiting: no gap between them
+constexpr std::uint32_t failures_per_period = 20;  // logged; the rest is counted
+constexpr delivery::Millis failure_period{10'000};
+
+SendFailure kind_of(std::int32_t status) {
+    switch (status) {
+        case VOLLEY_E_PERMANENT:
+        case VOLLEY_E_TOO_LARGE:
+        case VOLLEY_E_UNSUPPORTED:
+        case VOLLEY_E_CONFIG:
+            return SendFailure::permanent;
+        default:
+            return SendFailure::transient;
+    }
+}
+
+}  // namespace
+
+std::uint32_t Intake::batch_limit() const {
+    const auto each =
+        std::max<std::uint64_t>(pipeline_.nanoseconds_per_message.load(std::memory_order_relaxed), 1);
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(batch_ns / each, 1, largest_batch));
+}
+
+void Intake::dispatch() {
+    while (core_.has_work()) {
+        const auto least = std::min_element(outstanding_.begin(), outstanding_.end());
+        if (*least >= batches_ahead) return;
+        const auto workers = static_cast<std::uint32_t>(workers_.size());
+        const auto open = static_cast<std::uint32_t>(core_.counters().in_flight);
+        const std::uint32_t waiting = open > in_workers_ ? open - in_workers_ : 1;
+        const std::uint32_t share = (waiting + workers - 1) / workers;
+        batch_.resize(std::min(batch_limit(), std::max(share, 1U)));
+        const std::uint32_t taken = core_.take(batch_.data(), static_cast<std::uint32_t>(batch_.size()));
+        batch_.resize(taken);
+        if (taken == 0) return;
+        in_workers_ += taken;
+        ++*least;
+        workers_[static_cast<std::size_t>(least - outstanding_.begin())]->give(batch_);
+    }
+}
+
+void Intake::hear() {
+    pipeline_.completions.drain(drained_);
+    for (const Completion& c : drained_.completions) {
+        switch (c.kind) {
+            case Completion::Kind::handled:
+                hear_handled(c);
+                break;
+            case Completion::Kind::reported:
+                hear_report(c, drained_.text_of(c));
+                break;
+            case Completion::Kind::dead_letter:
+                hear_dead_letter(c, drained_.text_of(c));
+                break;
+            case Completion::Kind::worker_idle:
+                if (c.count == 0) {
+                    ++workers_ready_;
+                } else {
+                    --outstanding_[c.slot];
+                    in_workers_ -= c.count;
+                }
+                break;
+            case Completion::Kind::worker_failed:
+                fail(workers_[c.slot]->failure());
+                break;
+        }
+    }
+}
+
+void Intake::hear_handled(const Completion& c) {
+    core_.handled(c.slot, c.verdict, c.count, delivery::Millis(c.retry_after_ms), c.reason, now_);
+    if (c.verdict == Verdict::retry || c.verdict == Verdict::fail) log_failure(c);
+}
+
+void Intake::hear_report(const Completion& c, std::string_view text) {
+    if (c.status == VOLLEY_OK) {
+        core_.confirmed(c.slot, now_);
+        return;
+    }
+    Work& work = pipeline_.works[c.slot];
+    VOLLEY_ASSERT(c.output < work.outputs.size());
+    const SendFailure kind = kind_of(c.status);
+    const std::uint32_t reason = c.status == VOLLEY_E_TOO_LARGE ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
+                                                                : std::uint32_t{VOLLEY_REASON_OUTPUT};
+    const std::string& queue = pipeline_.ports[work.outputs[c.output].port]->queue;
+    work.explain(reason, "output to \"" + queue + "\": " + std::string(text));
+    work.outputs[c.output].failed = kind == SendFailure::transient;
+    core_.send_failed(c.slot, kind, reason, now_);
+    log_failure(c);
+}
+
+void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
+    if (c.status == VOLLEY_OK) {
+        core_.dead_letter_confirmed(c.slot);
+        return;
+    }
+    Work& work = pipeline_.works[c.slot];
+    SendFailure kind = kind_of(c.status);
+    if (c.status == VOLLEY_E_TOO_LARGE && !work.truncate) {
+        work.truncate = true;  // once more, shorter, with its size in a header
+        kind = SendFailure::transient;
+    }
+    if (kind == SendFailure::permanent) {
+        log::error(
+            "the dead-letter queue refuses a message for good: the component stops, the message stays "
+            "unacked",
+            {{"component", pipeline_.config.name},
+             {"queue", pipeline_.dead_letters->queue},
+             {"cause", text}});
+    }
+    core_.dead_letter_failed(c.slot, kind, now_);
+    log_failure(c);
+}
+
+// One line for what was decided, at most some a period: when everything fails, the log must stay readable.
+void Intake::log_failure(const Completion& c) {
+    if (now_ - failure_log_since_ >= failure_period) {
+        if (failures_not_logged_ > 0) {
+            log::warning(
+                "more failures like the last ones",
+                {{"component", pipeline_.config.name}, {"count", std::to_string(failures_not_logged_)}});
+        }
+        failure_log_since_ = now_;
+        failures_logged_ = 0;
+        failures_not_logged_ = 0;
+    }
+    if (++failures_logged_ > failures_per_period) {
+        ++failures_not_logged_;
+        return;
+    }
+    const delivery::Entry& entry = core_.entry(c.slot);
+    const Work& work = pipeline_.works[c.slot];
+    const char* decision = "tried again";
+    auto level = log::Level::info;
+    switch (entry.state) {
+        case delivery::State::dead_letter_queued:
+            decision = "goes to the dead-letter queue";
+            level = log::Level::warning;
+            break;
+        case delivery::State::settling:
+            level = log::Level::warning;
+            decision = entry.outcome == delivery::Outcome::nack  ? "given back to the store"
+                       : entry.outcome == delivery::Outcome::ack ? "dropped, as on_fail says"
+                                                                 : "left to the store";
+            break;
+        case delivery::State::dead_letter_wait:
+            decision = "the dead-letter queue does not take it now; tried again";
+            level = log::Level::warning;
+            break;
+        default:
+            break;
+    }
+    const std::string id =
+        is_absent(work.message.id) ? std::to_string(entry.offset) : std::string(text_of(work.message.id));
+    log::write(level, decision,
+               {{"component", pipeline_.config.name},
+                {"queue", pipeline_.input.name},
+                {"message", id},
+                {"attempt", std::to_string(entry.attempt)},
+                {"reason", reason_names[work.reason < reason_count ? work.reason : 0]},
+                {"cause", work.last_error}});
+}
+
+}  // namespace volley::runtime

@@ -1,0 +1,339 @@
+#include "runtime/intake.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "log/log.hpp"
+#include "runtime/clock.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+constexpr delivery::Millis longest_wait{1000};  // the client library is polled at least this often
+constexpr delivery::Millis outage_log_period{60'000};
+constexpr delivery::Millis close_timeout{5'000};  // of each producer, and of the consumer
+constexpr delivery::Millis abandon_after{1'000};  // for workers, once the drain deadline has passed
+
+}  // namespace
+
+int exit_code_of(const Error& error) {
+    switch (error.code) {
+        case ErrorCode::config:
+            return 78;
+        case ErrorCode::unauthorized:
+            return 77;
+        case ErrorCode::fenced:
+            return 79;
+        case ErrorCode::retry:
+        case ErrorCode::unknown:
+            return 69;
+        default:
+            return 70;
+    }
+}
+
+Intake::Intake(Pipeline& pipeline, plugins::Consumer consumer, const delivery::Options& core,
+               IntakeOptions options)
+    : pipeline_(pipeline),
+      consumer_(std::move(consumer)),
+      core_(core),
+      core_options_(core),
+      options_(options),
+      interrupt_([this] { consumer_.interrupt(); }) {}
+
+void Intake::stop() {
+    stop_requested_.store(true, std::memory_order_release);
+    pipeline_.completions.ring();
+}
+
+void Intake::run() {
+    pthread_setname_np(pthread_self(), "intake");
+    now_ = now();
+    if (open()) loop();
+    shut_down();
+    publish();
+    ended_.store(true, std::memory_order_release);
+}
+
+// ---- opening
+
+// Tries until it succeeds, a stop is asked for, or the deadline: a store that is down at the start is waited
+// for.
+template <typename Open>
+bool Intake::open_until(const char* what, const std::string& queue, delivery::Instant deadline,
+                        Open&& open_it) {
+    delivery::Instant last_log = delivery::Instant(0);
+    for (std::uint32_t tries = 0; !stop_requested_.load(std::memory_order_acquire); ++tries) {
+        const Result<void> opened = open_it();
+        if (opened) return true;
+        if (opened.error().code != ErrorCode::retry && opened.error().code != ErrorCode::unknown) {
+            fail(opened.error());
+            return false;
+        }
+        now_ = now();
+        if (now_ >= deadline) {
+            fail(Error(ErrorCode::retry,
+                       "queue \"" + queue +
+                           "\" could not be opened within startup_timeout: " + opened.error().text));
+            return false;
+        }
+        if (tries == 0 || now_ - last_log >= outage_log_period) {
+            last_log = now_;
+            log::warning(
+                what,
+                {{"component", pipeline_.config.name}, {"queue", queue}, {"cause", opened.error().text}});
+        }
+        publish();
+        const auto backoff = delivery::Millis(100LL << std::min(tries, 5U));
+        pipeline_.completions.wait_for(std::min(backoff, deadline - now_));
+    }
+    return false;
+}
+
+bool Intake::open() {
+    const delivery::Instant deadline = now() + options_.startup_timeout;
+    const auto open_port = [&](Port& port) {
+        return open_until("an output cannot be opened; waiting for it", port.queue, deadline,
+                          [&] { return port.producer->open(); });
+    };
+    for (const auto& port : pipeline_.ports) {
+        if (!open_port(*port)) return false;
+    }
+    if (pipeline_.dead_letters && !open_port(*pipeline_.dead_letters)) return false;
+    listen();
+    if (!open_until("the input cannot be opened; waiting for it", pipeline_.input.name, deadline,
+                    [this] { return consumer_.open(); })) {
+        return false;
+    }
+    if (!start_workers(deadline)) return false;
+    input_up_.store(true, std::memory_order_relaxed);
+    opened_.store(true, std::memory_order_release);
+    publish();
+    log::info("component is ready", {{"component", pipeline_.config.name},
+                                     {"input", pipeline_.input.name + " (" + pipeline_.connector + ")"},
+                                     {"handler", pipeline_.handler_label},
+                                     {"workers", std::to_string(workers_.size())}});
+    return true;
+}
+
+bool Intake::start_workers(delivery::Instant deadline) {
+    outstanding_.assign(pipeline_.config.workers, 0);
+    for (std::uint32_t i = 0; i < pipeline_.config.workers; ++i) {
+        workers_.push_back(std::make_unique<Worker>(pipeline_, i));
+        workers_.back()->start();
+    }
+    while (workers_ready_ < workers_.size()) {
+        pipeline_.completions.wait_for(delivery::Millis(100));
+        hear();
+        if (failure()) return false;
+        now_ = now();
+        if (stop_requested_.load(std::memory_order_acquire)) return false;
+        if (now_ >= deadline) {
+            fail(Error(ErrorCode::retry,
+                       "handler " + pipeline_.handler_label + " did not open within startup_timeout"));
+            return false;
+        }
+    }
+    return true;
+}
+
+void Intake::fail(Error error) {
+    log::error("the component stops", {{"component", pipeline_.config.name}, {"cause", error.text}});
+    const std::lock_guard lock(published_mutex_);
+    if (!failure_) failure_ = std::move(error);
+}
+
+std::optional<Error> Intake::failure() const {
+    const std::lock_guard lock(published_mutex_);
+    return failure_;
+}
+
+// ---- the loop
+
+void Intake::loop() {
+    nothing_since_ = now_;
+    for (;;) {
+        now_ = now();
+        hear();
+        core_.tick(now_);
+        settle();
+        commit(false, delivery::Millis(0));
+        if (const auto lost = leases_.keep(consumer_, core_, now_); lost > 0) {
+            log::warning("leases were lost: these messages run again elsewhere",
+                         {{"component", pipeline_.config.name}, {"count", std::to_string(lost)}});
+        }
+        keep_flow();
+        dispatch();
+        publish();
+        if (failure()) {
+            pipeline_.stopping.store(true);
+            return core_.stop();
+        }
+        const bool stop = stop_requested_.load(std::memory_order_acquire) || core_.failed();
+        if (stop && !drain_deadline_) {
+            drain_deadline_ = now_ + options_.shutdown_timeout;
+            pipeline_.stopping.store(true);
+            core_.stop();
+            continue;
+        }
+        if (drain_deadline_) {
+            if (core_.is_idle()) return;
+            if (now_ >= *drain_deadline_) {
+                out_of_time_.store(true, std::memory_order_release);
+                return;
+            }
+            rest(until_next(now_));
+        } else {
+            consume(until_next(now_));
+        }
+    }
+}
+
+delivery::Millis Intake::until_next(delivery::Instant now) const {
+    delivery::Instant next = now + longest_wait;
+    next = std::min(next, core_.next_due());
+    next = std::min(next, leases_.next());
+    if (log_ != nullptr && core_.has_commits()) next = std::min(next, next_commit_);
+    if (now < next_try_) next = std::min(next, next_try_);
+    if (options_.watch_idle) next = std::min(next, now + delivery::Millis(50));
+    if (drain_deadline_) next = std::min(next, *drain_deadline_);
+    return std::max(next - now, delivery::Millis(0));
+}
+
+// ---- the end
+
+// What is not confirmed by now is left: producers report everything when they are closed, then the deliveries
+// can be closed, then the consumer. Every step has its own time.
+void Intake::shut_down() {
+    now_ = now();
+    pipeline_.stopping.store(true);
+    core_.abort();
+    pipeline_.aborting.store(true);
+    const delivery::Instant deadline = out_of_time_.load()
+                                           ? now_ + abandon_after
+                                           : now_ + std::max(options_.shutdown_timeout, abandon_after);
+    join_workers(deadline);
+    hear();
+    const auto timeout_ms = static_cast<std::uint32_t>(close_timeout.count());
+    for (const auto& port : pipeline_.ports) close(*port, timeout_ms);
+    if (pipeline_.dead_letters) close(*pipeline_.dead_letters, timeout_ms);
+    now_ = now();
+    hear();
+    settle();
+    commit(true, close_timeout);
+    if (auto closed = consumer_.close(timeout_ms); !closed) {
+        log::warning(closed.error().text,
+                     {{"component", pipeline_.config.name}, {"doing", "closing the consumer"}});
+    }
+    stopped_by_message_.store(core_.failed(), std::memory_order_release);
+    log::info("component has ended", {{"component", pipeline_.config.name},
+                                      {"received", std::to_string(core_.counters().received)},
+                                      {"done", std::to_string(core_.counters().done)},
+                                      {"dead", std::to_string(core_.counters().dead)},
+                                      {"left", std::to_string(core_.counters().abandoned)}});
+}
+
+void Intake::join_workers(delivery::Instant deadline) {
+    for (const auto& worker : workers_) worker->finish();
+    const auto all_ended = [this] {
+        return std::all_of(workers_.begin(), workers_.end(),
+                           [](const auto& worker) { return worker->ended(); });
+    };
+    while (!all_ended() && now() < deadline) {
+        pipeline_.completions.wait_for(delivery::Millis(20));
+        now_ = now();
+        hear();
+    }
+    for (const auto& worker : workers_) {
+        if (worker->ended()) {
+            worker->join();
+            continue;
+        }
+        log::error("a handler hangs; its worker is left behind", {{"component", pipeline_.config.name}});
+        hung_.store(true, std::memory_order_release);
+        worker->abandon();
+    }
+}
+
+// ---- what others see
+
+void Intake::health(std::uint32_t state, std::string text) {
+    const std::lock_guard lock(published_mutex_);
+    health_state_ = state;
+    health_text_ = std::move(text);
+}
+
+std::string Intake::why_not_ready() const {
+    if (failure_) return failure_->text;
+    if (!opened_.load(std::memory_order_acquire)) return "starting";
+    if (drain_deadline_) return "draining";
+    if (!input_up_.load(std::memory_order_relaxed))
+        return "the input \"" + pipeline_.input.name + "\" cannot be read";
+    if (health_state_ == VOLLEY_DOWN) return health_text_;
+    for (const auto& port : pipeline_.ports) {
+        if (!port->up.load(std::memory_order_relaxed))
+            return "the output \"" + port->queue + "\" does not take messages";
+    }
+    if (core_.dead_letters_waiting() > 0) {
+        return "the dead-letter queue \"" + pipeline_.dead_letters->queue + "\" does not take messages";
+    }
+    if (core_.exhausted() > 0) {
+        return std::to_string(core_.exhausted()) +
+               " messages have failed max_attempts times and are tried on";
+    }
+    for (const auto& worker : workers_) {
+        const std::int64_t since = worker->in_call_since_ms();
+        if (since > 0 && now_.count() - since > pipeline_.config.handler_timeout.count()) {
+            return "a handler has been running for longer than handler_timeout";
+        }
+    }
+    return {};
+}
+
+void Intake::publish() {
+    const std::lock_guard lock(published_mutex_);
+    ComponentSnapshot& s = published_;
+    const delivery::Counters& c = core_.counters();
+    s.why_not_ready = why_not_ready();
+    s.ready = s.why_not_ready.empty();
+    s.paused = !core_.wants_messages();
+    s.received = c.received;
+    s.done = c.done;
+    s.dead = c.dead;
+    s.dropped = c.dropped;
+    s.requeued = c.requeued;
+    s.abandoned = c.abandoned;
+    s.in_flight = c.in_flight;
+    s.in_flight_bytes = c.in_flight_bytes;
+    s.retries = c.retries;
+    std::copy(std::begin(c.failures), std::end(c.failures), s.failures.begin());
+    s.workers_busy = static_cast<std::uint32_t>(std::count_if(
+        outstanding_.begin(), outstanding_.end(), [](std::uint32_t batches) { return batches > 0; }));
+}
+
+ComponentSnapshot Intake::snapshot() const {
+    ComponentSnapshot s;
+    {
+        const std::lock_guard lock(published_mutex_);
+        s = published_;
+    }
+    s.name = pipeline_.config.name;
+    s.input = pipeline_.input.name;
+    s.connector = pipeline_.connector;
+    s.workers = pipeline_.config.workers;
+    s.finished = ended();
+    s.handle_seconds = pipeline_.handle_durations.read();
+    s.last_success_seconds = pipeline_.last_success_seconds.load(std::memory_order_relaxed);
+    const auto add = [&s](const Port& port) {
+        s.outputs.push_back({port.queue, port.connector, port.up.load(std::memory_order_relaxed),
+                             port.sent.load(std::memory_order_relaxed),
+                             port.failed.load(std::memory_order_relaxed)});
+    };
+    for (const auto& port : pipeline_.ports) add(*port);
+    if (pipeline_.dead_letters) add(*pipeline_.dead_letters);
+    return s;
+}
+
+}  // namespace volley::runtime

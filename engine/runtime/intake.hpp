@@ -1,0 +1,177 @@
+// The intake of a component: the one thread that owns its consumer and its delivery core. It consumes, hands
+// work to the workers, hears what became of it, settles and commits. Its verbs are files of their own:
+// consume.cpp, settle.cpp, rebalance.cpp; intake.cpp is the loop.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "delivery/delivery.hpp"
+#include "plugins/instance.hpp"
+#include "runtime/lease_keeper.hpp"
+#include "runtime/pipeline.hpp"
+#include "runtime/snapshot.hpp"
+#include "runtime/worker.hpp"
+
+namespace volley::runtime {
+
+struct IntakeOptions {
+    delivery::Millis startup_timeout{60'000};
+    delivery::Millis shutdown_timeout{30'000};
+    bool watch_idle = false;  // keep is_idle() true to the store's own figures: for --exit-when-idle
+};
+
+class Intake {
+public:
+    Intake(Pipeline& pipeline, plugins::Consumer consumer, const delivery::Options& core,
+           IntakeOptions options);
+    Intake(const Intake&) = delete;
+    Intake& operator=(const Intake&) = delete;
+
+    // The thread's body: opens, runs, drains, closes. Returns when the component has ended.
+    void run();
+
+    // ---- from any thread
+    // Drain and end.
+    void stop();
+    void wake() { pipeline_.completions.ring(); }
+    // The consumer's own word on its health.
+    void health(std::uint32_t state, std::string text);
+    bool ended() const { return ended_.load(std::memory_order_acquire); }
+    // Nothing in flight, and the store has nothing for us.
+    bool is_idle() const { return idle_.load(std::memory_order_acquire); }
+    // A handler hangs in a worker that could not be joined: the process has to end without destroying
+    // anything.
+    bool hung() const { return hung_.load(std::memory_order_acquire); }
+    // What ended it, if it was no stop; after ended().
+    std::optional<Error> failure() const;
+    // It gave up draining at the deadline.
+    bool out_of_time() const { return out_of_time_.load(std::memory_order_acquire); }
+    // It ended by on_fail: stop, or because its dead-letter queue refused for good.
+    bool stopped_by_message() const { return stopped_by_message_.load(std::memory_order_acquire); }
+    ComponentSnapshot snapshot() const;
+
+private:
+    struct AssignedLane {
+        std::string source;
+        const void* source_data = nullptr;  // the plugin's pointer: the same for the same source
+        std::int32_t partition = -1;
+        std::uint32_t epoch = 0;
+        delivery::Lane lane = 0;
+    };
+
+    // intake.cpp
+    bool open();
+    template <typename Open>
+    bool open_until(const char* what, const std::string& queue, delivery::Instant deadline, Open&& open_it);
+    bool start_workers(delivery::Instant deadline);
+    void loop();
+    void shut_down();
+    void join_workers(delivery::Instant deadline);
+    void fail(Error error);
+    void publish();
+    std::string why_not_ready() const;
+    delivery::Millis until_next(delivery::Instant now) const;
+
+    // completions and dispatch: dispatch.cpp
+    void hear();
+    void hear_handled(const Completion& c);
+    void hear_report(const Completion& c, std::string_view text);
+    void hear_dead_letter(const Completion& c, std::string_view text);
+    void dispatch();
+    std::uint32_t batch_limit() const;
+    void log_failure(const Completion& c);
+
+    // consume.cpp
+    void consume(delivery::Millis wait);
+    void receive(const volley_message& message);
+    void rest(delivery::Millis wait);
+    std::uint32_t room() const;
+    void consume_failed(const Error& error);
+    void note_idle(bool nothing_came);
+    delivery::Lane* lane_of(const volley_message& message);
+
+    // settle.cpp
+    void settle();
+    void leave(std::uint64_t handle);
+    void commit(bool wait, delivery::Millis timeout);
+    void keep_flow();
+
+    // rebalance.cpp
+    void listen();
+    void assigned(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride);
+    void revoked(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride, bool lost);
+    std::vector<AssignedLane>::iterator find_lane(std::string_view source, std::int32_t partition);
+    volley_partition partition_of(const AssignedLane& lane, std::int64_t offset) const;
+
+    Pipeline& pipeline_;
+    plugins::Consumer consumer_;
+    delivery::Delivery core_;
+    delivery::Options core_options_;
+    IntakeOptions options_;
+    LeaseKeeper leases_;
+    const volley_ext_partitions* partitions_ = nullptr;
+    const volley_ext_log* log_ = nullptr;
+    const volley_ext_inspect* inspect_ = nullptr;
+    volley_partition_events events_{};
+    std::function<void()> interrupt_;
+
+    std::vector<AssignedLane> lanes_;
+    std::size_t last_lane_ = 0;  // where the last message's was
+    bool was_assigned_ = false;
+    bool paused_ = false;
+
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<std::uint32_t> outstanding_;  // batches, by worker
+    std::uint32_t in_workers_ = 0;            // messages
+    std::uint32_t workers_ready_ = 0;
+
+    // Reused every turn of the loop.
+    Drained drained_;
+    std::vector<delivery::Run> batch_;
+    std::vector<delivery::Settlement> settlements_;
+    std::vector<volley_settlement> to_settle_;
+    std::vector<delivery::Commit> commits_;
+    std::vector<volley_message> messages_;
+
+    delivery::Instant now_{0};
+    delivery::Instant next_commit_{0};
+    delivery::Instant next_try_{0};  // consume after a failure
+    std::uint32_t consume_failures_ = 0;
+    delivery::Instant last_outage_log_{0};
+    delivery::Instant nothing_since_{0};
+    delivery::Instant next_stats_{0};
+    delivery::Instant failure_log_since_{0};
+    std::uint32_t failures_logged_ = 0;
+    std::uint64_t failures_not_logged_ = 0;
+    std::optional<delivery::Instant> drain_deadline_;
+    bool source_ended_ = false;  // VOLLEY_END
+    bool rebalancing_ = false;
+
+    std::atomic<bool> stop_requested_{false};
+    std::atomic<bool> ended_{false};
+    std::atomic<bool> idle_{false};
+    std::atomic<bool> hung_{false};
+    std::atomic<bool> out_of_time_{false};
+    std::atomic<bool> stopped_by_message_{false};
+    std::atomic<bool> opened_{false};
+    std::atomic<bool> input_up_{false};
+
+    mutable std::mutex published_mutex_;
+    ComponentSnapshot published_;
+    std::string health_text_;
+    std::uint32_t health_state_ = VOLLEY_UP;
+    std::optional<Error> failure_;
+};
+
+// The exit code of an engine that ends because of this error (sysexits; DESIGN of exit codes in
+// docs/operations.md).
+int exit_code_of(const Error& error);
+
+}  // namespace volley::runtime

@@ -1,0 +1,53 @@
+#include "runtime/lease_keeper.hpp"
+
+#include <algorithm>
+
+#include "log/log.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+// A third of the lease: two more chances if one extension is slow or fails.
+delivery::Millis period(std::uint32_t lease_ms) { return delivery::Millis(std::max(lease_ms / 3, 1U)); }
+
+}  // namespace
+
+void LeaseKeeper::attach(plugins::Consumer& consumer) {
+    lease_ = static_cast<const volley_ext_lease*>(consumer.extension(VOLLEY_EXT_LEASE));
+}
+
+void LeaseKeeper::saw(std::uint32_t lease_ms, delivery::Instant now) {
+    if (lease_ == nullptr || lease_ms == 0) return;
+    if (lease_ms_ == 0 || lease_ms < lease_ms_) {
+        lease_ms_ = lease_ms;
+        next_ = std::min(next_, now + period(lease_ms_));
+    }
+}
+
+std::uint32_t LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Delivery& core,
+                                delivery::Instant now) {
+    if (now < next_) return 0;
+    next_ = now + period(lease_ms_);
+    handles_.clear();
+    core.for_each_open([this](delivery::Slot, const delivery::Entry& entry) {
+        if (entry.state != delivery::State::settling) handles_.push_back(entry.handle);
+    });
+    if (handles_.empty()) return 0;
+    results_.assign(handles_.size(), VOLLEY_OK);
+    volley_error error{};
+    error.struct_size = sizeof error;
+    const std::int32_t status =
+        lease_->extend(consumer.get(), handles_.data(), results_.data(),
+                       static_cast<std::uint32_t>(handles_.size()), lease_ms_, &error);
+    if (status < 0) {
+        log::warning("leases could not be extended; their messages may be delivered twice",
+                     {{"cause", error.text}});
+        next_ = now + delivery::Millis(std::min<std::int64_t>(period(lease_ms_).count(), 1000));
+        return 0;
+    }
+    return static_cast<std::uint32_t>(
+        std::count(results_.begin(), results_.end(), std::int32_t{VOLLEY_E_LOST}));
+}
+
+}  // namespace volley::runtime

@@ -1,0 +1,31 @@
+// Keeps what is in hand ours while it is in hand: extends the leases of all open deliveries well before they
+// run out. Part of the intake, and on its thread: consumers are called from one thread only.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "delivery/delivery.hpp"
+#include "plugins/instance.hpp"
+
+namespace volley::runtime {
+
+class LeaseKeeper {
+public:
+    // Asks the consumer whether it has leases at all.
+    void attach(plugins::Consumer& consumer);
+    // A message came with a lease of so many ms; 0: none.
+    void saw(std::uint32_t lease_ms, delivery::Instant now);
+    // Extends if it is time to. Returns how many leases were lost since the last call.
+    std::uint32_t keep(plugins::Consumer& consumer, const delivery::Delivery& core, delivery::Instant now);
+    delivery::Instant next() const { return next_; }
+
+private:
+    const volley_ext_lease* lease_ = nullptr;
+    std::uint32_t lease_ms_ = 0;  // the shortest seen
+    delivery::Instant next_ = delivery::never;
+    std::vector<std::uint64_t> handles_;
+    std::vector<std::int32_t> results_;
+};
+
+}  // namespace volley::runtime

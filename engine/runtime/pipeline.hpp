@@ -1,0 +1,54 @@
+// What the threads of one component share: its parts, made before they start and gone after they ended.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codec/codec.hpp"
+#include "plugins/catalog.hpp"
+#include "runtime/completions.hpp"
+#include "runtime/histogram.hpp"
+#include "runtime/produce.hpp"
+#include "runtime/work.hpp"
+#include "volley/config.hpp"
+
+namespace volley::runtime {
+
+struct Pipeline {
+    std::string app;
+    std::string base_dir;
+    ComponentConfig config;
+    QueueConfig input;
+    std::string connector;      // the input's type
+    std::string handler_label;  // "forward", "libship.so:Ship", "python3 ship.py"
+    std::uint64_t max_message_bytes = 0;
+
+    // Decoding: only where somebody looks into the body.
+    std::optional<codec::Decoder> decoder;
+    codec::Encoding input_encoding = codec::Encoding::none;
+    bool decode = false;
+    bool schema = false;  // tombstones skip it
+
+    // The handler's class; none: forward.
+    std::optional<plugins::PluginClass> handler;
+    const volley_handler_class* built_in_handler = nullptr;  // process and function, which are no plugins
+    std::string handler_config = "{}";
+    bool is_forward() const { return !handler && built_in_handler == nullptr; }
+
+    std::vector<std::unique_ptr<Port>> ports;
+    std::unique_ptr<Port> dead_letters;
+
+    Works works;
+    Completions completions;
+    DurationCounts handle_durations;
+    std::atomic<std::uint64_t> nanoseconds_per_message{20'000};  // moving average; sizes the workers' batches
+    std::atomic<bool> stopping{false};                           // start no handler any more
+    std::atomic<bool> aborting{false};                           // give up on what is not confirmed
+    std::atomic<double> last_success_seconds{0};
+};
+
+}  // namespace volley::runtime

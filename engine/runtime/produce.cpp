@@ -1,0 +1,113 @@
+#include "runtime/produce.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include "log/log.hpp"
+#include "runtime/work.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+Completion completion_of(const Port& port, std::uint64_t token, std::int32_t status) {
+    Completion c;
+    c.kind = port.dead_letters ? Completion::Kind::dead_letter : Completion::Kind::reported;
+    c.slot = slot_of(token);
+    c.output = static_cast<std::uint32_t>(output_of(token));
+    c.status = status;
+    return c;
+}
+
+// Held around calls into a producer that wants them one at a time.
+std::unique_lock<std::mutex> take_turn(Port& port) {
+    std::unique_lock lock(port.turn, std::defer_lock);
+    if (!port.can(VOLLEY_THREAD_SAFE)) lock.lock();
+    return lock;
+}
+
+void report_failed(Port& port, const volley_record* records, std::size_t count, const Error& error) {
+    for (std::size_t i = 0; i < count; ++i) {
+        port.failed.fetch_add(1, std::memory_order_relaxed);
+        port.completions->push(completion_of(port, records[i].token, static_cast<std::int32_t>(error.code)),
+                               error.text);
+    }
+}
+
+}  // namespace
+
+void on_report(void* context, const volley_report* reports, std::uint32_t count, std::uint32_t stride) {
+    Port& port = *static_cast<Port*>(context);
+    constexpr std::size_t most = 256;  // on the stack
+    Completion batch[most];
+    std::size_t filled = 0;
+    std::uint64_t sent = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const volley_report& report = element(reports, stride, i);
+        const Completion c = completion_of(port, report.token, report.status);
+        if (report.status == VOLLEY_OK) {
+            ++sent;
+            batch[filled++] = c;
+            if (filled == most) {
+                port.completions->push(batch, filled);
+                filled = 0;
+            }
+        } else {
+            port.failed.fetch_add(1, std::memory_order_relaxed);
+            port.completions->push(c, text_of(report.text));
+        }
+    }
+    port.completions->push(batch, filled);
+    port.sent.fetch_add(sent, std::memory_order_relaxed);
+    if (sent > 0) port.up.store(true, std::memory_order_relaxed);
+}
+
+void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up) {
+    using namespace std::chrono_literals;
+    auto pause = 1ms;
+    while (count > 0) {
+        std::uint32_t accepted = 0;
+        Result<std::int32_t> result = [&] {
+            const auto turn = take_turn(port);
+            return port.producer->produce(records, static_cast<std::uint32_t>(count), accepted);
+        }();
+        records += accepted;
+        count -= accepted;
+        if (!result) {
+            port.up.store(false, std::memory_order_relaxed);
+            return report_failed(port, records, count, result.error());
+        }
+        if (count == 0) return;
+        if (give_up.load(std::memory_order_relaxed)) {
+            return report_failed(port, records, count, Error(ErrorCode::retry, "given up while stopping"));
+        }
+        // No room (VOLLEY_AGAIN) is back-pressure, not failure: wait for the store, in its own thread or
+        // here.
+        if (accepted > 0) pause = 1ms;
+        if (port.producer->has_poll()) {
+            const auto turn = take_turn(port);
+            if (auto polled = port.producer->poll(10); !polled)
+                log::debug(polled.error().text, {{"queue", port.queue}});
+        } else {
+            std::this_thread::sleep_for(pause);
+            pause = std::min(pause * 2, 20ms);
+        }
+    }
+}
+
+void poll(Port& port) {
+    if (!port.producer->has_poll()) return;
+    const auto turn = take_turn(port);
+    if (auto result = port.producer->poll(0); !result)
+        log::debug(result.error().text, {{"queue", port.queue}});
+}
+
+void close(Port& port, std::uint32_t timeout_ms) {
+    if (!port.producer) return;
+    const auto turn = take_turn(port);
+    if (auto result = port.producer->close(timeout_ms); !result) {
+        log::warning(result.error().text, {{"queue", port.queue}, {"doing", "closing the producer"}});
+    }
+}
+
+}  // namespace volley::runtime

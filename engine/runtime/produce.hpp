@@ -1,0 +1,53 @@
+// Produce: records go to a store through a Port, and its reports come back as completions.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "codec/codec.hpp"
+#include "plugins/instance.hpp"
+#include "runtime/completions.hpp"
+#include "volley/plugin.h"
+
+namespace volley::runtime {
+
+// One output of a component: the producer, and what has to be known to feed it. Workers share it.
+struct Port {
+    std::string queue;      // the queue's name
+    std::string value;      // what the store calls it
+    std::string connector;  // the queue's type
+    std::uint16_t index = 0;
+    bool dead_letters = false;
+    std::uint64_t flags = 0;  // VOLLEY_CAN_… of the producer's class
+    std::optional<codec::Encoder> encoder;
+    codec::Encoding encoding = codec::Encoding::none;
+    bool schema = false;
+    std::optional<plugins::Producer> producer;
+    std::mutex turn;  // taken around calls unless the class is VOLLEY_THREAD_SAFE
+    Completions* completions = nullptr;
+    std::atomic<std::uint64_t> sent{0};
+    std::atomic<std::uint64_t> failed{0};
+    std::atomic<bool> up{true};
+
+    bool can(std::uint64_t flag) const { return (flags & flag) != 0; }
+};
+
+// The producer's volley_report_fn; the context is the Port. Thread: any.
+void on_report(void* port, const volley_report* reports, std::uint32_t count, std::uint32_t stride);
+
+// Hands the records over, waiting while the store has no room. Each gets exactly one report: the producer's,
+// or, if it was not accepted, one made here. Returns early, reporting the rest as failed, once `give_up` is
+// set. Blocks. Thread: worker.
+void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up);
+
+// Lets the producer's library work, for classes that have no thread of their own. Thread: intake.
+void poll(Port& port);
+
+// Ends the producer within the time: afterwards every accepted record has been reported. Thread: intake.
+void close(Port& port, std::uint32_t timeout_ms);
+
+}  // namespace volley::runtime

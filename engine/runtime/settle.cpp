@@ -1,0 +1,124 @@
+// Settle: finished messages are acked, nacked or left, and on a log the offset behind them is committed.
+#include <algorithm>
+
+#include "log/log.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/intake.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+// Between two commits. What was finished since the last runs again after a crash; each costs the broker a
+// write.
+constexpr delivery::Millis commit_period{100};
+
+std::int32_t outcome_of(delivery::Outcome outcome) {
+    switch (outcome) {
+        case delivery::Outcome::ack:
+            return VOLLEY_ACK;
+        case delivery::Outcome::nack:
+            return VOLLEY_NACK;
+        case delivery::Outcome::leave:
+            break;
+    }
+    return VOLLEY_LEAVE;
+}
+
+}  // namespace
+
+void Intake::settle() {
+    settlements_.clear();
+    core_.take_settlements(settlements_);
+    if (settlements_.empty()) return;
+    to_settle_.clear();
+    for (const delivery::Settlement& s : settlements_) {
+        volley_settlement& to = to_settle_.emplace_back();
+        to.handle = s.handle;
+        to.outcome = outcome_of(s.outcome);
+        to.delay_ms = static_cast<std::uint64_t>(s.delay.count());
+        to.reason = s.reason;
+        to.attempts = s.attempts;
+        if (s.outcome == delivery::Outcome::nack) to.text = view_of(pipeline_.works[s.slot].last_error);
+    }
+    const auto result = consumer_.settle(to_settle_.data(), static_cast<std::uint32_t>(to_settle_.size()));
+    if (!result) {
+        log::warning("finished messages could not be settled; trying again",
+                     {{"component", pipeline_.config.name},
+                      {"queue", pipeline_.input.name},
+                      {"cause", result.error().text}});
+        input_up_.store(false, std::memory_order_relaxed);
+        for (const delivery::Settlement& s : settlements_) core_.settle_again(s.slot, now_);
+        return;
+    }
+    bool any_done = false;
+    for (std::size_t i = 0; i < settlements_.size(); ++i) {
+        const delivery::Settlement& s = settlements_[i];
+        if (to_settle_[i].result == VOLLEY_E_RETRY) {
+            core_.settle_again(s.slot, now_);
+            continue;
+        }
+        any_done = any_done || s.outcome == delivery::Outcome::ack;
+        core_.settled(s.slot, to_settle_[i].result == VOLLEY_E_LOST);
+    }
+    if (any_done)
+        pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0,
+                                             std::memory_order_relaxed);
+}
+
+// Closes a delivery that the core does not know: of a partition that is not ours, or an offset handed out
+// again.
+void Intake::leave(std::uint64_t handle) {
+    volley_settlement s{};
+    s.handle = handle;
+    s.outcome = VOLLEY_LEAVE;
+    if (auto result = consumer_.settle(&s, 1); !result) {
+        log::debug(result.error().text,
+                   {{"component", pipeline_.config.name}, {"doing", "leaving a message"}});
+    }
+}
+
+void Intake::commit(bool wait, delivery::Millis timeout) {
+    if (log_ == nullptr || (!wait && now_ < next_commit_)) return;
+    commits_.clear();
+    core_.take_commits(commits_);
+    if (commits_.empty()) return;
+    next_commit_ = now_ + commit_period;
+    std::vector<volley_partition> partitions;
+    for (const delivery::Commit& c : commits_) {
+        const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [&](const AssignedLane& candidate) {
+            return candidate.lane == c.lane;
+        });
+        if (lane != lanes_.end()) partitions.push_back(partition_of(*lane, c.offset));
+    }
+    volley_error error{};
+    error.struct_size = sizeof error;
+    const std::int32_t status = log_->commit(
+        consumer_.get(), partitions.data(), static_cast<std::uint32_t>(partitions.size()),
+        sizeof(volley_partition), wait ? 1 : 0, static_cast<std::uint32_t>(timeout.count()), &error);
+    if (status >= 0 || status == VOLLEY_E_LOST) return;
+    log::warning(
+        "offsets could not be committed; trying again",
+        {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", error.text}});
+    for (const delivery::Commit& c : commits_) core_.commit_again(c.lane);
+}
+
+// Holds a log's input back while the window is full, and lets it go on when it is half empty.
+void Intake::keep_flow() {
+    const bool hold = !core_.wants_messages();
+    if (partitions_ == nullptr || hold == paused_ || lanes_.empty()) return;
+    std::vector<volley_partition> all;
+    for (const AssignedLane& lane : lanes_) all.push_back(partition_of(lane, -1));
+    volley_error error{};
+    error.struct_size = sizeof error;
+    const auto change = hold ? partitions_->pause : partitions_->resume;
+    if (change != nullptr && change(consumer_.get(), all.data(), static_cast<std::uint32_t>(all.size()),
+                                    sizeof(volley_partition), &error) < 0) {
+        log::debug(error.text,
+                   {{"component", pipeline_.config.name}, {"doing", hold ? "pausing" : "resuming"}});
+        return;
+    }
+    paused_ = hold;
+}
+
+}  // namespace volley::runtime

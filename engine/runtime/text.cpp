@@ -1,0 +1,45 @@
+#include "runtime/text.hpp"
+
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
+
+namespace volley::runtime {
+
+bool is_utf8(std::string_view bytes) {
+    rapidjson::MemoryStream stream(bytes.data(), bytes.size());
+    struct Nowhere {
+        void Put(char) {}
+    } nowhere;
+    while (stream.Tell() < bytes.size()) {
+        if (!rapidjson::UTF8<>::Validate(stream, nowhere)) return false;
+    }
+    return stream.Tell() == bytes.size();
+}
+
+std::string safe_text(std::string_view bytes) {
+    std::string text(bytes);
+    if (is_utf8(bytes)) return text;
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) > 127U) c = '?';
+    }
+    return text;
+}
+
+std::string base64(std::string_view bytes) {
+    constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        unsigned group = 0;
+        for (std::size_t j = 0; j < 3; ++j) {
+            group = (group << 8U) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+        }
+        out += digits[(group >> 18U) & 63U];
+        out += digits[(group >> 12U) & 63U];
+        out += i + 1 < bytes.size() ? digits[(group >> 6U) & 63U] : '=';
+        out += i + 2 < bytes.size() ? digits[group & 63U] : '=';
+    }
+    return out;
+}
+
+}  // namespace volley::runtime

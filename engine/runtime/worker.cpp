@@ -1,0 +1,242 @@
+#include "runtime/worker.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "log/log.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/dead_letter.hpp"
+#include "runtime/decode.hpp"
+#include "runtime/encode.hpp"
+
+namespace volley::runtime {
+
+using delivery::Run;
+using delivery::Step;
+using delivery::Verdict;
+
+Worker::~Worker() {
+    if (thread_.joinable()) {
+        finish();
+        thread_.join();
+    }
+}
+
+void Worker::start() {
+    records_.resize(pipeline_.ports.size() + 1);
+    thread_ = std::thread([this] { run(); });
+}
+
+void Worker::give(std::vector<Run>& batch) {
+    {
+        const std::lock_guard lock(mutex_);
+        inbox_.push_back(std::move(batch));
+        batch.clear();
+        if (!spare_.empty()) {
+            batch = std::move(spare_.back());
+            spare_.pop_back();
+        }
+    }
+    given_.notify_one();
+}
+
+void Worker::finish() {
+    {
+        const std::lock_guard lock(mutex_);
+        finishing_ = true;
+    }
+    given_.notify_one();
+}
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void Worker::abandon() {
+    if (thread_.joinable()) thread_.detach();
+}
+
+void Worker::run() {
+    pthread_setname_np(pthread_self(), ("worker-" + std::to_string(number_)).c_str());
+    Completion hello;
+    hello.kind = Completion::Kind::worker_idle;
+    hello.slot = number_;
+    if (auto opened = call_.open(); !opened) {
+        failure_ = opened.error();
+        hello.kind = Completion::Kind::worker_failed;
+        pipeline_.completions.push(&hello, 1);
+        ended_.store(true, std::memory_order_release);
+        return;
+    }
+    pipeline_.completions.push(&hello, 1);
+    std::vector<Run> batch;
+    for (;;) {
+        {
+            std::unique_lock lock(mutex_);
+            if (batch.capacity() > 0) {
+                batch.clear();
+                spare_.push_back(std::move(batch));
+            }
+            given_.wait(lock, [this] { return !inbox_.empty() || finishing_; });
+            if (inbox_.empty()) break;
+            batch = std::move(inbox_.front());
+            inbox_.pop_front();
+        }
+        run_batch(batch);
+    }
+    constexpr std::uint32_t close_timeout_ms = 5000;
+    call_.close(close_timeout_ms);
+    ended_.store(true, std::memory_order_release);
+    pipeline_.completions.ring();
+}
+
+void Worker::run_batch(const std::vector<Run>& batch) {
+    const auto begin = std::chrono::steady_clock::now();
+    completions_.clear();
+    failed_chains_.clear();
+    for (auto& records : records_) records.clear();
+    std::size_t handled = 0;
+    for (std::size_t i = 0; i < batch.size();) {
+        switch (batch[i].step) {
+            case Step::send_again:
+                send_again(batch[i++]);
+                break;
+            case Step::dead_letter:
+                send_dead_letter(batch[i++]);
+                break;
+            case Step::handle:
+                const std::size_t count = group_from(batch, i);
+                handle_group(&batch[i], count);
+                i += count;
+                handled += count;
+                break;
+        }
+    }
+    // Returned as handled only now: a chain may go on when its outputs were accepted, not before.
+    produce_all();
+    Completion idle;
+    idle.kind = Completion::Kind::worker_idle;
+    idle.slot = number_;
+    idle.count = static_cast<std::uint32_t>(batch.size());
+    completions_.push_back(idle);
+    pipeline_.completions.push(completions_.data(), completions_.size());
+    if (handled > 0) measure(std::chrono::steady_clock::now() - begin, handled);
+}
+
+// How many messages from `first` on may be in one call of the handler: no two of a chain, because a handler
+// that works on both would have the second overtake when the first fails.
+std::size_t Worker::group_from(const std::vector<Run>& batch, std::size_t first) {
+    if (pipeline_.is_forward()) return 1;
+    ++group_;
+    std::size_t end = first;
+    for (; end < batch.size() && batch[end].step == Step::handle; ++end) {
+        const delivery::Chain chain = batch[end].chain;
+        if (chain == delivery::no_chain) continue;
+        if (chain_stamps_.size() <= chain) chain_stamps_.resize(chain + 1U, 0);
+        if (chain_stamps_[chain] == group_) break;
+        chain_stamps_[chain] = group_;
+    }
+    return end - first;
+}
+
+bool Worker::chain_failed(delivery::Chain chain) const {
+    return chain != delivery::no_chain && !failed_chains_.empty() &&
+           std::find(failed_chains_.begin(), failed_chains_.end(), chain) != failed_chains_.end();
+}
+
+void Worker::handle_group(const Run* runs, std::size_t count) {
+    sound_.clear();
+    const bool stopping = pipeline_.stopping.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (stopping || chain_failed(runs[i].chain)) {
+            give_back(runs[i], {Verdict::not_started, 0, 0});
+            continue;
+        }
+        Work& work = pipeline_.works[runs[i].slot];
+        work.outputs.clear();
+        if (auto failure = decode(pipeline_, work)) {
+            work.explain(failure->reason, failure->text);
+            give_back(runs[i], {Verdict::fail, failure->reason, 0});
+            continue;
+        }
+        sound_.push_back(runs[i]);
+    }
+    if (sound_.empty()) return;
+    if (pipeline_.is_forward()) return forward(sound_.front());
+    in_call_since_ms_.store(now().count(), std::memory_order_relaxed);
+    call_.handle(sound_.data(), sound_.size(), handled_);
+    in_call_since_ms_.store(0, std::memory_order_relaxed);
+    for (std::size_t i = 0; i < sound_.size(); ++i) {
+        if (handled_[i].verdict == Verdict::ok)
+            hand_over(sound_[i]);
+        else
+            give_back(sound_[i], handled_[i]);
+    }
+}
+
+void Worker::forward(const Run& run) {
+    Work& work = pipeline_.works[run.slot];
+    for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, run.slot, port->index);
+    hand_over(run);
+}
+
+// Its outputs go to the producers at the end of the batch.
+void Worker::hand_over(const Run& run) {
+    Work& work = pipeline_.works[run.slot];
+    if (auto failure = encode(pipeline_, work)) {
+        work.outputs.clear();
+        work.explain(failure->reason, failure->text);
+        return give_back(run, {Verdict::fail, failure->reason, 0});
+    }
+    for (const Output& output : work.outputs) records_[output.port].push_back(output.record);
+    Completion c;
+    c.kind = Completion::Kind::handled;
+    c.slot = run.slot;
+    c.verdict = Verdict::ok;
+    c.count = static_cast<std::uint32_t>(work.outputs.size());
+    completions_.push_back(c);
+}
+
+void Worker::give_back(const Run& run, const Handled& result) {
+    const bool over = result.verdict == Verdict::drop;
+    if (!over && run.chain != delivery::no_chain) failed_chains_.push_back(run.chain);
+    Completion c;
+    c.kind = Completion::Kind::handled;
+    c.slot = run.slot;
+    c.verdict = result.verdict;
+    c.reason = result.reason;
+    c.retry_after_ms = result.retry_after_ms;
+    completions_.push_back(c);
+}
+
+void Worker::send_again(const Run& run) {
+    for (Output& output : pipeline_.works[run.slot].outputs) {
+        if (!output.failed) continue;
+        output.failed = false;
+        records_[output.port].push_back(output.record);
+    }
+}
+
+void Worker::send_dead_letter(const Run& run) {
+    Work& work = pipeline_.works[run.slot];
+    records_.back().push_back(dead_letter(pipeline_, work, run.slot, run.attempt));
+}
+
+void Worker::produce_all() {
+    for (const auto& port : pipeline_.ports) {
+        const auto& records = records_[port->index];
+        if (!records.empty()) produce(*port, records.data(), records.size(), pipeline_.aborting);
+    }
+    const auto& dead = records_.back();
+    if (!dead.empty()) produce(*pipeline_.dead_letters, dead.data(), dead.size(), pipeline_.aborting);
+}
+
+// A moving average over about eight batches: how many messages make a batch of a few milliseconds.
+void Worker::measure(std::chrono::nanoseconds took, std::size_t count) {
+    const auto each = static_cast<std::uint64_t>(took.count()) / count;
+    const auto before = pipeline_.nanoseconds_per_message.load(std::memory_order_relaxed);
+    pipeline_.nanoseconds_per_message.store((before * 7 + each) / 8, std::memory_order_relaxed);
+}
+
+}  // namespace volley::runtime

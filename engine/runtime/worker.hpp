@@ -1,0 +1,80 @@
+// A worker: a thread that takes batches of what the core says is to be done, and carries each through decode,
+// handle, encode and produce. What became of it goes back as completions.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/handle.hpp"
+#include "runtime/pipeline.hpp"
+
+namespace volley::runtime {
+
+class Worker {
+public:
+    Worker(Pipeline& pipeline, std::uint32_t number)
+        : pipeline_(pipeline), number_(number), call_(pipeline) {}
+    ~Worker();
+
+    // Starts the thread. It opens the handler first: worker_idle with count 0 says that it is ready,
+    // worker_failed that it will never be. Thread: intake, as all that follows.
+    void start();
+    // Gives it a batch; takes the contents of `batch` and leaves it empty.
+    void give(std::vector<delivery::Run>& batch);
+    // Lets it end after the batches it has. Does not wait.
+    void finish();
+    // Has its thread ended? Then join() does not block.
+    bool ended() const { return ended_.load(std::memory_order_acquire); }
+    void join();
+    // Lets go of a thread that hangs in a handler; the process is about to exit.
+    void abandon();
+
+    // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock.
+    std::int64_t in_call_since_ms() const { return in_call_since_ms_.load(std::memory_order_relaxed); }
+    const Error& failure() const { return failure_; }  // after worker_failed
+
+private:
+    void run();
+    void run_batch(const std::vector<delivery::Run>& batch);
+    std::size_t group_from(const std::vector<delivery::Run>& batch, std::size_t first);
+    void handle_group(const delivery::Run* runs, std::size_t count);
+    void forward(const delivery::Run& run);
+    void send_again(const delivery::Run& run);
+    void send_dead_letter(const delivery::Run& run);
+    void hand_over(const delivery::Run& run);
+    void give_back(const delivery::Run& run, const Handled& result);
+    bool chain_failed(delivery::Chain chain) const;
+    void produce_all();
+    void measure(std::chrono::nanoseconds took, std::size_t count);
+
+    Pipeline& pipeline_;
+    std::uint32_t number_;
+    HandlerCall call_;
+    std::thread thread_;
+    std::atomic<bool> ended_{false};
+    std::atomic<std::int64_t> in_call_since_ms_{0};
+    Error failure_{ErrorCode::fatal, ""};
+
+    std::mutex mutex_;
+    std::condition_variable given_;
+    std::deque<std::vector<delivery::Run>> inbox_;
+    std::vector<std::vector<delivery::Run>> spare_;  // emptied batches, to be filled again
+    bool finishing_ = false;
+
+    // Of the batch at hand.
+    std::vector<std::vector<volley_record>> records_;  // by port; the last is the dead-letter queue
+    std::vector<Completion> completions_;
+    std::vector<delivery::Run> sound_;  // of a group: those that could be decoded
+    std::vector<Handled> handled_;
+    std::vector<delivery::Chain> failed_chains_;
+    std::vector<std::uint32_t> chain_stamps_;  // by chain: the group that last had a message of it
+    std::uint32_t group_ = 0;
+};
+
+}  // namespace volley::runtime
