@@ -1,0 +1,25 @@
+// Headers as JSON, so that SQL can read and write them: [["name", "value"], …] in their order. A value that
+// is no UTF-8 is
+// {"base64": "…"}, an absent one null. {"name": "value"} is read too. Thread: any.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "volley/view.hpp"
+
+namespace volley::sqlite {
+
+struct OwnedHeader {
+    std::string name;
+    std::string value;
+    bool absent = false;
+};
+
+void write_headers(const volley_header* headers, std::uint32_t count, std::string& out);
+
+// Returns false if the text is not as described; then `out` is empty.
+bool read_headers(std::string_view json, std::vector<OwnedHeader>& out);
+
+}  // namespace volley::sqlite

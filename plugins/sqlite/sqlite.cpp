@@ -1,0 +1,48 @@
+// What sqlite.so is: name, version, classes, abilities.
+#include "consumer.hpp"
+#include "embedded.hpp"
+#include "producer.hpp"
+
+namespace {
+
+constexpr auto consumer_functions = volley::consumer_functions<volley::sqlite::SqliteConsumer>();
+constexpr auto producer_functions = volley::producer_functions<volley::sqlite::SqliteProducer>();
+constexpr const char* consumer_extensions[] = {VOLLEY_EXT_LEASE, VOLLEY_EXT_INSPECT, nullptr};
+constexpr const char* producer_extensions[] = {VOLLEY_EXT_ATOMIC, VOLLEY_EXT_INSPECT, nullptr};
+
+constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS | VOLLEY_CAN_DELAY | VOLLEY_ORDERED;
+
+constexpr volley_class consumer_class{sizeof(volley_class),
+                                      VOLLEY_KIND_CONSUMER,
+                                      carries,
+                                      "SqliteConsumer",
+                                      "takes from a queue in an SQLite database",
+                                      config_schema,
+                                      consumer_extensions,
+                                      &consumer_functions};
+constexpr volley_class producer_class{sizeof(volley_class),
+                                      VOLLEY_KIND_PRODUCER,
+                                      carries | VOLLEY_CAN_DEDUP | VOLLEY_CAN_TOMBSTONE,
+                                      "SqliteProducer",
+                                      "puts into a queue in an SQLite database",
+                                      config_schema,
+                                      producer_extensions,
+                                      &producer_functions};
+constexpr const volley_class* classes[] = {&consumer_class, &producer_class};
+
+constexpr volley_plugin plugin{sizeof(volley_plugin),
+                               VOLLEY_ABI_MINOR,
+                               0,
+                               2,
+                               classes,
+                               "sqlite",
+                               "0.1.0",
+                               "the Volley authors",
+                               "MIT",
+                               "queues in an SQLite database: durable, without a server",
+                               nullptr,
+                               nullptr};
+
+}  // namespace
+
+extern "C" const volley_plugin* volley_plugin_v0(const volley_host*, volley_error*) { return &plugin; }

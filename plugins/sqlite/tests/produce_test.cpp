@@ -1,0 +1,179 @@
+// SqliteProducer, alone and with SQL beside it; and the atomic commit.
+#include "database.hpp"
+
+using namespace volley;
+using namespace volley::test;
+
+TEST_CASE("key, headers, empty bodies, tombstones and bytes survive the database", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q");
+    auto consumer = rig.consumer("q");
+    Outgoing out;
+    const std::string binary("\0\xff\x80", 3);
+    volley_record& full = out.add(binary);
+    const volley_header headers[] = {
+        {out.keep("h"), out.keep("1")}, {out.keep("h"), out.keep("")}, {out.keep("b"), out.keep(binary)}};
+    full.key = out.keep("k\xc3\xa4");
+    full.headers = headers;
+    full.header_count = 3;
+    out.add("");
+    out.add("x").body = volley_view{};
+    REQUIRE(send(producer, out) == 3);
+
+    const auto got = take_all(consumer, 3);
+    REQUIRE(got.size() == 3);
+    CHECK(got[0].body == binary);
+    CHECK(got[0].key == "k\xc3\xa4");
+    CHECK(got[0].headers ==
+          std::vector<std::pair<std::string, std::string>>{{"h", "1"}, {"h", ""}, {"b", binary}});
+    CHECK(got[1].body == "");
+    CHECK_FALSE(got[1].key.has_value());
+    CHECK_FALSE(got[2].body.has_value());
+}
+
+TEST_CASE("each accepted record is reported once, after it is in the database", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q");
+    send(producer, {"a", "b"});
+    REQUIRE(rig.reports.all.size() == 2);
+    CHECK(rig.reports.all[1].token == 2);
+    CHECK(rig.reports.all[1].status == VOLLEY_OK);
+    CHECK(rig.sql("SELECT count(*) FROM volley_messages") == "2");
+}
+
+TEST_CASE("a JSON body is text to SQL, and a row of another program is a message", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q");
+    auto consumer = rig.consumer("q");
+    send(producer, {R"({"n": 7})"});
+    CHECK(rig.sql("SELECT json_extract(body, '$.n') FROM volley_messages") == "7");
+    rig.sql(R"(INSERT INTO volley_messages (queue, body, headers) VALUES ('q', 'mine', '{"a":"b"}'))");
+
+    const auto got = take_all(consumer, 2);
+    CHECK(bodies(got) == Bodies{R"({"n": 7})", "mine"});
+    CHECK(got[1].headers == std::vector<std::pair<std::string, std::string>>{{"a", "b"}});
+}
+
+TEST_CASE("a record with the id of one that waits is dropped and reported as done", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q");
+    Outgoing out;
+    out.add("first").id = out.keep("42");
+    out.add("again").id = out.keep("42");
+    REQUIRE(send(producer, out) == 2);
+    CHECK(rig.reports.all.size() == 2);
+    CHECK(rig.sql("SELECT group_concat(body) FROM volley_messages") == "first");
+}
+
+TEST_CASE("a record that is over the limit of a row is refused alone", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q");
+    Outgoing out;
+    out.add("small");
+    out.add("x").body.size = 2'000'000'000;  // refused by its size: never read
+    REQUIRE(send(producer, out) == 2);
+    CHECK(rig.reports.all[0].status == VOLLEY_OK);
+    CHECK(rig.reports.all[1].status == VOLLEY_E_TOO_LARGE);
+    CHECK(rig.sql("SELECT count(*) FROM volley_messages") == "1");
+}
+
+TEST_CASE("a database that another process holds is tried again, and nothing is accepted", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q", R"({"busy_timeout_ms": 20})");
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open((rig.path / "volley.db").c_str(), &other) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+    Outgoing out;
+    out.add("a");
+    std::uint32_t accepted = 7;
+    const auto refused = producer.produce(out.records.data(), 1, accepted);
+    sqlite3_close(other);
+
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::retry);
+    CHECK(accepted == 0);
+    CHECK(rig.reports.all.empty());
+    CHECK(send(producer, out) == 1);
+}
+
+namespace {
+
+struct Atomic {
+    explicit Atomic(plugins::Producer& p) : producer(p) {
+        table = static_cast<const volley_ext_atomic*>(p.extension(VOLLEY_EXT_ATOMIC));
+        REQUIRE(table != nullptr);
+    }
+    std::int32_t commit(plugins::Consumer& consumer, const Outgoing& out,
+                        std::vector<volley_settlement>& acks) {
+        volley_transaction t{};
+        t.struct_size = sizeof t;
+        t.record_size = sizeof(volley_record);
+        t.records = out.records.data();
+        t.record_count = static_cast<std::uint32_t>(out.records.size());
+        t.settlements = acks.data();
+        t.settlement_count = static_cast<std::uint32_t>(acks.size());
+        t.settlement_size = sizeof(volley_settlement);
+        return table->commit(producer.get(), consumer.get(), &t, nullptr);
+    }
+    plugins::Producer& producer;
+    const volley_ext_atomic* table;
+};
+
+std::vector<volley_settlement> acks_of(const std::vector<Received>& messages) {
+    std::vector<volley_settlement> acks;
+    for (const Received& m : messages) {
+        volley_settlement s{};
+        s.handle = m.handle;
+        acks.push_back(s);
+    }
+    return acks;
+}
+
+}  // namespace
+
+TEST_CASE("outputs and acknowledgements in one database appear together", "[sqlite]") {
+    SqliteRig rig;
+    auto source = rig.producer("in");
+    auto consumer = rig.consumer("in");
+    auto producer = rig.producer("out");
+    send(source, {"a", "b"});
+    Atomic atomic(producer);
+    CHECK(atomic.table->joins(producer.get(), consumer.get()) == 1);
+
+    Outgoing out;
+    out.add("result");
+    auto acks = acks_of(take_all(consumer, 2));
+    rig.reports.all.clear();
+    CHECK(atomic.commit(consumer, out, acks) == VOLLEY_OK);
+    CHECK(rig.reports.all.empty());
+    CHECK(rig.sql("SELECT group_concat(queue || ':' || body) FROM volley_messages") == "out:result");
+    CHECK(atomic.commit(consumer, out, acks) == VOLLEY_E_LOST);  // closed by the first
+    CHECK(rig.sql("SELECT count(*) FROM volley_messages") == "1");
+}
+
+TEST_CASE("when one delivery is lost nothing of the transaction happens", "[sqlite]") {
+    SqliteRig rig;
+    auto source = rig.producer("in");
+    auto consumer = rig.consumer("in");
+    auto producer = rig.producer("out");
+    send(source, {"a", "b"});
+    const auto got = take_all(consumer, 2);
+    rig.sql("UPDATE volley_messages SET token = 1 WHERE body = 'b'");  // as another claim would
+
+    Atomic atomic(producer);
+    Outgoing out;
+    out.add("result");
+    auto acks = acks_of(got);
+    CHECK(atomic.commit(consumer, out, acks) == VOLLEY_E_LOST);
+    CHECK(acks[0].result == VOLLEY_E_RETRY);
+    CHECK(acks[1].result == VOLLEY_E_LOST);
+    CHECK(rig.sql("SELECT group_concat(body) FROM volley_messages") == "a,b");
+    CHECK(settle(consumer, {got[0]}, VOLLEY_ACK) == Results{VOLLEY_OK});  // still open, and ours
+}
+
+TEST_CASE("queues in different files do not join", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q");
+    auto consumer = rig.consumer("q", R"({"path": "other.db"})");
+    CHECK(Atomic(producer).table->joins(producer.get(), consumer.get()) == 0);
+}
