@@ -1,0 +1,164 @@
+#include "check/check.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "codec/codec.hpp"
+#include "plugins/config_schema.hpp"
+#include "plugins/instance.hpp"
+#include "plugins/search_path.hpp"
+
+namespace volley::check {
+
+namespace {
+
+using config::Diagnostic;
+
+constexpr const char* no_plugin = "V0201";
+constexpr const char* wrong_config = "V0202";
+
+class PluginCheck {
+public:
+    PluginCheck(const Config& config, plugins::Catalog& catalog) : config_(config), catalog_(catalog) {}
+
+    std::vector<Diagnostic> run() {
+        for (const ComponentConfig& component : config_.components) {
+            check(plugins::Kind::consumer, component.input, component);
+            for (const std::string& output : component.outputs) check(plugins::Kind::producer, output, component);
+            if (!component.dead_letter_queue.empty()) {
+                check(plugins::Kind::producer, component.dead_letter_queue, component);
+            }
+            check_handler(component);
+        }
+        for (const QueueConfig& queue : config_.queues) check_schema(queue);
+        return std::move(found_);
+    }
+
+private:
+    void add(const std::string& path, const char* code, std::string text, std::string help = {}) {
+        Diagnostic d = config::diagnostic_at(config_, path, code, std::move(text), std::move(help));
+        // Two roles of one queue find the same mistake.
+        const bool known = std::any_of(found_.begin(), found_.end(), [&](const Diagnostic& other) {
+            return other.mark.line == d.mark.line && other.mark.column == d.mark.column && other.text == d.text;
+        });
+        if (!known) found_.push_back(std::move(d));
+    }
+
+    void check(plugins::Kind kind, const std::string& name, const ComponentConfig& component) {
+        if (!done_.insert({kind, name}).second) return;
+        const auto queue = std::find_if(config_.queues.begin(), config_.queues.end(),
+                                        [&](const QueueConfig& q) { return q.name == name; });
+        if (queue == config_.queues.end()) return;  // found by the rules already
+        auto found = catalog_.find_for_queue(kind, *queue, config_.base_dir);
+        if (!found) {
+            const std::string& given = kind == plugins::Kind::consumer ? queue->consumer : queue->producer;
+            const char* key = given.empty() ? "/type" : kind == plugins::Kind::consumer ? "/consumer" : "/producer";
+            return add(queue->path + key, no_plugin, "queue \"" + name + "\": " + found.error().text);
+        }
+        const auto mistakes = plugins::check_config(*found, queue->config);
+        for (const auto& mistake : mistakes) {
+            add(config_path(*queue, mistake.pointer), wrong_config, "queue \"" + name + "\": " + mistake.text);
+        }
+        if (mistakes.empty()) try_to_make(kind, *found, *queue, component);
+    }
+
+    // A wrong key is pointed at by itself, a wrong value at the value.
+    std::string config_path(const QueueConfig& queue, const std::string& pointer) const {
+        const std::string path = queue.path + "/config" + pointer;
+        return config_.origins.count(path + "#key") != 0 ? path + "#key" : path;
+    }
+
+    // The plugin's own judgement: create checks its configuration, and does no I/O.
+    void try_to_make(plugins::Kind kind, const plugins::PluginClass& found, const QueueConfig& queue,
+                     const ComponentConfig& component) {
+        plugins::Services services;
+        services.queue = queue.name;
+        services.component = component.name;
+        services.app = config_.app;
+        services.wake = [] {};
+        services.health = [](std::uint32_t, const std::string&) {};
+        std::optional<Error> error;
+        if (kind == plugins::Kind::consumer) {
+            auto made = plugins::Consumer::create(found, std::move(services), queue.config, queue.value, config_.base_dir);
+            if (!made) error = made.error();
+        } else {
+            auto made = plugins::Producer::create(found, std::move(services), queue.config, queue.value, config_.base_dir,
+                                                  [](void*, const volley_report*, std::uint32_t, std::uint32_t) {}, nullptr);
+            if (!made) error = made.error();
+        }
+        if (error) add(config_path(queue, error->field), wrong_config, "queue \"" + queue.name + "\": " + error->text);
+    }
+
+    void check_handler(const ComponentConfig& component) {
+        if (component.handler.kind != HandlerConfig::Kind::library) return;
+        const LibraryHandler& library = component.handler.library;
+        const std::string spec = library.class_name.empty() ? library.library : library.library + ":" + library.class_name;
+        auto found = catalog_.find(plugins::Kind::handler, spec, config_.base_dir);
+        if (!found) return add(component.path + "/handler", no_plugin, "component \"" + component.name + "\": " + found.error().text);
+        for (const auto& mistake : plugins::check_config(*found, library.config)) {
+            add(component.path + "/handler/config" + mistake.pointer, wrong_config,
+                "component \"" + component.name + "\": " + mistake.text);
+        }
+    }
+
+    void check_schema(const QueueConfig& queue) {
+        if (queue.schema.kind != SchemaConfig::Kind::json_schema) return;
+        auto decoder = codec::Decoder::make(codec::Encoding::json, queue.schema, {}, {});
+        if (!decoder) add(queue.path + "/schema", wrong_config, "queue \"" + queue.name + "\": " + decoder.error().text);
+    }
+
+    const Config& config_;
+    plugins::Catalog& catalog_;
+    std::set<std::pair<plugins::Kind, std::string>> done_;
+    std::vector<Diagnostic> found_;
+};
+
+const char* name_of(std::uint32_t kind) {
+    switch (kind) {
+        case VOLLEY_KIND_CONSUMER:
+            return "consumer";
+        case VOLLEY_KIND_PRODUCER:
+            return "producer";
+        case VOLLEY_KIND_HANDLER:
+            return "handler";
+        default:
+            return "unknown";
+    }
+}
+
+}  // namespace
+
+std::vector<Diagnostic> check_plugins(const Config& config, plugins::Catalog& catalog) {
+    return PluginCheck(config, catalog).run();
+}
+
+Checked check_file(const std::string& path, const std::vector<std::string>& plugin_dirs,
+                   const config::Environment& environment) {
+    auto loaded = config::load_file(path, environment);
+    if (!loaded.config) return {std::nullopt, std::move(loaded.diagnostics)};
+    plugins::Catalog catalog(plugins::search_path(plugin_dirs, *loaded.config));
+    const auto found = check_plugins(*loaded.config, catalog);
+    loaded.diagnostics.insert(loaded.diagnostics.end(), found.begin(), found.end());
+    if (config::has_errors(loaded.diagnostics)) loaded.config.reset();
+    return {std::move(loaded.config), std::move(loaded.diagnostics)};
+}
+
+std::string render_plugins(plugins::Catalog& catalog) {
+    std::string out;
+    for (const plugins::Listing& listing : catalog.list()) {
+        out += listing.file + (listing.shadowed ? "  (shadowed: an earlier directory has one of this name)" : "") + "\n";
+        if (!listing.error.empty()) {
+            out += "    cannot be used: " + listing.error + "\n";
+            continue;
+        }
+        out += "    " + listing.name + " " + listing.version + "  " + listing.summary + "\n";
+        for (const plugins::PluginClass& c : listing.classes) {
+            out += "    " + std::string(name_of(c.description->kind)) + " " + c.description->name;
+            if (c.description->summary != nullptr) out += ": " + std::string(c.description->summary);
+            out += "\n";
+        }
+    }
+    return out.empty() ? "no plugins found\n" : out;
+}
+
+}  // namespace volley::check

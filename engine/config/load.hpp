@@ -1,0 +1,38 @@
+// From a file to a Config, or to everything that is wrong with it, all at once. Connects to nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/diagnostics.hpp"
+#include "config/interpolate.hpp"
+#include "volley/config.hpp"
+
+namespace volley::config {
+
+struct Loaded {
+    std::optional<Config> config;  // none if there is any error
+    std::vector<Diagnostic> diagnostics;
+};
+
+Loaded load_file(const std::string& path, const Environment& environment);
+Loaded load_text(const std::string& text, const std::string& file, const std::string& base_dir,
+                 const Environment& environment);
+
+// The rules between keys: references, names, contradictions. For a Config built in code, whose defaults
+// (names, values) are filled in here, as for one from a file.
+std::vector<Diagnostic> check_rules(Config& config);
+
+// A mistake found later at a value of the configuration, by its path in Config::origins:
+// "/queues/0/config/topic".
+Diagnostic diagnostic_at(const Config& config, const std::string& path, const char* code, std::string text,
+                         std::string help = {});
+
+// The effective values, each with where it came from. Secrets are ***.
+std::string print(const Config& config);
+
+// The JSON Schema (draft-07) of a configuration, for editors.
+std::string json_schema();
+
+}  // namespace volley::config

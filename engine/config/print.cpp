@@ -1,0 +1,232 @@
+// The configuration as it is in force, for people; and its JSON Schema, for editors.
+#include <rapidjson/document.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include "config/bind.hpp"
+#include "config/keys.hpp"
+#include "config/load.hpp"
+
+namespace volley::config {
+
+namespace {
+
+const char* name_of(Order order) {
+    const char* const names[] = {"by workers", "partition", "key", "none"};
+    return names[static_cast<std::size_t>(order)];
+}
+const char* name_of(OnFail on_fail) {
+    const char* const names[] = {"by the queues", "dead_letter", "requeue", "drop", "stop"};
+    return names[static_cast<std::size_t>(on_fail)];
+}
+const char* name_of(Serializer serializer) {
+    const char* const names[] = {"by schema and connector", "json", "msgpack", "none"};
+    return names[static_cast<std::size_t>(serializer)];
+}
+
+std::string quoted(const std::string& text) {
+    const bool plain = !text.empty() && text.find_first_of(":#{}[],&*!|>'\"%@` ") == std::string::npos;
+    return plain ? text : "\"" + text + "\"";
+}
+
+class Printer {
+public:
+    explicit Printer(const Config& config) : config_(config) {}
+
+    std::string print() {
+        line(0, "app", quoted(config_.app), "/app");
+        line(0, "shutdown_timeout", duration(config_.shutdown_timeout), "/shutdown_timeout");
+        line(0, "startup_timeout", duration(config_.startup_timeout), "/startup_timeout");
+        line(0, "max_message_bytes", std::to_string(config_.max_message_bytes), "/max_message_bytes");
+        out_ += "queues:\n";
+        for (const QueueConfig& queue : config_.queues) print_queue(queue);
+        out_ += "components:\n";
+        for (const ComponentConfig& component : config_.components) print_component(component);
+        if (config_.operations.enabled) {
+            out_ += "operations:\n";
+            line(2, "listen", quoted(config_.operations.host + ":" + std::to_string(config_.operations.port)),
+                 "/operations/listen");
+            if (!config_.operations.token.empty()) line(2, "token", "\"***\"", "/operations/token");
+        } else {
+            line(0, "operations", "off", "/operations");
+        }
+        out_ += "log:\n";
+        line(2, "level", config_.log.level, "/log/level");
+        line(2, "format", config_.log.format, "/log/format");
+        return out_;
+    }
+
+private:
+    static std::string duration(Milliseconds ms) { return std::to_string(ms.count()) + "ms"; }
+
+    std::string origin(const std::string& path) const {
+        const auto found = config_.origins.find(path);
+        if (found == config_.origins.end() || found->second.line == 0) return "default";
+        const Mark& mark = found->second;
+        std::string text = mark.file + ":" + std::to_string(mark.line);
+        if (!mark.origin.empty() && mark.origin != "secret") text += ", " + mark.origin;
+        return text;
+    }
+
+    void line(std::size_t indent, const std::string& key, const std::string& value, const std::string& path,
+              const char* lead = "") {
+        std::string text = std::string(indent, ' ') + lead + key + ": " + value;
+        constexpr std::size_t column = 44;
+        if (text.size() < column) text.resize(column, ' ');
+        out_ += text + "  # " + origin(path) + "\n";
+    }
+
+    void print_queue(const QueueConfig& queue) {
+        line(2, "name", quoted(queue.name), queue.path + "/name", "- ");
+        line(4, "value", quoted(queue.value), queue.path + "/value");
+        if (!queue.type.empty()) line(4, "type", quoted(queue.type), queue.path + "/type");
+        if (!queue.consumer.empty()) line(4, "consumer", quoted(queue.consumer), queue.path + "/consumer");
+        if (!queue.producer.empty()) line(4, "producer", quoted(queue.producer), queue.path + "/producer");
+        if (queue.schema.kind != SchemaConfig::Kind::none)
+            line(4, "schema", quoted(queue.schema.name), queue.path + "/schema");
+        line(4, "serializer", name_of(queue.serializer), queue.path + "/serializer");
+        if (!queue.key.empty()) line(4, "key", quoted(queue.key), queue.path + "/key");
+        rapidjson::Document document;
+        document.Parse(queue.config.c_str());
+        if (!document.IsObject() || document.ObjectEmpty()) return;
+        out_ += "    config:\n";
+        for (const auto& member : document.GetObject()) {
+            const std::string key = member.name.GetString();
+            const std::string path = queue.path + "/config/" + key;
+            line(6, key, is_secret(key, path, member.value) ? "\"***\"" : json(member.value), path);
+        }
+    }
+
+    bool is_secret(const std::string& key, const std::string& path, const rapidjson::Value& value) const {
+        const auto found = config_.origins.find(path);
+        if (found != config_.origins.end() && found->second.origin == "secret") return true;
+        const bool user_in_url = value.IsString() &&
+                                 std::string_view(value.GetString()).find('@') != std::string_view::npos &&
+                                 std::string_view(value.GetString()).find("://") != std::string_view::npos;
+        return names_a_secret(key) || user_in_url;
+    }
+
+    static std::string json(const rapidjson::Value& value) {
+        rapidjson::StringBuffer buffer;
+        rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+        value.Accept(writer);
+        return {buffer.GetString(), buffer.GetSize()};
+    }
+
+    void print_component(const ComponentConfig& c) {
+        const std::string& p = c.path;
+        line(2, "name", quoted(c.name), p + "/name", "- ");
+        line(4, "input", quoted(c.input), p + "/input");
+        std::string outputs;
+        for (const std::string& output : c.outputs) outputs += (outputs.empty() ? "" : ", ") + quoted(output);
+        line(4, "outputs", "[" + outputs + "]", p + "/outputs");
+        line(4, "handler", handler(c.handler), p + "/handler");
+        if (!c.dead_letter_queue.empty())
+            line(4, "dead_letter_queue", quoted(c.dead_letter_queue), p + "/dead_letter_queue");
+        line(4, "workers", std::to_string(c.workers), p + "/workers");
+        line(4, "order", name_of(c.order), p + "/order");
+        line(4, "on_fail", name_of(c.on_fail), p + "/on_fail");
+        out_ += "    retry:\n";
+        line(6, "max_attempts", std::to_string(c.retry.max_attempts), p + "/retry/max_attempts");
+        line(6, "initial_delay", duration(c.retry.initial_delay), p + "/retry/initial_delay");
+        line(6, "max_delay", duration(c.retry.max_delay), p + "/retry/max_delay");
+        line(4, "handler_timeout", duration(c.handler_timeout), p + "/handler_timeout");
+        line(4, "max_in_flight", std::to_string(c.max_in_flight), p + "/max_in_flight");
+        line(4, "max_in_flight_bytes", std::to_string(c.max_in_flight_bytes), p + "/max_in_flight_bytes");
+        line(4, "output_ids", c.output_ids ? "true" : "false", p + "/output_ids");
+    }
+
+    static std::string handler(const HandlerConfig& h) {
+        switch (h.kind) {
+            case HandlerConfig::Kind::library:
+                return quoted(h.library.library +
+                              (h.library.class_name.empty() ? "" : ":" + h.library.class_name));
+            case HandlerConfig::Kind::process: {
+                std::string words;
+                for (const std::string& word : h.process.exec)
+                    words += (words.empty() ? "" : ", ") + quoted(word);
+                return "{exec: [" + words + "]}";
+            }
+            case HandlerConfig::Kind::function:
+                return "a function of the program";
+            case HandlerConfig::Kind::forward:
+                break;
+        }
+        return "forward";
+    }
+
+    const Config& config_;
+    std::string out_;
+};
+
+using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+
+void write_section(Json& writer, const char* section);
+
+// Types are judged by Volley itself, which says more; an editor needs names, meanings and the nesting.
+void write_key(Json& writer, const Key& key) {
+    writer.Key(key.name);
+    writer.StartObject();
+    writer.Key("description");
+    writer.String((std::string(key.meaning) +
+                   " Default: " + (*key.fallback != '\0' ? key.fallback : "see its keys") + ".")
+                      .c_str());
+    const std::string name = key.name;
+    if (std::string_view(key.section).empty() && (name == "queues" || name == "components")) {
+        const char* element = name == "queues" ? "queue" : "component";
+        writer.Key("items");
+        write_section(writer, element);
+        writer.Key(name == "queues" ? "additionalProperties" : "type");
+        if (name == "queues")
+            write_section(writer, element);
+        else
+            writer.String("array");
+    } else if (name == "retry" || name == "log") {
+        writer.Key("allOf");
+        writer.StartArray();
+        write_section(writer, key.name);
+        writer.EndArray();
+    } else if (std::string_view(key.type) == "true or false") {
+        writer.Key("type");
+        writer.String("boolean");
+    }
+    writer.EndObject();
+}
+
+void write_section(Json& writer, const char* section) {
+    writer.StartObject();
+    writer.Key("type");
+    writer.String("object");
+    writer.Key("additionalProperties");
+    writer.Bool(false);
+    writer.Key("properties");
+    writer.StartObject();
+    for (const Key& key : keys()) {
+        if (std::string_view(section) == key.section && key.available) write_key(writer, key);
+    }
+    writer.EndObject();
+    writer.EndObject();
+}
+
+}  // namespace
+
+std::string print(const Config& config) { return Printer(config).print(); }
+
+std::string json_schema() {
+    rapidjson::StringBuffer buffer;
+    Json writer(buffer);
+    writer.SetIndent(' ', 2);
+    writer.StartObject();
+    writer.Key("$schema");
+    writer.String("http://json-schema.org/draft-07/schema#");
+    writer.Key("title");
+    writer.String("Volley configuration");
+    writer.Key("allOf");
+    writer.StartArray();
+    write_section(writer, "");
+    writer.EndArray();
+    writer.EndObject();
+    return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+}  // namespace volley::config

@@ -1,0 +1,31 @@
+// A YAML file as a tree that remembers where everything stood.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/diagnostics.hpp"
+#include "volley/config.hpp"
+
+namespace volley::config {
+
+struct Node {
+    enum class Kind : std::uint8_t { null, scalar, mapping, sequence } kind = Kind::null;
+    Mark mark;
+    std::string scalar;
+    bool quoted = false;                         // "…", '…' or a block: a string, whatever it looks like
+    bool secret = false;                         // it holds what must never be printed
+    std::vector<std::pair<Node, Node>> members;  // mapping: key (a scalar) and value, in order
+    std::vector<Node> elements;                  // sequence
+
+    // Returns the value of a key, or null.
+    const Node* find(std::string_view key) const;
+};
+
+// Reads one YAML document. Mistakes (syntax, duplicate keys, aliases, size, depth) are added to
+// `diagnostics`; the tree is then what could be read, possibly null.
+Node read_yaml(const std::string& text, const std::string& file, Diagnostics& diagnostics);
+
+}  // namespace volley::config

@@ -1,0 +1,118 @@
+// Durations, sizes and JSON: single values of the file.
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include "config/bind.hpp"
+
+namespace volley::config {
+
+namespace {
+
+struct Unit {
+    std::string_view name;
+    std::uint64_t factor;
+};
+
+// A number, which may have a fraction, and a unit; spaces between them are allowed.
+template <std::size_t n>
+std::optional<std::uint64_t> parse_with_unit(std::string_view text, const Unit (&units)[n]) {
+    const std::size_t end = text.find_first_not_of("0123456789.");
+    const std::string number(text.substr(0, end));
+    std::string_view unit = end == std::string_view::npos ? std::string_view() : text.substr(end);
+    while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+    if (number.empty() || number == "." || number.find('.') != number.rfind('.')) return std::nullopt;
+    for (const Unit& u : units) {
+        if (u.name != unit) continue;
+        const double value = std::strtod(number.c_str(), nullptr) * static_cast<double>(u.factor);
+        if (value > 1e15) return std::nullopt;
+        return static_cast<std::uint64_t>(std::llround(value));
+    }
+    return std::nullopt;
+}
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void write_text(Writer& writer, std::string_view text) {
+    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+// YAML 1.2: true and false only; whole numbers; fractions. Everything else, and all that is quoted, is text.
+void write_scalar(Writer& writer, const Node& node) {
+    const std::string& s = node.scalar;
+    if (node.quoted) return write_text(writer, s);
+    if (s == "true" || s == "false") {
+        writer.Bool(s == "true");
+        return;
+    }
+    std::int64_t whole = 0;
+    const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), whole);
+    const bool leading_zero =
+        s.size() > 1 && (s[0] == '0' || (s[0] == '-' && s[1] == '0')) && s.find('.') == std::string::npos;
+    if (error == std::errc() && end == s.data() + s.size() && !leading_zero) {
+        writer.Int64(whole);
+        return;
+    }
+    const bool decimal = !s.empty() && s.find_first_not_of("+-.0123456789eE") == std::string::npos &&
+                         s.find_first_of("0123456789") != std::string::npos &&
+                         s.find('.') != std::string::npos;
+    char* rest = nullptr;
+    const double fraction = decimal ? std::strtod(s.c_str(), &rest) : 0;
+    if (decimal && rest == s.c_str() + s.size() && std::isfinite(fraction)) {
+        writer.Double(fraction);
+        return;
+    }
+    write_text(writer, s);
+}
+
+void write(Writer& writer, const Node& node) {
+    switch (node.kind) {
+        case Node::Kind::null:
+            writer.Null();
+            break;
+        case Node::Kind::scalar:
+            write_scalar(writer, node);
+            break;
+        case Node::Kind::sequence:
+            writer.StartArray();
+            for (const Node& element : node.elements) write(writer, element);
+            writer.EndArray();
+            break;
+        case Node::Kind::mapping:
+            writer.StartObject();
+            for (const auto& [key, value] : node.members) {
+                write_text(writer, key.scalar);
+                write(writer, value);
+            }
+            writer.EndObject();
+    }
+}
+
+}  // namespace
+
+std::optional<Milliseconds> parse_duration(std::string_view text) {
+    static constexpr Unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+    if (text == "0") return Milliseconds(0);
+    const auto ms = parse_with_unit(text, units);
+    if (!ms) return std::nullopt;
+    return Milliseconds(static_cast<std::int64_t>(*ms));
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    static constexpr Unit units[] = {
+        {"", 1},      {"B", 1},     {"KiB", 1ULL << 10U}, {"MiB", 1ULL << 20U}, {"GiB", 1ULL << 30U},
+        {"kB", 1000}, {"KB", 1000}, {"MB", 1'000'000},    {"GB", 1'000'000'000}};
+    return parse_with_unit(text, units);
+}
+
+std::string to_json(const Node& node) {
+    rapidjson::StringBuffer buffer;
+    Writer writer(buffer);
+    write(writer, node);
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace volley::config
