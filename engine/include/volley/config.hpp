@@ -1,5 +1,5 @@
-// The configuration of an engine: plain structs, filled from a file by load() or in code by the embedding program.
-// Every default is visible here. Durations are milliseconds, sizes bytes.
+// The configuration of an engine: plain structs, filled from a file by load() or in code by the embedding
+// program. Every default is visible here. Durations are milliseconds, sizes bytes.
 #pragma once
 
 #include <chrono>
@@ -20,17 +20,29 @@ struct Mark {
     std::string file;
     int line = 0;
     int column = 0;
-    std::string origin;  // where a value without a place came from: "default", "environment REDIS_HOST", "program"
+    std::string
+        origin;  // where a value without a place came from: "default", "environment REDIS_HOST", "program"
 };
 
 // Where every key and value came from, by path: "/queues/0/config/bootstrap.servers". For errors that point.
 using Origins = std::map<std::string, Mark, std::less<>>;
 
-enum class Serializer : std::uint8_t { automatic, json, msgpack, none };  // automatic: json with a schema, else the connector's
-enum class Order : std::uint8_t { automatic, partition, key, none };      // automatic: partition with one worker, else key
+enum class Serializer : std::uint8_t {
+    automatic,
+    json,
+    msgpack,
+    none
+};  // automatic: json with a schema, else the connector's
+enum class Order : std::uint8_t {
+    automatic,
+    partition,
+    key,
+    none
+};  // automatic: partition with one worker, else key
 enum class OnFail : std::uint8_t { automatic, dead_letter, requeue, drop, stop };
 
-// A schema for bodies: none; any JSON object; or a JSON Schema (draft-07) as text, with the name it was read from.
+// A schema for bodies: none; any JSON object; or a JSON Schema (draft-07) as text, with the name it was read
+// from.
 struct SchemaConfig {
     enum class Kind : std::uint8_t { none, any_object, json_schema } kind = Kind::none;
     std::string text;  // the JSON Schema
@@ -38,22 +50,23 @@ struct SchemaConfig {
 };
 
 struct QueueConfig {
-    std::string name;                 // what components use
-    std::string value;                // what the store calls it; default: the name
-    std::string type;                 // "kafka": kafka.so; may be empty if consumer or producer are given
-    std::string consumer;             // "file.so:Class", "file.so"; empty: by type
+    std::string name;      // what components use
+    std::string value;     // what the store calls it; default: the name
+    std::string type;      // "kafka": kafka.so; may be empty if consumer or producer are given
+    std::string consumer;  // "file.so:Class", "file.so"; empty: by type
     std::string producer;
     SchemaConfig schema;
     Serializer serializer = Serializer::automatic;
-    std::string key;                  // JSON pointer of the key inside the body; empty: the store's own key
-    std::string config = "{}";        // the connector's own, a JSON object; interpolated, secrets included: never print it
-    std::string path;                 // where the queue stands in Origins: "/queues/0"
+    std::string key;  // JSON pointer of the key inside the body; empty: the store's own key
+    std::string config =
+        "{}";          // the connector's own, a JSON object; interpolated, secrets included: never print it
+    std::string path;  // where the queue stands in Origins: "/queues/0"
 };
 
 struct ForwardHandler {};  // sends each message to every output as it is
 struct LibraryHandler {
-    std::string library;    // path or name of a shared object
-    std::string class_name; // empty: its only handler
+    std::string library;     // path or name of a shared object
+    std::string class_name;  // empty: its only handler
     std::string config = "{}";
 };
 struct ProcessHandler {
@@ -74,38 +87,39 @@ struct HandlerConfig {
 };
 
 struct ComponentConfig {
-    std::string name;                  // default: the input's name
+    std::string name;  // default: the input's name
     std::string input;
     std::vector<std::string> outputs;  // zero or many
     HandlerConfig handler;
-    std::string dead_letter_queue;     // empty: none
+    std::string dead_letter_queue;  // empty: none
     std::uint32_t workers = 1;
     Order order = Order::automatic;
     RetryConfig retry;
-    OnFail on_fail = OnFail::automatic;   // automatic: dead_letter with a queue for it, else the connector's on_fail or stop
+    OnFail on_fail = OnFail::automatic;  // automatic: dead_letter with a queue for it, else the connector's
+                                         // on_fail or stop
     Milliseconds handler_timeout{30'000};
     std::uint32_t max_in_flight = 100'000;
     std::uint64_t max_in_flight_bytes = 64ULL << 20;
     std::uint32_t max_crashes = 3;
     bool output_ids = false;
-    std::string path;                  // where it stands in Origins: "/components/0"
+    std::string path;  // where it stands in Origins: "/components/0"
 };
 
 struct OperationsConfig {
     bool enabled = true;
     std::string host = "127.0.0.1";
-    std::uint16_t port = 3000;     // 0: a free one
-    bool port_given = false;       // not given and taken: a free one, with a warning
-    std::string token;             // secret
+    std::uint16_t port = 3000;  // 0: a free one
+    bool port_given = false;    // not given and taken: a free one, with a warning
+    std::string token;          // secret
 };
 
 struct LogConfig {
-    std::string level = "info";    // trace debug info warning error off
-    std::string format = "text";   // text json
+    std::string level = "info";   // trace debug info warning error off
+    std::string format = "text";  // text json
 };
 
 struct Config {
-    std::string app;                   // label on every metric; default: the file's name without ending
+    std::string app;  // label on every metric; default: the file's name without ending
     std::vector<QueueConfig> queues;
     std::vector<ComponentConfig> components;
     OperationsConfig operations;
@@ -115,9 +129,9 @@ struct Config {
     Milliseconds stall_timeout{300'000};
     std::uint64_t max_message_bytes = 1ULL << 20;
     std::vector<std::string> plugin_dirs;
-    std::string state_dir;             // empty: by environment, see docs
-    std::string base_dir;              // absolute; relative paths are relative to it. Default: the file's folder
-    std::string file;                  // the file it was read from; empty: built in code
+    std::string state_dir;  // empty: by environment, see docs
+    std::string base_dir;   // absolute; relative paths are relative to it. Default: the file's folder
+    std::string file;       // the file it was read from; empty: built in code
     Origins origins;
 };
 

@@ -1,8 +1,9 @@
-// The C ABI's tables from C++ classes with plain methods: the layer on which connectors that handle whole batches are
-// written, and on which the one-message-at-a-time SDK (plugin.hpp) stands. Header-only, C++17.
+// The C ABI's tables from C++ classes with plain methods: the layer on which connectors that handle whole
+// batches are written, and on which the one-message-at-a-time SDK (plugin.hpp) stands. Header-only, C++17.
 //
 // The wall against exceptions is here: whatever a method throws becomes a status and a text in volley_error.
-// volley::Error keeps its code; std::bad_alloc and every other exception become VOLLEY_E_RETRY and VOLLEY_E_FATAL.
+// volley::Error keeps its code; std::bad_alloc and every other exception become VOLLEY_E_RETRY and
+// VOLLEY_E_FATAL.
 #pragma once
 
 #include <cstring>
@@ -19,8 +20,8 @@
 namespace volley {
 inline namespace v0 {
 
-// What an instance is created with: its configuration, its names, and the engine's services. A copy may be kept; the
-// host behind it is valid until the instance is destroyed. Thread: [any].
+// What an instance is created with: its configuration, its names, and the engine's services. A copy may be
+// kept; the host behind it is valid until the instance is destroyed. Thread: [any].
 class Context {
 public:
     Context(const volley_host* host, const volley_options& options)
@@ -36,16 +37,17 @@ public:
 
     const volley_host* host() const { return host_; }
     const std::string& config_json() const { return config_; }  // the whole `config:` as a JSON object
-    const std::string& queue() const { return queue_; }          // the queue's name in the file
-    const std::string& value() const { return value_; }          // what the store calls it: topic, table…
+    const std::string& queue() const { return queue_; }         // the queue's name in the file
+    const std::string& value() const { return value_; }         // what the store calls it: topic, table…
     const std::string& component() const { return component_; }
-    const std::string& base_dir() const { return base_dir_; }    // relative paths are relative to it
+    const std::string& base_dir() const { return base_dir_; }  // relative paths are relative to it
     const std::string& app() const { return app_; }
 
     // A producer's queue keeps dead letters: one that is made is made without a size limit.
     bool for_dead_letters() const { return (flags_ & VOLLEY_FOR_DEAD_LETTERS) != 0; }
 
-    // Returns the value of `key` (or of a JSON pointer that starts with '/'): a string unescaped, all else as JSON text.
+    // Returns the value of `key` (or of a JSON pointer that starts with '/'): a string unescaped, all else as
+    // JSON text.
     std::optional<std::string> find(const char* key) const {
         volley_view v{};
         std::int32_t type = VOLLEY_JSON_NULL;
@@ -55,7 +57,8 @@ public:
     // Throws Error{config} that names the key if it is missing.
     std::string config(const char* key) const {
         if (auto v = find(key)) return *v;
-        throw Error(ErrorCode::config, std::string("config: `") + key + "` is missing", std::string("/") + key);
+        throw Error(ErrorCode::config, std::string("config: `") + key + "` is missing",
+                    std::string("/") + key);
     }
     std::string config(const char* key, std::string_view fallback) const {
         auto v = find(key);
@@ -70,8 +73,11 @@ public:
     void warning(std::string_view text) const { log(VOLLEY_WARNING, text); }
     void error(std::string_view text) const { log(VOLLEY_ERROR, text); }
 
-    // Tells readiness and the dashboard; call on change. `state` is VOLLEY_UP, VOLLEY_DEGRADED or VOLLEY_DOWN.
-    void health(std::uint32_t state, std::string_view text) const { host_->health(host_, state, view_of(text)); }
+    // Tells readiness and the dashboard; call on change. `state` is VOLLEY_UP, VOLLEY_DEGRADED or
+    // VOLLEY_DOWN.
+    void health(std::uint32_t state, std::string_view text) const {
+        host_->health(host_, state, view_of(text));
+    }
 
 private:
     const volley_host* host_;
@@ -92,9 +98,11 @@ std::int32_t guard(volley_error* error, Body&& body) noexcept {
             return static_cast<std::int32_t>(body());
         }
     } catch (const Error& e) {
-        if (error && VOLLEY_HAS(volley_error, error, retry_after_ms)) error->retry_after_ms = e.retry_after_ms;
+        if (error && VOLLEY_HAS(volley_error, error, retry_after_ms))
+            error->retry_after_ms = e.retry_after_ms;
         if (error && VOLLEY_HAS(volley_error, error, field)) {
-            const std::size_t n = e.field.size() < sizeof error->field ? e.field.size() : sizeof error->field - 1;
+            const std::size_t n =
+                e.field.size() < sizeof error->field ? e.field.size() : sizeof error->field - 1;
             std::memcpy(error->field, e.field.data(), n);
             error->field[n] = '\0';
         }
@@ -123,7 +131,8 @@ struct has_flush<T, std::void_t<decltype(std::declval<T&>().flush(std::uint32_t{
 template <typename T, typename = void>
 struct has_extension : std::false_type {};
 template <typename T>
-struct has_extension<T, std::void_t<decltype(std::declval<T&>().extension(std::string_view{}))>> : std::true_type {};
+struct has_extension<T, std::void_t<decltype(std::declval<T&>().extension(std::string_view{}))>>
+    : std::true_type {};
 
 template <typename T, typename Instance>
 T& self(Instance* instance) {
@@ -148,15 +157,17 @@ struct Slots {
 
 template <typename T>
 struct ConsumerSlots : Slots<T, volley_consumer> {
-    static std::int32_t create(const volley_host* h, const volley_options* o, volley_consumer** out, volley_error* e) {
+    static std::int32_t create(const volley_host* h, const volley_options* o, volley_consumer** out,
+                               volley_error* e) {
         *out = nullptr;
         return guard(e, [&] { *out = reinterpret_cast<volley_consumer*>(new T(Context(h, *o))); });
     }
-    static std::int32_t consume(volley_consumer* i, volley_batch* b, std::uint32_t timeout_ms, volley_error* e) {
+    static std::int32_t consume(volley_consumer* i, volley_batch* b, std::uint32_t timeout_ms,
+                                volley_error* e) {
         return guard(e, [&] { return self<T>(i).consume(*b, timeout_ms); });
     }
-    static std::int32_t settle(volley_consumer* i, volley_settlement* s, std::uint32_t n, std::uint32_t stride,
-                               volley_error* e) {
+    static std::int32_t settle(volley_consumer* i, volley_settlement* s, std::uint32_t n,
+                               std::uint32_t stride, volley_error* e) {
         return guard(e, [&] { return self<T>(i).settle(s, n, stride); });
     }
     static void interrupt(volley_consumer* i) { self<T>(i).interrupt(); }
@@ -164,13 +175,14 @@ struct ConsumerSlots : Slots<T, volley_consumer> {
 
 template <typename T>
 struct ProducerSlots : Slots<T, volley_producer> {
-    static std::int32_t create(const volley_host* h, const volley_options* o, volley_report_fn report, void* context,
-                               volley_producer** out, volley_error* e) {
+    static std::int32_t create(const volley_host* h, const volley_options* o, volley_report_fn report,
+                               void* context, volley_producer** out, volley_error* e) {
         *out = nullptr;
-        return guard(e, [&] { *out = reinterpret_cast<volley_producer*>(new T(Context(h, *o), report, context)); });
+        return guard(
+            e, [&] { *out = reinterpret_cast<volley_producer*>(new T(Context(h, *o), report, context)); });
     }
-    static std::int32_t produce(volley_producer* i, const volley_record* r, std::uint32_t n, std::uint32_t stride,
-                                std::uint32_t* accepted, volley_error* e) {
+    static std::int32_t produce(volley_producer* i, const volley_record* r, std::uint32_t n,
+                                std::uint32_t stride, std::uint32_t* accepted, volley_error* e) {
         *accepted = 0;
         return guard(e, [&] { return self<T>(i).produce(r, n, stride, *accepted); });
     }

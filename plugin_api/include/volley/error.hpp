@@ -1,5 +1,6 @@
-// What can go wrong, as values. The codes are the ABI's (plugin.h) and no others: codes decide, texts explain.
-// Header-only, C++17, no dependency but plugin.h: the SDK throws Error, the engine returns it in a Result.
+// What can go wrong, as values. The codes are the ABI's (plugin.h) and no others: codes decide, texts
+// explain. Header-only, C++17, no dependency but plugin.h: the SDK throws Error, the engine returns it in a
+// Result.
 #pragma once
 
 #include <cassert>
@@ -37,7 +38,7 @@ struct Error : std::exception {
 
     ErrorCode code;
     std::string text;
-    std::string field;                 // code config: JSON pointer of the wrong key, "/bootstrap.servers"; else empty
+    std::string field;  // code config: JSON pointer of the wrong key, "/bootstrap.servers"; else empty
     std::uint32_t retry_after_ms = 0;  // code retry: a hint; 0 none
 };
 

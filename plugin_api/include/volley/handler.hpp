@@ -1,0 +1,167 @@
+// The SDK's handler: one message in, outputs and a verdict out. Returning is success; failure is thrown.
+//
+//     struct Ship : volley::Handler {
+//         explicit Ship(const volley::Context&) {}
+//         void handle(const volley::Message& m, volley::Outputs& out) override { out.send("shipments",
+//         m.body()); }
+//     };
+//     VOLLEY_PLUGIN("ship", "1.0.0", VOLLEY_CLASS(Ship));
+//
+// Each worker has an instance of its own, used by one thread. Header-only, C++17.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "volley/abi.hpp"
+#include "volley/message.hpp"
+
+namespace volley {
+inline namespace v0 {
+
+// Thrown by a handler: it may succeed later. Counts an attempt.
+struct RetryLater : std::runtime_error {
+    // after_ms: not before; 0: the component's backoff decides.
+    explicit RetryLater(const std::string& why, std::uint64_t delay_ms = 0)
+        : std::runtime_error(why), after_ms(delay_ms) {}
+    std::uint64_t after_ms;
+};
+// It can never succeed: to the dead-letter queue, or what on_fail says.
+struct Rejected : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+// It is not wanted: settled like a success without outputs, and counted as dropped.
+struct Dropped : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// What an output may have beside its body. Absent: the input's own key and headers, and the store's choice.
+struct OutputOptions {
+    std::optional<std::string_view> key = std::nullopt;
+    std::int32_t partition = -1;
+    std::uint64_t delay_ms = 0;
+    const volley_header* headers = nullptr;
+    std::uint32_t header_count = 0;
+};
+
+// Where a handler's outputs go. They are sent only if the handler returns.
+class Outputs {
+public:
+    Outputs(const volley_jobs& jobs, volley_job* job) : jobs_(jobs), job_(job) {}
+
+    // `queue` is one of the component's outputs. Copies. Throws Rejected if there is no such output, or if it
+    // cannot do what the options ask.
+    void send(std::string_view queue, std::string_view body, const OutputOptions& options = {}) {
+        emit(view_of(queue), view_of(body), options);
+    }
+    // To every output of the component.
+    void send_all(std::string_view body, const OutputOptions& options = {}) {
+        emit(volley_view{}, view_of(body), options);
+    }
+    // A message without a body: "this key is deleted", for stores that know such.
+    void send_tombstone(std::string_view queue, const OutputOptions& options = {}) {
+        emit(view_of(queue), volley_view{}, options);
+    }
+    // The result is no longer wanted: the engine stops.
+    bool cancelled() const { return jobs_.cancelled(jobs_.context, job_) != 0; }
+
+private:
+    void emit(volley_view queue, volley_view body, const OutputOptions& options) {
+        volley_record record{};
+        record.body = body;
+        if (options.key) record.key = view_of(*options.key);
+        record.partition = options.partition;
+        record.delay_ms = options.delay_ms;
+        record.headers = options.headers;
+        record.header_count = options.header_count;
+        volley_error error{};
+        error.struct_size = sizeof error;
+        if (jobs_.emit(jobs_.context, job_, queue, &record, sizeof record, &error) < 0)
+            throw Rejected(error.text);
+    }
+    const volley_jobs& jobs_;
+    volley_job* job_;
+};
+
+class Handler {
+public:
+    virtual ~Handler() = default;
+    virtual void handle(const Message& message, Outputs& outputs) = 0;
+    virtual void shutdown() {}
+};
+
+namespace detail {
+
+// Runs `body` for one task and turns what it throws into the task's status.
+template <typename Body>
+void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) noexcept {
+    const auto fail = [&](std::int32_t status, const char* why) {
+        task.status = status;
+        jobs.explain(jobs.context, task.job, volley_text(why));
+    };
+    try {
+        body();
+        task.status = VOLLEY_OK;
+    } catch (const RetryLater& e) {
+        fail(VOLLEY_E_RETRY, e.what());
+        task.retry_after_ms = e.after_ms;
+    } catch (const Rejected& e) {
+        fail(VOLLEY_E_PERMANENT, e.what());
+    } catch (const Dropped& e) {
+        fail(VOLLEY_DROP, e.what());
+    } catch (const std::exception& e) {
+        fail(VOLLEY_E_RETRY, e.what());  // an unforeseen failure may pass: it is tried max_attempts times
+    } catch (...) {
+        fail(VOLLEY_E_RETRY, "an exception that is no std::exception");
+    }
+}
+
+template <typename T>
+struct HandlerShim {
+    HandlerShim(Context context, const volley_jobs* table) : jobs(*table), handler(context) {}
+    const volley_jobs& jobs;
+    T handler;
+
+    static std::int32_t create(const volley_host* h, const volley_options* o, const volley_jobs* jobs,
+                               volley_handler** out, volley_error* e) {
+        *out = nullptr;
+        return guard(
+            e, [&] { *out = reinterpret_cast<volley_handler*>(new HandlerShim(Context(h, *o), jobs)); });
+    }
+    static std::int32_t open(volley_handler*, volley_error*) { return VOLLEY_OK; }
+    static std::int32_t handle(volley_handler* i, volley_task* tasks, std::uint32_t count,
+                               std::uint32_t stride, volley_error*) {
+        auto& shim = self<HandlerShim>(i);
+        for (std::uint32_t n = 0; n < count; ++n) {
+            volley_task& task = element(tasks, stride, n);
+            run_task(shim.jobs, task, [&] {
+                Outputs outputs(shim.jobs, task.job);
+                shim.handler.handle(Message(*task.message, task.attempt), outputs);
+            });
+        }
+        return VOLLEY_OK;
+    }
+    static std::int32_t close(volley_handler* i, std::uint32_t, volley_error* e) {
+        return guard(e, [&] { self<HandlerShim>(i).handler.shutdown(); });
+    }
+    static void destroy(volley_handler* i) { delete &self<HandlerShim>(i); }
+};
+
+}  // namespace detail
+
+template <typename T>
+constexpr volley_handler_class handler_functions() {
+    using S = detail::HandlerShim<T>;
+    volley_handler_class c{};
+    c.struct_size = sizeof c;
+    c.create = &S::create;
+    c.open = &S::open;
+    c.handle = &S::handle;
+    c.close = &S::close;
+    c.destroy = &S::destroy;
+    return c;
+}
+
+}  // namespace v0
+}  // namespace volley
