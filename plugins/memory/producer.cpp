@@ -36,8 +36,7 @@ void fill(Slot& slot, const volley_record& record, std::int64_t now_ms) {
         slot.headers[i].value = copy(record.headers[i].value);
     }
     slot.timestamp_ms = record.timestamp_ms != 0 ? record.timestamp_ms : now_ms;
-    slot.due =
-        record.delay_ms > 0 ? Clock::now() + std::chrono::milliseconds(record.delay_ms) : Clock::time_point{};
+    slot.due = due_after(record.delay_ms);
 }
 
 }  // namespace

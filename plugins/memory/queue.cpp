@@ -257,8 +257,7 @@ void Queue::settle(volley_settlement* settlements, std::uint32_t count, std::uin
         }
         came_back = true;
         if (s.outcome == VOLLEY_LEAVE) --slot->deliveries;  // it was never tried
-        const bool delayed = s.outcome == VOLLEY_NACK && s.delay_ms > 0;
-        give_back(slot, delayed ? Clock::now() + std::chrono::milliseconds(s.delay_ms) : Clock::time_point{});
+        give_back(slot, due_after(s.outcome == VOLLEY_NACK ? s.delay_ms : 0));
     }
     if (came_back && waiting_ > 0) arrived_.notify_all();
 }
@@ -364,6 +363,12 @@ void show(const Slot& slot, volley_message& out) {
 std::int64_t unix_ms() {
     using namespace std::chrono;
     return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+Clock::time_point due_after(std::uint64_t delay_ms) {
+    constexpr std::uint64_t century = 100ULL * 365 * 24 * 3600 * 1000;
+    if (delay_ms == 0) return {};
+    return Clock::now() + std::chrono::milliseconds(std::min(delay_ms, century));
 }
 
 }  // namespace volley::memory

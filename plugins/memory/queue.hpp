@@ -138,4 +138,8 @@ void show(const Slot& slot, volley_message& out);
 
 std::int64_t unix_ms();
 
+// When a message that is put off for `delay_ms` is visible; 0: at once, the zero time. A century is as long
+// as ever.
+Clock::time_point due_after(std::uint64_t delay_ms);
+
 }  // namespace volley::memory

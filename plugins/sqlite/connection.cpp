@@ -1,5 +1,6 @@
 #include "connection.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -98,11 +99,12 @@ Connection::Connection(const SqliteConfig& config)
 Connection::~Connection() { sqlite3_close(db_); }
 
 void Connection::set_up() {
-    store_ = store_of(path_);
-    const std::lock_guard turn(
-        store_->writing);  // making the table and changing to WAL take the file for themselves
+    static std::mutex one_at_a_time;  // making the table and changing to WAL take the file for themselves
+    const std::lock_guard lock(one_at_a_time);
     execute(pragmas);
     execute(sql_schema);
+    store_ = store_of(path_);  // not earlier: SQLite makes the file at the first write
+    is_set_up_ = true;
 }
 
 // SQLite's own waits up to 100 ms at a time; writers here are done in a few.
@@ -126,7 +128,9 @@ void Connection::set_durability(Durability durability) {
 }
 
 void Connection::fail(int code, const char* doing) const {
-    const Meaning meaning = meaning_of(code);
+    Meaning meaning = meaning_of(code);
+    // What worked when we started is no mistake in the configuration: rights and files come back.
+    if (is_set_up_ && meaning.code == ErrorCode::config) meaning.code = ErrorCode::retry;
     Error error(meaning.code, path_ + ": " + doing + " failed: " +
                                   (db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code)) + "; " +
                                   meaning.what_to_do);
@@ -216,6 +220,11 @@ void Transaction::commit() {
 std::int64_t now_ms() {
     using namespace std::chrono;
     return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t visible_at(std::int64_t now, std::uint64_t delay_ms) {
+    constexpr std::uint64_t century = 100ULL * 365 * 24 * 3600 * 1000;
+    return delay_ms == 0 ? 0 : now + static_cast<std::int64_t>(std::min(delay_ms, century));
 }
 
 }  // namespace volley::sqlite

@@ -47,6 +47,7 @@ private:
     sqlite3* db_ = nullptr;
     std::shared_ptr<Store> store_;
     Durability durability_ = Durability::on_disk;
+    bool is_set_up_ = false;
 };
 
 // A prepared statement. bind() counts parameters from 1, as SQL does; columns count from 0.
@@ -99,5 +100,9 @@ private:
 
 // Unix, milliseconds.
 std::int64_t now_ms();
+
+// When a message that is put off for `delay_ms` from `now` on is visible: 0 at once. A century is as long as
+// ever.
+std::int64_t visible_at(std::int64_t now, std::uint64_t delay_ms);
 
 }  // namespace volley::sqlite

@@ -50,8 +50,9 @@ SqliteConsumer::~SqliteConsumer() {
 }
 
 void SqliteConsumer::open() {
-    connection_ = std::make_unique<Connection>(config_);
-    statements_ = std::make_unique<Statements>(*connection_);
+    auto connection = std::make_unique<Connection>(config_);
+    statements_ = std::make_unique<Statements>(*connection);
+    connection_ = std::move(connection);
     {
         const std::lock_guard lock(store_mutex_);
         store_ = connection_->store_pointer();
@@ -240,11 +241,10 @@ void SqliteConsumer::apply(volley_settlement& s, std::int64_t now) {
     if (s.outcome == VOLLEY_ACK) {
         statements_->acknowledge.bind(1, d->id).bind(2, d->token).run();
     } else {
-        const bool delayed = s.outcome == VOLLEY_NACK && s.delay_ms > 0;
         Statement& put_back = statements_->put_back;
         put_back.bind(1, d->id)
             .bind(2, d->token)
-            .bind(3, delayed ? now + static_cast<std::int64_t>(s.delay_ms) : 0);
+            .bind(3, visible_at(now, s.outcome == VOLLEY_NACK ? s.delay_ms : 0));
         put_back.bind(4, std::int64_t{s.outcome == VOLLEY_LEAVE ? 1 : 0}).run();  // left: it was not tried
     }
     s.result = connection_->changes() == 1 ? VOLLEY_OK : VOLLEY_E_LOST;
@@ -254,6 +254,7 @@ void SqliteConsumer::apply(volley_settlement& s, std::int64_t now) {
 
 void SqliteConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {
     connection();
+    if (count == 0) return;
     bool came_back = false;
     volley_error failure{};
     failure.struct_size = sizeof failure;

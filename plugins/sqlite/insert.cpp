@@ -30,7 +30,7 @@ std::int32_t Inserter::insert(const volley_record& record, std::string_view queu
         .bind(4, record.body);
     statement_.bind(3, record.header_count > 0 ? view_of(headers_) : volley_view{});
     statement_.bind(5, repeats == Repeats::dropped && record.id.size > 0 ? record.id : volley_view{});
-    statement_.bind(6, record.delay_ms > 0 ? now + static_cast<std::int64_t>(record.delay_ms) : 0);
+    statement_.bind(6, visible_at(now, record.delay_ms));
     statement_.bind(7, record.timestamp_ms != 0 ? record.timestamp_ms : now);
     statement_.run();
     return VOLLEY_OK;

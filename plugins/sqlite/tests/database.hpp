@@ -2,8 +2,10 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -47,6 +49,21 @@ struct SqliteRig : Directory, Rig {
         sqlite3_close(db);
         return last;
     }
+};
+
+// While it lives, no file of this process can be written: every write fails, as on a disk without room.
+struct FullDisk {
+    FullDisk() : old_handler(::signal(SIGXFSZ, SIG_IGN)) {
+        ::getrlimit(RLIMIT_FSIZE, &old_limit);
+        const rlimit none{0, old_limit.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &none);
+    }
+    ~FullDisk() {
+        ::setrlimit(RLIMIT_FSIZE, &old_limit);
+        ::signal(SIGXFSZ, old_handler);
+    }
+    sighandler_t old_handler;
+    rlimit old_limit{};
 };
 
 }  // namespace volley::test

@@ -171,6 +171,36 @@ TEST_CASE("when one delivery is lost nothing of the transaction happens", "[sqli
     CHECK(settle(consumer, {got[0]}, VOLLEY_ACK) == Results{VOLLEY_OK});  // still open, and ours
 }
 
+TEST_CASE("queues of a file that did not exist before join too", "[sqlite]") {
+    SqliteRig rig;
+    auto consumer = rig.consumer("in");
+    auto producer = rig.producer("out");
+    CHECK(Atomic(producer).table->joins(producer.get(), consumer.get()) == 1);
+}
+
+TEST_CASE("when the disk takes no more nothing is accepted, and all goes on once it does", "[sqlite]") {
+    SqliteRig rig;
+    auto producer = rig.producer("q");
+    auto consumer = rig.consumer("q");
+    send(producer, {"kept"});
+    const auto taken = take_all(consumer, 1);
+    Outgoing out;
+    out.add(std::string(1 << 20, 'x'));
+    std::uint32_t accepted = 7;
+    ErrorCode code{};
+    {
+        const FullDisk full;
+        const auto refused = producer.produce(out.records.data(), 1, accepted);
+        if (!refused) code = refused.error().code;
+        CHECK(settle(consumer, taken, VOLLEY_ACK) == Results{VOLLEY_E_RETRY});  // stays open
+    }
+    CHECK(code == ErrorCode::retry);
+    CHECK(accepted == 0);
+    CHECK(settle(consumer, taken, VOLLEY_ACK) == Results{VOLLEY_OK});
+    CHECK(send(producer, out) == 1);
+    CHECK(take_all(consumer, 1).size() == 1);
+}
+
 TEST_CASE("queues in different files do not join", "[sqlite]") {
     SqliteRig rig;
     auto producer = rig.producer("q");
