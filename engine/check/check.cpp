@@ -24,7 +24,8 @@ public:
     std::vector<Diagnostic> run() {
         for (const ComponentConfig& component : config_.components) {
             check(plugins::Kind::consumer, component.input, component);
-            for (const std::string& output : component.outputs) check(plugins::Kind::producer, output, component);
+            for (const std::string& output : component.outputs)
+                check(plugins::Kind::producer, output, component);
             if (!component.dead_letter_queue.empty()) {
                 check(plugins::Kind::producer, component.dead_letter_queue, component);
             }
@@ -39,7 +40,8 @@ private:
         Diagnostic d = config::diagnostic_at(config_, path, code, std::move(text), std::move(help));
         // Two roles of one queue find the same mistake.
         const bool known = std::any_of(found_.begin(), found_.end(), [&](const Diagnostic& other) {
-            return other.mark.line == d.mark.line && other.mark.column == d.mark.column && other.text == d.text;
+            return other.mark.line == d.mark.line && other.mark.column == d.mark.column &&
+                   other.text == d.text;
         });
         if (!known) found_.push_back(std::move(d));
     }
@@ -52,12 +54,15 @@ private:
         auto found = catalog_.find_for_queue(kind, *queue, config_.base_dir);
         if (!found) {
             const std::string& given = kind == plugins::Kind::consumer ? queue->consumer : queue->producer;
-            const char* key = given.empty() ? "/type" : kind == plugins::Kind::consumer ? "/consumer" : "/producer";
+            const char* key = given.empty()                     ? "/type"
+                              : kind == plugins::Kind::consumer ? "/consumer"
+                                                                : "/producer";
             return add(queue->path + key, no_plugin, "queue \"" + name + "\": " + found.error().text);
         }
         const auto mistakes = plugins::check_config(*found, queue->config);
         for (const auto& mistake : mistakes) {
-            add(config_path(*queue, mistake.pointer), wrong_config, "queue \"" + name + "\": " + mistake.text);
+            add(config_path(*queue, mistake.pointer), wrong_config,
+                "queue \"" + name + "\": " + mistake.text);
         }
         if (mistakes.empty()) try_to_make(kind, *found, *queue, component);
     }
@@ -79,22 +84,29 @@ private:
         services.health = [](std::uint32_t, const std::string&) {};
         std::optional<Error> error;
         if (kind == plugins::Kind::consumer) {
-            auto made = plugins::Consumer::create(found, std::move(services), queue.config, queue.value, config_.base_dir);
+            auto made = plugins::Consumer::create(found, std::move(services), queue.config, queue.value,
+                                                  config_.base_dir);
             if (!made) error = made.error();
         } else {
-            auto made = plugins::Producer::create(found, std::move(services), queue.config, queue.value, config_.base_dir,
-                                                  [](void*, const volley_report*, std::uint32_t, std::uint32_t) {}, nullptr);
+            auto made = plugins::Producer::create(
+                found, std::move(services), queue.config, queue.value, config_.base_dir,
+                [](void*, const volley_report*, std::uint32_t, std::uint32_t) {}, nullptr);
             if (!made) error = made.error();
         }
-        if (error) add(config_path(queue, error->field), wrong_config, "queue \"" + queue.name + "\": " + error->text);
+        if (error)
+            add(config_path(queue, error->field), wrong_config,
+                "queue \"" + queue.name + "\": " + error->text);
     }
 
     void check_handler(const ComponentConfig& component) {
         if (component.handler.kind != HandlerConfig::Kind::library) return;
         const LibraryHandler& library = component.handler.library;
-        const std::string spec = library.class_name.empty() ? library.library : library.library + ":" + library.class_name;
+        const std::string spec =
+            library.class_name.empty() ? library.library : library.library + ":" + library.class_name;
         auto found = catalog_.find(plugins::Kind::handler, spec, config_.base_dir);
-        if (!found) return add(component.path + "/handler", no_plugin, "component \"" + component.name + "\": " + found.error().text);
+        if (!found)
+            return add(component.path + "/handler", no_plugin,
+                       "component \"" + component.name + "\": " + found.error().text);
         for (const auto& mistake : plugins::check_config(*found, library.config)) {
             add(component.path + "/handler/config" + mistake.pointer, wrong_config,
                 "component \"" + component.name + "\": " + mistake.text);
@@ -104,7 +116,9 @@ private:
     void check_schema(const QueueConfig& queue) {
         if (queue.schema.kind != SchemaConfig::Kind::json_schema) return;
         auto decoder = codec::Decoder::make(codec::Encoding::json, queue.schema, {}, {});
-        if (!decoder) add(queue.path + "/schema", wrong_config, "queue \"" + queue.name + "\": " + decoder.error().text);
+        if (!decoder)
+            add(queue.path + "/schema", wrong_config,
+                "queue \"" + queue.name + "\": " + decoder.error().text);
     }
 
     const Config& config_;
@@ -146,7 +160,8 @@ Checked check_file(const std::string& path, const std::vector<std::string>& plug
 std::string render_plugins(plugins::Catalog& catalog) {
     std::string out;
     for (const plugins::Listing& listing : catalog.list()) {
-        out += listing.file + (listing.shadowed ? "  (shadowed: an earlier directory has one of this name)" : "") + "\n";
+        out += listing.file +
+               (listing.shadowed ? "  (shadowed: an earlier directory has one of this name)" : "") + "\n";
         if (!listing.error.empty()) {
             out += "    cannot be used: " + listing.error + "\n";
             continue;

@@ -1,6 +1,6 @@
-// Everything that can be said about a configuration without connecting to anything: the file itself, the plugins that it
-// names, and each `config:` against the plugin that gets it. `volleyd --check`, `volley check` and the engine's own start
-// all ask here.
+// Everything that can be said about a configuration without connecting to anything: the file itself, the
+// plugins that it names, and each `config:` against the plugin that gets it. `volleyd --check`, `volley
+// check` and the engine's own start all ask here.
 #pragma once
 
 #include <string>

@@ -6,7 +6,7 @@
 #include <ctime>
 
 #include "runtime/clock.hpp"
-#include "runtime/text.hpp"
+#include "text/text.hpp"
 
 namespace volley::runtime {
 
@@ -59,8 +59,8 @@ void add_own(const Pipeline& pipeline, Work& work, std::uint32_t attempts, Heade
     if (m.timestamp_ms > 0) headers.add("volley-timestamp", iso_time(m.timestamp_ms));
     headers.add("volley-attempts", std::to_string(attempts));
     headers.add("volley-reason", reason_names[work.reason < reason_count ? work.reason : 0]);
-    headers.add("volley-error", safe_text(work.last_error));
-    headers.add("volley-first-error", safe_text(work.first_error));
+    headers.add("volley-error", text::safe(work.last_error));
+    headers.add("volley-first-error", text::safe(work.first_error));
     headers.add("volley-received-at", iso_time(work.received_ms));
     headers.add("volley-failed-at", iso_time(unix_ms()));
     headers.add("volley-handler", pipeline.handler_label);
@@ -76,9 +76,9 @@ void write_text(Writer& writer, std::string_view text) {
 
 // As text where it is UTF-8, else under "<name>_base64".
 void write_bytes(Writer& writer, const std::string& name, std::string_view bytes) {
-    const bool utf8 = is_utf8(bytes);
+    const bool utf8 = text::is_utf8(bytes);
     write_text(writer, utf8 ? name : name + "_base64");
-    write_text(writer, utf8 ? std::string(bytes) : base64(bytes));
+    write_text(writer, utf8 ? std::string(bytes) : text::base64(bytes));
 }
 
 std::string envelope(const Work& work, const Headers& headers, std::string_view body) {
@@ -90,7 +90,7 @@ std::string envelope(const Work& work, const Headers& headers, std::string_view 
     write_text(writer, "headers");
     writer.StartObject();
     for (const volley_header& header : headers)
-        write_bytes(writer, safe_text(text_of(header.name)), text_of(header.value));
+        write_bytes(writer, text::safe(text_of(header.name)), text_of(header.value));
     writer.EndObject();
     if (!is_absent(work.message.key)) write_bytes(writer, "key", text_of(work.message.key));
     write_bytes(writer, "body", body);

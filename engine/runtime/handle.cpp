@@ -54,6 +54,8 @@ void HandlerCall::prepare(const delivery::Run* runs, std::size_t count) {
         job.work = &pipeline_.works[runs[i].slot];
         job.message = job.work->message;
         if (!is_absent(job.message.body)) job.message.body = view_of(job.work->body);
+        job.message.flags =
+            pipeline_.input_encoding == codec::Encoding::none ? 0 : std::uint32_t{VOLLEY_MESSAGE_JSON};
         if (!job.work->key.empty()) job.message.key = view_of(job.work->key);
         job.explanation.clear();
         job.emit_error.clear();

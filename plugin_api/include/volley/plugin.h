@@ -118,8 +118,12 @@ typedef struct volley_message {
   int32_t partition;              /* the ordering lane; -1 none */
   uint32_t epoch;                 /* grows each time this partition is assigned anew; 0 none */
   uint32_t lease_ms;              /* how long the delivery is ours unless extended; 0 no limit */
-  uint32_t flags;                 /* 0 */
+  uint32_t flags;                 /* VOLLEY_MESSAGE_… */
 } volley_message;
+
+enum {
+  VOLLEY_MESSAGE_JSON = 1u        /* handlers: the body is JSON text, and was checked */
+};
 
 /* One outgoing message. The engine or a handler fills it. */
 typedef struct volley_record {

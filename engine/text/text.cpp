@@ -1,9 +1,9 @@
-#include "runtime/text.hpp"
+#include "text/text.hpp"
 
 #include <rapidjson/encodings.h>
 #include <rapidjson/memorystream.h>
 
-namespace volley::runtime {
+namespace volley::text {
 
 bool is_utf8(std::string_view bytes) {
     rapidjson::MemoryStream stream(bytes.data(), bytes.size());
@@ -16,7 +16,7 @@ bool is_utf8(std::string_view bytes) {
     return stream.Tell() == bytes.size();
 }
 
-std::string safe_text(std::string_view bytes) {
+std::string safe(std::string_view bytes) {
     std::string text(bytes);
     if (is_utf8(bytes)) return text;
     for (char& c : text) {
@@ -42,4 +42,33 @@ std::string base64(std::string_view bytes) {
     return out;
 }
 
-}  // namespace volley::runtime
+std::optional<std::string> from_base64(std::string_view text) {
+    std::string out;
+    unsigned group = 0;
+    int bits = 0;
+    while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+    for (const char c : text) {
+        unsigned digit = 0;
+        if (c >= 'A' && c <= 'Z')
+            digit = static_cast<unsigned>(c - 'A');
+        else if (c >= 'a' && c <= 'z')
+            digit = static_cast<unsigned>(c - 'a') + 26;
+        else if (c >= '0' && c <= '9')
+            digit = static_cast<unsigned>(c - '0') + 52;
+        else if (c == '+')
+            digit = 62;
+        else if (c == '/')
+            digit = 63;
+        else
+            return std::nullopt;
+        group = (group << 6U) | digit;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out += static_cast<char>((group >> static_cast<unsigned>(bits)) & 0xFFU);
+        }
+    }
+    return out;
+}
+
+}  // namespace volley::text

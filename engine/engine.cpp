@@ -1,0 +1,240 @@
+#include "volley/engine.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "check/check.hpp"
+#include "config/load.hpp"
+#include "handlers/function.hpp"
+#include "handlers/process.hpp"
+#include "log/log.hpp"
+#include "operations/server.hpp"
+#include "plugins/search_path.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/component.hpp"
+
+namespace volley {
+
+namespace {
+
+constexpr std::chrono::milliseconds look_every{20};  // at the components, while running
+constexpr std::chrono::milliseconds idle_for{
+    250};  // all components together, before exit_when_idle believes it
+constexpr int exit_stopped_by_message = 65;
+constexpr int exit_out_of_time = 75;
+
+log::Level level_of(const std::string& name) {
+    const char* const names[] = {"trace", "debug", "info", "warning", "error", "off"};
+    const auto* const found = std::find(std::begin(names), std::end(names), name);
+    return found == std::end(names) ? log::Level::info : static_cast<log::Level>(found - std::begin(names));
+}
+
+Error all_of(const std::vector<config::Diagnostic>& diagnostics) {
+    return Error(ErrorCode::config, config::render(diagnostics, config::Format::text));
+}
+
+}  // namespace
+
+struct Engine::Parts {
+    explicit Parts(plugins::Catalog loaded) : catalog(std::move(loaded)) {}
+
+    EngineOptions options;
+    Config config;
+    plugins::Catalog catalog;
+    std::map<std::string, std::unique_ptr<handlers::Function>> functions;
+    std::vector<std::unique_ptr<runtime::Component>> components;
+    operations::Server server;
+    double started_seconds = 0;
+
+    mutable std::mutex mutex;
+    std::condition_variable changed;
+    bool stopping = false;
+    bool hung = false;
+
+    runtime::BuiltInHandler handler_for(const ComponentConfig& component) const;
+    Result<void> make_components();
+    runtime::EngineSnapshot snapshot() const;
+    int wait_for_end();
+    int exit_code() const;
+    void stop_all();
+};
+
+runtime::BuiltInHandler Engine::Parts::handler_for(const ComponentConfig& component) const {
+    const auto function = functions.find(component.name);
+    if (function != functions.end())
+        return {function->second->functions(), function->second->config(), "function"};
+    if (component.handler.kind != HandlerConfig::Kind::process) return {};
+    handlers::ProcessOptions process;
+    process.exec = component.handler.process.exec;
+    process.handler_timeout_ms = static_cast<std::uint64_t>(component.handler_timeout.count());
+    process.max_message_bytes = config.max_message_bytes;
+    std::string label;
+    for (const std::string& word : process.exec) label += (label.empty() ? "" : " ") + word;
+    return {handlers::process_handler_class(), handlers::process_config(process), label};
+}
+
+Result<void> Engine::Parts::make_components() {
+    for (const auto& [name, function] : options.handlers) {
+        const bool known = std::any_of(config.components.begin(), config.components.end(),
+                                       [&n = name](const ComponentConfig& c) { return c.name == n; });
+        if (!known) {
+            return Error(ErrorCode::config,
+                         "a handler is given for component \"" + name + "\", which does not exist");
+        }
+        functions.emplace(name, std::make_unique<handlers::Function>(function));
+    }
+    for (const ComponentConfig& component : config.components) {
+        runtime::IntakeOptions intake;
+        intake.startup_timeout = config.startup_timeout;
+        intake.shutdown_timeout = config.shutdown_timeout;
+        intake.watch_idle = options.exit_when_idle;
+        auto made = runtime::Component::make(config, component, catalog, handler_for(component), intake);
+        if (!made) return made.error();
+        components.push_back(std::move(*made));
+    }
+    return {};
+}
+
+Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::make(EngineOptions options) {
+    if (options.file.empty() == !options.config.has_value()) {
+        return Error(ErrorCode::config, options.file.empty()
+                                            ? "an engine needs a configuration: give a file or a Config"
+                                            : "give the engine a file or a Config, not both");
+    }
+    Config config;
+    if (options.config) {
+        config = *options.config;
+        const auto diagnostics = config::check_rules(config);
+        if (config::has_errors(diagnostics)) return all_of(diagnostics);
+    } else {
+        auto loaded = config::load_file(options.file, config::environment());
+        if (!loaded.config) return all_of(loaded.diagnostics);
+        for (const auto& diagnostic : loaded.diagnostics) {
+            if (options.log && diagnostic.severity == config::Diagnostic::Severity::warning)
+                log::warning(diagnostic.text);
+        }
+        config = std::move(*loaded.config);
+    }
+    log::configure(options.log ? level_of(config.log.level) : log::Level::off,
+                   config.log.format == "json" ? log::Format::json : log::Format::text);
+
+    plugins::Catalog catalog(plugins::search_path(options.plugin_dirs, config));
+    for (const auto& [name, plugin] : options.plugins) {
+        if (auto added = catalog.add(plugin, name); !added) return added.error();
+    }
+    const auto diagnostics = check::check_plugins(config, catalog);
+    if (config::has_errors(diagnostics)) return all_of(diagnostics);
+
+    auto parts = std::make_unique<Parts>(std::move(catalog));
+    parts->options = std::move(options);
+    parts->config = std::move(config);
+    if (auto made = parts->make_components(); !made) return made.error();
+    return std::unique_ptr<Engine>(new Engine(std::move(parts)));
+}
+
+int Engine::run() {
+    Parts& p = *parts_;
+    p.started_seconds = static_cast<double>(runtime::unix_ms()) / 1000;
+    if (p.config.operations.enabled) {
+        auto started = p.server.start(p.config.operations, [&p] { return p.snapshot(); });
+        if (!started) {
+            log::error(started.error().text);
+            return runtime::exit_code_of(started.error());
+        }
+    }
+    for (const auto& component : p.components) component->start();
+    const int code = p.wait_for_end();
+    p.server.stop();
+    if (!hung()) {
+        for (const auto& component : p.components) component->join();
+    }
+    log::info("stopped", {{"exit_code", std::to_string(code)}});
+    return code;
+}
+
+void Engine::Parts::stop_all() {
+    for (const auto& component : components) component->intake().stop();
+}
+
+int Engine::Parts::wait_for_end() {
+    auto idle_since = std::chrono::steady_clock::now();
+    bool told = false;
+    std::unique_lock lock(mutex);
+    for (;;) {
+        changed.wait_for(lock, look_every, [&] { return stopping && !told; });
+        if (stopping && !told) {
+            told = true;
+            stop_all();
+        }
+        const auto all = [this](auto&& is) {
+            return std::all_of(components.begin(), components.end(),
+                               [&](const auto& c) { return is(c->intake()); });
+        };
+        if (all([](const runtime::Intake& i) { return i.ended(); })) break;
+        // One component that fails ends the engine: half an application that looks alive is worse than a
+        // restart.
+        const bool failed = !all([](const runtime::Intake& i) { return !i.failure(); });
+        const auto now = std::chrono::steady_clock::now();
+        if (!all([](const runtime::Intake& i) { return i.is_idle() || i.ended(); })) idle_since = now;
+        const bool done = options.exit_when_idle && now - idle_since >= idle_for;
+        if (failed || done) stopping = true;
+    }
+    for (const auto& component : components) hung = hung || component->intake().hung();
+    return exit_code();
+}
+
+int Engine::Parts::exit_code() const {
+    int code = 0;
+    for (const auto& component : components) {
+        const runtime::Intake& intake = component->intake();
+        if (const auto failure = intake.failure()) return runtime::exit_code_of(*failure);
+        if (intake.out_of_time()) code = exit_out_of_time;
+        if (intake.stopped_by_message() && code == 0) code = exit_stopped_by_message;
+    }
+    return code;
+}
+
+void Engine::stop() {
+    const std::lock_guard lock(parts_->mutex);
+    parts_->stopping = true;
+    parts_->changed.notify_all();
+}
+
+bool Engine::hung() const {
+    const std::lock_guard lock(parts_->mutex);
+    return parts_->hung;
+}
+
+runtime::EngineSnapshot Engine::Parts::snapshot() const {
+    runtime::EngineSnapshot s;
+    s.app = config.app;
+    s.started_seconds = started_seconds;
+    {
+        const std::lock_guard lock(mutex);
+        s.draining = stopping;
+    }
+    for (const auto& component : components) s.components.push_back(component->intake().snapshot());
+    s.ready = !s.draining &&
+              std::all_of(s.components.begin(), s.components.end(), [](const auto& c) { return c.ready; });
+    return s;
+}
+
+std::vector<ComponentStatus> Engine::status() const {
+    std::vector<ComponentStatus> out;
+    for (const auto& c : parts_->snapshot().components) {
+        out.push_back({c.name, c.ready, c.why_not_ready, c.received, c.done, c.dead, c.dropped, c.requeued,
+                       c.abandoned, c.in_flight});
+    }
+    return out;
+}
+
+bool Engine::ready() const { return parts_->snapshot().ready; }
+
+std::string Engine::operations_address() const { return parts_->server.address(); }
+
+}  // namespace volley

@@ -1,0 +1,163 @@
+// volleyd: arguments, signals, exit codes. Everything else is the library's.
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "check/check.hpp"
+#include "config/load.hpp"
+#include "log/log.hpp"
+#include "plugins/search_path.hpp"
+#include "volley/engine.hpp"
+
+namespace {
+
+constexpr int exit_usage = 64;
+constexpr int exit_again = 75;
+constexpr int exit_config = 78;
+
+struct Arguments {
+    std::string file = "volley.yml";
+    std::vector<std::string> plugin_dirs;
+    bool check = false;
+    bool print_config = false;
+    bool list_plugins = false;
+    bool config_schema = false;
+    bool exit_when_idle = false;
+    std::string format = "text";
+};
+
+// The first SIGTERM or SIGINT drains; the second ends the process at once, acking nothing more.
+class Signals {
+public:
+    // Blocks them in this thread and all that it starts; call before any is started.
+    Signals() {
+        sigemptyset(&set_);
+        for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set_, number);
+        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+        std::signal(SIGPIPE, SIG_IGN);
+    }
+
+    void watch(volley::Engine& engine) {
+        thread_ = std::thread([this, &engine] {
+            bool stopping = false;
+            for (;;) {
+                int number = 0;
+                sigwait(&set_, &number);
+                if (number == SIGUSR1) return;
+                if (number == SIGHUP) {
+                    volley::log::warning(
+                        "SIGHUP: this version does not reload; restart it to apply a changed file");
+                    continue;
+                }
+                if (stopping) {
+                    volley::log::warning(
+                        "second signal: stopping at once; what is unfinished is delivered again");
+                    std::_Exit(exit_again);
+                }
+                stopping = true;
+                volley::log::info("draining; a second signal stops at once");
+                engine.stop();
+            }
+        });
+    }
+
+    void end() {
+        if (!thread_.joinable()) return;
+        pthread_kill(thread_.native_handle(), SIGUSR1);
+        thread_.join();
+    }
+
+private:
+    sigset_t set_{};
+    std::thread thread_;
+};
+
+int run(const Arguments& arguments) {
+    Signals signals;
+    volley::EngineOptions options;
+    options.file = arguments.file;
+    options.plugin_dirs = arguments.plugin_dirs;
+    options.exit_when_idle = arguments.exit_when_idle;
+    auto engine = volley::Engine::make(std::move(options));
+    if (!engine) {
+        std::fputs(engine.error().text.c_str(), stderr);
+        std::fputs("Nothing was started.\n", stderr);
+        return exit_config;
+    }
+    signals.watch(**engine);
+    const int code = (*engine)->run();
+    // A handler that hangs still uses the engine: end without taking it apart.
+    if ((*engine)->hung()) std::_Exit(code);
+    signals.end();
+    return code;
+}
+
+int check(const Arguments& arguments) {
+    const auto format = arguments.format == "json"     ? volley::config::Format::json
+                        : arguments.format == "github" ? volley::config::Format::github
+                                                       : volley::config::Format::text;
+    const auto result =
+        volley::check::check_file(arguments.file, arguments.plugin_dirs, volley::config::environment());
+    const std::string text = volley::config::render(result.diagnostics, format);
+    std::fputs(text.c_str(), stderr);
+    if (!result.config) return exit_config;
+    if (arguments.print_config) std::fputs(volley::config::print(*result.config).c_str(), stdout);
+    if (arguments.check && format == volley::config::Format::text)
+        std::printf("%s: ok\n", arguments.file.c_str());
+    return 0;
+}
+
+int list_plugins(const Arguments& arguments) {
+    volley::Config config;
+    volley::plugins::Catalog catalog(volley::plugins::search_path(arguments.plugin_dirs, config));
+    std::fputs(volley::check::render_plugins(catalog).c_str(), stdout);
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Arguments arguments;
+    CLI::App app{
+        "Volley runs queue workers: volleyd consumes, calls your handler, produces, and acks only what is "
+        "safe.\n\n"
+        "  volleyd --config volley.yml            run until SIGTERM or SIGINT\n"
+        "  volleyd --config volley.yml --check    find every mistake, connect to nothing\n"};
+    app.set_version_flag("--version", std::string("volleyd ") + VOLLEY_VERSION);
+    app.add_option("-c,--config", arguments.file, "The configuration file")->capture_default_str();
+    app.add_option("--plugin-dir", arguments.plugin_dirs, "Look here for plugins first; may be repeated")
+        ->allow_extra_args(false);
+    app.add_flag("--check", arguments.check, "Check the configuration and exit: 0 or 78");
+    app.add_option("--format", arguments.format, "Of the mistakes found by --check")
+        ->check(CLI::IsMember({"text", "json", "github"}))
+        ->capture_default_str();
+    app.add_flag("--print-config", arguments.print_config,
+                 "Print the effective configuration and where each value is from; secrets are masked");
+    app.add_flag("--config-schema", arguments.config_schema,
+                 "Print the JSON Schema of the configuration, for editors");
+    app.add_flag("--list-plugins", arguments.list_plugins, "Print the plugins that are found");
+    app.add_flag("--exit-when-idle", arguments.exit_when_idle, "Drain and exit once every input is empty");
+    app.footer(
+        "Exit codes: 0 clean, 64 usage, 65 stopped at a message (on_fail: stop), 69 a dependency was "
+        "unavailable at the\n"
+        "start, 70 internal error, 75 the drain deadline passed, 77 not authorised, 78 configuration, 79 "
+        "fenced.");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int code = app.exit(error);
+        return code == 0 ? 0 : exit_usage;
+    }
+    if (arguments.list_plugins) return list_plugins(arguments);
+    if (arguments.config_schema) {
+        std::fputs(volley::config::json_schema().c_str(), stdout);
+        return 0;
+    }
+    if (arguments.check || arguments.print_config) return check(arguments);
+    return run(arguments);
+}

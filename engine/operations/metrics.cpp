@@ -1,0 +1,176 @@
+#include "operations/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <limits>
+#include <vector>
+
+namespace volley::operations {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using runtime::ComponentSnapshot;
+using Labels = std::vector<ClientMetric::Label>;
+
+MetricFamily family(const char* name, const char* help, MetricType type) {
+    MetricFamily f;
+    f.name = name;
+    f.help = help;
+    f.type = type;
+    return f;
+}
+
+// The families of one scrape. Labels are names of the configuration only, never anything out of a message.
+class Families {
+public:
+    explicit Families(const runtime::EngineSnapshot& s) : snapshot_(s) {}
+
+    std::vector<MetricFamily> make() {
+        engine();
+        inputs();
+        outputs();
+        durations();
+        return std::move(all_);
+    }
+
+private:
+    Labels labels(const ComponentSnapshot& c) const {
+        return {
+            {"app", snapshot_.app}, {"component", c.name}, {"queue", c.input}, {"connector", c.connector}};
+    }
+
+    static void add(MetricFamily& f, Labels labels, double value) {
+        ClientMetric metric;
+        metric.label = std::move(labels);
+        if (f.type == MetricType::Counter)
+            metric.counter.value = value;
+        else
+            metric.gauge.value = value;
+        f.metric.push_back(std::move(metric));
+    }
+
+    template <typename Value>
+    void each(const char* name, const char* help, MetricType type, Value&& value) {
+        MetricFamily f = family(name, help, type);
+        for (const ComponentSnapshot& c : snapshot_.components)
+            add(f, labels(c), static_cast<double>(value(c)));
+        all_.push_back(std::move(f));
+    }
+
+    void engine() {
+        MetricFamily build = family("volley_build_info", "The running version; always 1", MetricType::Gauge);
+        add(build, {{"version", VOLLEY_VERSION}}, 1);
+        all_.push_back(std::move(build));
+        MetricFamily started =
+            family("volley_start_time_seconds", "When the engine started, Unix time", MetricType::Gauge);
+        add(started, {{"app", snapshot_.app}}, snapshot_.started_seconds);
+        all_.push_back(std::move(started));
+        MetricFamily ready = family("volley_ready", "1 when every component is ready", MetricType::Gauge);
+        add(ready, {{"app", snapshot_.app}}, snapshot_.ready ? 1 : 0);
+        all_.push_back(std::move(ready));
+    }
+
+    void inputs() {
+        each("volley_messages_received_total", "Messages taken from the input", MetricType::Counter,
+             [](const auto& c) { return c.received; });
+        MetricFamily settled =
+            family("volley_messages_settled_total", "Messages by what became of them", MetricType::Counter);
+        MetricFamily failures =
+            family("volley_message_failures_total", "Failures of messages by reason", MetricType::Counter);
+        MetricFamily workers = family("volley_workers", "Workers by state", MetricType::Gauge);
+        for (const ComponentSnapshot& c : snapshot_.components) {
+            const std::pair<const char*, std::uint64_t> outcomes[] = {{"ok", c.done},
+                                                                      {"dead_letter", c.dead},
+                                                                      {"dropped", c.dropped},
+                                                                      {"requeued", c.requeued},
+                                                                      {"abandoned", c.abandoned}};
+            for (const auto& [outcome, count] : outcomes) {
+                Labels with = labels(c);
+                with.push_back({"outcome", outcome});
+                add(settled, std::move(with), static_cast<double>(count));
+            }
+            for (std::size_t i = 1; i < runtime::reason_count; ++i) {
+                Labels with = labels(c);
+                with.push_back({"reason", runtime::reason_names[i]});
+                add(failures, std::move(with), static_cast<double>(c.failures[i]));
+            }
+            for (const bool busy : {true, false}) {
+                Labels with = labels(c);
+                with.push_back({"state", busy ? "busy" : "idle"});
+                add(workers, std::move(with),
+                    static_cast<double>(busy ? c.workers_busy : c.workers - c.workers_busy));
+            }
+        }
+        all_.push_back(std::move(settled));
+        all_.push_back(std::move(failures));
+        all_.push_back(std::move(workers));
+        each("volley_retries_total", "Attempts after the first", MetricType::Counter,
+             [](const auto& c) { return c.retries; });
+        each("volley_in_flight_messages", "Messages in hand", MetricType::Gauge,
+             [](const auto& c) { return c.in_flight; });
+        each("volley_in_flight_bytes", "Bytes of the messages in hand", MetricType::Gauge,
+             [](const auto& c) { return c.in_flight_bytes; });
+        each("volley_component_ready", "1 when the component is ready", MetricType::Gauge,
+             [](const auto& c) { return c.ready ? 1 : 0; });
+        each("volley_queue_paused", "1 while the input is held back", MetricType::Gauge,
+             [](const auto& c) { return c.paused ? 1 : 0; });
+        each("volley_last_success_timestamp_seconds", "When a message was last acked, Unix time",
+             MetricType::Gauge, [](const auto& c) { return c.last_success_seconds; });
+    }
+
+    void outputs() {
+        MetricFamily sent =
+            family("volley_messages_sent_total", "Outputs confirmed by their store", MetricType::Counter);
+        MetricFamily failed =
+            family("volley_send_failures_total", "Tries to send that failed", MetricType::Counter);
+        MetricFamily up =
+            family("volley_connector_up", "1 while the output takes messages", MetricType::Gauge);
+        for (const ComponentSnapshot& c : snapshot_.components) {
+            for (const auto& output : c.outputs) {
+                Labels with = labels(c);
+                with.push_back({"destination", output.queue});
+                add(sent, with, static_cast<double>(output.sent));
+                add(failed, with, static_cast<double>(output.failed));
+                add(up, std::move(with), output.up ? 1 : 0);
+            }
+        }
+        all_.push_back(std::move(sent));
+        all_.push_back(std::move(failed));
+        all_.push_back(std::move(up));
+    }
+
+    void durations() {
+        MetricFamily f =
+            family("volley_handler_duration_seconds", "Time of handler calls", MetricType::Histogram);
+        for (const ComponentSnapshot& c : snapshot_.components) {
+            ClientMetric metric;
+            metric.label = labels(c);
+            std::uint64_t count = 0;
+            for (std::size_t i = 0; i < c.handle_seconds.counts.size(); ++i) {
+                count += c.handle_seconds.counts[i];
+                const bool last = i == runtime::duration_bounds.size();
+                metric.histogram.bucket.push_back(
+                    {count, last ? std::numeric_limits<double>::infinity() : runtime::duration_bounds[i]});
+            }
+            metric.histogram.sample_count = count;
+            metric.histogram.sample_sum = c.handle_seconds.sum_seconds;
+            f.metric.push_back(std::move(metric));
+        }
+        all_.push_back(std::move(f));
+    }
+
+    const runtime::EngineSnapshot& snapshot_;
+    std::vector<MetricFamily> all_;
+};
+
+}  // namespace
+
+std::string render_metrics(const runtime::EngineSnapshot& snapshot) {
+    return prometheus::TextSerializer().Serialize(Families(snapshot).make());
+}
+
+}  // namespace volley::operations

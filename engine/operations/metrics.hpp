@@ -1,0 +1,12 @@
+// A snapshot as Prometheus reads it (text format 0.0.4).
+#pragma once
+
+#include <string>
+
+#include "runtime/snapshot.hpp"
+
+namespace volley::operations {
+
+std::string render_metrics(const runtime::EngineSnapshot& snapshot);
+
+}  // namespace volley::operations
