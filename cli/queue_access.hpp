@@ -1,0 +1,27 @@
+// Finding a queue and opening its connector, as the commands share it.
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+#include "plugins/instance.hpp"
+#include "volley/config.hpp"
+
+namespace volley::cli {
+
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_usage = 64;
+inline constexpr int exit_data = 65;
+inline constexpr int exit_unavailable = 69;
+inline constexpr int exit_no_permission = 77;
+inline constexpr int exit_config = 78;
+
+// The queue of this name, or null after saying what there is.
+const QueueConfig* find_queue(const Config& config, const std::string& name);
+
+plugins::Services services_for(const Config& config, const QueueConfig& queue);
+
+// Prints the error and returns its exit code.
+int report(const Error& error);
+
+}  // namespace volley::cli

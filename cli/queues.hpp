@@ -1,0 +1,33 @@
+// `volley send` and `volley peek`: queues from outside, through the same plugins, without a running engine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plugins/catalog.hpp"
+#include "volley/config.hpp"
+
+namespace volley::cli {
+
+struct Send {
+    std::string queue;
+    std::vector<std::string> bodies;  // from the command line
+    std::string file;                 // one message a line; "-": standard input
+    std::string key;
+    std::vector<std::string> headers;  // "name:value"
+    std::uint64_t count = 1;           // how often the bodies are sent
+};
+
+struct Peek {
+    std::string queue;
+    std::uint64_t limit = 10;
+    bool count = false;  // only how many wait
+    bool json = false;   // one object a message, with key, id and headers
+};
+
+// Each prints data to standard output and the rest to standard error, and returns the exit code.
+int send(const Config& config, plugins::Catalog& catalog, const Send& send);
+int peek(const Config& config, plugins::Catalog& catalog, const Peek& peek);
+
+}  // namespace volley::cli
