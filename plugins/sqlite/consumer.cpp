@@ -18,8 +18,9 @@ constexpr std::chrono::milliseconds most_pause{100};
 
 struct SqliteConsumer::Statements {
     explicit Statements(Connection& c)
-        : any_ready(c, "SELECT 1 FROM volley_messages WHERE queue = ?1 AND visible_at = 0 LIMIT 1"),
-          next_due(c, "SELECT min(visible_at) FROM volley_messages WHERE queue = ?1 AND visible_at > 0"),
+        : look(c,
+               "SELECT EXISTS (SELECT 1 FROM volley_messages WHERE queue = ?1 AND visible_at = 0), "
+               "(SELECT min(visible_at) FROM volley_messages WHERE queue = ?1 AND visible_at > 0)"),
           promote(c,
                   "UPDATE volley_messages SET visible_at = 0, token = NULL, owner = NULL "
                   "WHERE queue = ?1 AND visible_at > 0 AND visible_at <= ?2"),
@@ -36,7 +37,7 @@ struct SqliteConsumer::Statements {
                    "WHERE id = ?1 AND token = ?2"),
           extend(c, "UPDATE volley_messages SET visible_at = ?3 WHERE id = ?1 AND token = ?2") {}
 
-    Statement any_ready, next_due, promote, select, claim, acknowledge, put_back, extend;
+    Statement look, promote, select, claim, acknowledge, put_back, extend;
 };
 
 SqliteConsumer::SqliteConsumer(Context context)
@@ -95,16 +96,15 @@ void SqliteConsumer::reclaim() {
 
 // ---- Consuming
 
+// One statement for both questions: an idle queue is looked at ten times a second, and each look locks the
+// file.
 bool SqliteConsumer::is_work(std::int64_t& next_due) {
-    Statement& ready = statements_->any_ready;
-    const bool any = ready.bind(1, std::string_view(queue_)).step();
-    ready.reset();
-    next_due = 0;
-    if (any) return true;
-    Statement& due = statements_->next_due;
-    if (due.bind(1, std::string_view(queue_)).step()) next_due = due.integer(0);
-    due.reset();
-    return next_due != 0 && next_due <= now_ms();
+    Statement& look = statements_->look;
+    look.bind(1, std::string_view(queue_)).step();
+    const bool any = look.integer(0) != 0;
+    next_due = look.integer(1);
+    look.reset();
+    return any || (next_due != 0 && next_due <= now_ms());
 }
 
 Page& SqliteConsumer::empty_page() {
