@@ -98,7 +98,6 @@ void add_forward(const Pipeline& pipeline, Work& work, delivery::Slot slot, std:
         pipeline.ports[port]->encoding == pipeline.input_encoding ? work.message.body : view_of(work.body);
     if (is_absent(work.message.body)) record.body = work.message.body;
     record.key = input_key(work);
-    record.timestamp_ms = work.message.timestamp_ms;
     pass_headers(work, record);
 }
 

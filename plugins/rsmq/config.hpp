@@ -1,0 +1,37 @@
+// The connector's configuration: `config:` of the queue, and REDIS_HOST where that is silent.
+#pragma once
+
+#include <string>
+
+#include "volley/abi.hpp"
+
+namespace volley::rsmq {
+
+struct Settings {
+    std::string host = "127.0.0.1";
+    int port = 6379;
+    std::string socket;
+    int db = 0;
+    std::string username;
+    std::string password;
+    std::string queue;         // RSMQ's name
+    std::string set_key;       // {ns}:{queue}: ids by the time at which they are visible
+    std::string hash_key;      // {ns}:{queue}:Q: attributes and bodies
+    std::string names_key;     // {ns}:QUEUES
+    std::string realtime_key;  // {ns}:rt:{queue}
+    bool create = true;
+    long vt_seconds = 30;
+    long delay_seconds = 0;
+    long maxsize = 65536;
+    bool realtime = false;
+    int connect_timeout_ms = 5000;
+    int command_timeout_ms = 10'000;
+
+    // Where it is, for messages; without secrets.
+    std::string place() const;
+};
+
+// Throws Error{config} that names the key. No I/O.
+Settings read_settings(const Context& context);
+
+}  // namespace volley::rsmq
