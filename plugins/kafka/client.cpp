@@ -1,0 +1,74 @@
+#include "client.hpp"
+
+namespace volley::kafka {
+
+namespace {
+
+void on_log(const rd_kafka_t* rk, int syslog_level, const char* facility, const char* text) {
+    const auto* client = static_cast<const Client*>(rd_kafka_opaque(rk));
+    if (client == nullptr) return;
+    // Broken connections are told by the engine, once and in words; librdkafka tells each try of each broker.
+    const std::uint32_t level = syslog_level <= 3   ? VOLLEY_DEBUG
+                                : syslog_level <= 5 ? VOLLEY_INFO
+                                                    : VOLLEY_DEBUG;
+    client->context.log(level, std::string("librdkafka ") + facility + ": " + text);
+}
+
+void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
+    static_cast<Client*>(opaque)->trouble.note(static_cast<rd_kafka_resp_err_t>(code), reason);
+}
+
+}  // namespace
+
+void Trouble::note(rd_kafka_resp_err_t code, std::string text) {
+    const std::lock_guard lock(mutex_);
+    const bool is_final = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL ||
+                          code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+                          code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+                          code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+    // "all brokers down" says less than what came before it.
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !text_.empty()) return;
+    if (final_ != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    if (is_final) final_ = code;
+    text_ = std::move(text);
+}
+
+void Trouble::throw_if_final() const {
+    const std::lock_guard lock(mutex_);
+    if (final_ == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const std::string advice = final_ == RD_KAFKA_RESP_ERR__SSL
+                                   ? ". Check ssl.ca.location, the broker's certificate and its host name"
+                                   : ". Check the user, the password and the ACLs (KAFKA_KEY, KAFKA_SECRET)";
+    throw Error(ErrorCode::unauthorized, "kafka: " + text_ + advice);
+}
+
+std::string Trouble::last() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+}
+
+void set_callbacks(rd_kafka_conf_t* conf, Client& client) {
+    rd_kafka_conf_set_opaque(conf, &client);
+    rd_kafka_conf_set_log_cb(conf, &on_log);
+    rd_kafka_conf_set_error_cb(conf, &on_error);
+}
+
+void meet(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms) {
+    constexpr int try_ms = 500;
+    rd_kafka_resp_err_t result = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int spent = 0; spent < timeout_ms; spent += try_ms) {
+        const rd_kafka_metadata_t* metadata = nullptr;
+        result = rd_kafka_metadata(rk, 0, nullptr, &metadata, try_ms);
+        if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
+        if (result == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+        rd_kafka_poll(rk, 0);  // errors come as events
+        client.trouble.throw_if_final();
+    }
+    const auto servers = properties.find("bootstrap.servers");
+    const std::string last = client.trouble.last();
+    throw Error(ErrorCode::retry,
+                "cannot reach Kafka at " + (servers == properties.end() ? "its brokers" : servers->second) +
+                    " (" + (last.empty() ? rd_kafka_err2str(result) : last) + "). Is the broker up?");
+}
+
+}  // namespace volley::kafka

@@ -1,0 +1,45 @@
+// What consumer and producer share: librdkafka's log and errors on their way to the engine, and the first
+// contact.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <mutex>
+#include <string>
+
+#include "properties.hpp"
+#include "volley/abi.hpp"
+
+namespace volley::kafka {
+
+// Keeps what librdkafka last said was wrong. Filled from its threads.
+class Trouble {
+public:
+    void note(rd_kafka_resp_err_t code, std::string text);
+    // Throws what is known to be beyond waiting: wrong credentials, an untrusted certificate, a fenced or
+    // broken instance.
+    void throw_if_final() const;
+    std::string last() const;
+
+private:
+    mutable std::mutex mutex_;
+    rd_kafka_resp_err_t final_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::string text_;
+};
+
+// The opaque of a client: where its callbacks lead.
+struct Client {
+    explicit Client(Context c) : context(std::move(c)) {}
+    Context context;
+    Trouble trouble;
+    void* owner = nullptr;  // the consumer or producer, for its own callbacks
+};
+
+// Installs log and error callbacks, and the Client as the opaque of all callbacks.
+void set_callbacks(rd_kafka_conf_t* conf, Client& client);
+
+// Asks a broker for metadata, at most `timeout_ms`, before the main queue is redirected. Throws Error{retry}
+// that says who could not be reached and why, or what throw_if_final() throws.
+void meet(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms);
+
+}  // namespace volley::kafka

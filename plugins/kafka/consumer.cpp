@@ -1,0 +1,237 @@
+#include "consumer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+namespace volley::kafka {
+
+namespace {
+
+constexpr int meet_ms = 4000;
+
+using List =
+    std::unique_ptr<rd_kafka_topic_partition_list_t, decltype(&rd_kafka_topic_partition_list_destroy)>;
+
+std::int64_t now_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+// "a, b" or "^regex".
+List topics_of(const std::string& value) {
+    List list(rd_kafka_topic_partition_list_new(1), &rd_kafka_topic_partition_list_destroy);
+    std::size_t begin = 0;
+    const bool regex = !value.empty() && value.front() == '^';
+    while (begin <= value.size()) {
+        const std::size_t end = regex ? value.size() : std::min(value.find(',', begin), value.size());
+        std::string topic = value.substr(begin, end - begin);
+        topic.erase(0, topic.find_first_not_of(' '));
+        topic.erase(topic.find_last_not_of(' ') + 1);
+        if (!topic.empty())
+            rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+        begin = end + 1;
+    }
+    return list;
+}
+
+}  // namespace
+
+KafkaConsumer::KafkaConsumer(Context context)
+    : client_(std::move(context)), properties_(read_properties(client_.context, Role::consumer)) {
+    client_.owner = this;
+}
+
+KafkaConsumer::~KafkaConsumer() {
+    // close() has ended it, or given it up; an instance that was never subscribed ends quickly.
+    if (rk_ == nullptr) return;
+    if (commit_queue_ != nullptr) rd_kafka_queue_destroy(commit_queue_);
+    if (queue_ != nullptr) rd_kafka_queue_destroy(queue_);
+    rd_kafka_destroy_flags(rk_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+void KafkaConsumer::open() {
+    if (rk_ == nullptr) {
+        Conf conf = make_conf(properties_);
+        set_callbacks(conf.get(), client_);
+        rd_kafka_conf_set_rebalance_cb(conf.get(), &KafkaConsumer::on_rebalance);
+        rd_kafka_conf_set_offset_commit_cb(conf.get(), &KafkaConsumer::on_commit);
+        char why[512];
+        rk_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);
+        if (rk_ == nullptr) throw Error(ErrorCode::config, std::string("kafka: ") + why);
+        static_cast<void>(conf.release());  // it is the client's now
+    }
+    meet(rk_, client_, properties_, meet_ms);
+    if (subscribed_) return;
+    rd_kafka_poll_set_consumer(rk_);
+    queue_ = rd_kafka_queue_get_consumer(rk_);
+    commit_queue_ = rd_kafka_queue_new(rk_);
+    const List topics = topics_of(client_.context.value());
+    if (const auto code = rd_kafka_subscribe(rk_, topics.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw Error(ErrorCode::config, "kafka: cannot subscribe to \"" + client_.context.value() +
+                                           "\": " + rd_kafka_err2str(code));
+    }
+    subscribed_ = true;
+}
+
+std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
+    serve_commits(0);
+    throw_if_fatal();
+    std::uint64_t bytes = 0;
+    int wait = static_cast<int>(timeout_ms);
+    while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
+        rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, wait);
+        if (message == nullptr) break;
+        // What is no message ends the wait too: the engine looks around, and comes back.
+        take(message, batch, bytes);
+        wait = 0;
+    }
+    return VOLLEY_OK;
+}
+
+void KafkaConsumer::poll(std::uint32_t timeout_ms) {
+    serve_commits(0);
+    throw_if_fatal();
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, static_cast<int>(timeout_ms));
+    if (message == nullptr) return;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        note_error(message);
+    } else if (Owned* owned = find(rd_kafka_topic_name(message->rkt), message->partition)) {
+        // The partition is paused, and this one was under way: read it again when it goes on.
+        rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(list, owned->topic->c_str(), owned->partition)->offset =
+            message->offset;
+        rd_kafka_error_destroy(rd_kafka_seek_partitions(rk_, list, 1000));
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    rd_kafka_message_destroy(message);
+}
+
+bool KafkaConsumer::take(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes) {
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        note_error(message);
+        rd_kafka_message_destroy(message);
+        return false;
+    }
+    // After a rebalance a message of an older assignment can still come out (librdkafka #1359).
+    Owned* owned = find(rd_kafka_topic_name(message->rkt), message->partition);
+    if (owned == nullptr) {
+        rd_kafka_message_destroy(message);
+        return false;
+    }
+    owned->position = message->offset + 1;
+    bytes += message->len + message->key_len;
+    fill(element(batch.messages, batch.message_size, batch.count++), message, *owned);
+    return true;
+}
+
+void KafkaConsumer::fill(volley_message& out, rd_kafka_message_t* message, const Owned& owned) {
+    std::uint64_t handle = deliveries_.size();
+    if (free_.empty()) {
+        deliveries_.emplace_back();
+    } else {
+        handle = free_.back();
+        free_.pop_back();
+    }
+    Delivery& delivery = deliveries_[handle];
+    delivery.message = message;
+    out.handle = handle;
+    out.body = {message->payload, message->len};
+    // An empty body has no address in librdkafka when it is null: that is a tombstone.
+    if (message->key != nullptr) out.key = {message->key, message->key_len};
+    out.source = view_of(*owned.topic);
+    out.partition = message->partition;
+    out.offset = message->offset;
+    out.epoch = owned.epoch;
+    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    const std::int64_t timestamp = rd_kafka_message_timestamp(message, &type);
+    if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) out.timestamp_ms = timestamp;
+    read_headers(delivery, out);
+}
+
+void KafkaConsumer::read_headers(Delivery& delivery, volley_message& out) {
+    delivery.headers.clear();
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(delivery.message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+        delivery.headers.push_back({volley_text(name), {value, size}});
+    }
+    out.headers = delivery.headers.data();
+    out.header_count = static_cast<std::uint32_t>(delivery.headers.size());
+}
+
+void KafkaConsumer::note_error(const rd_kafka_message_t* message) {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
+    client_.context.warning(std::string("kafka: ") + rd_kafka_message_errstr(message));
+}
+
+void KafkaConsumer::throw_if_fatal() {
+    char why[512];
+    const rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk_, why, sizeof why);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        throw Error(ErrorCode::fenced,
+                    std::string("kafka: another process took this group.instance.id: ") + why);
+    }
+    throw Error(ErrorCode::fatal, std::string("kafka: ") + why);
+}
+
+void KafkaConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        volley_settlement& s = element(settlements, stride, i);
+        Delivery& delivery = deliveries_[s.handle];
+        if (delivery.message != nullptr) {
+            rd_kafka_message_destroy(delivery.message);
+            delivery.message = nullptr;
+            free_.push_back(s.handle);
+        }
+        s.result = VOLLEY_OK;
+    }
+}
+
+void KafkaConsumer::interrupt() {
+    if (queue_ != nullptr) rd_kafka_queue_yield(queue_);
+}
+
+KafkaConsumer::Owned* KafkaConsumer::find(std::string_view topic, std::int32_t partition) {
+    const auto matches = [&](const Owned& o) { return o.partition == partition && *o.topic == topic; };
+    if (last_owned_ < owned_.size() && matches(owned_[last_owned_])) return &owned_[last_owned_];
+    const auto found = std::find_if(owned_.begin(), owned_.end(), matches);
+    if (found == owned_.end()) return nullptr;
+    last_owned_ = static_cast<std::size_t>(found - owned_.begin());
+    return &*found;
+}
+
+// librdkafka's own close has no deadline that it keeps (2.0.2 hangs on a broker that is gone): here it is
+// polled, and given up when the time is over.
+void KafkaConsumer::close(std::uint32_t timeout_ms) {
+    if (rk_ == nullptr || !subscribed_) return;
+    const std::int64_t deadline = now_ms() + timeout_ms;
+    rd_kafka_error_destroy(rd_kafka_consumer_close_queue(rk_, queue_));
+    while (!rd_kafka_consumer_closed(rk_) && now_ms() < deadline) {
+        if (rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, 50)) rd_kafka_message_destroy(message);
+        serve_commits(0);
+    }
+    for (Delivery& delivery : deliveries_) {
+        if (delivery.message != nullptr) rd_kafka_message_destroy(delivery.message);
+        delivery.message = nullptr;
+    }
+    subscribed_ = false;
+    if (rd_kafka_consumer_closed(rk_)) return;
+    client_.context.warning(
+        "kafka: the group could not be left in time; its members wait for the session to run out");
+    rk_ = nullptr;  // given up: destroying it now could block for ever
+}
+
+const void* KafkaConsumer::extension(std::string_view id) {
+    if (id == VOLLEY_EXT_PARTITIONS) return partitions_functions();
+    if (id == VOLLEY_EXT_LOG) return log_functions();
+    if (id == VOLLEY_EXT_INSPECT) return inspect_functions();
+    return nullptr;
+}
+
+}  // namespace volley::kafka

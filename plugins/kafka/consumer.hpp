@@ -1,0 +1,100 @@
+// The Kafka consumer: a thin adapter. Offsets, windows and order are the engine's; here are partitions with
+// epochs, message views into librdkafka's memory, and a committer that never goes back.
+//
+// Only rd_kafka_consumer_poll is used: in librdkafka 2.0.2 the batch functions can lose messages around a
+// rebalance (#4208).
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client.hpp"
+
+namespace volley::kafka {
+
+class KafkaConsumer {
+public:
+    explicit KafkaConsumer(Context context);
+    ~KafkaConsumer();
+    KafkaConsumer(const KafkaConsumer&) = delete;
+    KafkaConsumer& operator=(const KafkaConsumer&) = delete;
+
+    void open();
+    std::int32_t consume(volley_batch& batch, std::uint32_t timeout_ms);
+    void settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride);
+    void poll(std::uint32_t timeout_ms);
+    void interrupt();
+    void close(std::uint32_t timeout_ms);
+    const void* extension(std::string_view id);
+
+    // The abilities, as extensions.cpp offers them.
+    void listen(const volley_partition_events* events) { events_ = events; }
+    void pause(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride, bool paused);
+    std::int32_t commit(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride,
+                        bool wait, std::uint32_t timeout_ms);
+    void seek(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride);
+    void stats(volley_stats& out);
+    void check(std::uint32_t timeout_ms);
+
+private:
+    // A partition that is ours now.
+    struct Owned {
+        const std::string* topic = nullptr;
+        std::int32_t partition = 0;
+        std::uint32_t epoch = 0;
+        std::int64_t position = -1;   // the next offset to hand out
+        std::int64_t wanted = -1;     // to be committed
+        std::int64_t sent = -1;       // in a commit that is under way
+        std::int64_t committed = -1;  // confirmed
+        bool paused = false;
+    };
+    struct Delivery {
+        rd_kafka_message_t* message = nullptr;
+        std::vector<volley_header> headers;
+    };
+
+    bool take(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes);
+    void fill(volley_message& out, rd_kafka_message_t* message, const Owned& owned);
+    void read_headers(Delivery& delivery, volley_message& out);
+    void note_error(const rd_kafka_message_t* message);
+    Owned* find(std::string_view topic, std::int32_t partition);
+    static void on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
+                             void* client);
+    void assign(rd_kafka_topic_partition_list_t* list);
+    void revoke(rd_kafka_topic_partition_list_t* list, bool lost);
+    static void on_commit(rd_kafka_t* rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
+                          void* client);
+    void committed(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* list);
+    void serve_commits(int timeout_ms);
+    void send_commit();
+    void throw_if_fatal();
+
+    Client client_;
+    Properties properties_;
+    rd_kafka_t* rk_ = nullptr;
+    rd_kafka_queue_t* queue_ = nullptr;         // the consumer's own: for interrupt()
+    rd_kafka_queue_t* commit_queue_ = nullptr;  // results of commits
+    bool subscribed_ = false;
+    const volley_partition_events* events_ = nullptr;
+    std::set<std::string> topics_;  // interned: a source keeps its pointer
+    std::vector<Owned> owned_;
+    std::size_t last_owned_ = 0;
+    std::map<std::pair<std::string, std::int32_t>, std::uint32_t> epochs_;
+    std::vector<Delivery> deliveries_;
+    std::vector<std::uint64_t> free_;
+    bool commit_under_way_ = false;
+    std::int64_t next_commit_ms_ = 0;  // after a failure
+};
+
+const volley_ext_partitions* partitions_functions();
+const volley_ext_log* log_functions();
+const volley_ext_inspect* inspect_functions();
+
+}  // namespace volley::kafka

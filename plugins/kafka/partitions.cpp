@@ -1,0 +1,217 @@
+// Assignment and commits. Epochs are ours: librdkafka accepts the commit of an old assignment once the
+// partition is back.
+#include <algorithm>
+#include <chrono>
+
+#include "consumer.hpp"
+
+namespace volley::kafka {
+
+namespace {
+
+constexpr std::int64_t commit_retry_ms = 500;
+
+using List =
+    std::unique_ptr<rd_kafka_topic_partition_list_t, decltype(&rd_kafka_topic_partition_list_destroy)>;
+
+List new_list(std::size_t size) {
+    return List(rd_kafka_topic_partition_list_new(static_cast<int>(size)),
+                &rd_kafka_topic_partition_list_destroy);
+}
+
+std::int64_t now_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+// ---- rebalances: called by librdkafka from inside rd_kafka_consumer_poll
+
+void KafkaConsumer::on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code,
+                                 rd_kafka_topic_partition_list_t* list, void* opaque) {
+    auto& self = *static_cast<KafkaConsumer*>(static_cast<Client*>(opaque)->owner);
+    const bool cooperative = std::string_view(rd_kafka_rebalance_protocol(rk)) == "COOPERATIVE";
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        self.assign(list);
+        if (cooperative)
+            rd_kafka_error_destroy(rd_kafka_incremental_assign(rk, list));
+        else
+            rd_kafka_assign(rk, list);
+        return;
+    }
+    // Asked first: any change of the assignment resets it. Lost: another member may own them already.
+    const bool lost = code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS || rd_kafka_assignment_lost(rk) != 0;
+    self.revoke(list, lost);
+    if (cooperative && code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, list));
+    else
+        rd_kafka_assign(rk, nullptr);
+}
+
+void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
+    std::vector<volley_partition> announced;
+    for (int i = 0; i < list->cnt; ++i) {
+        const rd_kafka_topic_partition_t& p = list->elems[i];
+        Owned owned;
+        owned.topic = &*topics_.insert(p.topic).first;
+        owned.partition = p.partition;
+        owned.epoch = ++epochs_[{p.topic, p.partition}];
+        owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
+                                    [&](const Owned& o) {
+                                        return o.topic == owned.topic && o.partition == owned.partition;
+                                    }),
+                     owned_.end());
+        owned_.push_back(owned);
+        volley_partition v{};
+        v.source = view_of(*owned.topic);
+        v.partition = owned.partition;
+        v.epoch = owned.epoch;
+        v.offset = -1;
+        announced.push_back(v);
+    }
+    if (events_ != nullptr && !announced.empty()) {
+        events_->assigned(events_->context, announced.data(), static_cast<std::uint32_t>(announced.size()),
+                          sizeof(volley_partition));
+    }
+}
+
+void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
+    std::vector<volley_partition> gone;
+    for (int i = 0; i < list->cnt; ++i) {
+        Owned* owned = find(list->elems[i].topic, list->elems[i].partition);
+        if (owned == nullptr) continue;
+        volley_partition v{};
+        v.source = view_of(*owned->topic);
+        v.partition = owned->partition;
+        v.epoch = owned->epoch;
+        v.offset = -1;
+        gone.push_back(v);
+    }
+    // The engine drains and commits inside of this call, unless they are lost.
+    if (events_ != nullptr && !gone.empty()) {
+        events_->revoked(events_->context, gone.data(), static_cast<std::uint32_t>(gone.size()),
+                         sizeof(volley_partition), lost ? 1 : 0);
+    }
+    for (const volley_partition& v : gone) {
+        owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
+                                    [&](const Owned& o) {
+                                        return o.partition == v.partition && *o.topic == text_of(v.source);
+                                    }),
+                     owned_.end());
+    }
+    last_owned_ = 0;
+}
+
+void KafkaConsumer::pause(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride,
+                          bool paused) {
+    const List list = new_list(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const volley_partition& p = element(partitions, stride, i);
+        Owned* owned = find(text_of(p.source), p.partition);
+        // Resuming what was not paused can rewind it in 2.0.2 (librdkafka #4636).
+        if (owned == nullptr || owned->paused == paused) continue;
+        owned->paused = paused;
+        rd_kafka_topic_partition_list_add(list.get(), owned->topic->c_str(), owned->partition);
+    }
+    if (list->cnt == 0) return;
+    if (paused)
+        rd_kafka_pause_partitions(rk_, list.get());
+    else
+        rd_kafka_resume_partitions(rk_, list.get());
+}
+
+void KafkaConsumer::seek(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride) {
+    const List list = new_list(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const volley_partition& p = element(partitions, stride, i);
+        const std::string topic(text_of(p.source));
+        rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), p.partition)->offset = p.offset;
+    }
+    constexpr int seek_ms = 5000;
+    if (rd_kafka_error_t* error = rd_kafka_seek_partitions(rk_, list.get(), seek_ms)) {
+        const std::string why = rd_kafka_error_string(error);
+        rd_kafka_error_destroy(error);
+        throw Error(ErrorCode::retry, "kafka: cannot seek: " + why);
+    }
+}
+
+// ---- commits: one under way at a time; what is wanted meanwhile goes with the next
+
+std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint32_t count,
+                                   std::uint32_t stride, bool wait, std::uint32_t timeout_ms) {
+    bool stale = false;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const volley_partition& p = element(partitions, stride, i);
+        Owned* owned = find(text_of(p.source), p.partition);
+        if (owned == nullptr || owned->epoch != p.epoch) {
+            stale = true;
+            continue;
+        }
+        owned->wanted = std::max(owned->wanted, p.offset);  // never back
+    }
+    serve_commits(0);
+    send_commit();
+    if (wait) {
+        const std::int64_t deadline = now_ms() + timeout_ms;
+        const auto done = [this] {
+            return std::all_of(owned_.begin(), owned_.end(),
+                               [](const Owned& o) { return o.committed >= o.wanted; });
+        };
+        while (!done() && now_ms() < deadline) {
+            serve_commits(20);
+            send_commit();
+        }
+        if (!done()) throw Error(ErrorCode::retry, "kafka: the offsets were not committed in time");
+    }
+    return stale ? VOLLEY_E_LOST : VOLLEY_OK;
+}
+
+void KafkaConsumer::send_commit() {
+    if (commit_under_way_ || now_ms() < next_commit_ms_) return;
+    const List list = new_list(owned_.size());
+    for (Owned& owned : owned_) {
+        if (owned.wanted <= owned.committed) continue;
+        owned.sent = owned.wanted;
+        rd_kafka_topic_partition_list_add(list.get(), owned.topic->c_str(), owned.partition)->offset =
+            owned.wanted;
+    }
+    if (list->cnt == 0) return;
+    // With a queue of ours it returns at once, and the result comes through on_commit when that queue is
+    // served.
+    const auto code =
+        rd_kafka_commit_queue(rk_, list.get(), commit_queue_, &KafkaConsumer::on_commit, &client_);
+    commit_under_way_ = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!commit_under_way_) next_commit_ms_ = now_ms() + commit_retry_ms;
+}
+
+void KafkaConsumer::serve_commits(int timeout_ms) {
+    if (commit_queue_ == nullptr) return;
+    rd_kafka_queue_poll_callback(commit_queue_, timeout_ms);
+    if (!commit_under_way_) send_commit();
+}
+
+void KafkaConsumer::on_commit(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
+                              void* opaque) {
+    static_cast<KafkaConsumer*>(static_cast<Client*>(opaque)->owner)->committed(code, list);
+}
+
+void KafkaConsumer::committed(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* list) {
+    commit_under_way_ = false;
+    for (int i = 0; list != nullptr && i < list->cnt; ++i) {
+        const rd_kafka_topic_partition_t& p = list->elems[i];
+        Owned* owned = find(p.topic, p.partition);
+        if (owned == nullptr) continue;
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && p.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            owned->committed = std::max(owned->committed, p.offset);
+        else
+            next_commit_ms_ = now_ms() + commit_retry_ms;
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        next_commit_ms_ = now_ms() + commit_retry_ms;
+        client_.context.debug(std::string("kafka: a commit failed, and is tried again: ") +
+                              rd_kafka_err2str(code));
+    }
+}
+
+}  // namespace volley::kafka

@@ -1,0 +1,209 @@
+#include "producer.hpp"
+
+#include <pthread.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+namespace volley::kafka {
+
+namespace {
+
+constexpr int meet_ms = 4000;
+constexpr int serve_ms = 100;
+
+using Clock = std::chrono::steady_clock;
+
+std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted) {
+    switch (code) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            return VOLLEY_OK;
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+            return VOLLEY_E_TOO_LARGE;
+        case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+            return VOLLEY_E_PERMANENT;
+        default:
+            // The broker may have it, and only the answer was lost.
+            return persisted == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED ? VOLLEY_E_UNKNOWN : VOLLEY_E_RETRY;
+    }
+}
+
+std::uint64_t token_of(void* opaque) { return reinterpret_cast<std::uint64_t>(opaque); }
+void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(token); }
+
+}  // namespace
+
+KafkaProducer::KafkaProducer(Context context, volley_report_fn report, void* report_context)
+    : client_(std::move(context)),
+      properties_(read_properties(client_.context, Role::producer)),
+      report_(report),
+      report_context_(report_context) {
+    client_.owner = this;
+}
+
+KafkaProducer::~KafkaProducer() {
+    ending_.store(true);
+    if (thread_.joinable()) thread_.join();
+    if (topic_ != nullptr) rd_kafka_topic_destroy(topic_);
+    if (rk_ == nullptr) return;
+    rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_destroy(rk_);
+}
+
+void KafkaProducer::make_client() {
+    Conf conf = make_conf(properties_);
+    set_callbacks(conf.get(), client_);
+    rd_kafka_conf_set_dr_msg_cb(conf.get(), &KafkaProducer::on_delivery);
+    char why[512];
+    rk_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why, sizeof why);
+    if (rk_ == nullptr) throw Error(ErrorCode::config, std::string("kafka: ") + why);
+    static_cast<void>(conf.release());
+    topic_ = rd_kafka_topic_new(rk_, client_.context.value().c_str(), nullptr);
+    if (topic_ == nullptr)
+        throw Error(ErrorCode::config, "kafka: \"" + client_.context.value() + "\" is no topic");
+}
+
+void KafkaProducer::open() {
+    if (rk_ == nullptr) make_client();
+    meet(rk_, client_, properties_, meet_ms);
+    // Warms the topic: the first message to one that is not known yet waits for it, up to a second
+    // (librdkafka #5032).
+    const rd_kafka_metadata_t* metadata = nullptr;
+    if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+    if (thread_.joinable()) return;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { serve(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// ---- reports: all of them on the serving thread
+
+void KafkaProducer::serve() {
+    pthread_setname_np(pthread_self(), "kafka-reports");
+    while (!ending_.load(std::memory_order_acquire)) {
+        rd_kafka_poll(rk_, serve_ms);
+        hand_over_reports();
+        replace_if_fatal();
+    }
+}
+
+void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+    auto& self = *static_cast<KafkaProducer*>(static_cast<Client*>(opaque)->owner);
+    volley_report report{};
+    report.token = token_of(message->_private);
+    report.status = status_of(message->err, rd_kafka_message_status(message));
+    report.partition = message->partition;
+    report.offset = message->offset;
+    if (report.status != VOLLEY_OK) report.text = volley_text(rd_kafka_err2str(message->err));  // static text
+    self.reports_.push_back(report);
+}
+
+void KafkaProducer::hand_over_reports() {
+    if (reports_.empty()) return;
+    report_(report_context_, reports_.data(), static_cast<std::uint32_t>(reports_.size()),
+            sizeof(volley_report));
+    reports_.clear();
+}
+
+// An idempotent producer that met a fatal error sends nothing any more: everything it holds is reported as
+// failed, and a new one takes its place. The engine sends those records again.
+void KafkaProducer::replace_if_fatal() {
+    char why[512];
+    if (rd_kafka_fatal_error(rk_, why, sizeof why) == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const std::unique_lock lock(client_mutex_);
+    client_.context.warning(std::string("kafka: the producer failed for good and is replaced: ") + why);
+    rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    while (rd_kafka_outq_len(rk_) > 0 && !ending_.load()) rd_kafka_poll(rk_, serve_ms);
+    hand_over_reports();
+    rd_kafka_topic_destroy(topic_);
+    rd_kafka_destroy(rk_);
+    rk_ = nullptr;
+    make_client();
+}
+
+// ---- producing
+
+std::int32_t KafkaProducer::produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,
+                                    std::uint32_t& accepted) {
+    const std::shared_lock lock(client_mutex_);
+    for (; accepted < count; ++accepted) {
+        const volley_record& record = element(records, stride, accepted);
+        const rd_kafka_resp_err_t code = send(record);
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return VOLLEY_AGAIN;
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record, code);
+    }
+    return VOLLEY_OK;
+}
+
+// Without RD_KAFKA_MSG_F_COPY: an accepted record's body stays valid until its report.
+rd_kafka_resp_err_t KafkaProducer::send(const volley_record& record) {
+    void* payload = const_cast<void*>(record.body.data);
+    void* opaque = opaque_of(record.token);
+    const std::int32_t partition = record.partition >= 0 ? record.partition : RD_KAFKA_PARTITION_UA;
+    if (record.header_count == 0 && record.timestamp_ms == 0) {
+        const int result = rd_kafka_produce(topic_, partition, 0, payload, record.body.size, record.key.data,
+                                            record.key.size, opaque);
+        return result == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+    }
+    rd_kafka_headers_t* headers = rd_kafka_headers_new(record.header_count);
+    for (std::uint32_t i = 0; i < record.header_count; ++i) {
+        const volley_header& h = record.headers[i];
+        rd_kafka_header_add(headers, static_cast<const char*>(h.name.data), static_cast<ssize_t>(h.name.size),
+                            h.value.data, static_cast<ssize_t>(h.value.size));
+    }
+// librdkafka's macros cast as C does.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+    const rd_kafka_resp_err_t code = rd_kafka_producev(
+        rk_, RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_VALUE(payload, record.body.size), RD_KAFKA_V_KEY(record.key.data, record.key.size),
+        RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_END);
+#pragma GCC diagnostic pop
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(headers);  // else they are the message's
+    return code;
+}
+
+void KafkaProducer::refuse(const volley_record& record, rd_kafka_resp_err_t code) {
+    volley_report report{};
+    report.token = record.token;
+    report.status = status_of(code, RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
+    report.partition = -1;
+    report.offset = -1;
+    report.text = volley_text(rd_kafka_err2str(code));
+    report_(report_context_, &report, 1, sizeof report);
+}
+
+std::int32_t KafkaProducer::flush(std::uint32_t timeout_ms) {
+    const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+    // The serving thread takes the reports; librdkafka sends without being asked.
+    while (rd_kafka_outq_len(rk_) > 0) {
+        if (Clock::now() >= deadline) return VOLLEY_AGAIN;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return VOLLEY_OK;
+}
+
+void KafkaProducer::close(std::uint32_t timeout_ms) {
+    if (rk_ == nullptr) return;
+    if (flush(timeout_ms) != VOLLEY_OK) {
+        rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        constexpr std::uint32_t purge_ms = 2000;
+        if (flush(purge_ms) != VOLLEY_OK)
+            client_.context.warning("kafka: librdkafka keeps messages that were purged");
+    }
+    ending_.store(true, std::memory_order_release);
+    if (thread_.joinable()) thread_.join();
+    rd_kafka_poll(rk_, 0);
+    hand_over_reports();
+}
+
+}  // namespace volley::kafka

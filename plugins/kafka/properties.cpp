@@ -1,0 +1,170 @@
+#include "properties.hpp"
+
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+namespace volley::kafka {
+
+namespace {
+
+std::string as_text(const rapidjson::Value& value) {
+    if (value.IsString()) return {value.GetString(), value.GetStringLength()};
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    value.Accept(writer);
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+[[noreturn]] void refuse(const std::string& key, const std::string& why) {
+    throw Error(ErrorCode::config, "kafka: " + why, "/" + key);
+}
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+// What would break a promise of ours. Values of these keys that change nothing are let through.
+void check_allowed(const std::string& key, const std::string& value) {
+    if ((key == "enable.auto.commit" || key == "enable.auto.offset.store") && value != "false") {
+        refuse(key, key + " must be false: Volley commits an offset only when everything before it is done");
+    }
+    if (key == "plugin.library.paths" && !value.empty())
+        refuse(key, "plugin.library.paths loads code into the engine: it is refused");
+    if (key == "transactional.id" && !value.empty())
+        refuse(key, "transactional.id is refused: Volley does not use Kafka's transactions");
+    if (key == "interceptors" || key == "opaque" || key == "default_topic_conf" ||
+        (key.size() > 3 && key.compare(key.size() - 3, 3, "_cb") == 0)) {
+        refuse(key, key + " is a callback of librdkafka and cannot be set in a file");
+    }
+}
+
+std::size_t distance(const std::string& a, const std::string& b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t above = row[j];
+            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+// The nearest of all property names of the running library.
+std::string nearest(const std::string& key) {
+    const Conf conf(rd_kafka_conf_new());
+    std::size_t count = 0;
+    const char** dump = rd_kafka_conf_dump(conf.get(), &count);
+    std::string best;
+    std::size_t least = std::max<std::size_t>(3, key.size() / 3);
+    for (std::size_t i = 0; i + 1 < count; i += 2) {
+        const std::size_t d = distance(key, dump[i]);
+        if (d < least) {
+            least = d;
+            best = dump[i];
+        }
+    }
+    rd_kafka_conf_dump_free(dump, count);
+    return best;
+}
+
+void add_environment(Properties& p, Role role) {
+    std::string brokers =
+        environment(role == Role::consumer ? "KAFKA_CONSUMER_BROKERS" : "KAFKA_PRODUCER_BROKERS");
+    if (brokers.empty()) brokers = environment("KAFKA_BROKERS");
+    if (!brokers.empty()) p["bootstrap.servers"] = brokers;
+    const std::string group = environment("KAFKA_CONSUMER_GROUP");
+    if (!group.empty() && role == Role::consumer) p["group.id"] = group;
+    const std::string key = environment("KAFKA_KEY");
+    const std::string secret = environment("KAFKA_SECRET");
+    if (key.empty() || secret.empty()) return;
+    p["security.protocol"] = "SASL_SSL";
+    p["sasl.mechanisms"] = "PLAIN";
+    p["sasl.username"] = key;
+    p["sasl.password"] = secret;
+}
+
+Properties defaults(const Context& context, Role role) {
+    // Debian's 2.0.2 keeps Nagle's algorithm on, which costs 40 ms; configuration warnings would name every
+    // property of the other side, which is no mistake here.
+    Properties p{{"socket.nagle.disable", "true"},
+                 {"log.configuration.warnings", "false"},
+                 {"client.id", context.app()}};
+    if (role == Role::consumer) {
+        p["group.id"] = context.app() + "." + context.component();
+        p["auto.offset.reset"] = "earliest";
+        p["session.timeout.ms"] = "10000";
+        p["heartbeat.interval.ms"] = "3000";
+        // Eager: 2.0.2's cooperative assignor has bugs that stall or duplicate (librdkafka #4783, #4059).
+        p["partition.assignment.strategy"] = "range,roundrobin";
+        p["enable.auto.commit"] = "false";
+        p["enable.auto.offset.store"] = "false";
+        p["enable.partition.eof"] = "false";
+    } else {
+        p["enable.idempotence"] = "true";
+        p["linger.ms"] = "0";
+    }
+    return p;
+}
+
+}  // namespace
+
+Properties read_properties(const Context& context, Role role) {
+    Properties p = defaults(context, role);
+    add_environment(p, role);
+    rapidjson::Document config;
+    config.Parse(context.config_json().c_str(), context.config_json().size());
+    if (!config.IsObject()) refuse("", "config must be a mapping of librdkafka's properties");
+    for (const auto& member : config.GetObject()) {
+        const std::string key = member.name.GetString();
+        const std::string value = as_text(member.value);
+        check_allowed(key, value);
+        p[key] = value;
+    }
+    // librdkafka refuses fewer acks, or more requests in flight, together with idempotence: who asks for them
+    // gets them.
+    const bool asked = config.HasMember("enable.idempotence");
+    for (const char* key : {"acks", "request.required.acks"}) {
+        if (!asked && config.HasMember(key) && p[key] != "all" && p[key] != "-1" && role == Role::producer) {
+            p["enable.idempotence"] = "false";
+            context.warning("acks below all: a confirmed message can be lost with its broker");
+        }
+    }
+    if (p.find("bootstrap.servers") == p.end() && p.find("metadata.broker.list") == p.end() &&
+        p.find("test.mock.num.brokers") == p.end()) {
+        p["bootstrap.servers"] = "localhost:9092";
+    }
+    if (context.value().empty()) refuse("", "the queue has no topic");
+    make_conf(p);
+    return p;
+}
+
+Conf make_conf(const Properties& properties) {
+    Conf conf(rd_kafka_conf_new());
+    for (const auto& [key, value] : properties) {
+        char why[256];
+        switch (rd_kafka_conf_set(conf.get(), key.c_str(), value.c_str(), why, sizeof why)) {
+            case RD_KAFKA_CONF_OK:
+                break;
+            case RD_KAFKA_CONF_UNKNOWN: {
+                const std::string near = nearest(key);
+                refuse(key, "librdkafka has no property \"" + key + "\"" +
+                                (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+            }
+            case RD_KAFKA_CONF_INVALID:
+                refuse(key, why);
+        }
+    }
+    return conf;
+}
+
+}  // namespace volley::kafka

@@ -1,0 +1,30 @@
+// librdkafka's properties from `config:` and the environment, checked before anything connects.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "volley/abi.hpp"
+
+namespace volley::kafka {
+
+struct FreeConf {
+    void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+};
+using Conf = std::unique_ptr<rd_kafka_conf_t, FreeConf>;
+
+enum class Role { consumer, producer };
+
+using Properties = std::map<std::string, std::string>;
+
+// The file's properties over the environment's over our defaults. Throws Error{config} naming the key: one
+// that librdkafka does not have, a wrong value, or one that would break what Volley promises. No I/O.
+Properties read_properties(const Context& context, Role role);
+
+// A new librdkafka configuration of these. Throws as read_properties does.
+Conf make_conf(const Properties& properties);
+
+}  // namespace volley::kafka

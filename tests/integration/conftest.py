@@ -1,0 +1,34 @@
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support import servers  # noqa: E402
+
+
+def serve(kind):
+    folder = Path(tempfile.mkdtemp(prefix="volley-test-"))
+    server = kind(folder)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        servers.remove(folder)
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    yield from serve(servers.Redis)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    yield from serve(servers.Postgres)
+
+
+@pytest.fixture(scope="session")
+def kafka_server():
+    yield from serve(servers.Kafka)

@@ -1,0 +1,165 @@
+"""Real servers for tests: each on a free loopback port, in a folder of its own, stopped when the test session ends."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, what: str, timeout: float = 60.0, every: float = 0.05):
+    """Returns the condition's first true value; fails with `what` past the deadline."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {what}")
+        time.sleep(every)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as s:
+        s.settimeout(0.5)
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Server:
+    """A child process that serves a port."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.port = free_port()
+        self.process = None
+
+    def spawn(self, command, **options):
+        log = open(self.folder / "server.log", "ab")
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **options)
+
+    def wait_for_port(self):
+        def ready():
+            if self.process.poll() is not None:
+                tail = (self.folder / "server.log").read_text(errors="replace")[-2000:]
+                raise AssertionError(f"{type(self).__name__} ended at its start:\n{tail}")
+            return accepts(self.port)
+
+        wait_until(ready, f"{type(self).__name__} listens on {self.port}")
+
+    def kill(self, sig=signal.SIGKILL):
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, sig)
+            self.process.wait(timeout=30)
+
+    def stop(self):
+        self.kill(signal.SIGKILL)
+
+
+class Redis(Server):
+    def start(self):
+        self.spawn(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
+             "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"])
+        self.wait_for_port()
+        return self
+
+
+class Postgres(Server):
+    """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
+
+    def start(self):
+        binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        assert binaries, "PostgreSQL is not installed: ./dev setup"
+        bin_dir = binaries[-1]
+        as_user = []
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            for part in [self.folder, *self.folder.parents]:
+                if str(part).startswith("/tmp") and str(part) != "/tmp":
+                    part.chmod(0o755)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            as_user = ["runuser", "-u", "postgres", "--"]
+        data = self.folder / "data"
+        subprocess.run([*as_user, str(bin_dir / "initdb"), "-D", str(data), "-A", "trust", "-U", "volley"], check=True,
+                       stdout=subprocess.DEVNULL, cwd="/")
+        self.spawn([*as_user, str(bin_dir / "postgres"), "-D", str(data), "-p", str(self.port), "-h", "127.0.0.1",
+                    "-k", str(data)], cwd="/")
+        self.wait_for_port()
+        wait_until(lambda: self.sql("SELECT 1").strip() == "1", "PostgreSQL answers")
+        return self
+
+    @property
+    def dsn(self) -> str:
+        return f"host=127.0.0.1 port={self.port} user=volley dbname=postgres"
+
+    def sql(self, statement: str) -> str:
+        result = subprocess.run(["psql", "-qAt", self.dsn.replace("dbname=postgres", "dbname=postgres"), "-c", statement],
+                                capture_output=True, text=True)
+        return result.stdout if result.returncode == 0 else ""
+
+
+class Kafka(Server):
+    """One KRaft node of the jars that ./dev fetched."""
+
+    def start(self):
+        jars = ROOT / "build" / "kafka" / "jars"
+        assert jars.is_dir(), "Kafka's jars are missing: ./dev test fetches them"
+        controller = free_port()
+        data = self.folder / "data"
+        config = self.folder / "server.properties"
+        config.write_text(
+            "process.roles=broker,controller\nnode.id=1\n"
+            f"controller.quorum.voters=1@127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n"
+            f"listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}\n"
+            f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}\n"
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
+            f"log.dirs={data}\nnum.partitions=1\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n"
+            "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
+            "group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=true\n")
+        java = ["java", "-Xmx512m", "-Xms128m", "-cp", f"{jars}/*"]
+        cluster = "4L6g3nShT-eMCtK--X86sw"
+        subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.spawn([*java, "kafka.Kafka", str(config)])
+        self.wait_for_port()
+        from confluent_kafka.admin import AdminClient
+
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
+        def answers():
+            try:
+                return self.admin.list_topics(timeout=2)
+            except Exception:
+                return None
+
+        wait_until(answers, "Kafka answers")
+        return self
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def topic(self, prefix: str, partitions: int = 1) -> str:
+        from confluent_kafka.admin import NewTopic
+
+        name = f"{prefix}-{uuid.uuid4().hex[:8]}"
+        for future in self.admin.create_topics([NewTopic(name, partitions, 1)]).values():
+            future.result(timeout=30)
+        wait_until(lambda: name in self.admin.list_topics(timeout=5).topics, f"topic {name} exists")
+        return name
+
+
+def remove(folder: Path):
+    shutil.rmtree(folder, ignore_errors=True)
