@@ -57,7 +57,7 @@ private:
             const char* key = given.empty()                     ? "/type"
                               : kind == plugins::Kind::consumer ? "/consumer"
                                                                 : "/producer";
-            return add(queue->path + key, no_plugin, "queue \"" + name + "\": " + found.error().text);
+            return add(queue->path + key, no_plugin, found.error().text);
         }
         const auto mistakes = plugins::check_config(*found, queue->config);
         for (const auto& mistake : mistakes) {

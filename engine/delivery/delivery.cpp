@@ -34,7 +34,13 @@ void Delivery::revoke(Lane lane) {
     for_lane(lane, &Delivery::leave_waiting);
 }
 
-bool Delivery::is_drained(Lane lane) const { return lanes_[lane].active == 0; }
+bool Delivery::is_drained(Lane lane) const {
+    if (lanes_[lane].active > 0) return false;
+    for (Slot slot = 0; slot < next_new_; ++slot) {
+        if (entries_[slot].state == State::waiting && entries_[slot].lane == lane) return false;
+    }
+    return true;
+}
 
 void Delivery::end_lane(Lane lane) {
     LaneState& state = lanes_[lane];
@@ -63,10 +69,30 @@ void Delivery::orphan(Slot slot) {
         leave_waiting(slot);
 }
 
+// Does the committed offset need this message, because one behind it has started? Not if it was given up with
+// its chain.
+bool Delivery::is_needed(const Entry& entry) const {
+    return options_.log && !entry.orphan && entry.offset < lanes_[entry.lane].newest_started &&
+           !chains_.is_closed(entry.chain, entry.offset);
+}
+
+// A chain that has lost the message at `offset` to the stop may not go on behind it: what follows would
+// overtake it.
+void Delivery::leave_behind(Chain chain, std::int64_t offset) {
+    chains_.close(chain, offset);
+    for (Slot slot = chains_.first(chain); slot != no_slot;) {
+        const Slot next = entries_[slot].chain_next;
+        if (entries_[slot].state == State::waiting && entries_[slot].offset > offset) abandon(slot);
+        slot = next;
+    }
+}
+
 // Leaves a message that nobody has in hand.
 void Delivery::leave_waiting(Slot slot) {
     switch (entries_[slot].state) {
         case State::waiting:
+            if (!is_needed(entries_[slot])) abandon(slot);
+            break;
         case State::backing_off:
             abandon(slot);
             break;
@@ -178,9 +204,13 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room) {
         urgent_.clear();
         urgent_taken_ = 0;
     }
-    if (stopping_) return taken;
     const std::uint32_t from_chains = chains_.take(out + taken, room - taken);
-    for (std::uint32_t i = 0; i < from_chains; ++i) ++lanes_[entries_[out[taken + i].slot].lane].active;
+    for (std::uint32_t i = 0; i < from_chains; ++i) {
+        const Entry& entry = entries_[out[taken + i].slot];
+        LaneState& lane = lanes_[entry.lane];
+        ++lane.active;
+        if (entry.offset > lane.newest_started) lane.newest_started = entry.offset;
+    }
     return taken + from_chains;
 }
 
@@ -204,7 +234,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis
         case Verdict::not_started:
             --entry.attempt;
             set_passive(entry, State::waiting);
-            if (is_stopping(entry)) return abandon(slot);
+            if (is_stopping(entry) && !is_needed(entry)) return abandon(slot);
             if (entry.chain == no_chain) return chains_.put_back(slot);
             return chains_.release(slot);
         case Verdict::retry:

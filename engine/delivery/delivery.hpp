@@ -32,7 +32,7 @@ public:
 
     // ---- lanes: a partition was assigned; is being taken away; is gone
     Lane open_lane();
-    // Nothing more of the lane starts; what has not started is left. What runs goes on: see is_drained().
+    // Starts nothing new of the lane, as stop() does for all; see is_drained().
     void revoke(Lane lane);
     // Nothing of it runs or waits for a confirmation.
     bool is_drained(Lane lane) const;
@@ -55,7 +55,7 @@ public:
     // Moves up to `room` things to do into `out` and returns how many: outputs to send again and dead letters
     // first, then messages to handle.
     std::uint32_t take(Run* out, std::uint32_t room);
-    bool has_work() const { return !urgent_.empty() || (chains_.has_runnable() && !stopping_); }
+    bool has_work() const { return !urgent_.empty() || chains_.has_runnable(); }
     // A worker returns a Step::handle. ok: it handed `outputs` records to the producers, whose reports may
     // have come already. retry_after: the handler's wish, 0 none. Requires: the slot is running.
     void handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis retry_after, Reason reason,
@@ -114,10 +114,11 @@ public:
 private:
     struct LaneState {
         Window window;
-        Chain chain = no_chain;       // order partition
-        std::uint32_t active = 0;     // run, or wait for a confirmation
-        std::uint32_t open = 0;       // slots in use
-        std::int64_t committed = -1;  // handed out by take_commits
+        Chain chain = no_chain;            // order partition
+        std::uint32_t active = 0;          // run, or wait for a confirmation
+        std::uint32_t open = 0;            // slots in use
+        std::int64_t newest_started = -1;  // offset
+        std::int64_t committed = -1;       // handed out by take_commits
         bool in_use = false;
         bool revoked = false;
         bool ended = false;
@@ -128,6 +129,8 @@ private:
     void set_active(Entry& entry, State state);
     void set_passive(Entry& entry, State state);
     bool is_stopping(const Entry& entry) const;
+    bool is_needed(const Entry& entry) const;
+    void leave_behind(Chain chain, std::int64_t offset);
     void succeed(Slot slot, Instant now);
     void fail_attempt(Slot slot, Millis retry_after, Instant now);
     void give_up(Slot slot, Last last, Instant now);

@@ -119,7 +119,8 @@ void Chains::release(Slot slot) {
 void Chains::offer(Chain chain) {
     State& state = chains_[chain];
     if (state.queued || state.busy > 0 || state.head == no_slot) return;
-    if (entries_[state.head].state != delivery::State::waiting) return;
+    const Entry& head = entries_[state.head];
+    if (head.state != delivery::State::waiting || is_closed(chain, head.offset)) return;
     state.queued = true;
     state.next_ready = no_chain;
     if (ready_tail_ == no_chain)

@@ -38,6 +38,16 @@ public:
     // Moves up to `room` messages that may run now into `out`, oldest chains first; marks them running, and
     // their chains held. Returns how many.
     std::uint32_t take(Run* out, std::uint32_t room);
+    // From this offset on the chain starts nothing any more: the message there was left, and must not be
+    // overtaken.
+    void close(Chain chain, std::int64_t from) {
+        if (from < chains_[chain].closed_from) chains_[chain].closed_from = from;
+    }
+    bool is_closed(Chain chain, std::int64_t offset) const {
+        return chain != no_chain && offset >= chains_[chain].closed_from;
+    }
+    Slot first(Chain chain) const { return chains_[chain].head; }
+    std::uint32_t count(Chain chain) const { return chains_[chain].open; }
     bool has_runnable() const { return ready_head_ != no_chain; }
 
 private:
@@ -49,6 +59,7 @@ private:
         std::uint32_t open = 0;
         std::uint32_t busy = 0;
         bool queued = false;  // in the ready queue
+        std::int64_t closed_from = std::numeric_limits<std::int64_t>::max();
     };
     static constexpr Chain unordered = 0;
 

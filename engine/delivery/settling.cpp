@@ -35,7 +35,13 @@ void Delivery::abandon(Slot slot) {
         if (entry.send_tries > 0) --dead_letters_waiting_;
     }
     ++counters_.abandoned;
+    const Chain chain = entry.chain;
+    const std::int64_t offset = entry.offset;
+    // The chain outlives this message only if others are in it.
+    const bool others =
+        options_.log && chain != no_chain && (options_.order == Order::partition || chains_.count(chain) > 1);
     finish(slot, Outcome::leave, Millis(0));
+    if (others && !chains_.is_closed(chain, offset)) leave_behind(chain, offset);
 }
 
 void Delivery::take_settlements(std::vector<Settlement>& out) {

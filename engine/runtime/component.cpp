@@ -129,6 +129,7 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     if (auto decoder = made->make_decoder(p.input_encoding); !decoder) return decoder.error();
 
     const bool log = consumer->extension(VOLLEY_EXT_LOG) != nullptr;
+    p.input_is_log = log;
     if (log && component.on_fail == OnFail::requeue) {
         return Error(ErrorCode::config, "component \"" + component.name +
                                             "\": on_fail: requeue does not work on a log (" + p.connector +

@@ -181,7 +181,7 @@ void HandlerCall::finish(void* context, volley_job* handle, std::int32_t status,
 }
 
 std::int32_t HandlerCall::cancelled(void* context, volley_job*) {
-    return static_cast<HandlerCall*>(context)->pipeline_.stopping.load(std::memory_order_relaxed) ? 1 : 0;
+    return static_cast<HandlerCall*>(context)->pipeline_.is_cut_off() ? 1 : 0;
 }
 
 }  // namespace volley::runtime

@@ -46,9 +46,13 @@ struct Pipeline {
     Completions completions;
     DurationCounts handle_durations;
     std::atomic<std::uint64_t> nanoseconds_per_message{20'000};  // moving average; sizes the workers' batches
+    bool input_is_log = false;  // its progress is an offset
     std::atomic<bool> stopping{false};                           // start no handler any more
     std::atomic<bool> aborting{false};                           // give up on what is not confirmed
     std::atomic<double> last_success_seconds{0};
+    // Is a worker to give back what it has not started? On a log only when time is up: a short batch is
+    // sooner done than what stands behind it is done again.
+    bool is_cut_off() const { return (input_is_log ? aborting : stopping).load(std::memory_order_relaxed); }
 };
 
 }  // namespace volley::runtime

@@ -113,8 +113,8 @@ void Worker::run_batch(const std::vector<Run>& batch) {
                 break;
         }
     }
-    // Of the handling alone: a store that syncs once a batch would make each message of a small batch look slow, and the
-    // batches would stay small.
+    // Of the handling alone: a store that syncs once a batch would make each message of a small batch look
+    // slow, and the batches would stay small.
     if (handled > 0) measure(std::chrono::steady_clock::now() - begin, handled);
     // Returned as handled only now: a chain may go on when its outputs were accepted, not before.
     produce_all();
@@ -149,7 +149,8 @@ bool Worker::chain_failed(delivery::Chain chain) const {
 
 void Worker::handle_group(const Run* runs, std::size_t count) {
     sound_.clear();
-    const bool stopping = pipeline_.stopping.load(std::memory_order_relaxed);
+    // On a log a batch is carried through: what was left out of its middle could not be committed past.
+    const bool stopping = pipeline_.is_cut_off();
     for (std::size_t i = 0; i < count; ++i) {
         if (stopping || chain_failed(runs[i].chain)) {
             give_back(runs[i], {Verdict::not_started, 0, 0});

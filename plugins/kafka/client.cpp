@@ -8,9 +8,11 @@ void on_log(const rd_kafka_t* rk, int syslog_level, const char* facility, const 
     const auto* client = static_cast<const Client*>(rd_kafka_opaque(rk));
     if (client == nullptr) return;
     // Broken connections are told by the engine, once and in words; librdkafka tells each try of each broker.
-    const std::uint32_t level = syslog_level <= 3   ? VOLLEY_DEBUG
-                                : syslog_level <= 5 ? VOLLEY_INFO
-                                                    : VOLLEY_DEBUG;
+    // CONFWARN names every property of the other side, consumer's or producer's: that is no mistake here.
+    const std::uint32_t level = std::string_view(facility) == "CONFWARN" ? VOLLEY_DEBUG
+                                : syslog_level <= 3                      ? VOLLEY_DEBUG
+                                : syslog_level <= 5                      ? VOLLEY_INFO
+                                                                         : VOLLEY_DEBUG;
     client->context.log(level, std::string("librdkafka ") + facility + ": " + text);
 }
 

@@ -96,9 +96,7 @@ void add_environment(Properties& p, Role role) {
 Properties defaults(const Context& context, Role role) {
     // Debian's 2.0.2 keeps Nagle's algorithm on, which costs 40 ms; configuration warnings would name every
     // property of the other side, which is no mistake here.
-    Properties p{{"socket.nagle.disable", "true"},
-                 {"log.configuration.warnings", "false"},
-                 {"client.id", context.app()}};
+    Properties p{{"socket.nagle.disable", "true"}, {"client.id", context.app()}};
     if (role == Role::consumer) {
         p["group.id"] = context.app() + "." + context.component();
         p["auto.offset.reset"] = "earliest";

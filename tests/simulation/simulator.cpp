@@ -96,6 +96,8 @@ private:
     std::uint64_t next_lane_ = 1;
     double trouble_ = 0.1;
     bool healing_ = false;
+    bool calm_ =
+        false;  // nothing fails, and the only thing that happens is a clean stop: it must duplicate nothing
     Verdict verdict_;
 };
 
@@ -114,7 +116,8 @@ void Simulator::make_world() {
     options_.on_permanent = lasts[below(random_, 4)];
     if (world_.log && options_.on_exhausted == Last::requeue) options_.on_exhausted = Last::dead_letter;
     if (world_.log && options_.on_permanent == Last::requeue) options_.on_permanent = Last::dead_letter;
-    trouble_ = chance(random_, 0.2) ? 0.0 : 0.02 + 0.2 * static_cast<double>(below(random_, 100)) / 100;
+    calm_ = chance(random_, 0.2);
+    trouble_ = calm_ ? 0.0 : 0.02 + 0.2 * static_cast<double>(below(random_, 100)) / 100;
 
     const std::uint64_t partitions = world_.log ? 1 + below(random_, 4) : 1;
     const bool may_poison =
@@ -134,7 +137,7 @@ void Simulator::make_world() {
         m.outputs = static_cast<int>(below(random_, 4));
         m.stored.assign(static_cast<std::size_t>(m.outputs), 0);
         m.unwanted = chance(random_, 0.05);
-        m.poison = may_poison && chance(random_, 0.05);
+        m.poison = may_poison && !calm_ && chance(random_, 0.05);
         m.permanent = chance(random_, 0.3);
         if (chance(random_, trouble_)) m.failures_left = static_cast<int>(below(random_, 6));
         world_.partitions[static_cast<std::size_t>(m.partition)].push_back(static_cast<int>(i));
@@ -429,7 +432,7 @@ void Simulator::crash() {
 // A clean stop: everything in hand is carried through or left; afterwards nothing may be open.
 void Simulator::stop_and_restart() {
     p_->core.stop();
-    const bool patient = chance(random_, 0.7);
+    const bool patient = calm_ || chance(random_, 0.7);
     for (int n = 0; n < 20'000 && !p_->core.is_idle(); ++n) {
         if (!patient && n == 50) p_->core.abort();
         work();
@@ -440,6 +443,7 @@ void Simulator::stop_and_restart() {
         settle();
         commit();
     }
+    commit();
     if (!p_->core.is_idle()) fault("a stop does not end");
     if (!p_->delivered.empty()) fault("a stop leaves a delivery unsettled");
     boot();
@@ -470,6 +474,7 @@ void Simulator::step() {
                 return stop_and_restart();
         }
     }
+    if (calm_ && !healing_ && chance(random_, 0.01)) return stop_and_restart();
     switch (below(random_, 8)) {
         case 0:
             poll();
@@ -537,6 +542,7 @@ Verdict Simulator::run() {
         for (const int copies : m.stored)
             verdict_.duplicates += copies > 1 ? static_cast<std::uint64_t>(copies - 1) : 0;
     }
+    if (calm_ && verdict_.duplicates > 0) fault("a clean stop duplicates");
     return verdict_;
 }
 

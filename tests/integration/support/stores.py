@@ -1,0 +1,149 @@
+"""The three connectors as a test sees them from outside: put in and take out with clients that are not ours."""
+
+import json
+import sqlite3
+import time
+import uuid
+
+from .servers import wait_until
+
+
+class Sqlite:
+    """Plain SQL beside the engine, as plugins/sqlite/README.md allows."""
+
+    type = "sqlite"
+
+    def __init__(self, folder):
+        self.path = folder / "queues.db"
+
+    def config(self) -> str:
+        return f'{{path: "{self.path}"}}'
+
+    def connect(self):
+        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        return connection
+
+    def put(self, queue, bodies, keys):
+        import subprocess
+
+        from .volleyd import VOLLEY
+
+        config = self.path.parent / "put.yml"
+        config.write_text(f"queues: {{{queue}: {{type: sqlite, config: {self.config()}}}}}\n"
+                          f"components: [{{input: {queue}, handler: forward}}]\n")
+        for key in sorted(set(keys)):
+            lines = "\n".join(body for body, of in zip(bodies, keys) if of == key)
+            subprocess.run([str(VOLLEY), "--config", str(config), "send", queue, "--key", key, "--file", "-"], input=lines,
+                           text=True, check=True, capture_output=True)
+
+    def take(self, queue):
+        connection = self.connect()
+        try:
+            rows = connection.execute("SELECT body FROM volley_messages WHERE queue = ? ORDER BY id", (queue,)).fetchall()
+        except sqlite3.OperationalError:
+            return []
+        finally:
+            connection.close()
+        return [bytes(row[0]).decode() if isinstance(row[0], bytes) else row[0] for row in rows]
+
+
+class Rsmq:
+    """PyRSMQ."""
+
+    type = "rsmq"
+
+    def __init__(self, server):
+        self.server = server
+        self.ns = "t" + uuid.uuid4().hex[:8]
+        self.taken = {}
+
+    def config(self) -> str:
+        return f"{{port: {self.server.port}, ns: {self.ns}, vt: 5}}"
+
+    def client(self):
+        from rsmq import RedisSMQ
+
+        return RedisSMQ(host="127.0.0.1", port=self.server.port, ns=self.ns)
+
+    def put(self, queue, bodies, keys):
+        client = self.client()
+        client.createQueue(qname=queue, vt=5, delay=0).exceptions(False).execute()
+        for body in bodies:
+            client.sendMessage(qname=queue, message=body, encode=False).execute()
+
+    def take(self, queue):
+        client = self.client()
+        client.quiet = True
+        bodies = self.taken.setdefault(queue, [])
+        while True:
+            message = client.receiveMessage(qname=queue, vt=60, quiet=True).exceptions(False).execute()
+            if not message:
+                return bodies
+            body = message["message"]
+            bodies.append(json.dumps(body) if not isinstance(body, (str, bytes)) else body if isinstance(body, str) else body.decode())
+            client.deleteMessage(qname=queue, id=message["id"]).execute()
+
+
+class Kafka:
+    """confluent-kafka."""
+
+    type = "kafka"
+
+    def __init__(self, server, partitions=3):
+        self.server = server
+        self.topics = {}
+        self.partitions = partitions
+        self.readers = {}
+        self.taken = {}
+        self.group = "g" + uuid.uuid4().hex[:8]
+
+    def topic(self, queue):
+        if queue not in self.topics:
+            self.topics[queue] = self.server.topic(queue, self.partitions)
+        return self.topics[queue]
+
+    def config(self) -> str:
+        return f'{{bootstrap.servers: "{self.server.bootstrap}", session.timeout.ms: 6000, heartbeat.interval.ms: 500}}'
+
+    def put(self, queue, bodies, keys):
+        from confluent_kafka import Producer
+
+        producer = Producer({"bootstrap.servers": self.server.bootstrap})
+        for body, key in zip(bodies, keys):
+            producer.produce(self.topic(queue), body.encode(), key.encode())
+            producer.poll(0)
+        assert producer.flush(60) == 0
+
+    def take(self, queue):
+        return [m.value().decode() for m in self.take_messages(queue)]
+
+    def take_messages(self, queue):
+        from confluent_kafka import Consumer, TopicPartition
+
+        topic = self.topic(queue)
+        messages = self.taken.setdefault(queue, [])
+        if queue not in self.readers:
+            reader = Consumer({"bootstrap.servers": self.server.bootstrap, "group.id": "reader", "enable.auto.commit": False,
+                               "auto.offset.reset": "earliest"})
+            reader.assign([TopicPartition(topic, p, 0) for p in range(self.partitions)])
+            self.readers[queue] = reader
+        quiet = time.monotonic() + 0.5
+        while time.monotonic() < quiet:
+            message = self.readers[queue].poll(0.1)
+            if message is not None and message.error() is None:
+                messages.append(message)
+                quiet = time.monotonic() + 0.5
+        return messages
+
+
+def wait_for_all(store, ledger, queue="out", dead=None, timeout=120):
+    """Takes until everything of the ledger is out; the ledger judges what came."""
+
+    def complete():
+        verdict = ledger.judge(store.take(queue), store.take(dead) if dead else ())
+        return verdict if not verdict["lost"] else None
+
+    try:
+        return wait_until(complete, "everything is out", timeout, every=0.2)
+    except AssertionError:
+        return ledger.judge(store.take(queue), store.take(dead) if dead else ())

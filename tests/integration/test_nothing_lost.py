@@ -1,0 +1,79 @@
+"""In at one end, out at the other, through volleyd, with clients that are not ours; and nothing lost when it is killed."""
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from support.ledger import Ledger
+from support.stores import Kafka, Rsmq, Sqlite, wait_for_all
+from support.servers import wait_until
+from support.volleyd import Volleyd
+
+
+@pytest.fixture(params=["sqlite", "rsmq", "kafka"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        return Sqlite(tmp_path)
+    if request.param == "rsmq":
+        return Rsmq(request.getfixturevalue("redis_server"))
+    return Kafka(request.getfixturevalue("kafka_server"))
+
+
+def value(store, queue):
+    return store.topic(queue) if store.type == "kafka" else queue
+
+
+SLOW = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/support/slow_forward.py"]}}'
+
+
+def config(store, handler="forward", **component):
+    extra = "".join(f", {key}: {setting}" for key, setting in component.items())
+    return (f"app: ledger\nqueues:\n"
+            f"  - {{name: in, value: {value(store, 'in')}, type: {store.type}, config: {store.config()}}}\n"
+            f"  - {{name: out, value: {value(store, 'out')}, type: {store.type}, config: {store.config()}}}\n"
+            f"components: [{{name: move, input: in, outputs: [out], handler: {handler}{extra}}}]\n"
+            f'operations: {{listen: "127.0.0.1:0"}}\n')
+
+
+def put(store, ledger):
+    store.put("in", ledger.bodies(), [entry["key"] for entry in ledger.sent])
+
+
+def test_what_goes_in_comes_out_once_and_a_stop_is_clean(store, tmp_path):
+    ledger = Ledger(2000)
+    put(store, ledger)
+    volleyd = Volleyd(tmp_path, config(store)).wait_ready()
+    verdict = wait_for_all(store, ledger)
+    assert volleyd.stop() == 0, volleyd.log
+    assert verdict == {"lost": [], "duplicates": 0, "phantoms": [], "disordered": []}, volleyd.log
+
+
+def test_a_stop_in_the_middle_duplicates_nothing(store, tmp_path):
+    ledger = Ledger(3000)
+    put(store, ledger)
+    for _ in range(3):
+        volleyd = Volleyd(tmp_path, config(store, SLOW, workers=2)).wait_ready()
+        wait_until(lambda: volleyd.metric("volley_messages_received_total") > 0, "work has begun")
+        assert volleyd.stop() == 0, volleyd.log
+    volleyd = Volleyd(tmp_path, config(store, SLOW, workers=2)).wait_ready()
+    verdict = wait_for_all(store, ledger)
+    assert volleyd.stop() == 0, volleyd.log
+    assert verdict["lost"] == [] and verdict["phantoms"] == []
+    assert verdict["duplicates"] == 0
+
+
+def test_kill_9_in_the_middle_loses_nothing(store, tmp_path):
+    ledger = Ledger(6000)
+    put(store, ledger)
+    chance = random.Random(1)
+    for _ in range(5):
+        volleyd = Volleyd(tmp_path, config(store, SLOW, workers=4, order="key")).wait_ready()
+        some = chance.randrange(1, 600)
+        wait_until(lambda: volleyd.metric("volley_messages_sent_total") >= some, f"{some} were sent", timeout=30)
+        volleyd.kill()
+    volleyd = Volleyd(tmp_path, config(store, SLOW, workers=4, order="key")).wait_ready()
+    verdict = wait_for_all(store, ledger)
+    assert volleyd.stop() == 0, volleyd.log
+    print(f"{store.type}: {verdict['duplicates']} duplicates after 5 kills")
+    assert verdict["lost"] == [] and verdict["phantoms"] == []
