@@ -5,7 +5,9 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <vector>
 
 namespace volley::kafka {
@@ -59,21 +61,27 @@ std::size_t distance(const std::string& a, const std::string& b) {
     return row[b.size()];
 }
 
-// The nearest of all property names of the running library.
+// The nearest of all property names of the running library, aliases included: its own table has them in the
+// first column.
 std::string nearest(const std::string& key) {
-    const Conf conf(rd_kafka_conf_new());
-    std::size_t count = 0;
-    const char** dump = rd_kafka_conf_dump(conf.get(), &count);
+    char* table = nullptr;
+    std::size_t size = 0;
+    std::FILE* stream = open_memstream(&table, &size);
+    if (stream == nullptr) return {};
+    rd_kafka_conf_properties_show(stream);
+    std::fclose(stream);
+    std::istringstream lines(std::string(table, size));
+    std::free(table);
     std::string best;
     std::size_t least = std::max<std::size_t>(3, key.size() / 3);
-    for (std::size_t i = 0; i + 1 < count; i += 2) {
-        const std::size_t d = distance(key, dump[i]);
+    for (std::string line; std::getline(lines, line);) {
+        const std::string name = line.substr(0, line.find_first_of(" |"));
+        const std::size_t d = name.empty() ? least : distance(key, name);
         if (d < least) {
             least = d;
-            best = dump[i];
+            best = name;
         }
     }
-    rd_kafka_conf_dump_free(dump, count);
     return best;
 }
 

@@ -64,7 +64,7 @@ Reply Connection::send(const std::vector<std::string_view>& words) {
 void Connection::fail(std::string_view text) {
     const std::string said = "Redis at " + settings_.place() + " says: " + std::string(text);
     for (const char* word :
-         {"NOAUTH", "WRONGPASS", "NOPERM", "ERR invalid password", "ERR Client sent AUTH"}) {
+         {"NOAUTH", "WRONGPASS", "NOPERM", "ERR invalid password", "ERR Client sent AUTH", "ERR AUTH"}) {
         if (starts_with(text, word)) {
             throw Error(ErrorCode::unauthorized, said + ". Check username and password, and the user's ACL");
         }
