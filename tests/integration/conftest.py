@@ -7,6 +7,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support import servers  # noqa: E402
+from support.volleyd import Volleyd  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def no_engine_is_left_behind():
+    yield
+    while Volleyd.running:
+        Volleyd.running.pop().kill()
 
 
 def serve(kind):

@@ -12,11 +12,16 @@ class Ledger:
         return [json.dumps(entry) for entry in self.sent]
 
     def judge(self, bodies, dead=()):
-        """Returns lost, duplicates, phantoms, and keys whose first occurrences are out of order."""
+        """Returns lost, duplicates, phantoms (never sent, or altered), and keys whose first occurrences are out of order."""
+        sent = {body: entry["seq"] for body, entry in zip(self.bodies(), self.sent)}
         seen = Counter()
+        phantoms = 0
         first_of = {}
         disordered = set()
         for body in bodies:
+            if body not in sent:
+                phantoms += 1
+                continue
             entry = json.loads(body)
             if seen[entry["seq"]] == 0:
                 if entry["of"] < first_of.get(entry["key"], -1):
@@ -24,8 +29,6 @@ class Ledger:
                 first_of[entry["key"]] = max(entry["of"], first_of.get(entry["key"], -1))
             seen[entry["seq"]] += 1
         for body in dead:
-            seen[json.loads(body)["seq"]] += 1
-        sent = {entry["seq"] for entry in self.sent}
-        lost = sorted(sent - set(seen))
-        return {"lost": lost, "duplicates": sum(seen.values()) - len(seen), "phantoms": sorted(set(seen) - sent),
-                "disordered": sorted(disordered)}
+            seen[sent[body]] += 1
+        lost = sorted(set(sent.values()) - set(seen))
+        return {"lost": lost, "duplicates": sum(seen.values()) - len(seen), "phantoms": phantoms, "disordered": sorted(disordered)}

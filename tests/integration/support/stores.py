@@ -80,7 +80,8 @@ class Rsmq:
             if not message:
                 return bodies
             body = message["message"]
-            bodies.append(json.dumps(body) if not isinstance(body, (str, bytes)) else body if isinstance(body, str) else body.decode())
+            # PyRSMQ reads JSON by itself.
+            bodies.append(body if isinstance(body, str) else body.decode() if isinstance(body, bytes) else json.dumps(body))
             client.deleteMessage(qname=queue, id=message["id"]).execute()
 
 

@@ -16,12 +16,15 @@ VOLLEY = BUILD / "bin" / "volley"
 
 
 class Volleyd:
+    running = []  # killed after each test, whatever became of it: see conftest.py
+
     def __init__(self, folder: Path, config: str, *arguments: str, env=None):
         self.config = folder / "volley.yml"
         self.config.write_text(config)
         self.lines = []
         self.process = subprocess.Popen([str(VOLLEYD), "--config", str(self.config), *arguments], stderr=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, errors="replace", env=env, cwd=folder)
+        Volleyd.running.append(self)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
