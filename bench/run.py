@@ -1,0 +1,121 @@
+"""Volley beside a bare client loop doing the same work in the same run: alternating pairs, medians, and the ratio.
+
+    ./dev bench [memory] [rsmq] [kafka]
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+
+from support import servers  # noqa: E402
+from support.volleyd import VOLLEY, Volleyd  # noqa: E402
+
+BIN = ROOT / "build" / "release" / "bin"
+PAIRS = 3
+BODY = '{"pad":"' + "x" * 88 + '"}'
+
+
+def bare(program, *arguments) -> float:
+    return float(subprocess.run([BIN / program, *map(str, arguments)], capture_output=True, text=True, check=True).stdout)
+
+
+def volley_seconds(folder, config, count) -> float:
+    """From the first message received to the last done, as /metrics shows them."""
+    engine = Volleyd(folder, config + 'operations: {listen: "127.0.0.1:0"}\n')
+    servers.wait_until(lambda: engine.address, "the operations port", every=0.001)
+    servers.wait_until(lambda: engine.metric("volley_messages_received_total") > 0, "the first message", every=0.002)
+    begin = time.perf_counter()
+    servers.wait_until(lambda: engine.metric("volley_messages_settled_total", outcome="ok") >= count, "the last", 300, 0.005)
+    seconds = time.perf_counter() - begin
+    assert engine.stop() == 0, engine.log
+    return seconds
+
+
+def pairs(name, count, run_bare, run_volley):
+    bare_rates, volley_rates = [], []
+    for _ in range(PAIRS):
+        bare_rates.append(count / run_bare())
+        volley_rates.append(count / run_volley())
+    b, v = statistics.median(bare_rates), statistics.median(volley_rates)
+    print(f"{name:32} {b:12,.0f} {v:12,.0f} {v / b:7.2f}x", flush=True)
+
+
+def bench_rsmq(folder):
+    server = servers.Redis(folder).start()
+    count = 60_000
+    lines = folder / "lines"
+    lines.write_text((BODY + "\n") * count)
+
+    def filled():
+        ns = "b" + uuid.uuid4().hex[:8]
+        config = ("".join(f"  {q}: {{type: rsmq, config: {{port: {server.port}, ns: {ns}, vt: 60}}}}\n" for q in ("in", "out")))
+        config = f"queues:\n{config}components: [{{input: in, outputs: [out], handler: forward, on_fail: requeue}}]\n"
+        (folder / "volley.yml").write_text(config)
+        for queue, arguments in (("in", ["--file", str(lines)]), ("out", ["{}"])):
+            subprocess.run([VOLLEY, "--config", folder / "volley.yml", "send", queue, *arguments], check=True, capture_output=True)
+        return ns, config
+
+    try:
+        pairs("RSMQ, forward, 100 B", count, lambda: bare("bench_rsmq_bare", server.port, filled()[0], "in", "out", count),
+              lambda: volley_seconds(folder, filled()[1], count))
+    finally:
+        server.stop()
+
+
+def bench_kafka(folder):
+    from confluent_kafka import Producer
+
+    server = servers.Kafka(folder).start()
+    count = 300_000
+    try:
+        source, target = server.topic("in"), server.topic("out")
+        producer = Producer({"bootstrap.servers": server.bootstrap, "queue.buffering.max.messages": 1_000_000, "linger.ms": 20})
+        for _ in range(count):
+            producer.produce(source, BODY.encode())
+        assert producer.flush(120) == 0
+
+        def config():
+            place = f'{{bootstrap.servers: "{server.bootstrap}"}}'
+            return (f"app: b{uuid.uuid4().hex[:8]}\nqueues:\n  in: {{value: {source}, type: kafka, config: {place}}}\n"
+                    f"  out: {{value: {target}, type: kafka, config: {place}}}\n"
+                    "components: [{input: in, outputs: [out], handler: forward, on_fail: stop}]\n")
+
+        pairs("Kafka, forward, 100 B", count,
+              lambda: bare("bench_kafka_bare", server.bootstrap, uuid.uuid4().hex, source, target, count),
+              lambda: volley_seconds(folder, config(), count))
+    finally:
+        server.stop()
+
+
+def bench_memory(folder):
+    """No bare loop: the figure by itself, start and stop of the engine included."""
+    count = 10_000_000
+    (folder / "volley.yml").write_text(
+        f"queues:\n  in: {{type: memory, config: {{generate: {count}, body_bytes: 128}}}}\n"
+        "  out: {type: memory, config: {discard: true}}\n"
+        "components: [{input: in, outputs: [out], handler: forward, on_fail: requeue}]\noperations: off\n")
+    begin = time.perf_counter()
+    subprocess.run([BIN / "volleyd", "--config", folder / "volley.yml", "--exit-when-idle"], check=True, capture_output=True)
+    print(f"{'memory, forward, 128 B':32} {'':12} {count / (time.perf_counter() - begin):12,.0f}", flush=True)
+
+
+def main():
+    known = {"memory": bench_memory, "rsmq": bench_rsmq, "kafka": bench_kafka}
+    print(f"{'messages/s, median of ' + str(PAIRS) + ' pairs':32} {'bare loop':>12} {'volleyd':>12} {'ratio':>8}")
+    for name in sys.argv[1:] or known:
+        folder = Path(tempfile.mkdtemp(prefix="volley-bench-"))
+        try:
+            known[name](folder)
+        finally:
+            servers.remove(folder)
+
+
+if __name__ == "__main__":
+    main()
