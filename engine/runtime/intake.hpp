@@ -126,6 +126,7 @@ private:
     std::size_t last_lane_ = 0;  // where the last message's was
     bool was_assigned_ = false;
     bool paused_ = false;
+    std::optional<delivery::Instant> held_since_;  // the window is full
 
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::uint32_t> outstanding_;  // batches, by worker

@@ -46,7 +46,7 @@ struct Pipeline {
     Completions completions;
     DurationCounts handle_durations;
     std::atomic<std::uint64_t> nanoseconds_per_message{20'000};  // moving average; sizes the workers' batches
-    bool input_is_log = false;  // its progress is an offset
+    bool input_is_log = false;                                   // its progress is an offset
     std::atomic<bool> stopping{false};                           // start no handler any more
     std::atomic<bool> aborting{false};                           // give up on what is not confirmed
     std::atomic<double> last_success_seconds{0};

@@ -13,6 +13,10 @@ namespace {
 // write.
 constexpr delivery::Millis commit_period{100};
 
+// A pause throws away what the client has prefetched (librdkafka #2703), so a window that is full for a
+// moment only is waited for. The group allows minutes between two polls; this is nothing to it.
+constexpr delivery::Millis pause_after{500};
+
 std::int32_t outcome_of(delivery::Outcome outcome) {
     switch (outcome) {
         case delivery::Outcome::ack:
@@ -106,7 +110,10 @@ void Intake::commit(bool wait, delivery::Millis timeout) {
 // Holds a log's input back while the window is full, and lets it go on when it is half empty.
 void Intake::keep_flow() {
     const bool hold = !core_.wants_messages();
+    if (!hold) held_since_.reset();
     if (partitions_ == nullptr || hold == paused_ || lanes_.empty()) return;
+    if (hold && !held_since_) held_since_ = now_;
+    if (hold && now_ - *held_since_ < pause_after) return;
     std::vector<volley_partition> all;
     for (const AssignedLane& lane : lanes_) all.push_back(partition_of(lane, -1));
     volley_error error{};
