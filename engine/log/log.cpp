@@ -13,17 +13,20 @@ namespace volley::log {
 
 namespace {
 
-constexpr std::size_t longest_value = 1024;  // bytes of a text or a field: a hostile message must not fill the disk
+constexpr std::size_t longest_value =
+    1024;  // bytes of a text or a field: a hostile message must not fill the disk
 
 std::atomic<Level> least{Level::info};
 std::atomic<Format> form{Format::text};
 
 spdlog::logger& sink() {
     static const std::shared_ptr<spdlog::logger> logger = [] {
-        auto made = std::make_shared<spdlog::logger>("volley", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        auto made =
+            std::make_shared<spdlog::logger>("volley", std::make_shared<spdlog::sinks::stderr_sink_mt>());
         made->set_pattern("%v");
         made->set_level(spdlog::level::trace);
-        made->set_error_handler([](const std::string&) {});  // a log that cannot be written must not stop the engine
+        made->set_error_handler(
+            [](const std::string&) {});  // a log that cannot be written must not stop the engine
         return made;
     }();
     return *logger;
@@ -32,7 +35,11 @@ spdlog::logger& sink() {
 // Bytes of the UTF-8 sequence that starts at `at`; 0: it is none.
 std::size_t sequence_length(std::string_view text, std::size_t at) {
     const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t length = lead < 0x80U ? 1 : lead >= 0xF0U && lead < 0xF5U ? 4 : lead >= 0xE0U ? 3 : lead >= 0xC2U ? 2 : 0;
+    const std::size_t length = lead < 0x80U                    ? 1
+                               : lead >= 0xF0U && lead < 0xF5U ? 4
+                               : lead >= 0xE0U                 ? 3
+                               : lead >= 0xC2U                 ? 2
+                                                               : 0;
     if (length == 0 || lead >= 0xF5U || at + length > text.size()) return 0;
     for (std::size_t i = 1; i < length; ++i) {
         if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return 0;
@@ -40,8 +47,8 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
     return length;
 }
 
-// Escapes what could forge a line or drive a terminal: control characters (C0, DEL, C1), bytes that are no UTF-8, and
-// the quote where `quoted`. \u00XX is read by JSON and by people alike.
+// Escapes what could forge a line or drive a terminal: control characters (C0, DEL, C1), bytes that are no
+// UTF-8, and the quote where `quoted`. \u00XX is read by JSON and by people alike.
 void append_escaped(std::string& out, std::string_view text, bool quoted) {
     const bool cut = text.size() > longest_value;
     text = text.substr(0, longest_value);
@@ -126,7 +133,8 @@ void write(Level at, std::string_view text, std::initializer_list<Field> fields)
 void write(Level at, std::string_view text, const Field* fields, std::size_t count) {
     if (at < level() || at == Level::off) return;
     const bool json = form.load(std::memory_order_relaxed) == Format::json;
-    sink().log(spdlog::level::info, "{}", json ? json_line(at, text, fields, count) : text_line(at, text, fields, count));
+    sink().log(spdlog::level::info, "{}",
+               json ? json_line(at, text, fields, count) : text_line(at, text, fields, count));
     sink().flush();
 }
 

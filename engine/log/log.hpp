@@ -1,6 +1,6 @@
-// One line an event, on standard error: text for people, JSON when asked. Field values and texts may be hostile: control
-// characters are escaped, and each is cut at 1 KiB. Thread: any; a line is written whole. Never throws, never blocks on
-// a reader that went away.
+// One line an event, on standard error: text for people, JSON when asked. Field values and texts may be
+// hostile: control characters are escaped, and each is cut at 1 KiB. Thread: any; a line is written whole.
+// Never throws, never blocks on a reader that went away.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,17 @@ Level level();
 void write(Level level, std::string_view text, std::initializer_list<Field> fields = {});
 void write(Level level, std::string_view text, const Field* fields, std::size_t count);
 
-inline void debug(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::debug, text, fields); }
-inline void info(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::info, text, fields); }
-inline void warning(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::warning, text, fields); }
-inline void error(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::error, text, fields); }
+inline void debug(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::debug, text, fields);
+}
+inline void info(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::info, text, fields);
+}
+inline void warning(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::warning, text, fields);
+}
+inline void error(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::error, text, fields);
+}
 
 }  // namespace volley::log

@@ -1,10 +1,12 @@
-// Triage of earthquakes: strong ones to `alerts`, the others to `archive`, and what is no earthquake is refused.
+// Triage of earthquakes: strong ones to `alerts`, the others to `archive`, and what is no earthquake is
+// refused.
 #include <rapidjson/document.h>
 
 #include <volley/plugin.hpp>
 
 struct Triage : volley::Handler {
-    explicit Triage(const volley::Context& context) : threshold(std::stod(context.config("magnitude", "4.5"))) {}
+    explicit Triage(const volley::Context& context)
+        : threshold(std::stod(context.config("magnitude", "4.5"))) {}
 
     void handle(const volley::Message& message, volley::Outputs& out) override {
         rapidjson::Document quake;
@@ -14,7 +16,8 @@ struct Triage : volley::Handler {
         }
         const std::string type = quake["type"].GetString();
         if (type != "earthquake") throw volley::Rejected("no earthquake: " + type);
-        const bool strong = quake.HasMember("mag") && quake["mag"].IsNumber() && quake["mag"].GetDouble() >= threshold;
+        const bool strong =
+            quake.HasMember("mag") && quake["mag"].IsNumber() && quake["mag"].GetDouble() >= threshold;
         out.send(strong ? "alerts" : "archive", message.body());
     }
 

@@ -22,7 +22,9 @@ int main() {
     volley::EngineOptions options;
     options.config = config;
     options.exit_when_idle = true;
-    options.handlers["in"] = [](const volley::Message& m, volley::Outputs& out) { out.send("out", m.body()); };
+    options.handlers["in"] = [](const volley::Message& m, volley::Outputs& out) {
+        out.send("out", m.body());
+    };
     auto engine = volley::Engine::make(std::move(options));
     if (!engine) return std::fputs(engine.error().text.c_str(), stderr), 78;
     const int code = (*engine)->run();

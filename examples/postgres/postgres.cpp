@@ -1,4 +1,5 @@
-// A connector of one's own: a PostgreSQL table as a queue, one message at a time. Build it with CMakeLists.txt beside it.
+// A connector of one's own: a PostgreSQL table as a queue, one message at a time. Build it with
+// CMakeLists.txt beside it.
 #include <libpq-fe.h>
 
 #include <volley/plugin.hpp>
@@ -14,10 +15,13 @@ struct Database {
         connect();
         std::vector<const char*> raw;
         for (const auto& v : values) raw.push_back(v.c_str());
-        Rows rows(PQexecParams(pg, sql.c_str(), static_cast<int>(raw.size()), nullptr, raw.data(), nullptr, nullptr, 0), &PQclear);
+        Rows rows(PQexecParams(pg, sql.c_str(), static_cast<int>(raw.size()), nullptr, raw.data(), nullptr,
+                               nullptr, 0),
+                  &PQclear);
         const auto status = PQresultStatus(rows.get());
         if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return rows;
-        throw volley::Error(volley::ErrorCode::retry, PQerrorMessage(pg));  // the engine backs off and tries again
+        throw volley::Error(volley::ErrorCode::retry,
+                            PQerrorMessage(pg));  // the engine backs off and tries again
     }
 
     void connect() {
@@ -42,8 +46,10 @@ struct MyPGConsumer : volley::Consumer {
 
     std::optional<volley::QueueMessage> consume(std::string_view) override {
         db.connect();
-        const auto rows = db.run("UPDATE " + db.name + " SET visible_at = now() + interval '60 s' WHERE id = (SELECT id FROM " +
-                                 db.name + " WHERE visible_at <= now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, body");
+        const auto rows = db.run(
+            "UPDATE " + db.name + " SET visible_at = now() + interval '60 s' WHERE id = (SELECT id FROM " +
+            db.name +
+            " WHERE visible_at <= now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, body");
         if (PQntuples(rows.get()) == 0) return std::nullopt;
         return volley::QueueMessage{PQgetvalue(rows.get(), 0, 0), PQgetvalue(rows.get(), 0, 1)};
     }
@@ -51,9 +57,12 @@ struct MyPGConsumer : volley::Consumer {
         return changed(db.run("DELETE FROM " + db.name + " WHERE id = $1", {std::string(id)}));
     }
     bool on_fail(std::string_view, std::string_view id) override {
-        return changed(db.run("UPDATE " + db.name + " SET visible_at = now() + interval '1 s' WHERE id = $1", {std::string(id)}));
+        return changed(db.run("UPDATE " + db.name + " SET visible_at = now() + interval '1 s' WHERE id = $1",
+                              {std::string(id)}));
     }
-    static bool changed(const Database::Rows& rows) { return std::string_view(PQcmdTuples(rows.get())) == "1"; }
+    static bool changed(const Database::Rows& rows) {
+        return std::string_view(PQcmdTuples(rows.get())) == "1";
+    }
     Database db;
 };
 
