@@ -4,24 +4,24 @@
 
 #include <volley/plugin.hpp>
 
-// One connection. Values travel as parameters, never pasted into SQL.
+// One connection; values travel as parameters.
 struct Database {
     explicit Database(const volley::Context& c) : dsn(c.config("dsn")), table(c.value()) {}
     ~Database() { PQfinish(pg); }
     Database(const Database&) = delete;
 
     using Rows = std::unique_ptr<PGresult, decltype(&PQclear)>;
-    Rows run(const std::string& sql, const std::vector<std::string>& values = {}) {
+    // $T is the table. Fails with retry: the engine backs off and tries again.
+    Rows run(std::string sql, const std::vector<std::string>& values = {}) {
         connect();
+        for (auto at = sql.find("$T"); at != std::string::npos; at = sql.find("$T")) sql.replace(at, 2, name);
         std::vector<const char*> raw;
         for (const auto& v : values) raw.push_back(v.c_str());
-        Rows rows(PQexecParams(pg, sql.c_str(), static_cast<int>(raw.size()), nullptr, raw.data(), nullptr,
-                               nullptr, 0),
-                  &PQclear);
+        const int n = static_cast<int>(raw.size());
+        Rows rows(PQexecParams(pg, sql.c_str(), n, nullptr, raw.data(), nullptr, nullptr, 0), &PQclear);
         const auto status = PQresultStatus(rows.get());
         if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return rows;
-        throw volley::Error(volley::ErrorCode::retry,
-                            PQerrorMessage(pg));  // the engine backs off and tries again
+        throw volley::Error(volley::ErrorCode::retry, PQerrorMessage(pg));
     }
 
     void connect() {
@@ -32,8 +32,8 @@ struct Database {
         char* quoted = PQescapeIdentifier(pg, table.data(), table.size());
         name = quoted;
         PQfreemem(quoted);
-        run("CREATE TABLE IF NOT EXISTS " + name +
-            " (id bigserial PRIMARY KEY, body text NOT NULL, visible_at timestamptz NOT NULL DEFAULT now())");
+        run("CREATE TABLE IF NOT EXISTS $T (id bigserial PRIMARY KEY, body text NOT NULL, "
+            "visible_at timestamptz NOT NULL DEFAULT now())");
     }
 
     std::string dsn, table, name;
@@ -45,20 +45,18 @@ struct MyPGConsumer : volley::Consumer {
     explicit MyPGConsumer(const volley::Context& c) : db(c) {}
 
     std::optional<volley::QueueMessage> consume(std::string_view) override {
-        db.connect();
         const auto rows = db.run(
-            "UPDATE " + db.name + " SET visible_at = now() + interval '60 s' WHERE id = (SELECT id FROM " +
-            db.name +
-            " WHERE visible_at <= now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, body");
+            "UPDATE $T SET visible_at = now() + interval '60 s' WHERE id = (SELECT id FROM $T "
+            "WHERE visible_at <= now() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, body");
         if (PQntuples(rows.get()) == 0) return std::nullopt;
         return volley::QueueMessage{PQgetvalue(rows.get(), 0, 0), PQgetvalue(rows.get(), 0, 1)};
     }
     bool delete_message(std::string_view, std::string_view id) override {
-        return changed(db.run("DELETE FROM " + db.name + " WHERE id = $1", {std::string(id)}));
+        return changed(db.run("DELETE FROM $T WHERE id = $1", {std::string(id)}));
     }
     bool on_fail(std::string_view, std::string_view id) override {
-        return changed(db.run("UPDATE " + db.name + " SET visible_at = now() + interval '1 s' WHERE id = $1",
-                              {std::string(id)}));
+        return changed(
+            db.run("UPDATE $T SET visible_at = now() + interval '1 s' WHERE id = $1", {std::string(id)}));
     }
     static bool changed(const Database::Rows& rows) {
         return std::string_view(PQcmdTuples(rows.get())) == "1";
@@ -70,8 +68,7 @@ struct MyPGProducer : volley::Producer {
     explicit MyPGProducer(const volley::Context& c) : db(c) {}
 
     bool produce(std::string_view, std::string_view message, const volley::Options&) override {
-        db.connect();
-        db.run("INSERT INTO " + db.name + " (body) VALUES ($1)", {std::string(message)});
+        db.run("INSERT INTO $T (body) VALUES ($1)", {std::string(message)});
         return true;
     }
     Database db;
