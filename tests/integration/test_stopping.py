@@ -1,0 +1,37 @@
+"""Ends that are not clean: each in time, with its own exit code, and acking nothing that is not done."""
+
+import signal
+import sys
+
+from support.servers import wait_until
+from support.stores import Sqlite
+from support.volleyd import Volleyd
+
+
+def hanging(tmp_path, store, shutdown_timeout):
+    (tmp_path / "hang.py").write_text("import sys, time\nfor line in sys.stdin: time.sleep(3600)\n")
+    store.put("in", ['{"n": 1}'], ["a"])
+    queues = "".join(f"  - {{name: {q}, type: sqlite, config: {store.config()}}}\n" for q in ("in", "out"))
+    config = (f"shutdown_timeout: {shutdown_timeout}\nqueues:\n{queues}"
+              f'components: [{{input: in, outputs: [out], handler: {{exec: ["{sys.executable}", hang.py]}}, on_fail: requeue}}]\n'
+              'operations: {listen: "127.0.0.1:0"}\n')
+    volleyd = Volleyd(tmp_path, config).wait_ready()
+    wait_until(lambda: volleyd.metric("volley_workers", state="busy") == 1, "the handler hangs")
+    return volleyd
+
+
+def test_a_hung_handler_ends_a_stop_at_the_deadline_with_75_and_its_message_stays(tmp_path):
+    store = Sqlite(tmp_path)
+    volleyd = hanging(tmp_path, store, "1s")
+    assert volleyd.stop() == 75, volleyd.log
+    assert store.take("in") == ['{"n": 1}'] and store.take("out") == []
+
+
+def test_a_second_signal_ends_it_at_once_with_75(tmp_path):
+    store = Sqlite(tmp_path)
+    volleyd = hanging(tmp_path, store, "1h")
+    volleyd.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "draining" in volleyd.log, "it drains")
+    volleyd.process.send_signal(signal.SIGINT)
+    assert volleyd.wait() == 75
+    assert store.take("in") == ['{"n": 1}'] and store.take("out") == []
