@@ -1,86 +1,155 @@
 #include "config.hpp"
 
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <regex>
 
 namespace volley::rsmq {
 
 namespace {
 
-long number(const Context& context, const char* key, long fallback) {
-    const auto text = context.find(key);
-    return text ? std::strtol(text->c_str(), nullptr, 10) : fallback;
-}
+constexpr const char* no_tls =
+    "needs TLS, which the hiredis of this system has not got; put a TLS proxy such as stunnel in front of "
+    "Redis, and connect to that";
 
 [[noreturn]] void wrong(const std::string& key, const std::string& text) {
     throw Error(ErrorCode::config, text, key.empty() ? "" : "/" + key);
 }
 
-// "host", "host:port" or a URL.
-void read_place(Settings& s, const std::string& text, const std::string& key) {
-    if (text.find("://") == std::string::npos) {
-        const std::size_t colon = text.rfind(':');
-        s.host = text.substr(0, colon);
-        if (colon != std::string::npos) s.port = std::atoi(text.c_str() + colon + 1);
-        if (s.host.empty() || s.port <= 0 || s.port > 65535)
-            wrong(key, "\"" + text + "\" is no host or host:port");
+// A whole number from `least` to `most`, or nothing.
+std::optional<long> to_number(std::string_view text, long least, long most) {
+    long value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) return {};
+    return value;
+}
+
+long number(const Context& context, const char* key, long fallback, long least, long most) {
+    const auto text = context.find(key);
+    if (!text) return fallback;
+    if (const auto value = to_number(*text, least, most)) return *value;
+    wrong(key, std::string(key) + " must be a whole number from " + std::to_string(least) + " to " +
+                   std::to_string(most));
+}
+
+bool yes(const Context& context, const char* key, bool fallback) {
+    const auto text = context.find(key);
+    if (!text) return fallback;
+    if (*text != "true" && *text != "false") wrong(key, std::string(key) + " must be true or false");
+    return *text == "true";
+}
+
+// The parts of a URL have what is special in it as %XX.
+std::string unescaped(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        int byte = 0;
+        if (text[i] == '%' && i + 2 < text.size() &&
+            std::from_chars(&text[i + 1], &text[i + 3], byte, 16).ptr == &text[i + 3]) {
+            out.push_back(static_cast<char>(byte));
+            i += 2;
+        } else {
+            out.push_back(text[i]);
+        }
+    }
+    return out;
+}
+
+// No part of the URL is repeated in an error: it may be a password.
+void read_url(Settings& s, const std::string& text, const std::string& key) {
+    if (text.rfind("rediss://", 0) == 0) wrong(key, std::string("rediss:// ") + no_tls);
+    if (text.rfind("unix://", 0) == 0) {
+        s.socket = text.substr(7);
         return;
     }
-    if (text.rfind("rediss://", 0) == 0) {
-        wrong(key,
-              "rediss:// needs TLS, which the hiredis of this system has not got; put a TLS proxy such as "
-              "stunnel in "
-              "front of Redis, and connect to that");
-    }
-    static const std::regex form(R"(redis://(?:([^:@/]*)(?::([^@/]*))?@)?([^:/]+)(?::(\d+))?(?:/(\d+))?)");
+    static const std::regex form(
+        R"(redis://(?:([^:@/]*)(?::([^@/]*))?@)?(?:\[([^\]]+)\]|([^:/@]+))(?::(\d+))?(?:/(\d*))?)");
     std::smatch part;
-    if (!std::regex_match(text, part, form))
-        wrong(key, "the URL is not of the form redis://user:password@host:port/db");
-    if (part[1].matched) s.username = part[1];
-    if (part[2].matched) s.password = part[2];
-    s.host = part[3];
-    if (part[4].matched) s.port = std::stoi(part[4]);
-    if (part[5].matched) s.db = std::stoi(part[5]);
+    const char* expected =
+        "the URL is not of the form redis://user:password@host:port/db (what is special in a user or "
+        "password is written %XX)";
+    if (!std::regex_match(text, part, form)) wrong(key, expected);
+    if (part[1].matched) s.username = unescaped(part[1]);
+    if (part[2].matched) s.password = unescaped(part[2]);
+    s.host = part[3].matched ? part[3] : part[4];
+    const auto port = part[5].matched ? to_number(part[5].str(), 1, 65535) : s.port;
+    const auto db = part[6].length() > 0 ? to_number(part[6].str(), 0, 1'000'000) : s.db;
+    if (!port || !db) wrong(key, expected);
+    s.port = static_cast<int>(*port);
+    s.db = static_cast<int>(*db);
+}
+
+// "host", "host:port", "[v6]:port", a bare IPv6 address or a URL.
+void read_place(Settings& s, const std::string& text, const std::string& key) {
+    if (text.find("://") != std::string::npos) return read_url(s, text, key);
+    static const std::regex form(
+        R"((?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d+))?|([0-9a-fA-F:.]*:[0-9a-fA-F:.]*:.*))");
+    std::smatch part;
+    const std::string expected = "\"" + text + "\" is no host or host:port";
+    if (!std::regex_match(text, part, form)) wrong(key, expected);
+    s.host = part[1].matched ? part[1] : part[2].matched ? part[2] : part[4];
+    if (!part[3].matched) return;
+    const auto port = to_number(part[3].str(), 1, 65535);
+    if (!port) wrong(key, expected);
+    s.port = static_cast<int>(*port);
+}
+
+void read_server(Settings& s, const Context& context) {
+    const char* environment = std::getenv("REDIS_HOST");
+    if (const auto url = context.find("url")) {
+        read_url(s, *url, "url");
+    } else if (const auto host = context.find("host")) {
+        read_place(s, *host, "host");
+    } else if (!context.find("socket") && environment != nullptr && *environment != '\0') {
+        try {
+            read_place(s, environment, "");
+        } catch (const Error& error) {
+            throw Error(error.code, "REDIS_HOST: " + error.text);
+        }
+    }
+    s.port = static_cast<int>(number(context, "port", s.port, 1, 65535));
+    s.db = static_cast<int>(number(context, "db", s.db, 0, 1'000'000));
+    s.socket = context.config("socket", s.socket);
+    s.username = context.config("username", s.username);
+    s.password = context.config("password", s.password);
+    if (yes(context, "tls", false)) wrong("tls", std::string("tls: true ") + no_tls);
 }
 
 }  // namespace
 
-std::string Settings::place() const { return socket.empty() ? host + ":" + std::to_string(port) : socket; }
+std::string Settings::place() const {
+    if (!socket.empty()) return socket;
+    const bool v6 = host.find(':') != std::string::npos;
+    return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
 
 Settings read_settings(const Context& context) {
     Settings s;
-    const char* environment = std::getenv("REDIS_HOST");
-    if (const auto url = context.find("url")) {
-        read_place(s, *url, "url");
-    } else if (const auto host = context.find("host")) {
-        read_place(s, *host, "host");
-    } else if (environment != nullptr && *environment != '\0') {
-        read_place(s, environment, "");
-    }
-    s.port = static_cast<int>(number(context, "port", s.port));
-    s.db = static_cast<int>(number(context, "db", s.db));
-    s.socket = context.config("socket", "");
-    s.username = context.config("username", s.username);
-    s.password = context.config("password", s.password);
-    s.create = context.config("create", "true") == "true";
-    s.realtime = context.config("realtime", "false") == "true";
-    s.vt_seconds = number(context, "vt", s.vt_seconds);
-    s.delay_seconds = number(context, "delay", s.delay_seconds);
-    s.maxsize = number(context, "maxsize", context.for_dead_letters() ? -1 : s.maxsize);
+    read_server(s, context);
+    s.create = yes(context, "create", s.create);
+    s.realtime = yes(context, "realtime", s.realtime);
+    s.envelope = yes(context, "envelope", s.envelope);
+    s.vt_seconds = number(context, "vt", s.vt_seconds, 0, 9'999'999);
+    s.delay_seconds = number(context, "delay", s.delay_seconds, 0, 9'999'999);
+    s.maxsize = number(context, "maxsize", context.for_dead_letters() ? -1 : s.maxsize, -1, 65536);
     if (s.maxsize != -1 && s.maxsize < 1024) wrong("maxsize", "maxsize must be -1 or from 1024 to 65536");
-    s.connect_timeout_ms = static_cast<int>(number(context, "connect_timeout_ms", s.connect_timeout_ms));
-    s.command_timeout_ms = static_cast<int>(number(context, "command_timeout_ms", s.command_timeout_ms));
+    s.connect_timeout_ms =
+        static_cast<int>(number(context, "connect_timeout_ms", s.connect_timeout_ms, 1, 3'600'000));
+    s.command_timeout_ms =
+        static_cast<int>(number(context, "command_timeout_ms", s.command_timeout_ms, 1, 3'600'000));
     s.queue = context.value();
-    static const std::regex name("[a-zA-Z0-9_-]{1,160}");
+    // node's rsmq has no dots, PyRSMQ has no more than 64 characters: what either makes is a name here.
+    static const std::regex name("[a-zA-Z0-9._-]{1,160}");
     if (!std::regex_match(s.queue, name)) {
         throw Error(ErrorCode::config,
-                    "\"" + s.queue + "\" is no name of an RSMQ queue: 1 to 160 letters, digits, - and _");
+                    "\"" + s.queue + "\" is no name of an RSMQ queue: 1 to 160 letters, digits, . - and _");
     }
-    const std::string ns = context.config("ns", "rsmq") + ":";
-    s.set_key = ns + s.queue;
+    s.ns = context.config("ns", "rsmq") + ":";
+    s.set_key = s.ns + s.queue;
     s.hash_key = s.set_key + ":Q";
-    s.names_key = ns + "QUEUES";
-    s.realtime_key = ns + "rt:" + s.queue;
+    s.names_key = s.ns + "QUEUES";
+    s.realtime_key = s.ns + "rt:" + s.queue;
     return s;
 }
 

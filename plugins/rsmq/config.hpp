@@ -10,7 +10,7 @@ namespace volley::rsmq {
 struct Settings {
     std::string host = "127.0.0.1";
     int port = 6379;
-    std::string socket;
+    std::string socket;  // path; empty: TCP
     int db = 0;
     std::string username;
     std::string password;
@@ -19,16 +19,20 @@ struct Settings {
     std::string hash_key;      // {ns}:{queue}:Q: attributes and bodies
     std::string names_key;     // {ns}:QUEUES
     std::string realtime_key;  // {ns}:rt:{queue}
+    std::string ns;            // with its colon
     bool create = true;
     long vt_seconds = 30;
     long delay_seconds = 0;
     long maxsize = 65536;
     bool realtime = false;
+    bool envelope = false;
     int connect_timeout_ms = 5000;
     int command_timeout_ms = 10'000;
 
     // Where it is, for messages; without secrets.
     std::string place() const;
+    // Equal for two settings that lead to the same database.
+    std::string store() const { return place() + "/" + std::to_string(db); }
 };
 
 // Throws Error{config} that names the key. No I/O.

@@ -1,6 +1,15 @@
 #include "connection.hpp"
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
+
+#include "lua.hpp"
 
 namespace volley::rsmq {
 
@@ -8,9 +17,10 @@ namespace {
 
 timeval to_timeval(int ms) { return {ms / 1000, (ms % 1000) * 1000}; }
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-    return text.substr(0, prefix.size()) == prefix;
-}
+// Words from this size on are sent from where they are.
+constexpr std::size_t by_reference = 2048;
+constexpr std::size_t read_size = 256 * 1024;
+constexpr std::size_t most_iovecs = 512;
 
 }  // namespace
 
@@ -26,108 +36,218 @@ void Connection::connect() {
         throw Error(ErrorCode::retry,
                     "cannot reach Redis at " + settings_.place() + " (" + why + "). Is it up?");
     }
-    redisSetTimeout(context_.get(), to_timeval(settings_.command_timeout_ms));
     try {
         if (!settings_.password.empty()) {
-            if (settings_.username.empty())
-                send({"AUTH", settings_.password});
-            else
-                send({"AUTH", settings_.username, settings_.password});
+            checked(exchange(settings_.username.empty()
+                                 ? Words{"AUTH", settings_.password}
+                                 : Words{"AUTH", settings_.username, settings_.password}));
         }
-        if (settings_.db != 0) send({"SELECT", std::to_string(settings_.db)});
-    } catch (...) {
+        const std::string db = std::to_string(settings_.db);
+        if (settings_.db != 0) checked(exchange({"SELECT", db}));
+    } catch (const Error& error) {
         context_.reset();
+        // Nothing but the greeting was sent: whatever was to be done is not done.
+        if (error.code == ErrorCode::unknown) throw Error(ErrorCode::retry, error.text);
         throw;
     }
 }
 
-Reply Connection::send(const std::vector<std::string_view>& words) {
-    std::vector<const char*> data;
-    std::vector<std::size_t> sizes;
-    data.reserve(words.size());
-    sizes.reserve(words.size());
+void Connection::encode(const Words& words) {
+    head_.clear();
+    pieces_.clear();
+    std::size_t begin = 0;
+    head_ += "*" + std::to_string(words.size()) + "\r\n";
     for (const std::string_view word : words) {
-        data.push_back(word.data());
-        sizes.push_back(word.size());
+        head_ += '$';
+        head_ += std::to_string(word.size());
+        head_ += "\r\n";
+        if (word.size() < by_reference) {
+            head_ += word;
+        } else {
+            pieces_.push_back({nullptr, begin, head_.size() - begin});
+            pieces_.push_back({word.data(), 0, word.size()});
+            begin = head_.size();
+        }
+        head_ += "\r\n";
     }
-    Reply reply(static_cast<redisReply*>(
-        redisCommandArgv(context_.get(), static_cast<int>(words.size()), data.data(), sizes.data())));
-    if (!reply) {
-        const std::string why = context_->errstr;
-        context_.reset();
-        throw Error(ErrorCode::retry, "Redis at " + settings_.place() + " does not answer: " + why);
-    }
-    if (reply->type == REDIS_REPLY_ERROR) fail(text_of(reply.get()));
-    return reply;
+    pieces_.push_back({nullptr, begin, head_.size() - begin});
 }
 
-void Connection::fail(std::string_view text) {
-    const std::string said = "Redis at " + settings_.place() + " says: " + std::string(text);
-    for (const char* word :
-         {"NOAUTH", "WRONGPASS", "NOPERM", "ERR invalid password", "ERR Client sent AUTH", "ERR AUTH"}) {
-        if (starts_with(text, word)) {
-            throw Error(ErrorCode::unauthorized, said + ". Check username and password, and the user's ACL");
+void Connection::broken(const std::string& why, bool sent) {
+    context_.reset();
+    throw Error(sent ? ErrorCode::unknown : ErrorCode::retry,
+                "Redis at " + settings_.place() + " does not answer: " + why);
+}
+
+void Connection::wait(short events, Clock::time_point deadline, bool sent) {
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+        if (left.count() <= 0) {
+            broken(
+                "nothing within " + std::to_string(settings_.command_timeout_ms) + " ms (command_timeout_ms)",
+                sent);
+        }
+        pollfd fd{context_->fd, events, 0};
+        const int ready = poll(&fd, 1, static_cast<int>(left.count()));
+        if (ready > 0) return;
+        if (ready < 0 && errno != EINTR) broken(std::strerror(errno), sent);
+    }
+}
+
+void Connection::send(Clock::time_point deadline) {
+    std::size_t at = 0;
+    bool sent = false;
+    while (at < pieces_.size()) {
+        iovec vectors[most_iovecs];
+        const std::size_t n = std::min(pieces_.size() - at, most_iovecs);
+        for (std::size_t i = 0; i < n; ++i) {
+            const Piece& piece = pieces_[at + i];
+            const char* data = piece.data != nullptr ? piece.data : head_.data() + piece.offset;
+            vectors[i] = {const_cast<char*>(data), piece.size};
+        }
+        msghdr message{};
+        message.msg_iov = vectors;
+        message.msg_iovlen = n;
+        const ssize_t written = sendmsg(context_->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK)
+                wait(POLLOUT, deadline, sent);
+            else if (errno != EINTR)
+                broken(std::strerror(errno), sent);
+            continue;
+        }
+        sent = true;
+        auto left = static_cast<std::size_t>(written);
+        for (; at < pieces_.size() && left >= pieces_[at].size; ++at) left -= pieces_[at].size;
+        if (left == 0) continue;
+        if (pieces_[at].data != nullptr)
+            pieces_[at].data += left;
+        else
+            pieces_[at].offset += left;
+        pieces_[at].size -= left;
+    }
+}
+
+Reply Connection::receive(Clock::time_point deadline) {
+    in_.resize(read_size);
+    for (;;) {
+        void* parsed = nullptr;
+        if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK)
+            broken(context_->reader->errstr, true);
+        if (parsed != nullptr) return Reply(static_cast<redisReply*>(parsed));
+        const ssize_t n = recv(context_->fd, in_.data(), in_.size(), MSG_DONTWAIT);
+        if (n > 0) {
+            if (redisReaderFeed(context_->reader, in_.data(), static_cast<std::size_t>(n)) != REDIS_OK)
+                broken(context_->reader->errstr, true);
+        } else if (n == 0) {
+            broken("it closed the connection", true);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            wait(POLLIN, deadline, true);
+        } else if (errno != EINTR) {
+            broken(std::strerror(errno), true);
         }
     }
-    if (text.find("WRONGTYPE") != std::string_view::npos) {
-        throw Error(ErrorCode::config, said + ". The key " + settings_.set_key +
+}
+
+Reply Connection::exchange(const Words& words) {
+    const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms);
+    encode(words);
+    send(deadline);
+    return receive(deadline);
+}
+
+Reply Connection::checked(Reply reply) {
+    if (reply->type != REDIS_REPLY_ERROR) return reply;
+    const std::string_view text = text_of(reply.get());
+    // A demoted master: its address may lead to the new one by now.
+    if (text.find("READONLY") != std::string_view::npos) drop();
+    throw_reply(settings_, text);
+}
+
+Reply Connection::command(const Words& words) {
+    connect();
+    return checked(exchange(words));
+}
+
+Reply Connection::run(Script& script, const Words& keys, const Words& arguments) {
+    connect();
+    for (bool loaded = false;; loaded = true) {
+        if (script.sha.empty())
+            script.sha = text_of(checked(exchange({"SCRIPT", "LOAD", script.text})).get());
+        const std::string key_count = std::to_string(keys.size());
+        Words words{"EVALSHA", script.sha, key_count};
+        words.reserve(words.size() + keys.size() + arguments.size());
+        words.insert(words.end(), keys.begin(), keys.end());
+        words.insert(words.end(), arguments.begin(), arguments.end());
+        Reply reply = exchange(words);
+        // A flush, a restart or a fail-over has emptied the script cache.
+        const bool unknown_script =
+            reply->type == REDIS_REPLY_ERROR && text_of(reply.get()).substr(0, 8) == "NOSCRIPT";
+        if (!unknown_script || loaded) return checked(std::move(reply));
+        script.sha.clear();
+    }
+}
+
+bool Connection::skip_pushed() {
+    char bytes[4096];
+    bool came = false;
+    for (;;) {
+        const ssize_t n = recv(context_->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n > 0) {
+            came = true;
+        } else if (n < 0 && errno == EINTR) {
+            continue;
+        } else {
+            if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) drop();
+            return came;
+        }
+    }
+}
+
+void throw_reply(const Settings& settings, std::string_view text) {
+    const std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
+    const auto says = [text](const char* word) { return text.find(word) != std::string_view::npos; };
+    // Inside a script's error the code stands somewhere in the text (Redis 6 and older).
+    for (const char* word :
+         {"NOAUTH", "WRONGPASS", "NOPERM", "invalid password", "Client sent AUTH", "ERR AUTH"}) {
+        if (says(word))
+            throw Error(ErrorCode::unauthorized, said + ". Check username and password, and the user's ACL");
+    }
+    if (says("WRONGTYPE")) {
+        throw Error(ErrorCode::config, said + ". The key " + settings.set_key +
                                            " holds no RSMQ queue: choose another ns or name");
     }
-    // A demoted master: its address may lead to the new one.
-    if (starts_with(text, "READONLY")) drop();
-    for (const char* word : {"LOADING", "READONLY", "MASTERDOWN", "OOM", "BUSY", "NOSCRIPT", "TRYAGAIN",
-                             "CLUSTERDOWN", "NOREPLICAS"}) {
-        if (text.find(word) != std::string_view::npos) throw Error(ErrorCode::retry, said);
+    if (says("DB index is out of range")) throw Error(ErrorCode::config, said, "/db");
+    if (says("MOVED") || says("CROSSSLOT")) {
+        throw Error(ErrorCode::config,
+                    said + ". RSMQ's keys do not go together in a Redis Cluster: use a single Redis");
+    }
+    for (const char* word :
+         {"LOADING", "READONLY", "MASTERDOWN", "OOM", "BUSY", "NOSCRIPT", "MISCONF", "CLUSTERDOWN",
+          "NOREPLICAS", "TRYAGAIN", "UNKILLABLE", "max number of clients"}) {
+        if (says(word)) throw Error(ErrorCode::retry, said);
     }
     throw Error(ErrorCode::fatal, said);
 }
 
-Reply Connection::command(const std::vector<std::string_view>& words) {
-    connect();
-    return send(words);
-}
-
-Reply Connection::run(Script& script, const std::vector<std::string_view>& keys,
-                      const std::vector<std::string_view>& arguments) {
-    connect();
-    for (bool loaded = false;; loaded = true) {
-        if (script.sha.empty()) script.sha = text_of(send({"SCRIPT", "LOAD", script.text}).get());
-        const std::string key_count = std::to_string(keys.size());
-        std::vector<std::string_view> words{"EVALSHA", script.sha, key_count};
-        words.insert(words.end(), keys.begin(), keys.end());
-        words.insert(words.end(), arguments.begin(), arguments.end());
-        try {
-            return send(words);
-        } catch (const Error& error) {
-            // A flush, a restart or a fail-over has emptied the script cache.
-            if (loaded || error.text.find("NOSCRIPT") == std::string::npos) throw;
-            script.sha.clear();
-        }
-    }
-}
-
 long ensure_queue(Connection& connection) {
     const Settings& s = connection.settings();
-    Reply reply = connection.command({"HMGET", s.hash_key, "vt", "maxsize"});
-    if (reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING) {
-        return reply->element[1]->type == REDIS_REPLY_STRING ? std::atol(reply->element[1]->str) : 65536;
-    }
+    const Reply there = connection.command({"HMGET", s.hash_key, "vt", "delay", "maxsize"});
+    const bool complete = there->elements == 3 && there->element[0]->type == REDIS_REPLY_STRING &&
+                          there->element[1]->type == REDIS_REPLY_STRING &&
+                          there->element[2]->type == REDIS_REPLY_STRING;
+    if (complete) return std::atol(there->element[2]->str);
     if (!s.create) {
         throw Error(ErrorCode::config,
                     "the queue " + s.queue + " does not exist at " + s.place() + ", and create is false");
     }
-    // As RSMQ makes queues: attributes only where there are none, created and modified in seconds of Redis'
-    // time.
-    const Reply time = connection.command({"TIME"});
-    const std::string seconds(text_of(time->element[0]));
+    Script create{create_script};
     const std::string vt = std::to_string(s.vt_seconds);
     const std::string delay = std::to_string(s.delay_seconds);
     const std::string maxsize = std::to_string(s.maxsize);
-    const std::pair<const char*, const std::string*> attributes[] = {
-        {"vt", &vt}, {"delay", &delay}, {"maxsize", &maxsize}, {"created", &seconds}, {"modified", &seconds}};
-    for (const auto& [name, value] : attributes) connection.command({"HSETNX", s.hash_key, name, *value});
-    connection.command({"SADD", s.names_key, s.queue});
-    return s.maxsize;
+    const Reply made =
+        connection.run(create, {s.set_key, s.hash_key, s.names_key}, {vt, delay, maxsize, s.queue});
+    return std::atol(made->str);
 }
 
 }  // namespace volley::rsmq

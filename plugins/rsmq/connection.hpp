@@ -1,10 +1,12 @@
-// One connection to Redis, as hiredis has it: blocking, with deadlines. After any transport error the context
-// is dropped, because what was sent on it is neither done nor undone but unknown; the next call connects
-// anew. Used by one thread.
+// One connection to Redis: hiredis connects and parses; sending is ours, so that bodies are not copied into a
+// second buffer, no SIGPIPE is raised, and a whole command has one deadline. After any transport error the
+// connection is dropped, because what was sent on it is neither done nor undone but unknown; the next call
+// connects anew. Used by one thread.
 #pragma once
 
 #include <hiredis/hiredis.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +20,7 @@ struct FreeReply {
     void operator()(redisReply* reply) const { freeReplyObject(reply); }
 };
 using Reply = std::unique_ptr<redisReply, FreeReply>;
+using Words = std::vector<std::string_view>;
 
 // A Lua script and its digest on this server, once known.
 struct Script {
@@ -29,30 +32,53 @@ class Connection {
 public:
     explicit Connection(Settings settings) : settings_(std::move(settings)) {}
 
-    // Connects if it is not connected; authenticates and selects. Throws Error: retry, unauthorized.
+    // Connects if it is not connected; authenticates and selects. Throws as command.
     void connect();
     bool is_connected() const { return context_ != nullptr; }
     void drop() { context_.reset(); }
+    int fd() const { return context_->fd; }  // Requires: is_connected()
 
-    // Binary-safe. Throws Error by what the server or the network said: retry; unauthorized; config (a key of
-    // another type); fatal.
-    Reply command(const std::vector<std::string_view>& words);
-    // EVALSHA, and SCRIPT LOAD before it where the server does not know the script (any more).
-    Reply run(Script& script, const std::vector<std::string_view>& keys,
-              const std::vector<std::string_view>& arguments);
+    // Binary-safe. Throws Error: retry (nothing was done: no connection, or Redis refuses for now), unknown
+    // (it was sent, and no answer came), unauthorized, config, fatal.
+    Reply command(const Words& words);
+    // EVALSHA, and SCRIPT LOAD before it where the server does not know the script (any more). Throws
+    // likewise.
+    Reply run(Script& script, const Words& keys, const Words& arguments);
+    // Reads and forgets what a subscription has brought. Returns whether anything came; drops a dead
+    // connection.
+    bool skip_pushed();
 
     const Settings& settings() const { return settings_; }
 
 private:
+    using Clock = std::chrono::steady_clock;
     struct FreeContext {
         void operator()(redisContext* context) const { redisFree(context); }
     };
-    Reply send(const std::vector<std::string_view>& words);
-    [[noreturn]] void fail(std::string_view text);
+    // A part of the request: of head_, or (data set) of the caller's memory.
+    struct Piece {
+        const char* data;
+        std::size_t offset;
+        std::size_t size;
+    };
+
+    Reply exchange(const Words& words);
+    Reply checked(Reply reply);
+    void encode(const Words& words);
+    void send(Clock::time_point deadline);
+    Reply receive(Clock::time_point deadline);
+    void wait(short events, Clock::time_point deadline, bool sent);
+    [[noreturn]] void broken(const std::string& why, bool sent);
 
     Settings settings_;
     std::unique_ptr<redisContext, FreeContext> context_;
+    std::string head_;
+    std::vector<Piece> pieces_;
+    std::vector<char> in_;
 };
+
+// What an error reply means for us. Never returns.
+[[noreturn]] void throw_reply(const Settings& settings, std::string_view text);
 
 // Makes the queue if it is missing and may be made. Returns its maxsize (-1: none). Throws Error{config} if
 // it is missing.

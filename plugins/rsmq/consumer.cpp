@@ -5,19 +5,36 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
+
+#include "wakes.hpp"
 
 namespace volley::rsmq {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-// An idle queue is asked this often: the producers of other libraries do not tell when they send.
+// An idle queue is asked this often: the producers of other libraries do not always tell when they send.
 constexpr std::int64_t longest_pause_ms = 100;
 // Redis' Lua spreads a table over its stack; this many messages fit with room to spare.
 constexpr std::uint32_t script_batch = 512;
+// More in one reply would hold up Redis' other clients.
+constexpr std::uint64_t reply_bytes = 8U << 20U;
+constexpr std::chrono::seconds subscribe_again{5};
+
+std::uint64_t handle_of(std::uint32_t slot, std::uint32_t generation) {
+    return std::uint64_t{generation} << 32U | slot;
+}
+
+void signal_fd(int fd) {
+    const std::uint64_t one = 1;
+    const auto ignored = write(fd, &one, sizeof one);
+    static_cast<void>(ignored);  // it is full of wakes already
+}
+
+bool take_signal(int fd) {
+    std::uint64_t ignored = 0;
+    return read(fd, &ignored, sizeof ignored) > 0;
+}
 
 std::int32_t extend_leases(volley_consumer* instance, const std::uint64_t* handles, std::int32_t* results,
                            std::uint32_t count, std::uint32_t lease_ms, volley_error* error) {
@@ -30,27 +47,66 @@ constexpr volley_ext_lease lease_functions{sizeof(volley_ext_lease), 0, &extend_
 
 }  // namespace
 
-RsmqConsumer::RsmqConsumer(Context context)
-    : context_(std::move(context)), connection_(read_settings(context_)) {
-    wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (wake_fd_ < 0) throw Error(ErrorCode::retry, "no eventfd: out of file descriptors");
+std::int64_t sent_ms(std::string_view id) {
+    char* end = nullptr;
+    const std::string digits(id.substr(0, 10));
+    const std::int64_t us = std::strtoll(digits.c_str(), &end, 36);
+    return id.size() == 32 && *end == '\0' ? us / 1000 : 0;
 }
 
-RsmqConsumer::~RsmqConsumer() { ::close(wake_fd_); }
+RsmqConsumer::RsmqConsumer(Context context)
+    : context_(std::move(context)),
+      connection_(read_settings(context_)),
+      realtime_(connection_.settings()),
+      interrupt_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      sent_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (interrupt_fd_ >= 0 && sent_fd_ >= 0) return;
+    if (interrupt_fd_ >= 0) ::close(interrupt_fd_);
+    if (sent_fd_ >= 0) ::close(sent_fd_);
+    throw Error(ErrorCode::retry, "no eventfd: out of file descriptors");
+}
+
+RsmqConsumer::~RsmqConsumer() {
+    stop_listening(sent_fd_);
+    ::close(interrupt_fd_);
+    ::close(sent_fd_);
+}
 
 void RsmqConsumer::open() {
     ensure_queue(connection_);
+    if (!warned_) warn_about_server();
+    warned_ = true;
     const Settings& s = connection_.settings();
-    const Reply policy = connection_.command({"INFO", "memory"});
-    if (text_of(policy.get()).find("maxmemory_policy:noeviction") == std::string_view::npos) {
-        context_.warning("Redis at " + s.place() +
-                         " may evict keys (maxmemory-policy is not noeviction): queues can vanish");
+    stop_listening(sent_fd_);
+    listen_for_sends(s.store() + s.set_key, sent_fd_);
+}
+
+// Advice only. A user who may not ask (INFO and CONFIG are "dangerous" to ACLs) can use queues all the same.
+void RsmqConsumer::warn_about_server() {
+    const std::string place = "Redis at " + connection_.settings().place();
+    try {
+        const Reply memory = connection_.command({"INFO", "memory"});
+        if (text_of(memory.get()).find("maxmemory_policy:noeviction") == std::string_view::npos) {
+            context_.warning(place +
+                             " may evict keys, and queues can vanish: set maxmemory-policy noeviction");
+        }
+        const Reply persistence = connection_.command({"INFO", "persistence"});
+        const Reply save = connection_.command({"CONFIG", "GET", "save"});
+        const bool aof = text_of(persistence.get()).find("aof_enabled:1") != std::string_view::npos;
+        if (!aof && save->elements == 2 && save->element[1]->len == 0) {
+            context_.warning(
+                place + " keeps nothing over a restart (neither AOF nor save is on): set appendonly yes");
+        }
+    } catch (const Error& error) {
+        if (error.code == ErrorCode::retry || error.code == ErrorCode::unknown) throw;
+        context_.debug("cannot tell how durable it is: " + error.text);
     }
 }
 
 std::int32_t RsmqConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
     for (;;) {
+        take_signal(sent_fd_);  // what was sent before this look, it sees
         if (receive(batch)) {
             pause_ms_ = 1;
             return VOLLEY_OK;
@@ -60,152 +116,234 @@ std::int32_t RsmqConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms
         if (left <= 0) return VOLLEY_OK;
         std::int64_t pause = std::min<std::int64_t>(pause_ms_, left);
         if (next_visible_ms_ >= 0) pause = std::min(pause, std::max<std::int64_t>(next_visible_ms_, 1));
-        if (wait(pause)) return VOLLEY_OK;
-        pause_ms_ = std::min(pause_ms_ * 2, longest_pause_ms);
+        switch (wait(pause)) {
+            case Wait::interrupted:
+                return VOLLEY_OK;
+            case Wait::woken:
+                pause_ms_ = 1;
+                break;
+            case Wait::timed_out:
+                pause_ms_ = std::min(pause_ms_ * 2, longest_pause_ms);
+        }
     }
 }
 
-// Returns true if interrupt() ended it.
-bool RsmqConsumer::wait(std::int64_t ms) {
-    pollfd fd{wake_fd_, POLLIN, 0};
-    if (poll(&fd, 1, static_cast<int>(ms)) <= 0) return false;
-    std::uint64_t ignored = 0;
-    return read(wake_fd_, &ignored, sizeof ignored) > 0;
+// To sleep longer than a moment is only worth a second connection; without it, polling alone does.
+void RsmqConsumer::subscribe() {
+    if (realtime_.is_connected() || Clock::now() < next_subscribe_) return;
+    next_subscribe_ = Clock::now() + subscribe_again;
+    try {
+        realtime_.command({"SUBSCRIBE", realtime_.settings().realtime_key});
+    } catch (const Error& error) {
+        realtime_.drop();
+        context_.debug("no wake by the realtime option: " + error.text);
+    }
 }
 
-void RsmqConsumer::interrupt() {
-    const std::uint64_t one = 1;
-    const auto ignored = write(wake_fd_, &one, sizeof one);
-    static_cast<void>(ignored);  // it is full of wakes already
+RsmqConsumer::Wait RsmqConsumer::wait(std::int64_t ms) {
+    if (pause_ms_ >= longest_pause_ms) subscribe();
+    pollfd fds[] = {{interrupt_fd_, POLLIN, 0}, {sent_fd_, POLLIN, 0}, {-1, POLLIN, 0}};
+    if (realtime_.is_connected()) fds[2].fd = realtime_.fd();
+    if (poll(fds, 3, static_cast<int>(ms)) <= 0) return Wait::timed_out;
+    const bool published = fds[2].revents != 0 && realtime_.skip_pushed();
+    if (fds[0].revents != 0 && take_signal(interrupt_fd_)) return Wait::interrupted;
+    return published || fds[1].revents != 0 ? Wait::woken : Wait::timed_out;
+}
+
+void RsmqConsumer::interrupt() { signal_fd(interrupt_fd_); }
+
+// How many to ask for: Redis' Lua copies the bodies of all that are asked for, taken or not.
+std::uint32_t RsmqConsumer::wanted(const volley_batch& batch, std::uint64_t most_bytes) const {
+    const std::uint32_t most = std::min(batch.capacity, script_batch);
+    if (mean_bytes_ == 0) return most;
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most_bytes / mean_bytes_ + 1, 1, most));
 }
 
 bool RsmqConsumer::receive(volley_batch& batch) {
     const Settings& s = connection_.settings();
-    const std::string most = std::to_string(std::min(batch.capacity, script_batch));
-    Reply reply = connection_.run(receive_, {s.set_key, s.hash_key}, {most});
+    const std::uint64_t most_bytes =
+        std::min(batch.max_bytes > 0 ? batch.max_bytes : reply_bytes, reply_bytes);
+    const std::string most = std::to_string(wanted(batch, most_bytes));
+    const std::string bytes = std::to_string(most_bytes);
+    Reply reply = connection_.run(receive_, {s.set_key, s.hash_key}, {most, bytes});
     next_visible_ms_ = -1;
+    if (reply->elements == 0) {
+        // Somebody has deleted the queue, or Redis came back without it.
+        ensure_queue(connection_);
+        return false;
+    }
     if (reply->elements > 3) {
         fill(batch, std::move(reply));
-        return batch.count > 0;
+        return true;
     }
     if (reply->elements == 3) {
-        next_visible_ms_ = std::strtoll(reply->element[2]->str, nullptr, 10) - reply->element[0]->integer;
+        const double at = std::strtod(reply->element[2]->str, nullptr);
+        next_visible_ms_ = std::max<std::int64_t>(
+            static_cast<std::int64_t>(std::min(at, 1e15)) - reply->element[0]->integer, 0);
     }
     return false;
 }
 
-void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
-    std::uint32_t index = 0;
-    if (free_received_.empty()) {
-        index = static_cast<std::uint32_t>(received_.size());
-        received_.emplace_back();
-    } else {
-        index = free_received_.back();
-        free_received_.pop_back();
-    }
-    const auto lease_ms =
-        static_cast<std::uint32_t>(std::min(std::atol(reply->element[1]->str), 4'000'000L) * 1000);
-    for (std::size_t i = 2; i + 3 < reply->elements; i += 4) {
-        const redisReply* id = reply->element[i];
-        const redisReply* body = reply->element[i + 1];
-        std::uint64_t handle = deliveries_.size();
-        if (free_deliveries_.empty()) {
-            deliveries_.emplace_back();
-        } else {
-            handle = free_deliveries_.back();
-            free_deliveries_.pop_back();
-        }
-        const auto rc = reply->element[i + 2]->integer;
-        deliveries_[handle] = {index, text_of(id), std::to_string(rc), true};
-        volley_message& m = element(batch.messages, batch.message_size, batch.count++);
-        m.handle = handle;
-        m.body = {body->str, body->len};
-        m.id = {id->str, id->len};
-        m.delivery_count = static_cast<std::uint32_t>(rc);
-        // The id begins with the microseconds at which it was sent, to the base 36.
-        m.timestamp_ms = std::strtoll(std::string(text_of(id).substr(0, 10)).c_str(), nullptr, 36) / 1000;
-        m.lease_ms = lease_ms;
-        ++received_[index].open;
-    }
-    received_[index].reply = std::move(reply);
+void RsmqConsumer::describe(volley_message& m, const redisReply* id, const redisReply* body,
+                            const redisReply* rc, std::deque<Opened>& envelopes) const {
+    m.id = {id->str, id->len};
+    m.body = {body->str, body->len};
+    m.delivery_count = static_cast<std::uint32_t>(rc->integer);
+    m.timestamp_ms = sent_ms(text_of(id));
+    m.partition = -1;
+    m.offset = -1;
+    if (!connection_.settings().envelope) return;
+    Opened opened;
+    if (!open_envelope(text_of(body), opened)) return;
+    const Opened& kept = envelopes.emplace_back(std::move(opened));
+    m.body = kept.body;
+    m.key = kept.key;
+    m.headers = kept.headers.data();
+    m.header_count = static_cast<std::uint32_t>(kept.headers.size());
 }
 
-void RsmqConsumer::close_delivery(std::uint64_t handle) {
-    Delivery& delivery = deliveries_[handle];
+void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
+    if (free_received_.empty()) {
+        free_received_.push_back(static_cast<std::uint32_t>(received_.size()));
+        received_.emplace_back();
+    }
+    const std::uint32_t index = free_received_.back();
+    free_received_.pop_back();
+    Received& received = received_[index];
+    const auto lease_ms = static_cast<std::uint32_t>(std::min(reply->element[1]->integer, 4'000'000'000LL));
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 2; i + 2 < reply->elements; i += 3) {
+        const redisReply* id = reply->element[i];
+        if (free_deliveries_.empty()) {
+            free_deliveries_.push_back(static_cast<std::uint32_t>(deliveries_.size()));
+            deliveries_.emplace_back();
+        }
+        const std::uint32_t slot = free_deliveries_.back();
+        free_deliveries_.pop_back();
+        Delivery& delivery = deliveries_[slot];
+        const std::uint32_t generation = delivery.generation + 1;
+        delivery = {index, generation, text_of(id), std::to_string(reply->element[i + 2]->integer),
+                    true,  false};
+        volley_message& m = element(batch.messages, batch.message_size, batch.count++);
+        describe(m, id, reply->element[i + 1], reply->element[i + 2], received.envelopes);
+        m.handle = handle_of(slot, generation);
+        m.lease_ms = lease_ms;
+        bytes += reply->element[i + 1]->len;
+        ++received.open;
+    }
+    mean_bytes_ = bytes / std::max<std::uint32_t>(batch.count, 1);
+    received.reply = std::move(reply);
+}
+
+void RsmqConsumer::show(volley_batch& batch, Reply reply) {
+    shown_ = {};
+    batch.count = 0;
+    for (std::size_t i = 0; i + 2 < reply->elements && batch.count < batch.capacity; i += 3) {
+        volley_message& m = element(batch.messages, batch.message_size, batch.count++);
+        describe(m, reply->element[i], reply->element[i + 1], reply->element[i + 2], shown_.envelopes);
+    }
+    shown_.reply = std::move(reply);
+}
+
+RsmqConsumer::Delivery* RsmqConsumer::find(std::uint64_t handle) {
+    const auto slot = static_cast<std::uint32_t>(handle);
+    if (slot >= deliveries_.size()) return nullptr;
+    Delivery& delivery = deliveries_[slot];
+    return delivery.open && delivery.generation == handle >> 32U ? &delivery : nullptr;
+}
+
+void RsmqConsumer::finish(std::uint64_t handle) {
+    const auto slot = static_cast<std::uint32_t>(handle);
+    Delivery& delivery = deliveries_[slot];
     delivery.open = false;
-    free_deliveries_.push_back(handle);
+    free_deliveries_.push_back(slot);
     Received& received = received_[delivery.received];
     if (--received.open > 0) return;
     received.reply.reset();
+    received.envelopes.clear();
     free_received_.push_back(delivery.received);
 }
 
 std::int32_t RsmqConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {
-    change(ack_, settlements, count, stride, true);
-    change(visibility_, settlements, count, stride, false);
+    std::vector<volley_settlement*> ours;
+    ours.reserve(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        volley_settlement& one = element(settlements, stride, i);
+        one.result = VOLLEY_E_LOST;
+        if (find(one.handle) != nullptr) ours.push_back(&one);
+    }
+    for (std::size_t begin = 0; begin < ours.size(); begin += script_batch)
+        settle_batch(ours.data() + begin, std::min<std::size_t>(script_batch, ours.size() - begin));
     return VOLLEY_OK;
 }
 
-// Carries out the acks, or the others: nack makes visible after its delay, leave at once. What cannot reach
-// the store stays open.
-std::int32_t RsmqConsumer::change(Script& script, volley_settlement* settlements, std::uint32_t count,
-                                  std::uint32_t stride, bool acks) {
+// Deletes what is acked, makes visible what is not: a nack after its delay, what is left at once. What does
+// not reach Redis stays open.
+void RsmqConsumer::settle_batch(volley_settlement** settlements, std::size_t count) {
     const Settings& s = connection_.settings();
-    std::vector<volley_settlement*> wanted;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        volley_settlement& one = element(settlements, stride, i);
-        if ((one.outcome == VOLLEY_ACK) == acks) wanted.push_back(&one);
+    std::vector<std::string> delays(count);
+    Words arguments;
+    arguments.reserve(3 * count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const volley_settlement& one = *settlements[i];
+        const Delivery& delivery = *find(one.handle);
+        if (one.outcome != VOLLEY_ACK)
+            delays[i] = std::to_string(one.outcome == VOLLEY_NACK ? one.delay_ms : 0);
+        arguments.insert(arguments.end(), {delivery.id, delivery.rc, delays[i]});
     }
-    for (std::size_t begin = 0; begin < wanted.size(); begin += script_batch) {
-        const std::size_t end = std::min<std::size_t>(begin + script_batch, wanted.size());
-        std::vector<std::string> delays(end - begin);
-        std::vector<std::string_view> arguments;
-        for (std::size_t i = begin; i < end; ++i) {
-            const Delivery& delivery = deliveries_[wanted[i]->handle];
-            arguments.push_back(delivery.id);
-            arguments.push_back(delivery.rc);
-            if (acks) continue;
-            delays[i - begin] = std::to_string(wanted[i]->outcome == VOLLEY_NACK ? wanted[i]->delay_ms : 0);
-            arguments.push_back(delays[i - begin]);
+    Reply reply;
+    try {
+        reply = connection_.run(settle_, {s.set_key, s.hash_key}, arguments);
+        settling_fails_ = false;
+    } catch (const Error& error) {
+        if (!settling_fails_) context_.warning(error.text);
+        settling_fails_ = true;
+        for (std::size_t i = 0; i < count; ++i) {
+            settlements[i]->result = VOLLEY_E_RETRY;
+            Delivery& delivery = *find(settlements[i]->handle);
+            if (error.code == ErrorCode::unknown && settlements[i]->outcome == VOLLEY_ACK)
+                delivery.unsure = true;
         }
-        std::int32_t failed = VOLLEY_OK;
-        Reply reply;
-        try {
-            reply = connection_.run(script, {s.set_key, s.hash_key}, arguments);
-        } catch (const Error& error) {
-            context_.warning(error.text);
-            failed = VOLLEY_E_RETRY;
-        }
-        for (std::size_t i = begin; i < end; ++i) {
-            wanted[i]->result = failed != VOLLEY_OK                       ? failed
-                                : reply->element[i - begin]->integer == 1 ? VOLLEY_OK
-                                                                          : VOLLEY_E_LOST;
-            if (failed == VOLLEY_OK) close_delivery(wanted[i]->handle);
-        }
+        return;
     }
-    return VOLLEY_OK;
+    for (std::size_t i = 0; i < count; ++i) {
+        volley_settlement& one = *settlements[i];
+        const auto said = reply->element[i]->integer;
+        // Gone after a deletion whose reply was lost: it was ours.
+        const bool done = said == 1 || (said == -1 && find(one.handle)->unsure);
+        one.result = done ? VOLLEY_OK : VOLLEY_E_LOST;
+        finish(one.handle);
+    }
 }
 
 std::int32_t RsmqConsumer::extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                                   std::uint32_t lease_ms) {
     const Settings& s = connection_.settings();
-    const std::string delay = std::to_string(lease_ms);
-    for (std::uint32_t begin = 0; begin < count; begin += script_batch) {
-        const std::uint32_t end = std::min(begin + script_batch, count);
-        std::vector<std::string_view> arguments;
-        for (std::uint32_t i = begin; i < end; ++i) {
-            const Delivery& delivery = deliveries_[handles[i]];
-            arguments.insert(arguments.end(), {delivery.id, delivery.rc, delay});
+    const std::string lease = std::to_string(lease_ms);
+    std::vector<std::uint32_t> ours;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        results[i] = VOLLEY_E_LOST;
+        if (find(handles[i]) != nullptr) ours.push_back(i);
+    }
+    for (std::size_t begin = 0; begin < ours.size(); begin += script_batch) {
+        const std::size_t end = std::min<std::size_t>(begin + script_batch, ours.size());
+        Words arguments;
+        for (std::size_t k = begin; k < end; ++k) {
+            const Delivery& delivery = *find(handles[ours[k]]);
+            arguments.insert(arguments.end(), {delivery.id, delivery.rc, lease});
         }
-        const Reply reply = connection_.run(visibility_, {s.set_key, s.hash_key}, arguments);
-        for (std::uint32_t i = begin; i < end; ++i) {
-            results[i] = reply->element[i - begin]->integer == 1 ? VOLLEY_OK : VOLLEY_E_LOST;
-        }
+        const Reply reply = connection_.run(settle_, {s.set_key, s.hash_key}, arguments);
+        for (std::size_t k = begin; k < end; ++k)
+            if (reply->element[k - begin]->integer == 1) results[ours[k]] = VOLLEY_OK;
     }
     return VOLLEY_OK;
 }
 
-void RsmqConsumer::close(std::uint32_t) { connection_.drop(); }
+void RsmqConsumer::close(std::uint32_t) {
+    stop_listening(sent_fd_);
+    connection_.drop();
+    realtime_.drop();
+}
 
 const void* RsmqConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_LEASE) return &lease_functions;

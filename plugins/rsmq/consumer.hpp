@@ -1,19 +1,31 @@
 // The RSMQ consumer: batches under leases, settled with the receive count as the receipt.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <memory>
+#include <deque>
 #include <string>
 #include <vector>
 
 #include "connection.hpp"
-#include "scripts.hpp"
+#include "envelope.hpp"
+#include "lua.hpp"
 #include "volley/abi.hpp"
 
 namespace volley::rsmq {
 
 class RsmqConsumer {
 public:
+    // A message that is ours.
+    struct Delivery {
+        std::uint32_t received = 0;    // the batch whose reply has its bytes
+        std::uint32_t generation = 0;  // of this slot: a handle of an earlier one is not valid
+        std::string_view id;
+        std::string rc;
+        bool open = false;
+        bool unsure = false;  // a deletion was sent, and its reply was lost
+    };
+
     explicit RsmqConsumer(Context context);
     ~RsmqConsumer();
     RsmqConsumer(const RsmqConsumer&) = delete;
@@ -26,48 +38,64 @@ public:
     void close(std::uint32_t timeout_ms);
     const void* extension(std::string_view id);
 
+    // volley.lease/1.
     std::int32_t extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                         std::uint32_t lease_ms);
+
+    // Returns the open delivery of that handle, or null.
+    Delivery* find(std::uint64_t handle);
+    // Closes it: its views end. Requires: find(handle).
+    void finish(std::uint64_t handle);
+
     Connection& connection() { return connection_; }
-    // Keeps a reply alive for the views that a peek has given out.
-    void keep(Reply reply) { peeked_ = std::move(reply); }
+    // Fills a batch from {id, body, rc, …} with views that live until the next call of it; handles are 0.
+    void show(volley_batch& batch, Reply reply);
 
 private:
+    using Clock = std::chrono::steady_clock;
     // A batch's reply: the bodies' memory, until its last delivery is closed.
     struct Received {
         Reply reply;
+        std::deque<Opened> envelopes;
         std::uint32_t open = 0;
     };
-    struct Delivery {
-        std::uint32_t received = 0;  // index
-        std::string_view id;
-        std::string rc;
-        bool open = false;
-    };
+    enum class Wait { interrupted, woken, timed_out };
 
     bool receive(volley_batch& batch);
     void fill(volley_batch& batch, Reply reply);
-    bool wait(std::int64_t ms);
-    std::int32_t change(Script& script, volley_settlement* settlements, std::uint32_t count,
-                        std::uint32_t stride, bool acks);
-    void close_delivery(std::uint64_t handle);
+    void describe(volley_message& m, const redisReply* id, const redisReply* body, const redisReply* rc,
+                  std::deque<Opened>& envelopes) const;
+    Wait wait(std::int64_t ms);
+    void subscribe();
+    void settle_batch(volley_settlement** settlements, std::size_t count);
+    std::uint32_t wanted(const volley_batch& batch, std::uint64_t most_bytes) const;
+    void warn_about_server();
 
     Context context_;
     Connection connection_;
+    Connection realtime_;  // subscribed to what senders with the realtime option publish
+    Clock::time_point next_subscribe_{};
     Script receive_{receive_script};
-    Script ack_{ack_script};
-    Script visibility_{visibility_script};
+    Script settle_{settle_script};
     std::vector<Received> received_;
     std::vector<std::uint32_t> free_received_;
     std::vector<Delivery> deliveries_;
-    std::vector<std::uint64_t> free_deliveries_;
-    Reply peeked_;
-    int wake_fd_ = -1;
+    std::vector<std::uint32_t> free_deliveries_;
+    Received shown_;
+    int interrupt_fd_ = -1;
+    int sent_fd_ = -1;  // written to by producers of this process
     std::int64_t pause_ms_ = 1;
     std::int64_t next_visible_ms_ = -1;  // from now, as the last receive said; -1: nothing is hidden
+    std::uint64_t mean_bytes_ = 0;       // of a body, in the last batch
+    bool settling_fails_ = false;
+    bool warned_ = false;
 };
 
-// What volley_ext_inspect offers; consumer.cpp hands it out.
+// The ms at which a message was sent: its id begins with the microseconds, to the base 36. 0: it is no such
+// id.
+std::int64_t sent_ms(std::string_view id);
+
+// What volley_ext_inspect offers.
 const volley_ext_inspect* inspect_functions();
 
 }  // namespace volley::rsmq

@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <chrono>
 
+#include "envelope.hpp"
+#include "wakes.hpp"
+
 namespace volley::rsmq {
 
 namespace {
 
-constexpr std::uint32_t script_batch = 512;
+constexpr std::size_t script_batch = 512;
+// A request of more would hold up Redis' other clients; one message may be longer.
+constexpr std::size_t request_bytes = 8U << 20U;
+// Redis' own limit for a string (proto-max-bulk-len): beyond it, it ends the connection.
+constexpr std::size_t most_bytes = 512U << 20U;
+constexpr std::size_t most_unconfirmed = 100'000;
 
 std::int64_t unix_us() {
     using namespace std::chrono;
@@ -21,7 +29,12 @@ std::string make_id(std::int64_t unix_us_now, std::mt19937_64& random) {
     static constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     std::string id(32, '0');
     for (std::size_t i = 10; i-- > 0 && unix_us_now > 0; unix_us_now /= 36) id[i] = digits[unix_us_now % 36];
-    for (std::size_t i = 10; i < id.size(); ++i) id[i] = letters[random() % 62];
+    std::uint64_t bits = 0;
+    for (std::size_t i = 10; i < id.size(); ++i) {
+        if ((i - 10) % 10 == 0) bits = random();
+        id[i] = letters[bits % 62];
+        bits /= 62;
+    }
     return id;
 }
 
@@ -39,96 +52,145 @@ RsmqProducer::RsmqProducer(Context context, volley_report_fn report_function, vo
       connection_(read_settings(context_)),
       report_(report_function),
       report_context_(report_context),
-      random_(std::random_device{}()) {}
+      random_((std::uint64_t{std::random_device{}()} << 32U) ^ std::random_device{}()) {
+    const Settings& s = connection_.settings();
+    wake_name_ = s.store() + s.set_key;
+    commit_key_ = s.ns + "volley:commit:" + make_id(unix_us(), random_);
+}
 
 void RsmqProducer::open() {
     maxsize_ = ensure_queue(connection_);
     const Reply time = connection_.command({"TIME"});
-    const auto redis_us = std::strtoll(time->element[0]->str, nullptr, 10) * 1'000'000 +
-                          std::strtoll(time->element[1]->str, nullptr, 10);
-    clock_ahead_us_ = redis_us - unix_us();
+    clock_ahead_us_ = std::strtoll(time->element[0]->str, nullptr, 10) * 1'000'000 +
+                      std::strtoll(time->element[1]->str, nullptr, 10) - unix_us();
 }
 
-std::int32_t RsmqProducer::produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,
-                                   std::uint32_t& accepted) {
-    while (accepted < count) {
-        const std::uint32_t n = std::min(count - accepted, script_batch);
-        send(&element(records, stride, accepted), n, stride);
-        accepted += n;
-    }
-    return VOLLEY_OK;
+void RsmqProducer::adjust_clock(const redisReply* redis_us) {
+    clock_ahead_us_ = redis_us->integer - unix_us();
+}
+
+// Of one producer they ascend: messages of the same millisecond are delivered in the order of their ids.
+std::string RsmqProducer::new_id() {
+    last_id_us_ = std::max(unix_us() + clock_ahead_us_, last_id_us_ + 1);
+    return make_id(last_id_us_, random_);
 }
 
 std::string RsmqProducer::id_of(const volley_record& record) {
-    if (!is_absent(record.id)) {
+    if (!unconfirmed_.empty() && !is_absent(record.id)) {
         const auto known = unconfirmed_.find(std::string(volley::text_of(record.id)));
         if (known != unconfirmed_.end()) return known->second;
     }
-    return make_id(unix_us() + clock_ahead_us_, random_);
+    return new_id();
+}
+
+// A send that may have happened keeps its id for the next try; one that did, or certainly did not, need not.
+void RsmqProducer::remember(const volley_record& record, const std::string& id, std::int32_t status) {
+    if (is_absent(record.id) || (unconfirmed_.empty() && status != VOLLEY_E_UNKNOWN)) return;
+    std::string stable(volley::text_of(record.id));
+    if (status == VOLLEY_OK) {
+        unconfirmed_.erase(stable);
+    } else if (status == VOLLEY_E_UNKNOWN && unconfirmed_.emplace(stable, id).second) {
+        unconfirmed_order_.push_back(std::move(stable));
+        for (; unconfirmed_order_.size() > most_unconfirmed; unconfirmed_order_.pop_front())
+            unconfirmed_.erase(unconfirmed_order_.front());
+    }
+    if (unconfirmed_.empty()) unconfirmed_order_.clear();
+}
+
+std::int32_t RsmqProducer::check(const volley_record& record, std::string_view stored,
+                                 std::string& why) const {
+    if (is_absent(record.body)) {
+        why = "RSMQ has no message without a body";
+        return VOLLEY_E_UNSUPPORTED;
+    }
+    if (stored.size() > most_bytes) {
+        why = "the message has " + std::to_string(stored.size()) + " bytes; Redis stores no more than " +
+              std::to_string(most_bytes);
+        return VOLLEY_E_TOO_LARGE;
+    }
+    // A character has at least one byte: most messages need not be counted.
+    if (maxsize_ < 0 || stored.size() <= static_cast<std::size_t>(maxsize_)) return VOLLEY_OK;
+    const std::size_t length = rsmq_length(stored);
+    if (length <= static_cast<std::size_t>(maxsize_)) return VOLLEY_OK;
+    why = "the message has " + std::to_string(length) + " characters; maxsize of queue " +
+          connection_.settings().queue + " is " + std::to_string(maxsize_);
+    return VOLLEY_E_TOO_LARGE;
+}
+
+std::string_view RsmqProducer::stored(Batch& batch, const volley_record& record) const {
+    if (!connection_.settings().envelope || is_absent(record.body)) return volley::text_of(record.body);
+    return batch.texts.emplace_back(put_into_envelope(record));
+}
+
+void RsmqProducer::add(Batch& batch, const volley_record& record, std::string_view stored, std::string id) {
+    batch.records.push_back(&record);
+    batch.bytes += stored.size();
+    std::string_view delay;
+    if (record.delay_ms > 0) delay = batch.texts.emplace_back(std::to_string(record.delay_ms));
+    batch.arguments.insert(batch.arguments.end(), {batch.ids.emplace_back(std::move(id)), stored, delay});
 }
 
 // Every record is reported before it returns.
-void RsmqProducer::send(const volley_record* records, std::uint32_t count, std::uint32_t stride) {
-    const Settings& s = connection_.settings();
-    std::vector<std::string> ids;
-    std::vector<std::string> delays;
-    std::vector<const volley_record*> sent;
-    ids.reserve(count);
-    delays.reserve(count);
-    std::vector<std::string_view> arguments{s.realtime ? std::string_view(s.realtime_key)
-                                                       : std::string_view("")};
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const volley_record& record = element(records, stride, i);
-        if (is_absent(record.body)) {
-            report(record, VOLLEY_E_UNSUPPORTED, {}, "RSMQ has no message without a body");
+std::int32_t RsmqProducer::produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,
+                                   std::uint32_t& accepted) {
+    Batch batch;
+    for (accepted = 0; accepted < count; ++accepted) {
+        const volley_record& record = element(records, stride, accepted);
+        if (batch.records.size() == script_batch || batch.bytes >= request_bytes) {
+            send(batch);
+            batch = {};
+        }
+        const std::string_view body = stored(batch, record);
+        std::string why;
+        const std::int32_t verdict = check(record, body, why);
+        if (verdict == VOLLEY_OK) {
+            add(batch, record, body, id_of(record));
             continue;
         }
-        const std::string_view body = volley::text_of(record.body);
-        if (maxsize_ >= 0 && rsmq_length(body) > static_cast<std::size_t>(maxsize_)) {
-            report(record, VOLLEY_E_TOO_LARGE, {},
-                   "the message has " + std::to_string(rsmq_length(body)) + " characters; maxsize of queue " +
-                       s.queue + " is " + std::to_string(maxsize_));
-            continue;
-        }
-        ids.push_back(id_of(record));
-        delays.push_back(record.delay_ms > 0 ? std::to_string(record.delay_ms) : std::string());
-        arguments.insert(arguments.end(), {ids.back(), body, delays.back()});
-        sent.push_back(&record);
+        const volley_report refused{record.token, verdict, -1, -1, {}, view_of(why)};
+        report_(report_context_, &refused, 1, sizeof refused);
     }
-    if (sent.empty()) return;
+    if (!batch.records.empty()) send(batch);
+    return VOLLEY_OK;
+}
+
+void RsmqProducer::send(Batch& batch) {
+    const Settings& s = connection_.settings();
+    Words arguments{s.realtime ? std::string_view(s.realtime_key) : std::string_view("")};
+    arguments.insert(arguments.end(), batch.arguments.begin(), batch.arguments.end());
     std::int32_t status = VOLLEY_OK;
     std::string why;
     try {
-        connection_.run(send_, {s.set_key, s.hash_key}, arguments);
+        Reply reply = connection_.run(send_, {s.set_key, s.hash_key}, arguments);
+        if (reply->elements == 0) {
+            // Somebody has deleted the queue, or Redis came back without it.
+            maxsize_ = ensure_queue(connection_);
+            reply = connection_.run(send_, {s.set_key, s.hash_key}, arguments);
+        }
+        if (reply->elements == 0)
+            throw Error(ErrorCode::retry, "queue " + s.queue + " is deleted again and again");
+        adjust_clock(reply->element[0]);
+        tell_listeners(wake_name_);
     } catch (const Error& error) {
-        status = error.code == ErrorCode::retry ? VOLLEY_E_UNKNOWN : static_cast<std::int32_t>(error.code);
+        status = static_cast<std::int32_t>(error.code);
         why = error.text;
     }
-    for (std::size_t i = 0; i < sent.size(); ++i) {
-        if (!is_absent(sent[i]->id)) {
-            const std::string stable(volley::text_of(sent[i]->id));
-            if (status == VOLLEY_OK) {
-                if (!unconfirmed_.empty()) unconfirmed_.erase(stable);
-            } else {
-                unconfirmed_[stable] = ids[i];
-            }
-        }
-        report(*sent[i], status, ids[i], why);
+    std::vector<volley_report> reports;
+    reports.reserve(batch.records.size());
+    for (std::size_t i = 0; i < batch.records.size(); ++i) {
+        const volley_record& record = *batch.records[i];
+        remember(record, batch.ids[i], status);
+        reports.push_back({record.token, status, -1, -1, view_of(batch.ids[i]), view_of(why)});
+        if (status == VOLLEY_OK) reports.back().text = {};
     }
-}
-
-void RsmqProducer::report(const volley_record& record, std::int32_t status, std::string_view id,
-                          std::string_view text) {
-    volley_report r{};
-    r.token = record.token;
-    r.status = status;
-    r.partition = -1;
-    r.offset = -1;
-    r.id = view_of(id);
-    r.text = view_of(text);
-    report_(report_context_, &r, 1, sizeof r);
+    report_(report_context_, reports.data(), static_cast<std::uint32_t>(reports.size()),
+            sizeof(volley_report));
 }
 
 void RsmqProducer::close(std::uint32_t) { connection_.drop(); }
+
+const void* RsmqProducer::extension(std::string_view id) {
+    return id == VOLLEY_EXT_ATOMIC ? atomic_functions() : nullptr;
+}
 
 }  // namespace volley::rsmq

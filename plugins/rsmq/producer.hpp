@@ -3,16 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "connection.hpp"
-#include "scripts.hpp"
+#include "lua.hpp"
 #include "volley/abi.hpp"
 
 namespace volley::rsmq {
+
+class RsmqConsumer;
 
 class RsmqProducer {
 public:
@@ -22,22 +26,59 @@ public:
     std::int32_t produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,
                          std::uint32_t& accepted);
     void close(std::uint32_t timeout_ms);
+    const void* extension(std::string_view id);
+
+    // volley.atomic/1.
+    bool joins(RsmqConsumer& consumer) const;
+    std::int32_t commit(RsmqConsumer& consumer, volley_transaction& transaction);
 
 private:
-    void send(const volley_record* records, std::uint32_t count, std::uint32_t stride);
+    // Records as the arguments of a script: id, body, delay, … Borrows the records' bodies.
+    struct Batch {
+        std::vector<const volley_record*> records;
+        std::deque<std::string> ids;
+        std::deque<std::string> texts;  // delays and envelopes
+        Words arguments;
+        std::size_t bytes = 0;
+    };
+    // A commit whose reply was lost, to be repeated with the same ids and number.
+    struct Unsure {
+        std::vector<std::uint64_t> handles;
+        std::vector<std::string> ids;
+        std::string number;
+    };
+
+    // What is stored of it: the body, or the envelope around it.
+    std::string_view stored(Batch& batch, const volley_record& record) const;
+    void add(Batch& batch, const volley_record& record, std::string_view stored, std::string id);
+    void send(Batch& batch);
+    void adjust_clock(const redisReply* redis_us);
+    std::int32_t try_commit(RsmqConsumer& consumer, volley_transaction& transaction, const Unsure& work,
+                            const Batch& outputs, bool repeat);
+    std::string new_id();
     std::string id_of(const volley_record& record);
-    void report(const volley_record& record, std::int32_t status, std::string_view id, std::string_view text);
+    // Returns VOLLEY_OK, or why it can never be stored.
+    std::int32_t check(const volley_record& record, std::string_view stored, std::string& why) const;
+    void remember(const volley_record& record, const std::string& id, std::int32_t status);
 
     Context context_;
     Connection connection_;
     volley_report_fn report_;
     void* report_context_;
     Script send_{send_script};
+    Script commit_{commit_script};
     long maxsize_ = 65536;
     std::int64_t clock_ahead_us_ = 0;  // of Redis' clock, against ours
+    std::int64_t last_id_us_ = 0;
     std::mt19937_64 random_;
-    // Ids of sends that may have been stored without our knowing, by the record's stable id.
+    std::string wake_name_;
+    std::string commit_key_;
+    std::uint64_t commits_ = 0;
+    std::optional<Unsure> unsure_;
+    // Ids of sends that may have been stored without our knowing, by the record's stable id; oldest first in
+    // the queue beside it, for it is bounded.
     std::unordered_map<std::string, std::string> unconfirmed_;
+    std::deque<std::string> unconfirmed_order_;
 };
 
 // RSMQ's id: ten digits to the base 36 for the microseconds, then 22 random characters.
@@ -45,5 +86,7 @@ std::string make_id(std::int64_t unix_us, std::mt19937_64& random);
 
 // As node's rsmq counts: UTF-16 units.
 std::size_t rsmq_length(std::string_view body);
+
+const volley_ext_atomic* atomic_functions();
 
 }  // namespace volley::rsmq

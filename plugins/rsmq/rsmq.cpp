@@ -8,6 +8,7 @@ namespace {
 constexpr auto consumer_functions = volley::consumer_functions<volley::rsmq::RsmqConsumer>();
 constexpr auto producer_functions = volley::producer_functions<volley::rsmq::RsmqProducer>();
 constexpr const char* consumer_extensions[] = {VOLLEY_EXT_LEASE, VOLLEY_EXT_INSPECT, nullptr};
+constexpr const char* producer_extensions[] = {VOLLEY_EXT_ATOMIC, nullptr};
 
 constexpr volley_class consumer_class{sizeof(volley_class),
                                       VOLLEY_KIND_CONSUMER,
@@ -23,7 +24,7 @@ constexpr volley_class producer_class{sizeof(volley_class),
                                       "RsmqProducer",
                                       "puts into an RSMQ queue in Redis",
                                       config_schema,
-                                      nullptr,
+                                      producer_extensions,
                                       &producer_functions};
 constexpr const volley_class* classes[] = {&consumer_class, &producer_class};
 

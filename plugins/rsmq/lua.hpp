@@ -1,0 +1,269 @@
+// What runs inside Redis: each takes a batch, so that a message costs a share of four commands, not four
+// commands. KEYS: the queue's sorted set and its hash. Time is Redis', never the client's. A receive count
+// (rc) is the receipt: a settlement of somebody who holds an older one does nothing.
+#pragma once
+
+namespace volley::rsmq {
+
+// ARGV: most messages, most bytes of bodies. Returns {now, lease in ms, id, body, rc, …}; of an empty queue
+// {now, lease} and the time at which the next message becomes visible, if there is one; {} if the queue is
+// gone. A lease under a second could not be kept up by any heartbeat: then it is a second. Ids without a body
+// are what a half-done delete of another client left: they are cleared away.
+inline constexpr char receive_script[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local vt = tonumber(redis.call('HGET', KEYS[2], 'vt') or nil)
+if not vt then return {} end
+local lease = math.max(math.floor(vt * 1000 + 0.5), 1000)
+local most = tonumber(ARGV[2])
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local out = {now, lease}
+if #ids == 0 then
+  local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  if next[2] then out[3] = next[2] end
+  return out
+end
+local wanted = {}
+for i, id in ipairs(ids) do
+  wanted[3 * i - 2] = id
+  wanted[3 * i - 1] = id .. ':rc'
+  wanted[3 * i] = id .. ':fr'
+end
+local got = redis.call('HMGET', KEYS[2], unpack(wanted))
+local scores, fields, ghosts, leftovers, n, bytes = {}, {}, {}, {}, 0, 0
+for i, id in ipairs(ids) do
+  local body = got[3 * i - 2]
+  if body then
+    local rc = (tonumber(got[3 * i - 1]) or 0) + 1
+    scores[#scores + 1] = now + lease
+    scores[#scores + 1] = id
+    fields[#fields + 1] = id .. ':rc'
+    fields[#fields + 1] = rc
+    if not got[3 * i] then
+      fields[#fields + 1] = id .. ':fr'
+      fields[#fields + 1] = now
+    end
+    out[#out + 1] = id
+    out[#out + 1] = body
+    out[#out + 1] = rc
+    n = n + 1
+    bytes = bytes + #body
+    if bytes >= most then break end
+  else
+    ghosts[#ghosts + 1] = id
+    leftovers[#leftovers + 1] = id .. ':rc'
+    leftovers[#leftovers + 1] = id .. ':fr'
+  end
+end
+if #ghosts > 0 then
+  redis.call('ZREM', KEYS[1], unpack(ghosts))
+  redis.call('HDEL', KEYS[2], unpack(leftovers))
+end
+if n > 0 then
+  redis.call('ZADD', KEYS[1], unpack(scores))
+  redis.call('HSET', KEYS[2], unpack(fields))
+  redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
+end
+return out
+)lua";
+
+// ARGV: id, rc, and '' to delete or the ms after which it is visible, … Returns for each 1: done, 0: the
+// receipt is not valid any more, -1: there is no such message.
+inline constexpr char settle_script[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local wanted = {}
+for i = 1, #ARGV, 3 do wanted[#wanted + 1] = ARGV[i] .. ':rc' end
+local rcs = redis.call('HMGET', KEYS[2], unpack(wanted))
+local ids, fields, scores, out = {}, {}, {}, {}
+for i = 1, #rcs do
+  local id, after = ARGV[3 * i - 2], ARGV[3 * i]
+  if rcs[i] == ARGV[3 * i - 1] then
+    if after == '' then
+      ids[#ids + 1] = id
+      fields[#fields + 1] = id
+      fields[#fields + 1] = id .. ':rc'
+      fields[#fields + 1] = id .. ':fr'
+    else
+      scores[#scores + 1] = now + after
+      scores[#scores + 1] = id
+    end
+    out[i] = 1
+  else
+    out[i] = rcs[i] and 0 or -1
+  end
+end
+if #scores > 0 then redis.call('ZADD', KEYS[1], 'XX', unpack(scores)) end
+if #ids > 0 then
+  redis.call('ZREM', KEYS[1], unpack(ids))
+  redis.call('HDEL', KEYS[2], unpack(fields))
+end
+return out
+)lua";
+
+// ARGV: channel of the realtime option or ''; then id, body, delay in ms or '' for the queue's, … An id that
+// is there already is a send whose reply was lost: it is not stored twice. Returns {Redis' microseconds}; {}
+// if the queue is gone. The publish is a hint: that a user may not publish must not undo a send.
+inline constexpr char send_script[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local queue = redis.call('HMGET', KEYS[2], 'vt', 'delay')
+if not queue[1] then return {} end
+local usual = (tonumber(queue[2]) or 0) * 1000
+local wanted = {}
+for i = 2, #ARGV, 3 do wanted[#wanted + 1] = ARGV[i] end
+local there = redis.call('HMGET', KEYS[2], unpack(wanted))
+local scores, fields, n = {}, {}, 0
+for i = 1, #there do
+  if not there[i] then
+    local at = 3 * i - 1
+    scores[#scores + 1] = now + (tonumber(ARGV[at + 2]) or usual)
+    scores[#scores + 1] = ARGV[at]
+    fields[#fields + 1] = ARGV[at]
+    fields[#fields + 1] = ARGV[at + 1]
+    n = n + 1
+  end
+end
+if n > 0 then
+  redis.call('ZADD', KEYS[1], unpack(scores))
+  redis.call('HSET', KEYS[2], unpack(fields))
+  redis.call('HINCRBY', KEYS[2], 'totalsent', n)
+  if ARGV[1] ~= '' then redis.pcall('PUBLISH', ARGV[1], redis.call('ZCARD', KEYS[1])) end
+end
+return {t[1] * 1000000 + t[2]}
+)lua";
+
+// Outputs and acks, all or nothing. KEYS: the input's set and hash, the output's set and hash, and a key that
+// remembers the last commit of this producer. ARGV: number of this commit; 1 if it is a repeat, whose first
+// reply was lost; channel or ''; how many acks; id, rc, …; then id, body, delay, … Returns {1} if it is done,
+// {0, 1 or 0 for each ack} if a receipt is not valid any more, {} if the output's queue is gone. Writes that
+// need memory come first, so that a full Redis refuses before anything is changed.
+inline constexpr char commit_script[] = R"lua(
+if ARGV[2] == '1' and redis.call('GET', KEYS[5]) == ARGV[1] then return {1} end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local acks = tonumber(ARGV[4])
+local wanted, ids, gone = {}, {}, {}
+for i = 1, acks do wanted[i] = ARGV[3 + 2 * i] .. ':rc' end
+local rcs = redis.call('HMGET', KEYS[2], unpack(wanted))
+local valid, lost = {0}, false
+for i = 1, acks do
+  local id = ARGV[3 + 2 * i]
+  valid[i + 1] = rcs[i] == ARGV[4 + 2 * i] and 1 or 0
+  if valid[i + 1] == 0 then lost = true end
+  ids[i] = id
+  gone[3 * i - 2] = id
+  gone[3 * i - 1] = id .. ':rc'
+  gone[3 * i] = id .. ':fr'
+end
+if lost then return valid end
+local first = 5 + 2 * acks
+local scores, fields, n = {}, {}, 0
+if #ARGV >= first then
+  local queue = redis.call('HMGET', KEYS[4], 'vt', 'delay')
+  if not queue[1] then return {} end
+  local usual = (tonumber(queue[2]) or 0) * 1000
+  for at = first, #ARGV, 3 do
+    scores[#scores + 1] = now + (tonumber(ARGV[at + 2]) or usual)
+    scores[#scores + 1] = ARGV[at]
+    fields[#fields + 1] = ARGV[at]
+    fields[#fields + 1] = ARGV[at + 1]
+    n = n + 1
+  end
+end
+redis.call('SET', KEYS[5], ARGV[1], 'EX', 3600)
+if n > 0 then
+  redis.call('ZADD', KEYS[3], unpack(scores))
+  redis.call('HSET', KEYS[4], unpack(fields))
+  redis.call('HINCRBY', KEYS[4], 'totalsent', n)
+end
+redis.call('ZREM', KEYS[1], unpack(ids))
+redis.call('HDEL', KEYS[2], unpack(gone))
+if n > 0 and ARGV[3] ~= '' then redis.pcall('PUBLISH', ARGV[3], redis.call('ZCARD', KEYS[3])) end
+return {1}
+)lua";
+
+// ARGV: vt, delay, maxsize. Makes the queue as RSMQ does, at once: half an attribute list is a queue that no
+// client can use. Returns its maxsize.
+inline constexpr char create_script[] = R"lua(
+local now = redis.call('TIME')[1]
+redis.call('HSETNX', KEYS[2], 'vt', ARGV[1])
+redis.call('HSETNX', KEYS[2], 'delay', ARGV[2])
+redis.call('HSETNX', KEYS[2], 'maxsize', ARGV[3])
+redis.call('HSETNX', KEYS[2], 'created', now)
+redis.call('HSETNX', KEYS[2], 'modified', now)
+redis.call('SADD', KEYS[3], ARGV[4])
+return redis.call('HGET', KEYS[2], 'maxsize')
+)lua";
+
+// ARGV: how many of the hidden to look at. Returns {now, ready, hidden, hidden and never received, id of the
+// first that is ready}. RSMQ does not tell a delayed message from one in work, but by its receive count.
+inline constexpr char stats_script[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local ready = redis.call('ZCOUNT', KEYS[1], '-inf', now)
+local hidden = redis.call('ZCARD', KEYS[1]) - ready
+local delayed, from, most = 0, 0, math.min(hidden, tonumber(ARGV[1]))
+while from < most do
+  local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', from, 1000)
+  if #ids == 0 then break end
+  local wanted = {}
+  for i, id in ipairs(ids) do wanted[i] = id .. ':rc' end
+  for _, rc in ipairs(redis.call('HMGET', KEYS[2], unpack(wanted))) do
+    if not rc then delayed = delayed + 1 end
+  end
+  from = from + #ids
+end
+local out = {now, ready, hidden, delayed}
+if ready > 0 then out[5] = redis.call('ZRANGE', KEYS[1], 0, 0)[1] end
+return out
+)lua";
+
+// ARGV: first and last place, most bytes. Returns {id, body, rc, …} in the order of visibility.
+inline constexpr char peek_script[] = R"lua(
+local out, bytes = {}, 0
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2])) do
+  local got = redis.call('HMGET', KEYS[2], id, id .. ':rc')
+  if got[1] then
+    out[#out + 1] = id
+    out[#out + 1] = got[1]
+    out[#out + 1] = tonumber(got[2]) or 0
+    bytes = bytes + #got[1]
+    if bytes >= tonumber(ARGV[3]) then break end
+  end
+end
+return out
+)lua";
+
+// ARGV: id. Returns {id, body, rc}, or {}. What is not in the set is no message: the hash has attributes,
+// too.
+inline constexpr char find_script[] = R"lua(
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {} end
+local got = redis.call('HMGET', KEYS[2], ARGV[1], ARGV[1] .. ':rc')
+if not got[1] then return {} end
+return {ARGV[1], got[1], tonumber(got[2]) or 0}
+)lua";
+
+// ARGV: id. Returns 1 if it was there.
+inline constexpr char remove_script[] = R"lua(
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HDEL', KEYS[2], ARGV[1], ARGV[1] .. ':rc', ARGV[1] .. ':fr')
+return 1
+)lua";
+
+// ARGV: most. Removes the first so many; returns how many. In steps, for Redis serves nobody meanwhile.
+inline constexpr char purge_script[] = R"lua(
+local ids = redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1)
+if #ids == 0 then return 0 end
+local fields = {}
+for i, id in ipairs(ids) do
+  fields[3 * i - 2] = id
+  fields[3 * i - 1] = id .. ':rc'
+  fields[3 * i] = id .. ':fr'
+end
+redis.call('ZREM', KEYS[1], unpack(ids))
+redis.call('HDEL', KEYS[2], unpack(fields))
+return #ids
+)lua";
+
+}  // namespace volley::rsmq

@@ -1,0 +1,164 @@
+// What goes wrong between us and Redis.
+#include "proxy.hpp"
+
+using namespace volley;
+using namespace volley::test;
+
+namespace {
+
+std::int32_t send_one(RsmqRig& rig, plugins::Producer& producer, const std::string& body,
+                      const std::string& id) {
+    Outgoing out;
+    out.add(body).id = out.keep(id);
+    REQUIRE(send(producer, out) == 1);
+    return rig.reports.all.back().status;
+}
+
+}  // namespace
+
+TEST_CASE("a send whose reply was lost is stored once, however often it is tried", "[rsmq]") {
+    RsmqRig rig;
+    Proxy proxy(rig.port());
+    auto producer = rig.Rig::producer("q", "{\"port\": " + std::to_string(proxy.port()) + "}");
+    send_one(rig, producer, "first", "0");
+    proxy.lose_reply_to("EVALSHA");
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_E_UNKNOWN);
+    CHECK(proxy.lost() == 1);
+    proxy.lose_reply_to("EVALSHA");
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_E_UNKNOWN);
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_OK);
+    CHECK(rig.waiting() == "2");
+    CHECK(rig.attribute("totalsent") == "2");
+}
+
+TEST_CASE("an ack whose reply was lost is done when it is tried again", "[rsmq]") {
+    RsmqRig rig;
+    Proxy proxy(rig.port());
+    auto producer = rig.producer();
+    auto consumer = rig.Rig::consumer("q", "{\"port\": " + std::to_string(proxy.port()) + "}");
+    send(producer, {"a", "b"});
+    const auto got = take_all(consumer, 2);
+    REQUIRE(settle(consumer, {got[0]}, VOLLEY_ACK) == Results{VOLLEY_OK});
+    proxy.lose_reply_to("EVALSHA");
+    CHECK(settle(consumer, {got[1]}, VOLLEY_ACK) == Results{VOLLEY_E_RETRY});
+    CHECK(settle(consumer, {got[1]}, VOLLEY_ACK) == Results{VOLLEY_OK});
+    CHECK(rig.waiting() == "0");
+}
+
+TEST_CASE("a commit whose reply was lost is carried out once", "[rsmq]") {
+    RsmqRig rig;
+    Proxy proxy(rig.port());
+    auto in = rig.producer();
+    const std::string config = "{\"port\": " + std::to_string(proxy.port()) + "}";
+    auto consumer = rig.Rig::consumer("q", config);
+    auto out = rig.Rig::producer("out", config);
+    const auto* atomic = static_cast<const volley_ext_atomic*>(out.extension(VOLLEY_EXT_ATOMIC));
+    send(in, {"a", "b"});
+    const auto got = take_all(consumer, 2);
+    const auto commit = [&](const Received& message) {
+        Outgoing outputs;
+        outputs.add("out of " + *message.body);
+        volley_settlement s{};
+        s.handle = message.handle;
+        volley_transaction t{
+            sizeof t, sizeof(volley_record), outputs.records.data(), 1, 1, &s, sizeof s, 0, nullptr, 0, 0};
+        return atomic->commit(out.get(), consumer.get(), &t, nullptr);
+    };
+    REQUIRE(commit(got[0]) == VOLLEY_OK);
+    proxy.lose_reply_to("EVALSHA");
+    CHECK(commit(got[1]) == VOLLEY_E_UNKNOWN);
+    CHECK(commit(got[1]) == VOLLEY_OK);
+    CHECK(rig.waiting() == "0");
+    CHECK(rig.command({"ZCARD", "rsmq:out"}) == "2");
+}
+
+TEST_CASE("a flushed script cache is not noticed", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    for (int i = 0; i < 3; ++i) {
+        rig.command({"SCRIPT", "FLUSH"});
+        send(producer, {"x"});
+        CHECK(settle(consumer, take_all(consumer, 1), VOLLEY_ACK) == Results{VOLLEY_OK});
+    }
+}
+
+TEST_CASE("a Redis that was killed and comes back is found again, with all that was reported", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    send(producer, {"a", "b"});
+    const auto got = take_all(consumer, 1);
+    rig.kill();
+    Room room(1);
+    const auto failed = consumer.consume(room.batch, 0);
+    REQUIRE_FALSE(failed.has_value());
+    CHECK((failed.error().code == ErrorCode::retry || failed.error().code == ErrorCode::unknown));
+    CHECK(send_one(rig, producer, "c", "1") != VOLLEY_OK);
+    CHECK(send_one(rig, producer, "c", "1") == VOLLEY_E_RETRY);  // not even connected: certainly not stored
+    CHECK(settle(consumer, got, VOLLEY_ACK) == Results{VOLLEY_E_RETRY});
+    rig.start();
+    CHECK(settle(consumer, got, VOLLEY_ACK) == Results{VOLLEY_OK});
+    CHECK(send_one(rig, producer, "c", "1") == VOLLEY_OK);
+    CHECK(bodies(take_all(consumer, 2)) == Bodies{"b", "c"});
+}
+
+TEST_CASE("a frozen Redis is given up after command_timeout_ms", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer("q", ", \"command_timeout_ms\": 200");
+    rig.signal(SIGSTOP);
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_E_UNKNOWN);
+    rig.signal(SIGCONT);
+    wait_for("it answers again", [&] { return send_one(rig, producer, "x", "1") == VOLLEY_OK; });
+    CHECK(rig.waiting() == "1");
+}
+
+TEST_CASE("a full Redis refuses sends for now, and acks go on", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    send(producer, {"a"});
+    const auto got = take_all(consumer, 1);
+    rig.command({"CONFIG", "SET", "maxmemory", "1"});
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_E_RETRY);
+    CHECK(settle(consumer, got, VOLLEY_ACK) == Results{VOLLEY_OK});
+    rig.command({"CONFIG", "SET", "maxmemory", "0"});
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_OK);
+    CHECK(rig.waiting() == "1");
+}
+
+TEST_CASE("a demoted master is left, and its successor at the same address is used", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    rig.command({"CONFIG", "SET", "replica-serve-stale-data", "yes"});
+    rig.command({"REPLICAOF", "127.0.0.1", "1"});
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_E_RETRY);
+    Room room(1);
+    CHECK(consumer.consume(room.batch, 0).has_value());  // an empty queue changes nothing
+    rig.command({"REPLICAOF", "NO", "ONE"});
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_OK);
+    CHECK(bodies(take_all(consumer, 1)) == Bodies{"x"});
+}
+
+TEST_CASE("a queue that somebody deletes is made again", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    rig.command({"FLUSHALL"});
+    CHECK(take(consumer, 1).empty());
+    CHECK(rig.attribute("vt") == "30");
+    rig.command({"FLUSHALL"});
+    CHECK(send_one(rig, producer, "x", "1") == VOLLEY_OK);
+    CHECK(bodies(take_all(consumer, 1)) == Bodies{"x"});
+}
+
+TEST_CASE("a Redis that is not there is waited for", "[rsmq]") {
+    Rig rig("rsmq.so");
+    int port = 0;
+    const int taken = bind_free(port);  // bound, and nobody listens
+    auto consumer = rig.create_consumer("q", "{\"port\": " + std::to_string(port) + "}");
+    REQUIRE(consumer.has_value());
+    CHECK(consumer->open().error().code == ErrorCode::retry);
+    ::close(taken);
+}

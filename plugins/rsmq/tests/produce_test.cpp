@@ -1,0 +1,160 @@
+// RsmqProducer against a real Redis, and the atomic commit.
+#include <algorithm>
+
+#include "server.hpp"
+
+using namespace volley;
+using namespace volley::test;
+
+TEST_CASE("an id is RSMQ's: the time of Redis to the base 36, and 22 characters", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    send(producer, {"a", "b"});
+    const std::string ids = rig.command({"ZRANGE", "rsmq:q", "0", "-1"});
+    REQUIRE(ids.size() == 65);
+    CHECK(std::all_of(ids.begin(), ids.begin() + 32, [](char c) { return std::isalnum(c) != 0; }));
+    const long long seconds = std::stoll(ids.substr(0, 10), nullptr, 36) / 1'000'000;
+    CHECK(std::abs(seconds - std::stoll(rig.command({"TIME"}))) <= 5);
+}
+
+TEST_CASE("messages sent in one batch are delivered in its order", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    Outgoing out;
+    Bodies sent;
+    for (int i = 0; i < 1500; ++i) out.add(sent.emplace_back(std::to_string(i)));
+    send(producer, out);
+    CHECK(bodies(take_all(consumer, 1500)) == sent);
+}
+
+TEST_CASE("each record is reported once, and what is too long is refused alone", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer("q", ", \"maxsize\": 1024");
+    Outgoing out;
+    out.add(std::string(1024, 'x'));
+    out.add(std::string(1025, 'x'));
+    std::string umlauts;
+    for (int i = 0; i < 1024; ++i) umlauts += "\xc3\xa4";  // characters count, not bytes
+    out.add(umlauts);
+    out.add("x").body = volley_view{};
+    REQUIRE(send(producer, out) == 4);
+    REQUIRE(rig.reports.all.size() == 4);
+    std::vector<std::int32_t> by_token(5);
+    for (const volley_report& r : rig.reports.all) by_token.at(r.token) = r.status;
+    CHECK(by_token == Results{0, VOLLEY_OK, VOLLEY_E_TOO_LARGE, VOLLEY_OK, VOLLEY_E_UNSUPPORTED});
+    CHECK(rig.waiting() == "2");
+}
+
+TEST_CASE("a delay of a message wins over the queue's", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer("q", ", \"delay\": 600");
+    auto consumer = rig.consumer();
+    Outgoing out;
+    out.add("soon").delay_ms = 1;
+    out.add("late");
+    send(producer, out);
+    CHECK(bodies(take(consumer, 2, 2000)) == Bodies{"soon"});
+    CHECK(rig.waiting() == "2");
+}
+
+TEST_CASE("megabytes in one call are sent in pieces, and all of it arrives", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    Outgoing out;
+    for (int i = 0; i < 500; ++i) out.add(std::string(60'000, static_cast<char>('a' + i % 26)));
+    REQUIRE(send(producer, out) == 500);
+    std::size_t taken = 0;
+    while (taken < 500) {
+        const auto batch = take(consumer, 512, 1000);
+        REQUIRE_FALSE(batch.empty());
+        for (const Received& r : batch)
+            REQUIRE((*r.body == std::string(60'000, static_cast<char>('a' + taken++ % 26))));
+        settle(consumer, batch, VOLLEY_ACK);
+    }
+}
+
+TEST_CASE("with realtime a send is published as node's rsmq does it", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer("q", ", \"realtime\": true");
+    std::unique_ptr<redisContext, decltype(&redisFree)> c(redisConnect("127.0.0.1", rig.port()), &redisFree);
+    freeReplyObject(redisCommand(c.get(), "SUBSCRIBE rsmq:rt:q"));
+    send(producer, {"a", "b"});
+    redisReply* published = nullptr;
+    REQUIRE(redisGetReply(c.get(), reinterpret_cast<void**>(&published)) == REDIS_OK);
+    CHECK(std::string(published->element[2]->str) == "2");
+    freeReplyObject(published);
+}
+
+namespace {
+
+struct Atomic {
+    explicit Atomic(RsmqRig& rig) : in(rig.producer()), consumer(rig.consumer()), out(rig.producer("out")) {
+        functions = static_cast<const volley_ext_atomic*>(out.extension(VOLLEY_EXT_ATOMIC));
+        REQUIRE(functions != nullptr);
+    }
+    std::int32_t commit(const std::vector<Received>& messages, const Outgoing& outputs) {
+        settlements.clear();
+        for (const Received& m : messages) {
+            volley_settlement s{};
+            s.handle = m.handle;
+            settlements.push_back(s);
+        }
+        volley_transaction t{};
+        t.struct_size = sizeof t;
+        t.record_size = sizeof(volley_record);
+        t.records = outputs.records.data();
+        t.record_count = static_cast<std::uint32_t>(outputs.records.size());
+        t.settlements = settlements.data();
+        t.settlement_count = static_cast<std::uint32_t>(settlements.size());
+        t.settlement_size = sizeof(volley_settlement);
+        return functions->commit(out.get(), consumer.get(), &t, nullptr);
+    }
+    plugins::Producer in;
+    plugins::Consumer consumer;
+    plugins::Producer out;
+    const volley_ext_atomic* functions;
+    std::vector<volley_settlement> settlements;
+};
+
+}  // namespace
+
+TEST_CASE("outputs and acks are committed together", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    CHECK(atomic.functions->joins(atomic.out.get(), atomic.consumer.get()) == 1);
+    send(atomic.in, {"a", "b"});
+    const auto got = take_all(atomic.consumer, 2);
+    Outgoing out;
+    out.add("A");
+    CHECK(atomic.commit(got, out) == VOLLEY_OK);
+    CHECK(rig.waiting() == "0");
+    CHECK(rig.command({"ZCARD", "rsmq:out"}) == "1");
+    CHECK(rig.command({"HGET", "rsmq:out:Q", "totalsent"}) == "1");
+    CHECK(settle(atomic.consumer, got, VOLLEY_ACK) == Results(2, VOLLEY_E_LOST));  // they are closed
+}
+
+TEST_CASE("a commit with one lost lease changes nothing at all", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    auto thief = rig.consumer();
+    send(atomic.in, {"a", "b"});
+    const auto got = take_all(atomic.consumer, 2);
+    rig.expire_leases();
+    REQUIRE(take(thief, 1).size() == 1);
+    Outgoing out;
+    out.add("A");
+    CHECK(atomic.commit(got, out) == VOLLEY_E_LOST);
+    CHECK(std::count_if(atomic.settlements.begin(), atomic.settlements.end(),
+                        [](const volley_settlement& s) { return s.result == VOLLEY_E_LOST; }) == 1);
+    CHECK(rig.waiting() == "2");
+    CHECK(rig.command({"ZCARD", "rsmq:out"}) == "0");
+}
+
+TEST_CASE("a producer of another database does not join", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    auto elsewhere = rig.producer("out", ", \"db\": 1");
+    CHECK(atomic.functions->joins(elsewhere.get(), atomic.consumer.get()) == 0);
+}

@@ -1,0 +1,102 @@
+// A TCP proxy to the tests' Redis that can lose a reply: the request arrives, the answer does not, and the
+// connection is cut.
+#pragma once
+
+#include <poll.h>
+
+#include <atomic>
+#include <thread>
+
+#include "server.hpp"
+
+namespace volley::test {
+
+class Proxy {
+public:
+    explicit Proxy(int target) : target_(target) {
+        listener_ = bind_free(port_);
+        REQUIRE(::listen(listener_, 16) == 0);
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~Proxy() {
+        stop_ = true;
+        thread_.join();
+        for (const Pair& pair : pairs_) ::close(pair.client), ::close(pair.server);
+        ::close(listener_);
+    }
+    Proxy(const Proxy&) = delete;
+    Proxy& operator=(const Proxy&) = delete;
+
+    int port() const { return port_; }
+    // Loses the reply to the next request that contains `word`.
+    void lose_reply_to(const std::string& word) {
+        word_ = word;
+        armed_ = true;
+    }
+    int lost() const { return lost_; }
+
+private:
+    struct Pair {
+        int client;
+        int server;
+        bool doomed = false;
+    };
+
+    void serve() {
+        while (!stop_) {
+            std::vector<pollfd> fds{{listener_, POLLIN, 0}};
+            for (const Pair& pair : pairs_) {
+                fds.push_back({pair.client, POLLIN, 0});
+                fds.push_back({pair.server, POLLIN, 0});
+            }
+            if (::poll(fds.data(), fds.size(), 10) <= 0) continue;
+            for (std::size_t i = pairs_.size(); i-- > 0;) {
+                const bool alive = (fds[1 + 2 * i].revents == 0 || pass_request(pairs_[i])) &&
+                                   (fds[2 + 2 * i].revents == 0 || pass_reply(pairs_[i]));
+                if (alive) continue;
+                ::close(pairs_[i].client);
+                ::close(pairs_[i].server);
+                pairs_.erase(pairs_.begin() + static_cast<std::ptrdiff_t>(i));
+            }
+            if (fds[0].revents != 0) accept_one();
+        }
+    }
+    void accept_one() {
+        const int client = ::accept(listener_, nullptr, nullptr);
+        const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const sockaddr_in address = loopback(target_);
+        if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+            pairs_.push_back({client, server});
+        } else {
+            ::close(client);
+            ::close(server);
+        }
+    }
+    bool pass_request(Pair& pair) {
+        char bytes[65536];
+        const ssize_t n = ::recv(pair.client, bytes, sizeof bytes, 0);
+        if (n <= 0) return false;
+        const std::string_view request(bytes, static_cast<std::size_t>(n));
+        if (armed_ && request.find(word_) != std::string_view::npos) {
+            armed_ = false;
+            pair.doomed = true;
+        }
+        return ::send(pair.server, bytes, static_cast<std::size_t>(n), MSG_NOSIGNAL) == n;
+    }
+    bool pass_reply(Pair& pair) {
+        char bytes[65536];
+        const ssize_t n = ::recv(pair.server, bytes, sizeof bytes, 0);
+        if (pair.doomed) ++lost_;
+        if (n <= 0 || pair.doomed) return false;
+        return ::send(pair.client, bytes, static_cast<std::size_t>(n), MSG_NOSIGNAL) == n;
+    }
+
+    int target_, port_ = 0, listener_ = -1;
+    std::atomic<bool> stop_{false}, armed_{false};
+    std::atomic<int> lost_{0};
+    std::string word_;  // written before armed_, read after it
+    std::vector<Pair> pairs_;
+    std::thread thread_;
+};
+
+}  // namespace volley::test
