@@ -36,6 +36,22 @@ TEST_CASE("what was sent is taken once, in order, and what is acked leaves nothi
     CHECK(rig.attribute("totalrecv") == "3");
 }
 
+TEST_CASE("receive count and time of the first receive stand where RSMQ has them", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    send(producer, {"x"});
+    const auto first = take_all(consumer, 1);
+    REQUIRE(first.size() == 1);
+    const std::string id = first[0].id, time = rig.attribute(id + ":fr");
+    CHECK(time.size() == 13);
+    CHECK(rig.attribute(id + ":rc") == "1");
+    settle(consumer, first, VOLLEY_NACK);
+    REQUIRE(take_all(consumer, 1).size() == 1);
+    CHECK(rig.attribute(id + ":fr") == time);
+    CHECK(rig.attribute(id + ":rc") == "2");
+}
+
 TEST_CASE("empty, binary and huge bodies arrive as they are", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer("q", ", \"maxsize\": -1");

@@ -1,0 +1,158 @@
+"""PyRSMQ and node's rsmq on our queues, and we on theirs: both libraries through the same checks.
+
+node's rsmq is taken from build/node: npm install --prefix build/node rsmq@0.12.4"""
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+from support.servers import ROOT, wait_until
+from support.volleyd import VOLLEY, Volleyd
+
+BODIES = ['{"n": 1}', '{"text": "Grüße, 世界 🌍"}', '[]']
+
+
+class PyRsmq:
+    def __init__(self, port, ns):
+        from rsmq import RedisSMQ
+
+        self.client = RedisSMQ(host="127.0.0.1", port=port, ns=ns)
+
+    def create(self, queue, **attributes):
+        self.client.createQueue(qname=queue, **attributes).execute()
+
+    def send(self, queue, body, delay=None):
+        return self.client.sendMessage(qname=queue, message=body, delay=delay, encode=False).execute()
+
+    def receive(self, queue, vt=30):
+        got = self.client.receiveMessage(qname=queue, vt=vt, quiet=True).exceptions(False).execute()
+        return {"id": got["id"], "message": got["message"], "rc": got["rc"]} if got else None
+
+    def delete(self, queue, message):
+        return bool(self.client.deleteMessage(qname=queue, id=message).execute())
+
+    def show(self, queue, message):
+        self.client.changeMessageVisibility(qname=queue, id=message, vt=0).execute()
+
+    def attributes(self, queue):
+        return self.client.getQueueAttributes(qname=queue).execute()
+
+    def queues(self):
+        return set(self.client.listQueues().execute())
+
+
+class NodeRsmq:
+    MODULES = ROOT / "build" / "node" / "node_modules"
+
+    def __init__(self, port, ns):
+        if not shutil.which("node") or not (self.MODULES / "rsmq").is_dir():
+            pytest.skip("node's rsmq is not installed: npm install --prefix build/node rsmq@0.12.4")
+        self.port, self.ns = port, ns
+
+    def call(self, method, **options):
+        done = subprocess.run(["node", Path(__file__).parent / "node_rsmq.js", str(self.port), self.ns, method, json.dumps(options)],
+                              env={**os.environ, "NODE_PATH": str(self.MODULES)}, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def create(self, queue, **attributes):
+        assert self.call("createQueue", qname=queue, **attributes) == 1
+
+    def send(self, queue, body, delay=None):
+        return self.call("sendMessage", qname=queue, message=body, **({} if delay is None else {"delay": delay}))
+
+    def receive(self, queue, vt=30):
+        got = self.call("receiveMessage", qname=queue, vt=vt)
+        return {"id": got["id"], "message": got["message"], "rc": got["rc"]} if got else None
+
+    def delete(self, queue, message):
+        return self.call("deleteMessage", qname=queue, id=message) == 1
+
+    def show(self, queue, message):
+        self.call("changeMessageVisibility", qname=queue, id=message, vt=0)
+
+    def attributes(self, queue):
+        return self.call("getQueueAttributes", qname=queue)
+
+    def queues(self):
+        return set(self.call("listQueues"))
+
+
+class Shared:
+    """Two queues, in and out, that Volley and the other library share."""
+
+    def __init__(self, kind, port, folder):
+        self.ns = "i" + uuid.uuid4().hex[:8]
+        self.other = kind(port, self.ns)
+        self.folder = folder
+        settings = f"type: rsmq, config: {{port: {port}, ns: {self.ns}, vt: 20}}"
+        self.config = (f"queues: [{{name: in, {settings}}}, {{name: out, {settings}}}]\n"
+                       f"components: [{{name: move, input: in, outputs: [out], handler: forward, on_fail: requeue}}]\n"
+                       f'operations: {{listen: "127.0.0.1:0"}}\n')
+
+    def volley(self, *arguments, text=None):
+        (self.folder / "shared.yml").write_text(self.config)
+        done = subprocess.run([VOLLEY, "--config", self.folder / "shared.yml", *arguments], input=text, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def take_all(self, queue, count):
+        got = []
+        for _ in range(count):
+            got.append(wait_until(lambda: self.other.receive(queue), f"message {len(got) + 1} of {count}"))
+        return got
+
+
+@pytest.fixture(params=[PyRsmq, NodeRsmq], ids=["PyRSMQ", "node"])
+def shared(request, redis_server, tmp_path):
+    return Shared(request.param, redis_server.port, tmp_path)
+
+
+def test_they_take_and_delete_what_we_send(shared):
+    shared.volley("send", "in", "--file", "-", text="\n".join(BODIES) + "\n")
+    got = shared.take_all("in", len(BODIES))
+    assert [json.loads(m["message"]) for m in got] == [json.loads(body) for body in BODIES]
+    assert all(len(m["id"]) == 32 and m["rc"] == 1 for m in got)
+    assert all(shared.other.delete("in", m["id"]) for m in got)
+    attributes = shared.other.attributes("in")
+    assert [attributes[k] for k in ("msgs", "hiddenmsgs", "totalsent", "totalrecv")] == [0, 0, 3, 3]
+
+
+def test_a_queue_that_we_make_is_one_of_theirs(shared):
+    shared.volley("send", "in", "{}")
+    attributes = shared.other.attributes("in")
+    assert [int(attributes[k]) for k in ("vt", "delay", "maxsize", "msgs", "totalsent")] == [20, 0, 65536, 1, 1]
+    assert attributes["created"] == attributes["modified"]
+    assert "in" in shared.other.queues()
+
+
+def test_what_they_send_we_move_and_they_take(shared):
+    shared.other.create("in", vt=40, delay=0, maxsize=2048)
+    for body in BODIES:
+        shared.other.send("in", body)
+    volleyd = Volleyd(shared.folder, shared.config).wait_ready()
+    got = shared.take_all("out", len(BODIES))
+    assert [m["message"] for m in got] == BODIES
+    wait_until(lambda: shared.other.attributes("in")["msgs"] == 0, "the input is settled")
+    assert volleyd.stop() == 0, volleyd.log
+    attributes = shared.other.attributes("in")
+    assert [int(attributes[k]) for k in ("vt", "maxsize", "totalsent", "totalrecv")] == [40, 2048, 3, 3]
+
+
+def test_their_delay_and_their_change_of_visibility_hold_for_us(shared):
+    shared.other.create("in", vt=40)
+    shared.other.send("in", '"later"', delay=600)
+    shared.other.send("in", '"taken"')
+    taken = shared.take_all("in", 1)[0]
+    assert json.loads(taken["message"]) == "taken"
+    volleyd = Volleyd(shared.folder, shared.config).wait_ready()
+    assert shared.other.attributes("in")["hiddenmsgs"] == 2
+    shared.other.show("in", taken["id"])
+    assert json.loads(shared.take_all("out", 1)[0]["message"]) == "taken"
+    wait_until(lambda: shared.other.attributes("in")["msgs"] == 1, "one is settled, and one is still delayed")
+    assert not shared.other.delete("in", taken["id"])
+    assert volleyd.stop() == 0, volleyd.log
