@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "scripts.hpp"
+#include "rsmq_scripts.hpp"
 
 namespace {
 
