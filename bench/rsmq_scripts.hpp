@@ -1,6 +1,7 @@
-// What the bare loop runs inside Redis: each takes a batch, so that a message costs a share of four commands, not four
-// commands. KEYS: the queue's sorted set and its hash. Time is Redis', never the client's. A receive count
-// (rc) is the receipt: an ack or a change of visibility of somebody who holds an older one does nothing.
+// What the bare loop runs inside Redis: each takes a batch, so that a message costs a share of four commands,
+// not four commands. KEYS: the queue's sorted set and its hash. Time is Redis', never the client's. A receive
+// count (rc) is the receipt: an ack or a change of visibility of somebody who holds an older one does
+// nothing.
 #pragma once
 
 namespace volley::rsmq {
