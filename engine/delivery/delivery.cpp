@@ -254,6 +254,16 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis
 
 void Delivery::succeed(Slot slot, Instant now) {
     Entry& entry = entries_[slot];
+    if (transactions_ && entry.outputs_left > 0) {
+        // The transactions keep the order of their messages, so the chain may go on.
+        entry.state = State::uncommitted;
+        entry.outputs_left = 0;
+        uncommitted_.push_back(slot);
+        chains_.unlink(slot);
+        chains_.release(slot);
+        if (aborting_) leave_uncommitted();
+        return;
+    }
     entry.state = State::sending;
     // A failed output holds the chain, so that what comes later waits for its second try.
     if (options_.pipelined && entry.outputs_failed == 0 && !entry.permanent) {
@@ -426,6 +436,7 @@ void Delivery::abort() {
     for (; urgent_taken_ < urgent_.size(); ++urgent_taken_) abandon(urgent_[urgent_taken_]);
     urgent_.clear();
     urgent_taken_ = 0;
+    leave_uncommitted();
 }
 
 }  // namespace volley::delivery

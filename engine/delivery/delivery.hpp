@@ -67,6 +67,22 @@ public:
     void dead_letter_confirmed(Slot slot);
     void dead_letter_failed(Slot slot, SendFailure failure, Instant now);
 
+    // ---- transactions: outputs and acks become one commit of a store that has both
+    // From now on a message with outputs waits for take_transaction(), and no reports of them come. Call it
+    // before the first receive(); not for a log.
+    void use_transactions();
+    // Moves up to `most` handled messages, in the order in which they were handled, to the end of `out`. Each
+    // is answered by one of the four below; until then it may be tried as often as it takes.
+    void take_transaction(std::vector<Slot>& out, std::size_t most);
+    // Its outputs and its ack are durable: the delivery is closed.
+    void transacted(Slot slot);
+    // It was not ours any more, and nothing of it was stored.
+    void transaction_lost(Slot slot);
+    // The store will never take its outputs.
+    void transaction_refused(Slot slot, Reason reason, Instant now);
+    // Given up, because of a stop: it may or may not have happened.
+    void transaction_left(Slot slot);
+
     // ---- settling
     // Moves what is to be settled to the end of `out`. Each is answered by settled() or settle_again().
     void take_settlements(std::vector<Settlement>& out);
@@ -137,6 +153,8 @@ private:
     void after_reports(Slot slot, Instant now);
     void wait(Slot slot, State state, Instant due);
     void finish(Slot slot, Outcome outcome, Millis delay);
+    void conclude(Slot slot, Outcome outcome, Millis delay);
+    void leave_uncommitted();
     void abandon(Slot slot);
     void leave_waiting(Slot slot);
     void free_if_over(Slot slot);
@@ -157,6 +175,8 @@ private:
     std::vector<Settlement> settlements_;
     std::vector<Slot> urgent_;  // to send again, and dead letters; first in, first out from urgent_taken_
     std::size_t urgent_taken_ = 0;
+    std::vector<Slot> uncommitted_;  // for the next transaction; first in, first out
+    bool transactions_ = false;
     Slot free_head_ = no_slot;
     Slot next_new_ = 0;
     std::uint32_t slots_in_use_ = 0;

@@ -9,12 +9,15 @@ namespace volley::delivery {
 // free → waiting → running → sending → settling → free
 //           ↑________│  ↘ backing_off ↗ (handle)
 //                     sending ↔ resend_wait;  dead_letter_wait ↔ dead_lettering
+// With transactions: running → uncommitted → committing → settled
 enum class State : std::uint8_t {
     free,
     waiting,           // behind others of its chain, or ready
     running,           // a worker has it
     backing_off,       // failed; runs again when its time comes
     sending,           // handled; some outputs are not confirmed
+    uncommitted,       // handled; waits for a transaction that stores its outputs and acks it
+    committing,        // … which is being tried
     resend_wait,       // outputs failed; sent again when their time comes
     resend_queued,     // … which it has: a worker will take it
     dead_letter_wait,  // as resend_wait, for the dead letter

@@ -5,6 +5,13 @@
 namespace volley::delivery {
 
 void Delivery::finish(Slot slot, Outcome outcome, Millis delay) {
+    const Entry& entry = entries_[slot];
+    settlements_.push_back({slot, entry.handle, outcome, delay, entry.reason, entry.attempt});
+    conclude(slot, outcome, delay);
+}
+
+// What becomes of the message is decided; the delivery is still open at the consumer.
+void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     Entry& entry = entries_[slot];
     chains_.unlink(slot);
     chains_.release(slot);
@@ -17,7 +24,6 @@ void Delivery::finish(Slot slot, Outcome outcome, Millis delay) {
     entry.state = State::settling;
     entry.outcome = outcome;
     entry.nack_delay = delay;
-    settlements_.push_back({slot, entry.handle, outcome, delay, entry.reason, entry.attempt});
     if (!entry.in_window || outcome == Outcome::leave) return;
     LaneState& lane = lanes_[entry.lane];
     lane.window.finish(entries_, slot, [this](Slot passed) { free_if_over(passed); });

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "runtime/clock.hpp"
+#include "runtime/encode.hpp"
 #include "text/text.hpp"
 
 namespace volley::runtime {
@@ -113,6 +114,8 @@ volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot s
     record.token = token_of(slot, 0) | dead_letter_bit;
     record.queue = view_of(port.value);
     record.partition = -1;
+    // So that a store that can drops the second copy, if we die between its confirmation and the ack.
+    record.id = stable_id(pipeline, work, "dead");
     std::string_view body = text_of(m.body);
     if (work.truncate) body = body.substr(0, truncated_bytes);
     if (port.can(VOLLEY_CAN_HEADERS)) {

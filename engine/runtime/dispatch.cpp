@@ -87,7 +87,7 @@ void Intake::hear() {
 
 void Intake::hear_handled(const Completion& c) {
     core_.handled(c.slot, c.verdict, c.count, delivery::Millis(c.retry_after_ms), c.reason, now_);
-    if (c.verdict == Verdict::retry || c.verdict == Verdict::fail) log_failure(c);
+    if (c.verdict == Verdict::retry || c.verdict == Verdict::fail) log_failure(c.slot);
 }
 
 void Intake::hear_report(const Completion& c, std::string_view text) {
@@ -104,7 +104,7 @@ void Intake::hear_report(const Completion& c, std::string_view text) {
     work.explain(reason, "output to \"" + queue + "\": " + std::string(text));
     work.outputs[c.output].failed = kind == SendFailure::transient;
     core_.send_failed(c.slot, kind, reason, now_);
-    log_failure(c);
+    log_failure(c.slot);
 }
 
 void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
@@ -127,11 +127,11 @@ void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
              {"cause", text}});
     }
     core_.dead_letter_failed(c.slot, kind, now_);
-    log_failure(c);
+    log_failure(c.slot);
 }
 
 // One line for what was decided, at most some a period: when everything fails, the log must stay readable.
-void Intake::log_failure(const Completion& c) {
+void Intake::log_failure(delivery::Slot slot) {
     if (now_ - failure_log_since_ >= failure_period) {
         if (failures_not_logged_ > 0) {
             log::warning(
@@ -146,8 +146,8 @@ void Intake::log_failure(const Completion& c) {
         ++failures_not_logged_;
         return;
     }
-    const delivery::Entry& entry = core_.entry(c.slot);
-    const Work& work = pipeline_.works[c.slot];
+    const delivery::Entry& entry = core_.entry(slot);
+    const Work& work = pipeline_.works[slot];
     const char* decision = "tried again";
     auto level = log::Level::info;
     switch (entry.state) {

@@ -1,6 +1,7 @@
 #include "runtime/encode.hpp"
 
 #include <charconv>
+#include <cstring>
 
 namespace volley::runtime {
 
@@ -55,21 +56,6 @@ void copy_headers(Work& work, volley_record& record) {
     record.headers = headers;
 }
 
-// The same input gives the same ids after a crash: origin, place, and number of the output.
-std::string_view stable_id(const Pipeline& pipeline, Work& work, std::size_t index) {
-    const volley_message& m = work.message;
-    std::string id = pipeline.input.value;
-    if (!is_absent(m.source)) id = text_of(m.source);
-    if (m.partition >= 0) id += '/' + std::to_string(m.partition);
-    id += '/';
-    if (!is_absent(m.id))
-        id += text_of(m.id);
-    else
-        id += std::to_string(m.offset);
-    id += '/' + pipeline.config.name + '/' + std::to_string(index);
-    return work.arena.copy(id);
-}
-
 // The original bytes go on as they are between equal serializers; forward also passes them with `none` on
 // either side, whereas what a handler sends to a json queue is checked.
 bool passes_untouched(const Pipeline& pipeline, const Work& work, const volley_record& record,
@@ -91,6 +77,36 @@ void add_id_header(Work& work, volley_record& record) {
 }
 
 }  // namespace
+
+volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what) {
+    const volley_message& m = work.message;
+    const std::string_view source = is_absent(m.source) ? std::string_view(pipeline.input.value) : text_of(m.source);
+    const std::string_view id = text_of(m.id);
+    constexpr std::size_t numbers = 40;  // of a partition and an offset, with their separators
+    const std::size_t most = source.size() + id.size() + pipeline.config.name.size() + what.size() + numbers;
+    char* const begin = static_cast<char*>(work.arena.allocate(most));
+    char* end = begin;
+    const auto text = [&](std::string_view part) {
+        std::memcpy(end, part.data(), part.size());
+        end += part.size();
+    };
+    const auto number = [&](std::int64_t value) { end = std::to_chars(end, begin + most, value).ptr; };
+    text(source);
+    *end++ = '/';
+    if (m.partition >= 0) {
+        number(m.partition);
+        *end++ = '/';
+    }
+    if (is_absent(m.id))
+        number(m.offset);
+    else
+        text(id);
+    *end++ = '/';
+    text(pipeline.config.name);
+    *end++ = '/';
+    text(what);
+    return {begin, static_cast<std::size_t>(end - begin)};
+}
 
 void add_forward(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint16_t port) {
     volley_record& record = add_output(work, pipeline, slot, port).record;
@@ -147,10 +163,10 @@ std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work) {
             record.body =
                 encoded.data() == scratch.data() ? view_of(work.arena.copy(encoded)) : view_of(encoded);
         }
-        if (pipeline.config.output_ids || port.can(VOLLEY_CAN_DEDUP)) {
-            record.id = view_of(stable_id(pipeline, work, i));
-            if (pipeline.config.output_ids && port.can(VOLLEY_CAN_HEADERS)) add_id_header(work, record);
-        }
+        char index[20];
+        const auto* const end = std::to_chars(index, index + sizeof index, i).ptr;
+        record.id = stable_id(pipeline, work, {index, static_cast<std::size_t>(end - index)});
+        if (pipeline.config.output_ids && port.can(VOLLEY_CAN_HEADERS)) add_id_header(work, record);
     }
     return std::nullopt;
 }

@@ -107,6 +107,7 @@ bool Intake::open() {
                     [this] { return consumer_.open(); })) {
         return false;
     }
+    find_transactions();
     if (!start_workers(deadline)) return false;
     input_up_.store(true, std::memory_order_relaxed);
     opened_.store(true, std::memory_order_release);
@@ -158,6 +159,7 @@ void Intake::loop() {
         now_ = now();
         hear();
         core_.tick(now_);
+        transact();
         settle();
         commit(false, delivery::Millis(0));
         if (const auto lost = leases_.keep(consumer_, core_, now_); lost > 0) {
@@ -197,6 +199,7 @@ delivery::Millis Intake::until_next(delivery::Instant now) const {
     next = std::min(next, leases_.next());
     if (log_ != nullptr && core_.has_commits()) next = std::min(next, next_commit_);
     if (now < next_try_) next = std::min(next, next_try_);
+    if (!transaction_.empty()) next = std::min(next, next_transaction_);
     if (options_.watch_idle) next = std::min(next, now + delivery::Millis(50));
     if (drain_deadline_) next = std::min(next, *drain_deadline_);
     return std::max(next - now, delivery::Millis(0));
@@ -221,6 +224,7 @@ void Intake::shut_down() {
     if (pipeline_.dead_letters) close(*pipeline_.dead_letters, timeout_ms);
     now_ = now();
     hear();
+    leave_transactions();
     settle();
     commit(true, close_timeout);
     if (auto closed = consumer_.close(timeout_ms); !closed) {

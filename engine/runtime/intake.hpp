@@ -86,7 +86,7 @@ private:
     void hear_dead_letter(const Completion& c, std::string_view text);
     void dispatch();
     std::uint32_t batch_limit() const;
-    void log_failure(const Completion& c);
+    void log_failure(delivery::Slot slot);
 
     // consume.cpp
     void consume(delivery::Millis wait);
@@ -102,6 +102,13 @@ private:
     void leave(std::uint64_t handle);
     void commit(bool wait, delivery::Millis timeout);
     void keep_flow();
+
+    // transact.cpp
+    void find_transactions();
+    void transact();
+    bool try_transaction();
+    void leave_transactions();
+    void split_transaction(const Error& error);
 
     // rebalance.cpp
     void listen();
@@ -119,6 +126,7 @@ private:
     const volley_ext_partitions* partitions_ = nullptr;
     const volley_ext_log* log_ = nullptr;
     const volley_ext_inspect* inspect_ = nullptr;
+    const volley_ext_atomic* atomic_ = nullptr;
     volley_partition_events events_{};
     std::function<void()> interrupt_;
 
@@ -140,6 +148,13 @@ private:
     std::vector<volley_settlement> to_settle_;
     std::vector<delivery::Commit> commits_;
     std::vector<volley_message> messages_;
+
+    std::vector<delivery::Slot> transaction_;  // tried until its outcome is known, always the same
+    std::vector<delivery::Slot> one_by_one_;   // of one that was refused, to find the message that is to blame
+    std::vector<volley_record> transaction_records_;
+    std::vector<volley_settlement> transaction_acks_;
+    delivery::Instant next_transaction_{0};
+    std::uint32_t transaction_failures_ = 0;
 
     delivery::Instant now_{0};
     delivery::Instant next_commit_{0};

@@ -41,6 +41,9 @@ struct Pipeline {
 
     std::vector<std::unique_ptr<Port>> ports;
     std::unique_ptr<Port> dead_letters;
+    // Outputs and acks are one transaction of their store, made by the intake: workers hand nothing to the
+    // ports. Set before the workers start.
+    bool transactions = false;
 
     Works works;
     Completions completions;

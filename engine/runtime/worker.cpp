@@ -192,7 +192,9 @@ void Worker::hand_over(const Run& run) {
         work.explain(failure->reason, failure->text);
         return give_back(run, {Verdict::fail, failure->reason, 0});
     }
-    for (const Output& output : work.outputs) records_[output.port].push_back(output.record);
+    if (!pipeline_.transactions) {
+        for (const Output& output : work.outputs) records_[output.port].push_back(output.record);
+    }
     Completion c;
     c.kind = Completion::Kind::handled;
     c.slot = run.slot;

@@ -444,7 +444,7 @@ typedef struct volley_transaction {
 } volley_transaction;
 typedef struct volley_ext_atomic {
   uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t any_queue;             /* 1: record.queue may name any queue of the store; 0: only the producer's own */
   /* required. 1: the two share a store, so that `commit` works. Both are of this plugin, opened. [owner] of both */
   int32_t (*joins)(volley_producer *, volley_consumer *);
   /* required. VOLLEY_OK: all of it, durable, and no reports are made. VOLLEY_E_RETRY: none of it. VOLLEY_E_UNKNOWN: unknown;

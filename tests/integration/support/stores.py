@@ -16,7 +16,7 @@ class Sqlite:
     def __init__(self, folder):
         self.path = folder / "queues.db"
 
-    def config(self) -> str:
+    def config(self, reads=False) -> str:
         return f'{{path: "{self.path}"}}'
 
     def connect(self):
@@ -57,7 +57,7 @@ class Rsmq:
         self.ns = "t" + uuid.uuid4().hex[:8]
         self.taken = {}
 
-    def config(self) -> str:
+    def config(self, reads=False) -> str:
         return f"{{port: {self.server.port}, ns: {self.ns}, vt: 5}}"
 
     def client(self):
@@ -103,8 +103,10 @@ class Kafka:
             self.topics[queue] = self.server.topic(queue, self.partitions)
         return self.topics[queue]
 
-    def config(self) -> str:
-        return f'{{bootstrap.servers: "{self.server.bootstrap}", session.timeout.ms: 6000, heartbeat.interval.ms: 500}}'
+    def config(self, reads=False) -> str:
+        # A static member has its partitions again at once when it comes back after a kill.
+        member = f", group.instance.id: {self.group}, session.timeout.ms: 6000, heartbeat.interval.ms: 500" if reads else ""
+        return f'{{bootstrap.servers: "{self.server.bootstrap}"{member}}}'
 
     def put(self, queue, bodies, keys):
         from confluent_kafka import Producer

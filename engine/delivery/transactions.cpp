@@ -1,0 +1,63 @@
+// Transactions: where input and outputs are in one store, a message's outputs and its ack are one commit.
+#include <algorithm>
+
+#include "delivery/assert.hpp"
+#include "delivery/delivery.hpp"
+
+namespace volley::delivery {
+
+void Delivery::use_transactions() {
+    VOLLEY_ASSERT(!options_.log && counters_.received == 0);
+    transactions_ = true;
+}
+
+void Delivery::take_transaction(std::vector<Slot>& out, std::size_t most) {
+    const std::size_t taken = std::min(most, uncommitted_.size());
+    for (std::size_t i = 0; i < taken; ++i) {
+        entries_[uncommitted_[i]].state = State::committing;
+        out.push_back(uncommitted_[i]);
+    }
+    uncommitted_.erase(uncommitted_.begin(), uncommitted_.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+void Delivery::transacted(Slot slot) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::committing);
+    set_passive(entry, State::settling);
+    ++counters_.done;
+    conclude(slot, Outcome::ack, Millis(0));
+    settled(slot, false);
+}
+
+void Delivery::transaction_lost(Slot slot) {
+    VOLLEY_ASSERT(entries_[slot].state == State::committing);
+    ++counters_.lost;
+    transaction_left(slot);
+}
+
+void Delivery::transaction_refused(Slot slot, Reason reason, Instant now) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::committing);
+    set_passive(entry, State::backing_off);
+    if (entry.orphan) return abandon(slot);
+    ++counters_.failures[reason < reason_count ? reason : 0];
+    entry.reason = reason;
+    give_up(slot, options_.on_permanent, now);
+}
+
+void Delivery::transaction_left(Slot slot) {
+    VOLLEY_ASSERT(entries_[slot].state == State::committing);
+    set_passive(entries_[slot], State::backing_off);
+    abandon(slot);
+}
+
+// Nobody may be there to commit them.
+void Delivery::leave_uncommitted() {
+    for (const Slot slot : uncommitted_) {
+        set_passive(entries_[slot], State::backing_off);
+        abandon(slot);
+    }
+    uncommitted_.clear();
+}
+
+}  // namespace volley::delivery
