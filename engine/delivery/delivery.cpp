@@ -9,7 +9,9 @@ namespace volley::delivery {
 Delivery::Delivery(const Options& options)
     : options_(options),
       chains_(entries_),
-      backoff_(options.initial_delay, options.max_delay, options.seed) {}
+      backoff_(options.initial_delay, options.max_delay, options.seed),
+      breaker_(options.on_exhausted == Last::dead_letter || options.on_exhausted == Last::drop,
+               options.max_delay) {}
 
 // ---- lanes
 
@@ -109,6 +111,7 @@ void Delivery::leave_waiting(Slot slot) {
 
 std::uint32_t Delivery::room() const {
     if (!wants_messages() || slots_in_use_ >= options_.max_in_flight) return 0;
+    if (breaker_.is_open()) return 1;  // to try
     return options_.max_in_flight - slots_in_use_;
 }
 
@@ -143,6 +146,7 @@ Slot Delivery::receive(const Incoming& incoming) {
     }
     ++lane.open;
     ++counters_.received;
+    if (incoming.redelivered) ++counters_.redelivered;
     ++counters_.in_flight;
     counters_.in_flight_bytes += entry.bytes;
     entry.state = State::waiting;
@@ -174,12 +178,14 @@ void Delivery::update_full() {
 void Delivery::set_active(Entry& entry, State state) {
     entry.state = state;
     ++lanes_[entry.lane].active;
+    ++active_;
 }
 
 void Delivery::set_passive(Entry& entry, State state) {
     entry.state = state;
     VOLLEY_ASSERT(lanes_[entry.lane].active > 0);
     --lanes_[entry.lane].active;
+    --active_;
 }
 
 std::uint32_t Delivery::take(Run* out, std::uint32_t room) {
@@ -204,9 +210,19 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room) {
         urgent_.clear();
         urgent_taken_ = 0;
     }
-    const std::uint32_t from_chains = chains_.take(out + taken, room - taken);
+    room -= taken;
+    if (breaker_.is_open()) room = std::min(room, may_probe_ ? 1U : 0U);
+    // Outputs that wait together in a producer that may lose one of them could overtake.
+    const bool together = options_.pipelined || transactions_;
+    const std::uint32_t from_chains = chains_.take(out + taken, room, together ? room : 1);
+    active_ += from_chains;
     for (std::uint32_t i = 0; i < from_chains; ++i) {
-        const Entry& entry = entries_[out[taken + i].slot];
+        Entry& entry = entries_[out[taken + i].slot];
+        entry.probe = breaker_.is_open();
+        if (entry.probe) {
+            breaker_.probe();
+            may_probe_ = false;
+        }
         LaneState& lane = lanes_[entry.lane];
         ++lane.active;
         if (entry.offset > lane.newest_started) lane.newest_started = entry.offset;
@@ -223,6 +239,12 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
     entry.handled = true;
+    const bool probe = entry.probe;
+    entry.probe = false;
+    if (verdict == Verdict::ok || verdict == Verdict::drop)
+        breaker_.succeeded();
+    else if (probe)
+        breaker_.probe_failed(verdict == Verdict::retry, now);
     switch (verdict) {
         case Verdict::drop:
             entry.dropped = true;
@@ -249,7 +271,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis
     ++counters_.failures[reason < reason_count ? reason : 0];
     entry.reason = reason;
     if (verdict == Verdict::fail) return give_up(slot, options_.on_permanent, now);
-    fail_attempt(slot, retry_after, now);
+    fail_attempt(slot, retry_after, probe, now);
 }
 
 void Delivery::succeed(Slot slot, Instant now) {
@@ -273,10 +295,10 @@ void Delivery::succeed(Slot slot, Instant now) {
     after_reports(slot, now);
 }
 
-void Delivery::fail_attempt(Slot slot, Millis retry_after, Instant now) {
+void Delivery::fail_attempt(Slot slot, Millis retry_after, bool probe, Instant now) {
     Entry& entry = entries_[slot];
     const bool used_up = entry.attempt >= options_.max_attempts;
-    if (used_up && options_.on_exhausted != Last::keep_trying)
+    if (used_up && options_.on_exhausted != Last::keep_trying && breaker_.exhausted(probe, now))
         return give_up(slot, options_.on_exhausted, now);
     if (used_up && !entry.exhausted) {
         entry.exhausted = true;
@@ -285,7 +307,7 @@ void Delivery::fail_attempt(Slot slot, Millis retry_after, Instant now) {
     ++counters_.retries;
     Millis delay =
         retry_after > Millis(0) ? std::min(retry_after, options_.max_delay) : backoff_.delay(entry.attempt);
-    if (used_up) delay = options_.max_delay;
+    if (used_up && !breaker_.is_open()) delay = options_.max_delay;
     wait(slot, State::backing_off, now + delay);
 }
 
@@ -322,12 +344,17 @@ void Delivery::confirmed(Slot slot, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);
     --entry.outputs_left;
+    entry.stored = true;
     if (entry.state == State::sending) after_reports(slot, now);
 }
 
 void Delivery::send_failed(Slot slot, SendFailure failure, Reason reason, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);
+    if (failure == SendFailure::unknown) {
+        ++counters_.possible_duplicates;
+        entry.stored = true;
+    }
     if (failure == SendFailure::permanent || entry.orphan) {
         --entry.outputs_left;
         entry.permanent = entry.permanent || failure == SendFailure::permanent;
@@ -374,6 +401,7 @@ void Delivery::dead_letter_failed(Slot slot, SendFailure failure, Instant now) {
     set_passive(entry, State::dead_letter_wait);
     if (entry.orphan || aborting_) return abandon(slot);
     if (failure == SendFailure::permanent) return fail_component(slot);
+    if (failure == SendFailure::unknown) ++counters_.possible_duplicates;
     if (entry.send_tries == 0) ++dead_letters_waiting_;
     wait(slot, State::dead_letter_wait, now + backoff_.delay(++entry.send_tries));
 }
@@ -386,6 +414,7 @@ void Delivery::wait(Slot slot, State state, Instant due) {
 }
 
 void Delivery::tick(Instant now) {
+    may_probe_ = breaker_.may_probe(now);
     while (timers_.next() <= now) {
         const Timers::Timer timer = timers_.pop();
         Entry& entry = entries_[timer.slot];

@@ -13,9 +13,11 @@
 // Not thread-safe: the intake thread of the component owns it. Allocates only while it grows.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "delivery/breaker.hpp"
 #include "delivery/entry.hpp"
 #include "delivery/lanes.hpp"
 #include "delivery/retry.hpp"
@@ -43,8 +45,10 @@ public:
 
     // ---- intake
     // False between a full window and a half empty one: wide, because pausing a log throws away what it
-    // prefetched.
-    bool wants_messages() const { return !full_ && !stopping_; }
+    // prefetched. Also while the breaker is open and there is a message to try.
+    bool wants_messages() const {
+        return !full_ && !stopping_ && !(breaker_.is_open() && counters_.in_flight > 0);
+    }
     // How many more may be received now.
     std::uint32_t room() const;
     // Opens a message, before anything else is done with it. Returns no_slot if it is known already (a log
@@ -55,7 +59,11 @@ public:
     // Moves up to `room` things to do into `out` and returns how many: outputs to send again and dead letters
     // first, then messages to handle.
     std::uint32_t take(Run* out, std::uint32_t room);
-    bool has_work() const { return !urgent_.empty() || chains_.has_runnable(); }
+    bool has_work() const {
+        return !urgent_.empty() || (chains_.has_runnable() && (!breaker_.is_open() || may_probe_));
+    }
+    // Is something in hand that must move by itself: a handler that runs, an output that is to be confirmed?
+    bool is_active() const { return active_ > 0 || has_work(); }
     // A worker returns a Step::handle. ok: it handed `outputs` records to the producers, whose reports may
     // have come already. retry_after: the handler's wish, 0 none. Requires: the slot is running.
     void handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis retry_after, Reason reason,
@@ -98,7 +106,9 @@ public:
 
     // ---- time
     void tick(Instant now);
-    Instant next_due() const { return timers_.next(); }
+    Instant next_due() const {
+        return std::min(timers_.next(), chains_.has_runnable() && !may_probe_ ? breaker_.due() : never);
+    }
 
     // ---- stopping: never a failure of a message
     // Starts no handler any more and leaves what has not started; what runs is carried through to its
@@ -118,6 +128,8 @@ public:
     // now.
     std::uint32_t exhausted() const { return exhausted_; }
     std::uint32_t dead_letters_waiting() const { return dead_letters_waiting_; }
+    // Everything fails: the input is held back, and one message at a time is tried.
+    bool breaker_is_open() const { return breaker_.is_open(); }
     // Calls visit(slot, entry) for every delivery that is open at the consumer.
     template <typename Visit>
     void for_each_open(Visit&& visit) const {
@@ -148,14 +160,14 @@ private:
     bool is_needed(const Entry& entry) const;
     void leave_behind(Chain chain, std::int64_t offset);
     void succeed(Slot slot, Instant now);
-    void fail_attempt(Slot slot, Millis retry_after, Instant now);
+    void fail_attempt(Slot slot, Millis retry_after, bool probe, Instant now);
     void give_up(Slot slot, Last last, Instant now);
     void after_reports(Slot slot, Instant now);
     void wait(Slot slot, State state, Instant due);
     void finish(Slot slot, Outcome outcome, Millis delay);
     void conclude(Slot slot, Outcome outcome, Millis delay);
     void leave_uncommitted();
-    void abandon(Slot slot);
+    void abandon(Slot slot, bool lease_lost = false);
     void leave_waiting(Slot slot);
     void free_if_over(Slot slot);
     void free_lane_if_over(Lane lane);
@@ -168,6 +180,7 @@ private:
     Entries entries_;
     Chains chains_;
     Backoff backoff_;
+    Breaker breaker_;
     Timers timers_;
     std::vector<LaneState> lanes_;
     std::vector<Lane> free_lanes_;
@@ -185,6 +198,8 @@ private:
     Counters counters_;
     std::uint32_t exhausted_ = 0;
     std::uint32_t dead_letters_waiting_ = 0;
+    std::uint32_t active_ = 0;  // of all lanes
+    bool may_probe_ = false;    // the breaker is open, and a probe is due
     bool full_ = false;
     bool stopping_ = false;
     bool aborting_ = false;

@@ -54,7 +54,9 @@ struct Entry {
     bool orphan = false;       // its lane is gone: whatever becomes of it, it is left
     bool dropped = false;      // the handler said drop
     bool permanent = false;    // an output can never be sent
-    bool exhausted = false;    // its attempts are used up, and it is tried on for ever
+    bool exhausted = false;    // its attempts are used up, and it is tried on
+    bool probe = false;        // tried while the breaker is open
+    bool stored = false;       // an output of it is, or may be, stored
 };
 
 using Entries = Slab<Entry>;

@@ -25,10 +25,12 @@ Chains::Chains(Entries& entries) : entries_(entries) {
 
 Chain Chains::join(std::uint64_t identity) {
     for (std::size_t b = bucket_of(identity); table_[b] != no_chain; b = (b + 1) & (table_.size() - 1)) {
-        if (chains_[table_[b]].identity == identity) {
-            ++chains_[table_[b]].open;
-            return table_[b];
-        }
+        State& known = chains_[table_[b]];
+        if (known.identity != identity) continue;
+        // Empty, and only not met in the ready queue yet: what closed it was in another life of its lane.
+        if (known.open == 0) known.closed_from = std::numeric_limits<std::int64_t>::max();
+        ++known.open;
+        return table_[b];
     }
     Chain chain;
     if (free_.empty()) {
@@ -130,7 +132,7 @@ void Chains::offer(Chain chain) {
     ready_tail_ = chain;
 }
 
-std::uint32_t Chains::take(Run* out, std::uint32_t room) {
+std::uint32_t Chains::take(Run* out, std::uint32_t room, std::uint32_t of_a_chain) {
     std::uint32_t taken = 0;
     while (taken < room && ready_head_ != no_chain) {
         const Chain chain = ready_head_;
@@ -145,7 +147,8 @@ std::uint32_t Chains::take(Run* out, std::uint32_t room) {
         }
         // The unordered take at most half when chains wait too: neither starves the other.
         const bool share = chain == unordered && ready_head_ != no_chain;
-        const std::uint32_t most = share ? std::max(1U, (room - taken) / 2) : room - taken;
+        std::uint32_t most = share ? std::max(1U, (room - taken) / 2) : room - taken;
+        if (chain != unordered) most = std::min(most, of_a_chain);
         taken += take_from(chain, out + taken, most);
         offer(chain);
     }

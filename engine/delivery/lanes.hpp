@@ -35,9 +35,9 @@ public:
     // A message without a chain goes back to the front of the unordered list.
     void put_back(Slot slot);
 
-    // Moves up to `room` messages that may run now into `out`, oldest chains first; marks them running, and
-    // their chains held. Returns how many.
-    std::uint32_t take(Run* out, std::uint32_t room);
+    // Moves up to `room` messages that may run now into `out`, oldest chains first, of each chain up to
+    // `of_a_chain`; marks them running, and their chains held. Returns how many.
+    std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t of_a_chain);
     // From this offset on the chain starts nothing any more: the message there was left, and must not be
     // overtaken.
     void close(Chain chain, std::int64_t from) {

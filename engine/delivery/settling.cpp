@@ -35,12 +35,15 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
 
 // Leaves the message to the store: no outcome, no attempt counted. In its window it stays unfinished for
 // ever, so that nothing behind it is committed.
-void Delivery::abandon(Slot slot) {
+void Delivery::abandon(Slot slot, bool lease_lost) {
     Entry& entry = entries_[slot];
     if (entry.state == State::dead_letter_wait || entry.state == State::dead_letter_queued) {
         if (entry.send_tries > 0) --dead_letters_waiting_;
     }
     ++counters_.abandoned;
+    if (entry.stored) ++counters_.possible_duplicates;
+    const bool revoked = !aborting_ && (entry.orphan || lanes_[entry.lane].revoked);
+    ++(lease_lost ? counters_.left_by_lease : revoked ? counters_.left_by_revocation : counters_.left_by_stop);
     const Chain chain = entry.chain;
     const std::int64_t offset = entry.offset;
     // The chain outlives this message only if others are in it.
@@ -58,7 +61,10 @@ void Delivery::take_settlements(std::vector<Settlement>& out) {
 void Delivery::settled(Slot slot, bool lost) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::settling);
-    if (lost) ++counters_.lost;
+    if (lost) {
+        ++counters_.lost;
+        if (entry.outcome == Outcome::ack && entry.stored) ++counters_.possible_duplicates;
+    }
     entry.state = State::settled;
     --unsettled_;
     counters_.in_flight_bytes -= entry.bytes;

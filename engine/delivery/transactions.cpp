@@ -32,7 +32,8 @@ void Delivery::transacted(Slot slot) {
 void Delivery::transaction_lost(Slot slot) {
     VOLLEY_ASSERT(entries_[slot].state == State::committing);
     ++counters_.lost;
-    transaction_left(slot);
+    set_passive(entries_[slot], State::backing_off);
+    abandon(slot, true);
 }
 
 void Delivery::transaction_refused(Slot slot, Reason reason, Instant now) {
@@ -40,6 +41,7 @@ void Delivery::transaction_refused(Slot slot, Reason reason, Instant now) {
     VOLLEY_ASSERT(entry.state == State::committing);
     set_passive(entry, State::backing_off);
     if (entry.orphan) return abandon(slot);
+    chains_.hold(slot);  // until its dead letter is confirmed
     ++counters_.failures[reason < reason_count ? reason : 0];
     entry.reason = reason;
     give_up(slot, options_.on_permanent, now);
@@ -48,6 +50,7 @@ void Delivery::transaction_refused(Slot slot, Reason reason, Instant now) {
 void Delivery::transaction_left(Slot slot) {
     VOLLEY_ASSERT(entries_[slot].state == State::committing);
     set_passive(entries_[slot], State::backing_off);
+    entries_[slot].stored = true;
     abandon(slot);
 }
 

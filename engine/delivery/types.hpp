@@ -45,13 +45,14 @@ enum class Verdict : std::uint8_t {
 };
 
 enum class SendFailure : std::uint8_t {
-    transient,  // try again, for ever; no attempt is counted
+    transient,  // not stored; try again, for ever; no attempt is counted
+    unknown,    // as transient, but it may have been stored: the next try may duplicate it
     permanent,  // the store will never take it
 };
 
 // VOLLEY_REASON_… of plugin.h, as a number: the core only counts by it.
 using Reason = std::uint32_t;
-inline constexpr std::size_t reason_count = 10;
+inline constexpr std::size_t reason_count = 11;
 
 // What the core must know of an incoming message.
 struct Incoming {
@@ -61,6 +62,7 @@ struct Incoming {
     std::uint64_t key_hash = 0;
     bool has_key = false;
     std::uint32_t bytes = 0;  // counted against max_in_flight_bytes
+    bool redelivered = false;  // the store says that it was handed out before
 };
 
 // What a worker is to do with a message.
@@ -102,8 +104,13 @@ struct Counters {
     std::uint64_t dead = 0;
     std::uint64_t dropped = 0;
     std::uint64_t requeued = 0;
-    std::uint64_t abandoned = 0;  // left to the store: revoked, stopped
-    std::uint64_t lost = 0;       // settled too late: the store had given them to another
+    std::uint64_t abandoned = 0;  // left to the store, which delivers them again: the sum of the next three
+    std::uint64_t left_by_stop = 0;
+    std::uint64_t left_by_revocation = 0;
+    std::uint64_t left_by_lease = 0;  // in a transaction that came too late
+    std::uint64_t lost = 0;           // settled too late: the store had given them to another
+    std::uint64_t redelivered = 0;    // received, and the store had handed them out before
+    std::uint64_t possible_duplicates = 0;  // outputs, or messages with outputs, that may be stored twice
     std::uint64_t in_flight = 0;
     std::uint64_t in_flight_bytes = 0;  // until the consumer has closed the delivery
     std::uint64_t retries = 0;

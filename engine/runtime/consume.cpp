@@ -87,6 +87,7 @@ void Intake::receive(const volley_message& message) {
         incoming.has_key = true;
         incoming.key_hash = std::hash<std::string_view>{}(text_of(message.key));
     }
+    incoming.redelivered = message.delivery_count > 1;
     const delivery::Slot slot = core_.receive(incoming);
     if (slot == delivery::no_slot) return leave(message.handle);
     pipeline_.works.grow_to(slot);

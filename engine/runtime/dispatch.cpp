@@ -26,6 +26,8 @@ SendFailure kind_of(std::int32_t status) {
         case VOLLEY_E_UNSUPPORTED:
         case VOLLEY_E_CONFIG:
             return SendFailure::permanent;
+        case VOLLEY_E_UNKNOWN:
+            return SendFailure::unknown;
         default:
             return SendFailure::transient;
     }
@@ -102,7 +104,7 @@ void Intake::hear_report(const Completion& c, std::string_view text) {
                                                                 : std::uint32_t{VOLLEY_REASON_OUTPUT};
     const std::string& queue = pipeline_.ports[work.outputs[c.output].port]->queue;
     work.explain(reason, "output to \"" + queue + "\": " + std::string(text));
-    work.outputs[c.output].failed = kind == SendFailure::transient;
+    work.outputs[c.output].failed = kind != SendFailure::permanent;
     core_.send_failed(c.slot, kind, reason, now_);
     log_failure(c.slot);
 }

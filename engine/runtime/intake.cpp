@@ -283,6 +283,8 @@ std::string Intake::why_not_ready() const {
     if (core_.dead_letters_waiting() > 0) {
         return "the dead-letter queue \"" + pipeline_.dead_letters->queue + "\" does not take messages";
     }
+    if (core_.breaker_is_open())
+        return "every message fails; the input is held back, and one message at a time is tried";
     if (core_.exhausted() > 0) {
         return std::to_string(core_.exhausted()) +
                " messages have failed max_attempts times and are tried on";
@@ -309,6 +311,13 @@ void Intake::publish() {
     s.dropped = c.dropped;
     s.requeued = c.requeued;
     s.abandoned = c.abandoned;
+    s.left_by_stop = c.left_by_stop;
+    s.left_by_revocation = c.left_by_revocation;
+    s.left_by_lease = c.left_by_lease;
+    s.lost = c.lost;
+    s.redelivered = c.redelivered;
+    s.possible_duplicates = c.possible_duplicates;
+    s.breaker_open = core_.breaker_is_open();
     s.in_flight = c.in_flight;
     s.in_flight_bytes = c.in_flight_bytes;
     s.retries = c.retries;

@@ -20,10 +20,10 @@ struct Histogram {
 };
 
 // Failures by reason, in the order of VOLLEY_REASON_… (plugin.h); index 0 is not used.
-inline constexpr std::size_t reason_count = 10;
+inline constexpr std::size_t reason_count = 11;
 inline constexpr std::array<const char*, reason_count> reason_names{
     "none",    "decode", "schema", "handler_retry", "handler_fail",
-    "timeout", "crash",  "output", "shutdown",      "too_large"};
+    "timeout", "crash",  "output", "shutdown",      "too_large", "crash_loop"};
 
 struct OutputSnapshot {
     std::string queue;
@@ -47,8 +47,14 @@ struct ComponentSnapshot {
     std::uint64_t dead = 0;  // confirmed by the dead-letter queue
     std::uint64_t dropped = 0;
     std::uint64_t requeued = 0;  // given to the connector's on_fail
-    std::uint64_t abandoned =
-        0;  // left unsettled: revoked, lease lost, stopped; the store delivers them again
+    std::uint64_t abandoned = 0;  // left to the store, which delivers them again: the sum of the next three
+    std::uint64_t left_by_stop = 0;
+    std::uint64_t left_by_revocation = 0;
+    std::uint64_t left_by_lease = 0;
+    std::uint64_t lost = 0;                 // settled too late: the store had given them to another
+    std::uint64_t redelivered = 0;          // received, and the store had handed them out before
+    std::uint64_t possible_duplicates = 0;  // outputs, or messages with outputs, that may be stored twice
+    bool breaker_open = false;              // every message fails: the input is held back
     std::uint64_t in_flight = 0;
     std::uint64_t in_flight_bytes = 0;
     std::uint64_t retries = 0;

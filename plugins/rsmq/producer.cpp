@@ -137,8 +137,10 @@ std::int32_t RsmqProducer::produce(const volley_record* records, std::uint32_t c
     for (accepted = 0; accepted < count; ++accepted) {
         const volley_record& record = element(records, stride, accepted);
         if (batch.records.size() == script_batch || batch.bytes >= request_bytes) {
-            send(batch);
+            const std::int32_t status = send(batch);
             batch = {};
+            // What follows must not overtake what failed.
+            if (status != VOLLEY_OK) return refuse_rest(records, count, stride, accepted);
         }
         const std::string_view body = stored(batch, record);
         std::string why;
@@ -154,7 +156,17 @@ std::int32_t RsmqProducer::produce(const volley_record* records, std::uint32_t c
     return VOLLEY_OK;
 }
 
-void RsmqProducer::send(Batch& batch) {
+std::int32_t RsmqProducer::refuse_rest(const volley_record* records, std::uint32_t count, std::uint32_t stride,
+                                       std::uint32_t& accepted) {
+    for (; accepted < count; ++accepted) {
+        const volley_report behind{element(records, stride, accepted).token, VOLLEY_E_RETRY, -1, -1, {},
+                                   view_of(std::string_view("an earlier message could not be sent"))};
+        report_(report_context_, &behind, 1, sizeof behind);
+    }
+    return VOLLEY_OK;
+}
+
+std::int32_t RsmqProducer::send(Batch& batch) {
     const Settings& s = connection_.settings();
     Words arguments{s.realtime ? std::string_view(s.realtime_key) : std::string_view("")};
     arguments.insert(arguments.end(), batch.arguments.begin(), batch.arguments.end());
@@ -185,6 +197,7 @@ void RsmqProducer::send(Batch& batch) {
     }
     report_(report_context_, reports.data(), static_cast<std::uint32_t>(reports.size()),
             sizeof(volley_report));
+    return status;
 }
 
 void RsmqProducer::close(std::uint32_t) { connection_.drop(); }

@@ -51,7 +51,10 @@ private:
     // What is stored of it: the body, or the envelope around it.
     std::string_view stored(Batch& batch, const volley_record& record) const;
     void add(Batch& batch, const volley_record& record, std::string_view stored, std::string id);
-    void send(Batch& batch);
+    // Returns VOLLEY_OK, or why none of it is known to be stored.
+    std::int32_t send(Batch& batch);
+    std::int32_t refuse_rest(const volley_record* records, std::uint32_t count, std::uint32_t stride,
+                             std::uint32_t& accepted);
     void adjust_clock(const redisReply* redis_us);
     std::int32_t try_commit(RsmqConsumer& consumer, volley_transaction& transaction, const Unsure& work,
                             const Batch& outputs, bool repeat);

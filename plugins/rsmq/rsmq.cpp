@@ -20,7 +20,8 @@ constexpr volley_class consumer_class{sizeof(volley_class),
                                       &consumer_functions};
 constexpr volley_class producer_class{sizeof(volley_class),
                                       VOLLEY_KIND_PRODUCER,
-                                      VOLLEY_JSON_BODIES | VOLLEY_CAN_DELAY | VOLLEY_CAN_DEDUP,
+                                      VOLLEY_JSON_BODIES | VOLLEY_CAN_DELAY | VOLLEY_CAN_DEDUP |
+                                          VOLLEY_ORDERED,
                                       "RsmqProducer",
                                       "puts into an RSMQ queue in Redis",
                                       config_schema,

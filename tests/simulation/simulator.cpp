@@ -1,111 +1,16 @@
-#include "simulator.hpp"
-
+// The world, its faults, and the promises that are checked after every step.
 #include <algorithm>
-#include <deque>
-#include <map>
-#include <memory>
 
-#include "delivery/delivery.hpp"
-#include "world.hpp"
+#include "simulation.hpp"
 
 namespace simulation {
-
-namespace {
-
-using namespace volley::delivery;
-
-// One incarnation of the engine: what a crash loses.
-struct Process {
-    struct Delivered {
-        int message = -1;
-        std::uint64_t chain = 0;  // identity; 0 none
-        bool lost = false;        // the store has taken it back
-    };
-    struct Record {
-        Slot slot = no_slot;
-        int message = -1;
-        int output = 0;
-        bool dead = false;
-    };
-    struct Assigned {
-        int partition = 0;
-        Lane lane = 0;
-        std::size_t position = 0;  // index within the partition
-        std::uint64_t number = 0;
-    };
-    struct Batch {
-        std::vector<Run> runs;
-    };
-
-    explicit Process(const Options& options) : core(options) {}
-    Delivery core;
-    std::map<std::uint64_t, Delivered> delivered;  // by handle, until closed
-    std::map<Slot, std::map<int, bool>> failed;    // outputs to send again
-    std::vector<Assigned> assigned;
-    std::vector<std::deque<Batch>> workers;
-    std::vector<Record> records;
-    std::map<std::uint64_t, std::vector<std::pair<std::uint64_t, Slot>>>
-        chains;  // handles in order of arrival
-};
-
-class Simulator {
-public:
-    explicit Simulator(std::uint64_t seed) : random_(seed) {}
-    Verdict run();
-
-private:
-    void make_world();
-    void boot();
-    void step();
-    void poll();
-    void poll_log();
-    void poll_queue();
-    void receive(int index, Lane lane, std::uint64_t lane_number);
-    void dispatch();
-    void check_order(const Run* runs, std::uint32_t count);
-    bool has_passed(std::uint64_t handle, Slot slot) const;
-    void work();
-    void finish_batch(const Process::Batch& batch);
-    void handle_one(const Run& run, std::vector<Chain>& failed);
-    void report_one(std::size_t index);
-    void settle();
-    void settle_one(const Settlement& s);
-    void commit();
-    void revoke(bool lost);
-    void assign();
-    void crash();
-    void stop_and_restart();
-    void expire_a_lease();
-    void heal();
-    void check_always();
-    bool everything_is_safe() const;
-    void fault(const std::string& what) {
-        if (!verdict_.broken) verdict_.broken = what + " (step " + std::to_string(verdict_.steps) + ")";
-    }
-    Message& message_of(Slot slot) {
-        return world_
-            .messages[static_cast<std::size_t>(p_->delivered.at(p_->core.entry(slot).handle).message)];
-    }
-
-    Random random_;
-    World world_;
-    Options options_;
-    std::unique_ptr<Process> p_;
-    Instant now_{0};
-    std::uint64_t next_handle_ = 1;
-    std::uint64_t next_lane_ = 1;
-    double trouble_ = 0.1;
-    bool healing_ = false;
-    bool calm_ =
-        false;  // nothing fails, and the only thing that happens is a clean stop: it must duplicate nothing
-    Verdict verdict_;
-};
 
 void Simulator::make_world() {
     world_.log = chance(random_, 0.5);
     options_.log = world_.log;
     options_.order = static_cast<Order>(below(random_, 3));
     options_.pipelined = chance(random_, 0.5);
+    transactions_ = !world_.log && chance(random_, 0.5);
     options_.max_attempts = static_cast<std::uint32_t>(1 + below(random_, 4));
     options_.initial_delay = Millis(1 + below(random_, 50));
     options_.max_delay = Millis(100 + below(random_, 1000));
@@ -146,6 +51,7 @@ void Simulator::make_world() {
     verdict_.scenario = std::string(world_.log ? "log" : "queue") +
                         " order=" + std::to_string(static_cast<int>(options_.order)) +
                         " pipelined=" + std::to_string(options_.pipelined) +
+                        " transactions=" + std::to_string(transactions_) +
                         " messages=" + std::to_string(count);
 }
 
@@ -153,6 +59,9 @@ void Simulator::boot() {
     options_.seed = random_();
     p_ = std::make_unique<Process>(options_);
     p_->workers.resize(1 + below(random_, 4));
+    if (transactions_) p_->core.use_transactions();
+    outage_began_ = now_;  // an outage goes on, and the breaker is new
+    given_up_ = 0;
     for (Message& m : world_.messages) m.taken = false;
     if (!world_.log) {
         p_->assigned.push_back({0, p_->core.open_lane(), 0, next_lane_++});
@@ -178,229 +87,6 @@ void Simulator::assign() {
         }
         p_->assigned.push_back(a);
         return;
-    }
-}
-
-void Simulator::poll() {
-    if (p_->core.room() == 0 || p_->assigned.empty()) return;
-    if (world_.log)
-        poll_log();
-    else
-        poll_queue();
-}
-
-void Simulator::poll_log() {
-    auto& a = p_->assigned[below(random_, p_->assigned.size())];
-    const auto& log = world_.partitions[static_cast<std::size_t>(a.partition)];
-    // A log hands out old offsets again now and then.
-    if (a.position > 0 && chance(random_, trouble_ / 4)) --a.position;
-    for (std::uint64_t n = 1 + below(random_, 8); n > 0 && a.position < log.size() && p_->core.room() > 0;
-         --n) {
-        receive(log[a.position++], a.lane, a.number);
-    }
-}
-
-void Simulator::poll_queue() {
-    std::uint64_t n = 1 + below(random_, 8);
-    for (std::size_t i = 0; i < world_.messages.size() && n > 0 && p_->core.room() > 0; ++i) {
-        Message& m = world_.messages[i];
-        if (m.taken || m.deleted) continue;
-        m.taken = true;
-        --n;
-        receive(static_cast<int>(i), p_->assigned.front().lane, p_->assigned.front().number);
-    }
-}
-
-void Simulator::receive(int index, Lane lane, std::uint64_t lane_number) {
-    const Message& m = world_.messages[static_cast<std::size_t>(index)];
-    Incoming in;
-    in.handle = next_handle_++;
-    in.lane = lane;
-    in.offset = world_.log ? m.offset : -1;
-    in.key_hash = m.key;
-    in.has_key = m.key != 0;
-    in.bytes = static_cast<std::uint32_t>(below(random_, 50));
-    const Slot slot = p_->core.receive(in);
-    if (slot == no_slot) return;
-    Process::Delivered d{index, 0, false};
-    if (options_.order == Order::partition) d.chain = lane_number << 32U;
-    if (options_.order == Order::key && m.key != 0) d.chain = (lane_number << 32U) | m.key;
-    p_->delivered[in.handle] = d;
-    if (d.chain != 0) p_->chains[d.chain].emplace_back(in.handle, slot);
-}
-
-// A message lets those behind it go: it is finished, or, where outputs are pipelined, all of them were
-// accepted.
-bool Simulator::has_passed(std::uint64_t handle, Slot slot) const {
-    const Entry& e = p_->core.entry(slot);
-    if (e.handle != handle || e.state == State::free || e.state == State::settled ||
-        e.state == State::settling)
-        return true;
-    return options_.pipelined && e.state == State::sending && e.outputs_failed == 0 && e.handled;
-}
-
-void Simulator::check_order(const Run* runs, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-        if (runs[i].step != Step::handle) continue;
-        const Entry& e = p_->core.entry(runs[i].slot);
-        const auto& d = p_->delivered.at(e.handle);
-        if (e.attempt > options_.max_attempts && options_.on_exhausted != Last::keep_trying &&
-            options_.on_permanent != Last::keep_trying) {
-            fault("more attempts than max_attempts");
-        }
-        if (d.chain == 0) continue;
-        for (const auto& [handle, slot] : p_->chains[d.chain]) {
-            if (handle == e.handle) break;
-            const bool before_in_batch = std::any_of(runs, runs + i, [&, s = slot](const Run& r) {
-                return r.slot == s && r.step == Step::handle;
-            });
-            if (!before_in_batch && !has_passed(handle, slot))
-                fault("a message overtakes or overlaps one of its chain");
-        }
-    }
-}
-
-void Simulator::dispatch() {
-    auto& inbox = p_->workers[below(random_, p_->workers.size())];
-    if (inbox.size() >= 2) return;
-    Process::Batch batch;
-    batch.runs.resize(1 + below(random_, 12));
-    const std::uint32_t n = p_->core.take(batch.runs.data(), static_cast<std::uint32_t>(batch.runs.size()));
-    batch.runs.resize(n);
-    if (n == 0) return;
-    check_order(batch.runs.data(), n);
-    inbox.push_back(std::move(batch));
-}
-
-void Simulator::work() {
-    auto& inbox = p_->workers[below(random_, p_->workers.size())];
-    if (inbox.empty()) return;
-    const Process::Batch batch = std::move(inbox.front());
-    inbox.pop_front();
-    finish_batch(batch);
-}
-
-// As a worker does: all records to the producers first, then the messages are returned; reports may come in
-// between.
-void Simulator::finish_batch(const Process::Batch& batch) {
-    struct Result {
-        volley::delivery::Verdict verdict;
-        std::uint32_t outputs;
-        Reason reason;
-    };
-    std::vector<Result> results;
-    std::vector<Chain> failed;
-    const std::size_t first_record = p_->records.size();
-    using V = volley::delivery::Verdict;
-    for (const Run& run : batch.runs) {
-        const int index = p_->delivered.at(p_->core.entry(run.slot).handle).message;
-        Message& m = world_.messages[static_cast<std::size_t>(index)];
-        results.push_back({V::ok, 0, 0});
-        if (run.step == Step::dead_letter) {
-            p_->records.push_back({run.slot, index, 0, true});
-            continue;
-        }
-        if (run.step == Step::send_again) {
-            for (auto& [output, again] : p_->failed[run.slot]) {
-                if (again) p_->records.push_back({run.slot, index, output, false});
-                again = false;
-            }
-            continue;
-        }
-        const bool chain_failed =
-            run.chain != no_chain && std::find(failed.begin(), failed.end(), run.chain) != failed.end();
-        if (chain_failed || chance(random_, trouble_ / 10)) {
-            results.back().verdict = V::not_started;
-        } else if (m.poison || m.failures_left > 0) {
-            if (!m.poison) --m.failures_left;
-            results.back() = {m.permanent ? V::fail : V::retry, 0, static_cast<Reason>(m.permanent ? 4 : 3)};
-        } else if (m.unwanted) {
-            results.back().verdict = V::drop;
-            m.dropped = true;
-        } else {
-            p_->failed[run.slot].clear();
-            results.back().outputs = static_cast<std::uint32_t>(m.outputs);
-            for (int output = 0; output < m.outputs; ++output)
-                p_->records.push_back({run.slot, index, output, false});
-        }
-        const bool stays = results.back().verdict != V::ok && results.back().verdict != V::drop;
-        if (stays && run.chain != no_chain) failed.push_back(run.chain);
-    }
-    for (std::size_t i = p_->records.size(); i > first_record; --i) {
-        if (chance(random_, 0.3)) report_one(i - 1);
-    }
-    for (std::size_t i = 0; i < batch.runs.size(); ++i) {
-        if (batch.runs[i].step != Step::handle) continue;
-        const Slot slot = batch.runs[i].slot;
-        Message& m = message_of(slot);
-        if (results[i].verdict == V::fail && options_.on_permanent == Last::drop) m.dropped = true;
-        if (results[i].verdict == V::retry && options_.on_exhausted == Last::drop &&
-            p_->core.entry(slot).attempt >= options_.max_attempts) {
-            m.dropped = true;
-        }
-        const Millis wish = chance(random_, 0.2) ? Millis(below(random_, 500)) : Millis(0);
-        p_->core.handled(slot, results[i].verdict, results[i].outputs, wish, results[i].reason, now_);
-    }
-}
-
-void Simulator::report_one(std::size_t index) {
-    const Process::Record r = p_->records[index];
-    p_->records.erase(p_->records.begin() + static_cast<std::ptrdiff_t>(index));
-    Message& m = world_.messages[static_cast<std::size_t>(r.message)];
-    const bool fails = !healing_ && chance(random_, trouble_);
-    // A failure that was none: it is stored, and the reply was lost.
-    const bool stored = !fails || chance(random_, 0.3);
-    const bool permanent = fails && !stored && options_.on_permanent != Last::stop && chance(random_, 0.1);
-    if (stored) ++(r.dead ? m.dead : m.stored[static_cast<std::size_t>(r.output)]);
-    if (r.dead) {
-        if (fails)
-            p_->core.dead_letter_failed(r.slot, SendFailure::transient, now_);
-        else
-            p_->core.dead_letter_confirmed(r.slot);
-        return;
-    }
-    if (!fails) return p_->core.confirmed(r.slot, now_);
-    if (permanent && options_.on_permanent == Last::drop) m.dropped = true;
-    p_->failed[r.slot][r.output] = !permanent;
-    p_->core.send_failed(r.slot, permanent ? SendFailure::permanent : SendFailure::transient, 7, now_);
-}
-
-void Simulator::settle() {
-    std::vector<Settlement> settlements;
-    p_->core.take_settlements(settlements);
-    for (const Settlement& s : settlements) settle_one(s);
-}
-
-void Simulator::settle_one(const Settlement& s) {
-    if (!healing_ && chance(random_, trouble_)) return p_->core.settle_again(s.slot, now_);
-    const auto found = p_->delivered.find(s.handle);
-    if (found == p_->delivered.end()) return fault("a delivery is settled twice");
-    Message& m = world_.messages[static_cast<std::size_t>(found->second.message)];
-    const bool lost = found->second.lost;
-    if (s.outcome == Outcome::ack && !m.is_safe()) fault("acked before every output was confirmed");
-    if (!world_.log && !lost) {
-        if (s.outcome == Outcome::ack) m.deleted = true;
-        m.taken = false;
-    }
-    p_->delivered.erase(found);
-    p_->core.settled(s.slot, lost);
-}
-
-void Simulator::commit() {
-    std::vector<Commit> commits;
-    p_->core.take_commits(commits);
-    for (const Commit& c : commits) {
-        const auto a = std::find_if(p_->assigned.begin(), p_->assigned.end(),
-                                    [&](const auto& x) { return x.lane == c.lane; });
-        if (a == p_->assigned.end()) {
-            fault("a commit for a lane that is gone");
-            continue;
-        }
-        if (!healing_ && chance(random_, trouble_)) {
-            p_->core.commit_again(c.lane);
-            continue;
-        }
-        if (auto broken = world_.commit(a->partition, c.offset)) fault(*broken);
     }
 }
 
@@ -434,12 +120,17 @@ void Simulator::stop_and_restart() {
     p_->core.stop();
     const bool patient = calm_ || chance(random_, 0.7);
     for (int n = 0; n < 20'000 && !p_->core.is_idle(); ++n) {
-        if (!patient && n == 50) p_->core.abort();
+        if (!patient && n == 50) {
+            p_->core.abort();
+            for (const Slot slot : p_->transaction) p_->core.transaction_left(slot);
+            p_->transaction.clear();
+        }
         work();
         if (!p_->records.empty()) report_one(below(random_, p_->records.size()));
         now_ += Millis(5);
         p_->core.tick(now_);
         dispatch();
+        if (patient || n < 50) transact();
         settle();
         commit();
     }
@@ -475,9 +166,13 @@ void Simulator::step() {
         }
     }
     if (calm_ && !healing_ && chance(random_, 0.01)) return stop_and_restart();
-    switch (below(random_, 8)) {
+    if (!healing_ && chance(random_, trouble_ / 50)) begin_outage();
+    switch (below(random_, 9)) {
         case 0:
             poll();
+            break;
+        case 7:
+            transact();
             break;
         case 1:
             dispatch();
@@ -504,11 +199,31 @@ void Simulator::step() {
     if (p_->core.failed()) stop_and_restart();
 }
 
+// Everything fails for a while, as when what the handlers need is down.
+void Simulator::begin_outage() {
+    if (now_ < outage_ends_) return;
+    outage_began_ = now_;
+    outage_ends_ = now_ + Millis(500 + static_cast<std::int64_t>(below(random_, 5000)));
+    given_up_ = 0;
+}
+
+// Of an outage only some messages may die: those that open the breaker, and those that are tried while it is
+// open.
+void Simulator::check_outage() {
+    if (now_ >= outage_ends_) return;
+    const auto shortest = std::min(Millis(1000), options_.max_delay);
+    const auto tried = static_cast<std::uint64_t>((now_ - outage_began_) / shortest);
+    if (given_up_ > Breaker::opens_after + 1 + tried) fault("an outage floods the dead-letter queue");
+}
+
 void Simulator::check_always() {
     const Counters& c = p_->core.counters();
     if (c.received != c.done + c.dead + c.dropped + c.requeued + c.abandoned + c.in_flight)
         fault("the audit does not add up");
     if (c.in_flight > options_.max_in_flight) fault("more in flight than max_in_flight");
+    if (c.in_flight_bytes > options_.max_in_flight_bytes + largest_body)
+        fault("more bytes in flight than max_in_flight_bytes and one message");
+    check_outage();
 }
 
 bool Simulator::everything_is_safe() const {
@@ -519,6 +234,7 @@ bool Simulator::everything_is_safe() const {
 // No more faults: everything must come through.
 void Simulator::heal() {
     healing_ = true;
+    outage_ends_ = now_;
     for (Message& m : world_.messages) {
         if (!m.poison) m.failures_left = 0;
     }
@@ -543,10 +259,9 @@ Verdict Simulator::run() {
             verdict_.duplicates += copies > 1 ? static_cast<std::uint64_t>(copies - 1) : 0;
     }
     if (calm_ && verdict_.duplicates > 0) fault("a clean stop duplicates");
+    if (transactions_ && verdict_.duplicates > 0) fault("a transaction duplicates");
     return verdict_;
 }
-
-}  // namespace
 
 Verdict simulate(std::uint64_t seed) { return Simulator(seed).run(); }
 
