@@ -21,6 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds look_every{20};  // at the components, while running
 constexpr std::chrono::milliseconds idle_for{
     250};  // all components together, before exit_when_idle believes it
+// For what follows the drain: closing producers and consumers, each in its own time.
+constexpr std::chrono::milliseconds close_allowance{10'000};
 constexpr int exit_stopped_by_message = 65;
 constexpr int exit_out_of_time = 75;
 
@@ -51,6 +53,7 @@ struct Engine::Parts {
     std::condition_variable changed;
     bool stopping = false;
     bool hung = false;
+    bool stalled = false;
 
     runtime::BuiltInHandler handler_for(const ComponentConfig& component) const;
     Result<void> make_components();
@@ -63,7 +66,7 @@ struct Engine::Parts {
 runtime::BuiltInHandler Engine::Parts::handler_for(const ComponentConfig& component) const {
     const auto function = functions.find(component.name);
     if (function != functions.end())
-        return {function->second->functions(), function->second->config(), "function"};
+        return {function->second->functions(), function->second->config(), "function", true};
     if (component.handler.kind != HandlerConfig::Kind::process) return {};
     handlers::ProcessOptions process;
     process.exec = component.handler.process.exec;
@@ -71,7 +74,7 @@ runtime::BuiltInHandler Engine::Parts::handler_for(const ComponentConfig& compon
     process.max_message_bytes = config.max_message_bytes;
     std::string label;
     for (const std::string& word : process.exec) label += (label.empty() ? "" : " ") + word;
-    return {handlers::process_handler_class(), handlers::process_config(process), label};
+    return {handlers::process_handler_class(), handlers::process_config(process), label, false};
 }
 
 Result<void> Engine::Parts::make_components() {
@@ -88,6 +91,7 @@ Result<void> Engine::Parts::make_components() {
         runtime::IntakeOptions intake;
         intake.startup_timeout = config.startup_timeout;
         intake.shutdown_timeout = config.shutdown_timeout;
+        intake.stall_timeout = config.stall_timeout;
         intake.watch_idle = options.exit_when_idle;
         auto made = runtime::Component::make(config, component, catalog, handler_for(component), intake);
         if (!made) return made.error();
@@ -163,13 +167,21 @@ void Engine::Parts::stop_all() {
 
 int Engine::Parts::wait_for_end() {
     auto idle_since = std::chrono::steady_clock::now();
+    auto give_up_at = idle_since;
     bool told = false;
     std::unique_lock lock(mutex);
     for (;;) {
         changed.wait_for(lock, look_every, [&] { return stopping && !told; });
+        const auto now = std::chrono::steady_clock::now();
         if (stopping && !told) {
             told = true;
+            give_up_at = now + config.shutdown_timeout + close_allowance;
             stop_all();
+        }
+        if (told && now >= give_up_at) {
+            log::error("a component does not end; leaving it behind");
+            hung = true;
+            break;
         }
         const auto all = [this](auto&& is) {
             return std::all_of(components.begin(), components.end(),
@@ -179,7 +191,13 @@ int Engine::Parts::wait_for_end() {
         // One component that fails ends the engine: half an application that looks alive is worse than a
         // restart.
         const bool failed = !all([](const runtime::Intake& i) { return !i.failure(); });
-        const auto now = std::chrono::steady_clock::now();
+        for (const auto& component : components) {
+            const std::string why = stopping ? "" : component->intake().stalled();
+            if (why.empty()) continue;
+            log::error("stalled for stall_timeout; stopping, so that a restart may cure it",
+                       {{"component", component->name()}, {"cause", why}});
+            stopping = stalled = true;
+        }
         if (!all([](const runtime::Intake& i) { return i.is_idle() || i.ended(); })) idle_since = now;
         const bool done = options.exit_when_idle && now - idle_since >= idle_for;
         if (failed || done) stopping = true;
@@ -196,6 +214,7 @@ int Engine::Parts::exit_code() const {
         if (intake.out_of_time()) code = exit_out_of_time;
         if (intake.stopped_by_message() && code == 0) code = exit_stopped_by_message;
     }
+    if (stalled || (hung && code == 0)) return exit_out_of_time;
     return code;
 }
 
@@ -203,6 +222,10 @@ void Engine::stop() {
     const std::lock_guard lock(parts_->mutex);
     parts_->stopping = true;
     parts_->changed.notify_all();
+}
+
+void Engine::cut_off() {
+    for (const auto& component : parts_->components) component->intake().cut_off();
 }
 
 bool Engine::hung() const {

@@ -57,6 +57,7 @@ public:
                 if (stopping) {
                     volley::log::warning(
                         "second signal: stopping at once; what is unfinished is delivered again");
+                    engine.cut_off();
                     std::_Exit(exit_again);
                 }
                 stopping = true;

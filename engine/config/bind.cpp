@@ -211,6 +211,8 @@ public:
         top.text("app", config_.app);
         top.duration("shutdown_timeout", config_.shutdown_timeout);
         top.duration("startup_timeout", config_.startup_timeout);
+        top.duration("stall_timeout", config_.stall_timeout);
+        top.text("state_dir", config_.state_dir);
         top.size("max_message_bytes", config_.max_message_bytes);
         top.names("plugin_dirs", config_.plugin_dirs);
         top.required("queues");
@@ -342,6 +344,7 @@ private:
         section.number("max_in_flight", c.max_in_flight, 1, 4'000'000);
         section.size("max_in_flight_bytes", c.max_in_flight_bytes);
         section.boolean("output_ids", c.output_ids);
+        section.number("max_crashes", c.max_crashes, 1, 1000);
         if (const Node* retry = section.find("retry")) bind_retry(*retry, c);
         if (const Node* handler = section.find("handler")) bind_handler(*handler, c);
         config_.components.push_back(std::move(c));

@@ -37,6 +37,8 @@ public:
         line(0, "app", quoted(config_.app), "/app");
         line(0, "shutdown_timeout", duration(config_.shutdown_timeout), "/shutdown_timeout");
         line(0, "startup_timeout", duration(config_.startup_timeout), "/startup_timeout");
+        line(0, "stall_timeout", duration(config_.stall_timeout), "/stall_timeout");
+        if (!config_.state_dir.empty()) line(0, "state_dir", config_.state_dir, "/state_dir");
         line(0, "max_message_bytes", std::to_string(config_.max_message_bytes), "/max_message_bytes");
         out_ += "queues:\n";
         for (const QueueConfig& queue : config_.queues) print_queue(queue);
@@ -134,6 +136,7 @@ private:
         line(4, "max_in_flight", std::to_string(c.max_in_flight), p + "/max_in_flight");
         line(4, "max_in_flight_bytes", std::to_string(c.max_in_flight_bytes), p + "/max_in_flight_bytes");
         line(4, "output_ids", c.output_ids ? "true" : "false", p + "/output_ids");
+        line(4, "max_crashes", std::to_string(c.max_crashes), p + "/max_crashes");
     }
 
     static std::string handler(const HandlerConfig& h) {

@@ -61,7 +61,7 @@ struct Incoming {
     std::int64_t offset = -1;  // logs: its place in the partition
     std::uint64_t key_hash = 0;
     bool has_key = false;
-    std::uint32_t bytes = 0;  // counted against max_in_flight_bytes
+    std::uint32_t bytes = 0;   // counted against max_in_flight_bytes
     bool redelivered = false;  // the store says that it was handed out before
 };
 
@@ -107,9 +107,9 @@ struct Counters {
     std::uint64_t abandoned = 0;  // left to the store, which delivers them again: the sum of the next three
     std::uint64_t left_by_stop = 0;
     std::uint64_t left_by_revocation = 0;
-    std::uint64_t left_by_lease = 0;  // in a transaction that came too late
-    std::uint64_t lost = 0;           // settled too late: the store had given them to another
-    std::uint64_t redelivered = 0;    // received, and the store had handed them out before
+    std::uint64_t left_by_lease = 0;        // in a transaction that came too late
+    std::uint64_t lost = 0;                 // settled too late: the store had given them to another
+    std::uint64_t redelivered = 0;          // received, and the store had handed them out before
     std::uint64_t possible_duplicates = 0;  // outputs, or messages with outputs, that may be stored twice
     std::uint64_t in_flight = 0;
     std::uint64_t in_flight_bytes = 0;  // until the consumer has closed the delivery

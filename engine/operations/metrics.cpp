@@ -81,6 +81,9 @@ private:
             family("volley_messages_settled_total", "Messages by what became of them", MetricType::Counter);
         MetricFamily failures =
             family("volley_message_failures_total", "Failures of messages by reason", MetricType::Counter);
+        MetricFamily left =
+            family("volley_messages_left_total",
+                   "Messages left to the store, which delivers them again, by reason", MetricType::Counter);
         MetricFamily workers = family("volley_workers", "Workers by state", MetricType::Gauge);
         for (const ComponentSnapshot& c : snapshot_.components) {
             const std::pair<const char*, std::uint64_t> outcomes[] = {{"ok", c.done},
@@ -92,6 +95,13 @@ private:
                 Labels with = labels(c);
                 with.push_back({"outcome", outcome});
                 add(settled, std::move(with), static_cast<double>(count));
+            }
+            const std::pair<const char*, std::uint64_t> reasons[] = {
+                {"stop", c.left_by_stop}, {"revocation", c.left_by_revocation}, {"lease", c.left_by_lease}};
+            for (const auto& [reason, count] : reasons) {
+                Labels with = labels(c);
+                with.push_back({"reason", reason});
+                add(left, std::move(with), static_cast<double>(count));
             }
             for (std::size_t i = 1; i < runtime::reason_count; ++i) {
                 Labels with = labels(c);
@@ -107,9 +117,19 @@ private:
         }
         all_.push_back(std::move(settled));
         all_.push_back(std::move(failures));
+        all_.push_back(std::move(left));
         all_.push_back(std::move(workers));
         each("volley_retries_total", "Attempts after the first", MetricType::Counter,
              [](const auto& c) { return c.retries; });
+        each("volley_messages_redelivered_total", "Messages that the store had handed out before",
+             MetricType::Counter, [](const auto& c) { return c.redelivered; });
+        each("volley_leases_lost_total", "Messages settled too late: the store had given them to another",
+             MetricType::Counter, [](const auto& c) { return c.lost; });
+        each("volley_possible_duplicates_total",
+             "Outputs, and messages with outputs, that may be stored twice", MetricType::Counter,
+             [](const auto& c) { return c.possible_duplicates; });
+        each("volley_breaker_open", "1 while every message fails and the input is held back",
+             MetricType::Gauge, [](const auto& c) { return c.breaker_open ? 1 : 0; });
         each("volley_in_flight_messages", "Messages in hand", MetricType::Gauge,
              [](const auto& c) { return c.in_flight; });
         each("volley_in_flight_bytes", "Bytes of the messages in hand", MetricType::Gauge,

@@ -106,6 +106,8 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     Pipeline& p = made->pipeline_;
     p.app = config.app;
     p.base_dir = config.base_dir;
+    p.state_dir = config.state_dir;
+    if (!p.state_dir.empty() && p.state_dir.front() != '/') p.state_dir = config.base_dir + "/" + p.state_dir;
     p.config = component;
     p.max_message_bytes = config.max_message_bytes;
     std::optional<plugins::Consumer> consumer;
@@ -212,6 +214,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
         p.built_in_handler = built_in.functions;
         p.handler_config = built_in.config;
         p.handler_label = built_in.label;
+        p.in_process = built_in.in_process;
         return {};
     }
     if (p.config.handler.kind != HandlerConfig::Kind::library) {
@@ -224,6 +227,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
     auto found = catalog.find(plugins::Kind::handler, spec, p.base_dir);
     if (!found) return found.error();
     p.handler = *found;
+    p.in_process = true;
     p.handler_config = library.config;
     p.handler_label = found->label();
     return {};

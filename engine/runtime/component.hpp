@@ -18,6 +18,7 @@ struct BuiltInHandler {
     const volley_handler_class* functions = nullptr;
     std::string config = "{}";
     std::string label;
+    bool in_process = false;  // can take the process down with it
 };
 
 class Component {

@@ -65,6 +65,7 @@ void Intake::consume(delivery::Millis wait) {
     input_up_.store(true, std::memory_order_relaxed);
     source_ended_ = *result == VOLLEY_END;
     for (std::uint32_t i = 0; i < batch.count; ++i) receive(messages_[i]);
+    if (batch.count > 0) last_received_ = last_progress_ = now_;
     note_idle(batch.count == 0);
 }
 

@@ -61,6 +61,7 @@ void Intake::dispatch() {
 
 void Intake::hear() {
     pipeline_.completions.drain(drained_);
+    if (!drained_.completions.empty()) last_progress_ = now_;
     for (const Completion& c : drained_.completions) {
         switch (c.kind) {
             case Completion::Kind::handled:

@@ -80,7 +80,8 @@ void add_id_header(Work& work, volley_record& record) {
 
 volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what) {
     const volley_message& m = work.message;
-    const std::string_view source = is_absent(m.source) ? std::string_view(pipeline.input.value) : text_of(m.source);
+    const std::string_view source =
+        is_absent(m.source) ? std::string_view(pipeline.input.value) : text_of(m.source);
     const std::string_view id = text_of(m.id);
     constexpr std::size_t numbers = 40;  // of a partition and an offset, with their separators
     const std::size_t most = source.size() + id.size() + pipeline.config.name.size() + what.size() + numbers;

@@ -13,7 +13,8 @@ namespace {
 
 constexpr delivery::Millis longest_wait{1000};  // the client library is polled at least this often
 constexpr delivery::Millis outage_log_period{60'000};
-constexpr delivery::Millis close_timeout{5'000};  // of each producer, and of the consumer
+constexpr delivery::Millis close_timeout{5'000};  // of all producers and the consumer together
+constexpr delivery::Millis least_to_close{100};   // of each, when that is used up
 constexpr delivery::Millis abandon_after{1'000};  // for workers, once the drain deadline has passed
 
 }  // namespace
@@ -107,6 +108,7 @@ bool Intake::open() {
                     [this] { return consumer_.open(); })) {
         return false;
     }
+    if (!open_journal()) return false;
     find_transactions();
     if (!start_workers(deadline)) return false;
     input_up_.store(true, std::memory_order_relaxed);
@@ -116,6 +118,30 @@ bool Intake::open() {
                                      {"input", pipeline_.input.name + " (" + pipeline_.connector + ")"},
                                      {"handler", pipeline_.handler_label},
                                      {"workers", std::to_string(workers_.size())}});
+    return true;
+}
+
+bool Intake::open_journal() {
+    if (!pipeline_.in_process) return true;
+    const std::string directory = journal_directory(pipeline_.state_dir);
+    if (directory.empty()) {
+        log::warning(
+            "no crash journal: a message that kills the process is tried again for ever; give state_dir",
+            {{"component", pipeline_.config.name}});
+        return true;
+    }
+    auto journal =
+        CrashJournal::open(directory, pipeline_.app + "." + pipeline_.config.name, pipeline_.config.workers);
+    if (!journal) {
+        fail(journal.error());
+        return false;
+    }
+    pipeline_.journal = std::move(*journal);
+    if (pipeline_.journal->found() > 0) {
+        log::warning(
+            "messages were at work when the last process died; each of them runs alone now",
+            {{"component", pipeline_.config.name}, {"count", std::to_string(pipeline_.journal->found())}});
+    }
     return true;
 }
 
@@ -154,9 +180,10 @@ std::optional<Error> Intake::failure() const {
 // ---- the loop
 
 void Intake::loop() {
-    nothing_since_ = now_;
+    nothing_since_ = last_progress_ = last_received_ = now_;
     for (;;) {
         now_ = now();
+        turned_.store(now_.count(), std::memory_order_relaxed);
         hear();
         core_.tick(now_);
         transact();
@@ -168,6 +195,7 @@ void Intake::loop() {
         }
         keep_flow();
         dispatch();
+        watch_progress();
         publish();
         if (failure()) {
             pipeline_.stopping.store(true);
@@ -219,15 +247,18 @@ void Intake::shut_down() {
                                            : now_ + std::max(options_.shutdown_timeout, abandon_after);
     join_workers(deadline);
     hear();
-    const auto timeout_ms = static_cast<std::uint32_t>(close_timeout.count());
-    for (const auto& port : pipeline_.ports) close(*port, timeout_ms);
-    if (pipeline_.dead_letters) close(*pipeline_.dead_letters, timeout_ms);
+    // All that is closed shares one span; what comes last has a moment nevertheless.
+    const delivery::Instant close_by = out_of_time_.load() ? deadline : now() + close_timeout;
+    const auto time_left = [close_by] { return std::clamp(close_by - now(), least_to_close, close_timeout); };
+    const auto time_left_ms = [&time_left] { return static_cast<std::uint32_t>(time_left().count()); };
+    for (const auto& port : pipeline_.ports) close(*port, time_left_ms());
+    if (pipeline_.dead_letters) close(*pipeline_.dead_letters, time_left_ms());
     now_ = now();
     hear();
     leave_transactions();
     settle();
-    commit(true, close_timeout);
-    if (auto closed = consumer_.close(timeout_ms); !closed) {
+    commit(true, time_left());
+    if (auto closed = consumer_.close(time_left_ms()); !closed) {
         log::warning(closed.error().text,
                      {{"component", pipeline_.config.name}, {"doing", "closing the consumer"}});
     }
@@ -256,6 +287,7 @@ void Intake::join_workers(delivery::Instant deadline) {
             continue;
         }
         log::error("a handler hangs; its worker is left behind", {{"component", pipeline_.config.name}});
+        cut_off();
         hung_.store(true, std::memory_order_release);
         worker->abandon();
     }
@@ -269,10 +301,8 @@ void Intake::health(std::uint32_t state, std::string text) {
     health_text_ = std::move(text);
 }
 
-std::string Intake::why_not_ready() const {
-    if (failure_) return failure_->text;
-    if (!opened_.load(std::memory_order_acquire)) return "starting";
-    if (drain_deadline_) return "draining";
+// What keeps messages from moving and is not ours to mend; empty: nothing that we know of.
+std::string Intake::outage() const {
     if (!input_up_.load(std::memory_order_relaxed))
         return "the input \"" + pipeline_.input.name + "\" cannot be read";
     if (health_state_ == VOLLEY_DOWN) return health_text_;
@@ -283,6 +313,14 @@ std::string Intake::why_not_ready() const {
     if (core_.dead_letters_waiting() > 0) {
         return "the dead-letter queue \"" + pipeline_.dead_letters->queue + "\" does not take messages";
     }
+    return {};
+}
+
+std::string Intake::why_not_ready() const {
+    if (failure_) return failure_->text;
+    if (!opened_.load(std::memory_order_acquire)) return "starting";
+    if (drain_deadline_) return "draining";
+    if (std::string why = outage(); !why.empty()) return why;
     if (core_.breaker_is_open())
         return "every message fails; the input is held back, and one message at a time is tried";
     if (core_.exhausted() > 0) {

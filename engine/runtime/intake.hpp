@@ -24,6 +24,7 @@ namespace volley::runtime {
 struct IntakeOptions {
     delivery::Millis startup_timeout{60'000};
     delivery::Millis shutdown_timeout{30'000};
+    delivery::Millis stall_timeout{300'000};
     bool watch_idle = false;  // keep is_idle() true to the store's own figures: for --exit-when-idle
 };
 
@@ -40,6 +41,10 @@ public:
     // ---- from any thread
     // Drain and end.
     void stop();
+    // The process is about to end with handlers at work: what they have in hand is not to blame.
+    void cut_off() {
+        if (pipeline_.journal) pipeline_.journal->forget_running();
+    }
     void wake() { pipeline_.completions.ring(); }
     // The consumer's own word on its health.
     void health(std::uint32_t state, std::string text);
@@ -49,6 +54,9 @@ public:
     // A handler hangs in a worker that could not be joined: the process has to end without destroying
     // anything.
     bool hung() const { return hung_.load(std::memory_order_acquire); }
+    // Work waits, nothing moves, and no outage explains it, for stall_timeout; or the thread itself is stuck.
+    // Says what waits; empty: all is well.
+    std::string stalled() const;
     // What ended it, if it was no stop; after ended().
     std::optional<Error> failure() const;
     // It gave up draining at the deadline.
@@ -70,6 +78,7 @@ private:
     bool open();
     template <typename Open>
     bool open_until(const char* what, const std::string& queue, delivery::Instant deadline, Open&& open_it);
+    bool open_journal();
     bool start_workers(delivery::Instant deadline);
     void loop();
     void shut_down();
@@ -77,6 +86,8 @@ private:
     void fail(Error error);
     void publish();
     std::string why_not_ready() const;
+    std::string outage() const;
+    void watch_progress();
     delivery::Millis until_next(delivery::Instant now) const;
 
     // completions and dispatch: dispatch.cpp
@@ -141,6 +152,13 @@ private:
     std::uint32_t in_workers_ = 0;            // messages
     std::uint32_t workers_ready_ = 0;
 
+    delivery::Instant last_progress_{0};  // something was received, handled, confirmed, settled or committed
+    delivery::Instant last_received_{0};
+    delivery::Instant next_lag_look_{0};
+    bool lags_ = false;                    // a log has messages for us, and none comes
+    std::atomic<std::int64_t> turned_{0};  // when the loop last began a turn; ms of the monotonic clock
+    std::atomic<std::int64_t> waiting_since_{0};  // for progress; 0: nothing waits for it
+
     // Reused every turn of the loop.
     Drained drained_;
     std::vector<delivery::Run> batch_;
@@ -150,7 +168,7 @@ private:
     std::vector<volley_message> messages_;
 
     std::vector<delivery::Slot> transaction_;  // tried until its outcome is known, always the same
-    std::vector<delivery::Slot> one_by_one_;   // of one that was refused, to find the message that is to blame
+    std::vector<delivery::Slot> one_by_one_;  // of one that was refused, to find the message that is to blame
     std::vector<volley_record> transaction_records_;
     std::vector<volley_settlement> transaction_acks_;
     delivery::Instant next_transaction_{0};

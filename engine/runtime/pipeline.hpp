@@ -11,6 +11,7 @@
 #include "codec/codec.hpp"
 #include "plugins/catalog.hpp"
 #include "runtime/completions.hpp"
+#include "runtime/crash_journal.hpp"
 #include "runtime/histogram.hpp"
 #include "runtime/produce.hpp"
 #include "runtime/work.hpp"
@@ -37,6 +38,9 @@ struct Pipeline {
     std::optional<plugins::PluginClass> handler;
     const volley_handler_class* built_in_handler = nullptr;  // process and function, which are no plugins
     std::string handler_config = "{}";
+    bool in_process = false;                // the handler can take us down with it
+    std::string state_dir;                  // as configured
+    std::unique_ptr<CrashJournal> journal;  // none: no handler that needs it, or no place to keep it
     bool is_forward() const { return !handler && built_in_handler == nullptr; }
 
     std::vector<std::unique_ptr<Port>> ports;

@@ -22,8 +22,8 @@ struct Histogram {
 // Failures by reason, in the order of VOLLEY_REASON_… (plugin.h); index 0 is not used.
 inline constexpr std::size_t reason_count = 11;
 inline constexpr std::array<const char*, reason_count> reason_names{
-    "none",    "decode", "schema", "handler_retry", "handler_fail",
-    "timeout", "crash",  "output", "shutdown",      "too_large", "crash_loop"};
+    "none",  "decode", "schema",   "handler_retry", "handler_fail", "timeout",
+    "crash", "output", "shutdown", "too_large",     "crash_loop"};
 
 struct OutputSnapshot {
     std::string queue;
@@ -46,7 +46,7 @@ struct ComponentSnapshot {
     std::uint64_t done = 0;
     std::uint64_t dead = 0;  // confirmed by the dead-letter queue
     std::uint64_t dropped = 0;
-    std::uint64_t requeued = 0;  // given to the connector's on_fail
+    std::uint64_t requeued = 0;   // given to the connector's on_fail
     std::uint64_t abandoned = 0;  // left to the store, which delivers them again: the sum of the next three
     std::uint64_t left_by_stop = 0;
     std::uint64_t left_by_revocation = 0;

@@ -1,5 +1,5 @@
-// Transact: where input and outputs are in one store that offers it, the outputs of handled messages and their
-// acks are one commit. So nothing is duplicated, whenever the process dies.
+// Transact: where input and outputs are in one store that offers it, the outputs of handled messages and
+// their acks are one commit. So nothing is duplicated, whenever the process dies.
 #include <algorithm>
 
 #include "delivery/assert.hpp"
@@ -134,8 +134,8 @@ bool Intake::try_transaction() {
                      {{"component", pipeline_.config.name}, {"queue", port.queue}, {"cause", cause.text}});
     }
     constexpr std::int64_t longest_ms = 5000;
-    next_transaction_ =
-        now_ + delivery::Millis(std::min<std::int64_t>(25LL << std::min(transaction_failures_, 10U), longest_ms));
+    next_transaction_ = now_ + delivery::Millis(std::min<std::int64_t>(
+                                   25LL << std::min(transaction_failures_, 10U), longest_ms));
     return false;
 }
 
@@ -150,7 +150,8 @@ void Intake::split_transaction(const Error& error) {
     const delivery::Slot slot = transaction_.front();
     const std::uint32_t reason = error.code == ErrorCode::too_large ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
                                                                     : std::uint32_t{VOLLEY_REASON_OUTPUT};
-    pipeline_.works[slot].explain(reason, "output to \"" + pipeline_.ports.front()->queue + "\": " + error.text);
+    pipeline_.works[slot].explain(reason,
+                                  "output to \"" + pipeline_.ports.front()->queue + "\": " + error.text);
     pipeline_.ports.front()->failed.fetch_add(1, std::memory_order_relaxed);
     core_.transaction_refused(slot, reason, now_);
     log_failure(slot);

@@ -167,9 +167,50 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
     }
     if (sound_.empty()) return;
     if (pipeline_.is_forward()) return forward(sound_.front());
+    if (pipeline_.journal) take_suspects_out();
+    if (!sound_.empty()) call_handler();
+}
+
+// Suspects of a crash are handled before the others, each alone; those of too many are not handled at all.
+void Worker::take_suspects_out() {
+    CrashJournal& journal = *pipeline_.journal;
+    if (!journal.has_suspects()) return;
+    std::vector<Run> group;
+    group.swap(sound_);
+    std::vector<Run> others;
+    for (const Run& run : group) {
+        Work& work = pipeline_.works[run.slot];
+        const std::uint64_t name = journal_name(work.message, pipeline_.input.value);
+        const std::uint32_t crashes = journal.crashes(name);
+        if (crashes == 0) {
+            others.push_back(run);
+            continue;
+        }
+        if (crashes >= pipeline_.config.max_crashes) {
+            work.explain(VOLLEY_REASON_CRASH_LOOP, "it was in the handler each of the " +
+                                                       std::to_string(crashes) +
+                                                       " times that the process died");
+            give_back(run, {Verdict::fail, VOLLEY_REASON_CRASH_LOOP, 0});
+            continue;
+        }
+        const std::lock_guard alone(journal.turn());
+        sound_.assign(1, run);
+        call_handler();
+        journal.acquit(name);
+    }
+    sound_.swap(others);
+}
+
+void Worker::call_handler() {
+    if (pipeline_.journal) {
+        for (const Run& run : sound_)
+            pipeline_.journal->enter(number_,
+                                     journal_name(pipeline_.works[run.slot].message, pipeline_.input.value));
+    }
     in_call_since_ms_.store(now().count(), std::memory_order_relaxed);
     call_.handle(sound_.data(), sound_.size(), handled_);
     in_call_since_ms_.store(0, std::memory_order_relaxed);
+    if (pipeline_.journal) pipeline_.journal->leave(number_);
     for (std::size_t i = 0; i < sound_.size(); ++i) {
         if (handled_[i].verdict == Verdict::ok)
             hand_over(sound_[i]);

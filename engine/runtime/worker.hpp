@@ -44,6 +44,8 @@ private:
     void run_batch(const std::vector<delivery::Run>& batch);
     std::size_t group_from(const std::vector<delivery::Run>& batch, std::size_t first);
     void handle_group(const delivery::Run* runs, std::size_t count);
+    void call_handler();
+    void take_suspects_out();
     void forward(const delivery::Run& run);
     void send_again(const delivery::Run& run);
     void send_dead_letter(const delivery::Run& run);

@@ -156,10 +156,14 @@ std::int32_t RsmqProducer::produce(const volley_record* records, std::uint32_t c
     return VOLLEY_OK;
 }
 
-std::int32_t RsmqProducer::refuse_rest(const volley_record* records, std::uint32_t count, std::uint32_t stride,
-                                       std::uint32_t& accepted) {
+std::int32_t RsmqProducer::refuse_rest(const volley_record* records, std::uint32_t count,
+                                       std::uint32_t stride, std::uint32_t& accepted) {
     for (; accepted < count; ++accepted) {
-        const volley_report behind{element(records, stride, accepted).token, VOLLEY_E_RETRY, -1, -1, {},
+        const volley_report behind{element(records, stride, accepted).token,
+                                   VOLLEY_E_RETRY,
+                                   -1,
+                                   -1,
+                                   {},
                                    view_of(std::string_view("an earlier message could not be sent"))};
         report_(report_context_, &behind, 1, sizeof behind);
     }

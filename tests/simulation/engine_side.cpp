@@ -1,4 +1,5 @@
-// What the runtime does around the core, in the simulation: consume, dispatch, handle, report, settle, commit.
+// What the runtime does around the core, in the simulation: consume, dispatch, handle, report, settle,
+// commit.
 #include <algorithm>
 
 #include "simulation.hpp"
@@ -231,9 +232,7 @@ void Simulator::transact() {
     if (tried.empty()) return;
     if (!p_->transaction_done) {
         if (!healing_ && chance(random_, trouble_)) return;  // nothing happened
-        const auto lost = [this](Slot slot) {
-            return p_->delivered.at(p_->core.entry(slot).handle).lost;
-        };
+        const auto lost = [this](Slot slot) { return p_->delivered.at(p_->core.entry(slot).handle).lost; };
         const auto first_lost = std::find_if(tried.begin(), tried.end(), lost);
         if (first_lost != tried.end()) {
             const Slot slot = *first_lost;

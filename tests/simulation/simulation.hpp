@@ -12,6 +12,7 @@
 
 namespace simulation {
 
+using volley::delivery::Breaker;
 using volley::delivery::Chain;
 using volley::delivery::Commit;
 using volley::delivery::Counters;
@@ -22,6 +23,9 @@ using volley::delivery::Instant;
 using volley::delivery::Lane;
 using volley::delivery::Last;
 using volley::delivery::Millis;
+using volley::delivery::never;
+using volley::delivery::no_chain;
+using volley::delivery::no_slot;
 using volley::delivery::Options;
 using volley::delivery::Order;
 using volley::delivery::Outcome;
@@ -32,10 +36,6 @@ using volley::delivery::Settlement;
 using volley::delivery::Slot;
 using volley::delivery::State;
 using volley::delivery::Step;
-using volley::delivery::no_chain;
-using volley::delivery::no_slot;
-using volley::delivery::never;
-using volley::delivery::Breaker;
 
 // One incarnation of the engine: what a crash loses.
 struct Process {
@@ -127,8 +127,8 @@ private:
     std::uint64_t next_lane_ = 1;
     bool transactions_ = false;
     Instant outage_began_{0};
-    Instant outage_ends_{-1};  // until then every handler fails
-    std::uint64_t given_up_ = 0;    // messages whose attempts were used up in the outage
+    Instant outage_ends_{-1};     // until then every handler fails
+    std::uint64_t given_up_ = 0;  // messages whose attempts were used up in the outage
     double trouble_ = 0.1;
     bool healing_ = false;
     bool calm_ =

@@ -76,6 +76,9 @@ public:
     void stop();
     // run() has returned and left a hanging handler behind.
     bool hung() const;
+    // To be called before the process is ended with handlers at work, by a second signal: what they have in
+    // hand is then not taken for the cause of a crash. Thread: any.
+    void cut_off();
 
     // Thread: any.
     std::vector<ComponentStatus> status() const;

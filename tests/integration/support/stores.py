@@ -65,6 +65,11 @@ class Rsmq:
 
         return RedisSMQ(host="127.0.0.1", port=self.server.port, ns=self.ns)
 
+    def redis(self):
+        import redis
+
+        return redis.Redis(port=self.server.port)
+
     def put(self, queue, bodies, keys):
         client = self.client()
         client.createQueue(qname=queue, vt=5, delay=0).exceptions(False).execute()
@@ -75,6 +80,8 @@ class Rsmq:
         client = self.client()
         client.quiet = True
         bodies = self.taken.setdefault(queue, [])
+        if not self.redis().sismember(f"{self.ns}:QUEUES", queue):
+            return bodies
         while True:
             message = client.receiveMessage(qname=queue, vt=60, quiet=True).exceptions(False).execute()
             if not message:

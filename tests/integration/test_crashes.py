@@ -1,0 +1,121 @@
+"""What a handler in the process, or a child, can do to the engine: and what it costs."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from support.ledger import Ledger
+from support.servers import wait_until
+from support.stores import Kafka, Rsmq, Sqlite, wait_for_all
+from support.volleyd import BUILD, Volleyd
+
+TROUBLE = BUILD / "tests" / "integration" / "trouble.so"
+
+
+@pytest.fixture(params=["sqlite", "rsmq", "kafka"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        return Sqlite(tmp_path)
+    if request.param == "rsmq":
+        return Rsmq(request.getfixturevalue("redis_server"))
+    return Kafka(request.getfixturevalue("kafka_server"))
+
+
+def value(store, queue):
+    return store.topic(queue) if store.type == "kafka" else queue
+
+
+def queues(store, *names):
+    return "queues:\n" + "".join(
+        f"  - {{name: {q}, value: {value(store, q)}, type: {store.type}, config: {store.config(reads=q == 'in')}}}\n" for q in names)
+
+
+def test_a_message_that_kills_the_process_is_convicted_and_all_others_come_through(store, tmp_path):
+    ledger = Ledger(60)
+    bodies = [body if i != 30 else '{"crash": true}' for i, body in enumerate(ledger.bodies())]
+    store.put("in", bodies, [entry["key"] for entry in ledger.sent])
+    config = ("app: crashes\nstate_dir: state\n" + queues(store, "in", "out", "dead")
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', dead_letter_queue: dead,\n"
+              "              workers: 4, order: key, max_crashes: 3}]\n"
+              'operations: {listen: "127.0.0.1:0"}\n')
+    deaths = 0
+    while True:
+        volleyd = Volleyd(tmp_path, config)
+        wait_until(lambda: volleyd.process.poll() is not None or len(store.take("dead")) == 1, "it dies or convicts", timeout=60)
+        if volleyd.process.poll() is None:
+            break
+        assert volleyd.wait() == -11, volleyd.log
+        deaths += 1
+        assert deaths <= 3, "it is not convicted"
+    assert deaths == 3
+    del ledger.sent[30]
+    wait_for_all(store, ledger)
+    assert volleyd.stop() == 0, volleyd.log
+    verdict = ledger.judge(store.take("out"))
+    assert verdict["lost"] == [] and verdict["phantoms"] == 0
+    if store.type == "sqlite":
+        assert verdict == {"lost": [], "duplicates": 0, "phantoms": 0, "disordered": []}
+    dead = store.take("dead")
+    letter = dead[0] if store.type != "rsmq" else json.loads(dead[0])["body"]
+    assert json.loads(letter) == {"crash": True}
+    if store.type == "rsmq":
+        assert json.loads(dead[0])["headers"]["volley-reason"] == "crash_loop"
+    if store.type == "kafka":
+        assert dict(store.take_messages("dead")[0].headers())["volley-reason"] == b"crash_loop"
+
+
+def test_a_second_signal_is_no_crash_of_the_message_that_hangs(tmp_path):
+    store = Sqlite(tmp_path)
+    store.put("in", ['{"hang": true}'], ["a"])
+    config = ("app: crashes\nstate_dir: state\nshutdown_timeout: 1h\n" + queues(store, "in", "out", "dead")
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', dead_letter_queue: dead,\n"
+              "              max_crashes: 1}]\n"
+              'operations: {listen: "127.0.0.1:0"}\n')
+    for _ in range(3):
+        volleyd = Volleyd(tmp_path, config).wait_ready()
+        wait_until(lambda: volleyd.metric("volley_workers", state="busy") == 1, "the handler hangs")
+        volleyd.process.terminate()
+        wait_until(lambda: "draining" in volleyd.log, "it drains")
+        volleyd.process.terminate()
+        assert volleyd.wait() == 75
+        assert "at work when the last process died" not in volleyd.log
+        # What it held is leased until the process is known to be gone.
+        store.connect().execute("UPDATE volley_messages SET visible_at = 0")
+    assert store.take("dead") == [] and store.take("in") == ['{"hang": true}']
+
+
+def test_a_stall_ends_the_process_with_75(tmp_path):
+    store = Sqlite(tmp_path)
+    store.put("in", ['{"hang": true}'], ["a"])
+    config = ("stall_timeout: 1s\nshutdown_timeout: 500ms\nstate_dir: state\n" + queues(store, "in", "out")
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', handler_timeout: 200ms}}]\n"
+              'operations: {listen: "127.0.0.1:0"}\n')
+    volleyd = Volleyd(tmp_path, config)
+    assert volleyd.wait() == 75, volleyd.log
+    assert "stalled" in volleyd.log
+    assert store.take("in") == ['{"hang": true}'] and store.take("out") == []
+
+
+def test_when_everything_fails_the_input_is_held_back_and_the_dead_letter_queue_is_not_flooded(tmp_path):
+    store = Sqlite(tmp_path)
+    ledger = Ledger(300)
+    store.put("in", ledger.bodies(), [entry["key"] for entry in ledger.sent])
+    (tmp_path / "outage").touch()
+    config = (queues(store, "in", "out", "dead") + "state_dir: state\n"
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', dead_letter_queue: dead,\n"
+              "              workers: 2, order: none, retry: {max_attempts: 2, initial_delay: 1ms, max_delay: 1s}}]\n"
+              'operations: {listen: "127.0.0.1:0"}\n')
+    volleyd = Volleyd(tmp_path, config)
+    wait_until(lambda: volleyd.address and volleyd.metric("volley_breaker_open") == 1, "the breaker opens")
+    wait_until(lambda: "every message fails" in volleyd.get("/readyz")[1], "it is not ready, and says why")
+    wait_until(lambda: volleyd.metric("volley_messages_settled_total", outcome="dead_letter") >= 7, "it goes on trying")
+    assert store.take("out") == []
+    (tmp_path / "outage").unlink()
+    wait_until(lambda: volleyd.metric("volley_breaker_open") == 0, "the breaker closes")
+    wait_for_all(store, ledger, dead="dead")
+    assert volleyd.stop() == 0, volleyd.log
+    verdict = ledger.judge(store.take("out"), store.take("dead"))
+    assert verdict["lost"] == [] and verdict["duplicates"] == 0
+    assert len(store.take("dead")) < 20
