@@ -1,9 +1,8 @@
 """What a handler in the process, or a child, can do to the engine: and what it costs."""
 
 import json
-import os
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.ledger import Ledger
@@ -119,3 +118,39 @@ def test_when_everything_fails_the_input_is_held_back_and_the_dead_letter_queue_
     verdict = ledger.judge(store.take("out"), store.take("dead"))
     assert verdict["lost"] == [] and verdict["duplicates"] == 0
     assert len(store.take("dead")) < 20
+
+
+def children_of(process):
+    """State and name of each child, as the kernel has it: Z is a zombie."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = stat.read_text().rsplit(")", 1)
+        except OSError:
+            continue  # it has just ended
+        if int(rest.split()[1]) == process:
+            found.append((rest.split()[0], name.split("(", 1)[1]))
+    return found
+
+
+def test_ten_thousand_deaths_of_children_leave_nothing_behind(tmp_path):
+    """Each child answers one message and dies of the next: by signals, exits, a closed pipe, half an answer, garbage."""
+    deaths, workers = 10_000, 2
+    store = Sqlite(tmp_path)
+    store.put("in", [json.dumps({"n": n}) for n in range(deaths + 200)], ["a"] * (deaths + 200))
+    mortal = BUILD / "tests" / "integration" / "mortal"
+    config = (queues(store, "in", "out") + f"components: [{{name: move, input: in, outputs: [out], handler: {{exec: ['{mortal}']}},\n"
+              f"  workers: {workers}, order: none, retry: {{max_attempts: 100000, initial_delay: 1ms, max_delay: 1ms}}}}]\n"
+              'operations: {listen: "127.0.0.1:0"}\n')
+    volleyd = Volleyd(tmp_path, config)
+    wait_until(lambda: volleyd.address, "it serves")
+    descriptors = Path(f"/proc/{volleyd.process.pid}/fd")
+    wait_until(lambda: volleyd.metric("volley_message_failures_total", reason="crash") >= 50, "the first have died")
+    at_first = len(list(descriptors.iterdir()))
+    wait_until(lambda: volleyd.metric("volley_message_failures_total", reason="crash") >= deaths, "they have died", timeout=300)
+    wait_until(lambda: volleyd.metric("volley_messages_settled_total", outcome="ok") == deaths + 200, "all came through", timeout=300)
+    assert len(list(descriptors.iterdir())) <= at_first + 8, "descriptors leak"
+    assert [child for child in children_of(volleyd.process.pid) if child[0] == "Z"] == []
+    assert len(children_of(volleyd.process.pid)) <= workers
+    assert volleyd.stop() == 0, volleyd.log
+    assert len(store.take("out")) == deaths + 200
