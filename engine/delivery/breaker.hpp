@@ -2,9 +2,10 @@
 // one message at a time is tried, ever less often, so that an outage of what the handler depends on does not
 // send the whole queue to the dead letters.
 //
-// It opens when several messages have used up their attempts with no success in between. While it is open a
-// message that fails its last attempt is given up only if it was the one that was tried: so a row of messages
-// that each fail for their own fault still passes, slowly. The first success closes it.
+// It opens when a message has used up its attempts, and the first attempts of several have failed with no
+// success in between: later attempts do not count, because at the end of a queue only they are left. While it
+// is open a message that fails its last attempt is given up only if it was the one that was tried: so a row
+// of messages that each fail for their own fault still passes, slowly. The first success closes it.
 //
 // Not thread-safe; part of Delivery.
 #pragma once
@@ -17,8 +18,8 @@ namespace volley::delivery {
 
 class Breaker {
 public:
-    // Messages that have used up their attempts in a row.
-    static constexpr std::uint32_t opens_after = 5;
+    // First attempts that have failed in a row.
+    static constexpr std::uint32_t opens_after = 10;
 
     Breaker(bool on, Millis max_delay)
         : on_(on), shortest_(std::min(Millis(1000), max_delay)), longest_(max_delay) {}
@@ -35,11 +36,12 @@ public:
         open_ = false;
         probing_ = false;
     }
+    void first_attempt_failed() { ++in_a_row_; }
     // An attempt failed, and the message has none left. Returns whether it may be given up.
     bool exhausted(bool probed, Instant now) {
         if (!on_) return true;
         if (open_) return probed;
-        if (++in_a_row_ >= opens_after) {
+        if (in_a_row_ >= opens_after) {
             open_ = true;
             interval_ = shortest_;
             due_ = now + interval_;

@@ -271,6 +271,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis
     ++counters_.failures[reason < reason_count ? reason : 0];
     entry.reason = reason;
     if (verdict == Verdict::fail) return give_up(slot, options_.on_permanent, now);
+    if (entry.attempt == 1) breaker_.first_attempt_failed();
     fail_attempt(slot, retry_after, probe, now);
 }
 

@@ -60,7 +60,8 @@ Error cannot(const std::string& path, const char* what) {
 }  // namespace
 
 Result<std::unique_ptr<CrashJournal>> CrashJournal::open(const std::string& directory,
-                                                         const std::string& component, std::uint32_t workers) {
+                                                         const std::string& component,
+                                                         std::uint32_t workers) {
     VOLLEY_ASSERT(workers <= most_workers);
     std::error_code made;
     std::filesystem::create_directories(directory, made);

@@ -26,8 +26,8 @@ namespace volley::runtime {
 class CrashJournal {
 public:
     // `directory` is made if it is not there. Errors: config, the file cannot be used.
-    static Result<std::unique_ptr<CrashJournal>> open(const std::string& directory, const std::string& component,
-                                                      std::uint32_t workers);
+    static Result<std::unique_ptr<CrashJournal>> open(const std::string& directory,
+                                                      const std::string& component, std::uint32_t workers);
     ~CrashJournal();
     CrashJournal(const CrashJournal&) = delete;
     CrashJournal& operator=(const CrashJournal&) = delete;
@@ -63,7 +63,7 @@ private:
     File* file_ = nullptr;  // mapped
     std::size_t found_ = 0;
     std::atomic<std::size_t> suspect_count_{0};
-    std::mutex mutex_;  // suspects
+    std::mutex mutex_;                                           // suspects
     std::unordered_map<std::uint64_t, std::uint32_t> place_of_;  // of a suspect, in the file's table
     std::mutex turn_;
 };

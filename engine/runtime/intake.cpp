@@ -195,6 +195,7 @@ void Intake::loop() {
         }
         keep_flow();
         dispatch();
+        tell_of_breaker();
         watch_progress();
         publish();
         if (failure()) {

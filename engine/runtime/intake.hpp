@@ -88,6 +88,7 @@ private:
     std::string why_not_ready() const;
     std::string outage() const;
     void watch_progress();
+    void tell_of_breaker();
     delivery::Millis until_next(delivery::Instant now) const;
 
     // completions and dispatch: dispatch.cpp
@@ -155,6 +156,7 @@ private:
     delivery::Instant last_progress_{0};  // something was received, handled, confirmed, settled or committed
     delivery::Instant last_received_{0};
     delivery::Instant next_lag_look_{0};
+    bool breaker_was_open_ = false;
     bool lags_ = false;                    // a log has messages for us, and none comes
     std::atomic<std::int64_t> turned_{0};  // when the loop last began a turn; ms of the monotonic clock
     std::atomic<std::int64_t> waiting_since_{0};  // for progress; 0: nothing waits for it

@@ -1,14 +1,15 @@
-// The watchdog: is there work that ought to move, and does it? Written by the intake thread every turn, read by
-// the engine's, which is another, because the intake itself may be what hangs.
+// The watchdog: is there work that ought to move, and does it? Written by the intake thread every turn, read
+// by the engine's, which is another, because the intake itself may be what hangs.
 #include <algorithm>
 
+#include "log/log.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/intake.hpp"
 
 namespace volley::runtime {
 
-// Whether a log keeps messages from us (librdkafka #4970: its coordinator is never found again) is asked of the
-// store, so not often.
+// Whether a log keeps messages from us (librdkafka #4970: its coordinator is never found again) is asked of
+// the store, so not often.
 void Intake::watch_progress() {
     bool known_outage = false;
     {
@@ -41,11 +42,25 @@ void Intake::watch_progress() {
     if (!waits) last_progress_ = now_;
 }
 
+void Intake::tell_of_breaker() {
+    const bool open = core_.breaker_is_open();
+    if (open == breaker_was_open_) return;
+    breaker_was_open_ = open;
+    if (open)
+        log::error(
+            "every message fails: the input is held back, and one message at a time is tried until one "
+            "succeeds",
+            {{"component", pipeline_.config.name}});
+    else
+        log::info("messages succeed again: the input goes on", {{"component", pipeline_.config.name}});
+}
+
 std::string Intake::stalled() const {
     if (!opened_.load(std::memory_order_acquire) || ended()) return {};
     const std::int64_t limit = now().count() - options_.stall_timeout.count();
     const std::int64_t turned = turned_.load(std::memory_order_relaxed);
-    if (turned > 0 && turned < limit) return "a call into the connector " + pipeline_.connector + " does not return";
+    if (turned > 0 && turned < limit)
+        return "a call into the connector " + pipeline_.connector + " does not return";
     const std::int64_t since = waiting_since_.load(std::memory_order_relaxed);
     if (since > 0 && since < limit) return "messages wait, and nothing moves";
     return {};

@@ -163,6 +163,7 @@ void Simulator::finish_batch(const Process::Batch& batch) {
         if (batch.runs[i].step != Step::handle) continue;
         const Slot slot = batch.runs[i].slot;
         Message& m = message_of(slot);
+        if (p_->core.entry(slot).attempt == 1) m.first_tried_ms = now_.count();
         if (results[i].verdict == V::fail && options_.on_permanent == Last::drop) m.dropped = true;
         if (results[i].verdict == V::retry && options_.on_exhausted == Last::drop &&
             p_->core.entry(slot).attempt >= options_.max_attempts) {
@@ -173,7 +174,7 @@ void Simulator::finish_batch(const Process::Batch& batch) {
         const State state = p_->core.entry(slot).state;
         const bool given_up = state == State::dead_letter_queued || state == State::settling;
         if (results[i].verdict == V::retry && given_up && outage && options_.on_exhausted != Last::requeue &&
-            p_->core.entry(slot).outcome != Outcome::leave) {
+            p_->core.entry(slot).outcome != Outcome::leave && m.first_tried_ms >= outage_began_.count()) {
             ++given_up_;
         }
     }

@@ -28,9 +28,10 @@ struct Message {
     bool permanent = false;  // … its failures are permanent
     bool unwanted = false;   // the handler says drop
 
-    std::vector<int> stored;  // per output: copies in the store
-    int dead = 0;             // copies in the dead-letter queue
-    bool dropped = false;     // a drop was decided and is allowed
+    std::vector<int> stored;           // per output: copies in the store
+    int dead = 0;                      // copies in the dead-letter queue
+    std::int64_t first_tried_ms = -1;  // by the process that runs now
+    bool dropped = false;              // a drop was decided and is allowed
     // A queue's view.
     bool taken = false;
     bool deleted = false;
