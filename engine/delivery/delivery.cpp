@@ -89,6 +89,21 @@ void Delivery::leave_behind(Chain chain, std::int64_t offset) {
     }
 }
 
+// What a stop finds waiting for its next attempt is tried once more at once, if what was done behind it on the
+// log would otherwise be done again. Returns false if it is not, or has been.
+bool Delivery::try_once_more(Slot slot) {
+    Entry& entry = entries_[slot];
+    if (!is_needed(entry) || entry.last_try || entry.attempt >= options_.max_attempts) return false;
+    entry.last_try = true;
+    ++entry.generation;  // its backoff is void
+    entry.state = State::waiting;
+    if (entry.chain == no_chain)
+        chains_.append(slot);
+    else
+        chains_.release(slot);
+    return true;
+}
+
 // Leaves a message that nobody has in hand.
 void Delivery::leave_waiting(Slot slot) {
     switch (entries_[slot].state) {
@@ -96,7 +111,7 @@ void Delivery::leave_waiting(Slot slot) {
             if (!is_needed(entries_[slot])) abandon(slot);
             break;
         case State::backing_off:
-            abandon(slot);
+            if (!try_once_more(slot)) abandon(slot);
             break;
         case State::resend_wait:
         case State::dead_letter_wait:
@@ -266,8 +281,11 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis
     VOLLEY_ASSERT(outputs == 0 && entry.outputs_left == 0);
     set_passive(entry, State::backing_off);
     // A stop or a revocation is not this message's fault: what it cuts off counts nothing.
-    if (verdict == Verdict::retry && is_stopping(entry)) return abandon(slot);
     if (entry.orphan) return abandon(slot);
+    if (verdict == Verdict::retry && is_stopping(entry)) {
+        if (!try_once_more(slot)) abandon(slot);
+        return;
+    }
     ++counters_.failures[reason < reason_count ? reason : 0];
     entry.reason = reason;
     if (verdict == Verdict::fail) return give_up(slot, options_.on_permanent, now);

@@ -158,6 +158,7 @@ private:
     void set_passive(Entry& entry, State state);
     bool is_stopping(const Entry& entry) const;
     bool is_needed(const Entry& entry) const;
+    bool try_once_more(Slot slot);
     void leave_behind(Chain chain, std::int64_t offset);
     void succeed(Slot slot, Instant now);
     void fail_attempt(Slot slot, Millis retry_after, bool probe, Instant now);

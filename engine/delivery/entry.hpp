@@ -56,6 +56,7 @@ struct Entry {
     bool permanent = false;    // an output can never be sent
     bool exhausted = false;    // its attempts are used up, and it is tried on
     bool probe = false;        // tried while the breaker is open
+    bool last_try = false;     // tried once more though a stop or a revocation is on
     bool stored = false;       // an output of it is, or may be, stored
 };
 

@@ -44,6 +44,9 @@ void Simulator::make_world() {
         m.unwanted = chance(random_, 0.05);
         m.poison = may_poison && !calm_ && chance(random_, 0.05);
         m.permanent = chance(random_, 0.3);
+        // A clean stop must not duplicate because of a message that needs a second attempt.
+        if (calm_ && options_.max_attempts > 1 && chance(random_, 0.05)) m.failures_left = 1;
+        if (m.failures_left > 0) m.permanent = false;
         if (chance(random_, trouble_)) m.failures_left = static_cast<int>(below(random_, 6));
         world_.partitions[static_cast<std::size_t>(m.partition)].push_back(static_cast<int>(i));
         world_.messages.push_back(m);
