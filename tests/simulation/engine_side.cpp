@@ -174,7 +174,7 @@ void Simulator::finish_batch(const Process::Batch& batch) {
         const State state = p_->core.entry(slot).state;
         const bool given_up = state == State::dead_letter_queued || state == State::settling;
         if (results[i].verdict == V::retry && given_up && outage && options_.on_exhausted != Last::requeue &&
-            p_->core.entry(slot).outcome != Outcome::leave && m.first_tried_ms >= outage_began_.count()) {
+            p_->core.entry(slot).outcome != Outcome::leave && m.first_tried_ms > outage_began_.count()) {
             ++given_up_;
         }
     }
