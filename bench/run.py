@@ -3,6 +3,8 @@
     ./dev bench [memory] [rsmq] [kafka]
 """
 
+import os
+import re
 import statistics
 import subprocess
 import sys
@@ -95,15 +97,30 @@ def bench_kafka(folder):
 
 
 def bench_memory(folder):
-    """No bare loop: the figure by itself, start and stop of the engine included."""
+    """The bare loop is one thread over the same connector: what is left is what the engine costs."""
     count = 10_000_000
-    (folder / "volley.yml").write_text(
-        f"queues:\n  in: {{type: memory, config: {{generate: {count}, body_bytes: 128}}}}\n"
-        "  out: {type: memory, config: {discard: true}}\n"
-        "components: [{input: in, outputs: [out], handler: forward, on_fail: requeue}]\noperations: off\n")
-    begin = time.perf_counter()
-    subprocess.run([BIN / "volleyd", "--config", folder / "volley.yml", "--exit-when-idle"], check=True, capture_output=True)
-    print(f"{'memory, forward, 128 B':32} {'':12} {count / (time.perf_counter() - begin):12,.0f}", flush=True)
+    plugins = BIN.parent / "plugins"
+
+    def run_volley(count=count, **environment):
+        (folder / "volley.yml").write_text(
+            f"queues:\n  in: {{type: memory, config: {{generate: {count}, body_bytes: 128}}}}\n"
+            "  out: {type: memory, config: {discard: true}}\n"
+            "components: [{input: in, outputs: [out], handler: forward, on_fail: requeue}]\noperations: off\n")
+        begin = time.perf_counter()
+        ended = subprocess.run([BIN / "volleyd", "--config", folder / "volley.yml", "--exit-when-idle"], check=True,
+                               capture_output=True, text=True, env={**os.environ, **environment})
+        return time.perf_counter() - begin, ended.stderr
+
+    # Start and stop of the engine are in its seconds.
+    pairs("memory, forward, 128 B", count, lambda: bare("bench_memory_bare", plugins, count), lambda: run_volley()[0])
+
+    # Twice as many messages: what is allocated more was allocated in the steady state.
+    def allocations(count):
+        log = run_volley(count, LD_PRELOAD=str(BIN.parent / "bench" / "libbench_count_allocations.so"))[1]
+        return int(re.search(r"allocations (\d+)", log).group(1))
+
+    more = allocations(2 * count) - allocations(count)
+    print(f"{'  allocations per message':32} {'':12} {more / count:12.6f}", flush=True)
 
 
 def main():
