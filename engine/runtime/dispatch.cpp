@@ -100,6 +100,7 @@ void Intake::hear_report(const Completion& c, std::string_view text) {
     }
     Work& work = pipeline_.works[c.slot];
     VOLLEY_ASSERT(c.output < work.outputs.size());
+    stop_if_hopeless(c, pipeline_.ports[work.outputs[c.output].port]->queue, text);
     const SendFailure kind = kind_of(c.status);
     const std::uint32_t reason = c.status == VOLLEY_E_TOO_LARGE ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
                                                                 : std::uint32_t{VOLLEY_REASON_OUTPUT};
@@ -115,6 +116,7 @@ void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
         core_.dead_letter_confirmed(c.slot);
         return;
     }
+    stop_if_hopeless(c, pipeline_.dead_letters->queue, text);
     Work& work = pipeline_.works[c.slot];
     SendFailure kind = kind_of(c.status);
     if (c.status == VOLLEY_E_TOO_LARGE && !work.truncate) {
@@ -131,6 +133,14 @@ void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
     }
     core_.dead_letter_failed(c.slot, kind, now_);
     log_failure(c.slot);
+}
+
+// A queue that takes nothing any more until a person acts: the component stops, and acks nothing of it.
+void Intake::stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text) {
+    if (failure()) return;
+    const auto code = static_cast<ErrorCode>(c.status);
+    if (code == ErrorCode::unauthorized || code == ErrorCode::fenced)
+        fail(Error(code, "output to \"" + queue + "\": " + std::string(text)));
 }
 
 // One line for what was decided, at most some a period: when everything fails, the log must stay readable.

@@ -22,26 +22,48 @@ void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
 
 }  // namespace
 
+bool is_unauthorized(rd_kafka_resp_err_t code) {
+    switch (code) {
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+        case RD_KAFKA_RESP_ERR__SSL:
+        case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+            return true;
+        default:
+            return false;
+    }
+}
+
+Error unauthorized(rd_kafka_resp_err_t code, const std::string& what) {
+    std::string advice;
+    switch (code) {
+        case RD_KAFKA_RESP_ERR__SSL:
+            advice = ". Check ssl.ca.location, the broker's certificate and its host name";
+            break;
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+        case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+            advice = ". Check the user, the password and sasl.mechanisms (KAFKA_KEY, KAFKA_SECRET)";
+            break;
+        default:
+            advice = ". Check the ACLs of this user";
+    }
+    return Error(ErrorCode::unauthorized, "kafka: " + what + advice);
+}
+
 void Trouble::note(rd_kafka_resp_err_t code, std::string text) {
     const std::lock_guard lock(mutex_);
-    const bool is_final = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL ||
-                          code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-                          code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-                          code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
     // "all brokers down" says less than what came before it.
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !text_.empty()) return;
     if (final_ != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    if (is_final) final_ = code;
+    if (is_unauthorized(code)) final_ = code;
     text_ = std::move(text);
 }
 
 void Trouble::throw_if_final() const {
     const std::lock_guard lock(mutex_);
-    if (final_ == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    const std::string advice = final_ == RD_KAFKA_RESP_ERR__SSL
-                                   ? ". Check ssl.ca.location, the broker's certificate and its host name"
-                                   : ". Check the user, the password and the ACLs (KAFKA_KEY, KAFKA_SECRET)";
-    throw Error(ErrorCode::unauthorized, "kafka: " + text_ + advice);
+    if (final_ != RD_KAFKA_RESP_ERR_NO_ERROR) throw unauthorized(final_, text_);
 }
 
 std::string Trouble::last() const {

@@ -12,6 +12,11 @@
 
 namespace volley::kafka {
 
+// Rights and credentials: waiting does not bring them.
+bool is_unauthorized(rd_kafka_resp_err_t code);
+// The same as an Error, with what to do.
+Error unauthorized(rd_kafka_resp_err_t code, const std::string& what);
+
 // Keeps what librdkafka last said was wrong. Filled from its threads.
 class Trouble {
 public:

@@ -76,7 +76,7 @@ void KafkaConsumer::open() {
 
 std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
     serve_commits(0);
-    throw_if_fatal();
+    throw_if_over();
     std::uint64_t bytes = 0;
     int wait = static_cast<int>(timeout_ms);
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
@@ -91,7 +91,7 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
 
 void KafkaConsumer::poll(std::uint32_t timeout_ms) {
     serve_commits(0);
-    throw_if_fatal();
+    throw_if_over();
     rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, static_cast<int>(timeout_ms));
     if (message == nullptr) return;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -166,10 +166,19 @@ void KafkaConsumer::read_headers(Delivery& delivery, volley_message& out) {
 
 void KafkaConsumer::note_error(const rd_kafka_message_t* message) {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
-    client_.context.warning(std::string("kafka: ") + rd_kafka_message_errstr(message));
+    const std::string what =
+        (message->rkt == nullptr ? ""
+                                 : "topic \"" + std::string(rd_kafka_topic_name(message->rkt)) + "\": ") +
+        rd_kafka_message_errstr(message);
+    if (is_unauthorized(message->err)) {
+        over_ = unauthorized(message->err, what);
+        return;
+    }
+    client_.context.warning("kafka: " + what);
 }
 
-void KafkaConsumer::throw_if_fatal() {
+void KafkaConsumer::throw_if_over() {
+    if (over_) throw Error(*over_);
     char why[512];
     const rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk_, why, sizeof why);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -74,7 +75,7 @@ private:
     void committed(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* list);
     void serve_commits(int timeout_ms);
     void send_commit();
-    void throw_if_fatal();
+    void throw_if_over();
 
     Client client_;
     Properties properties_;
@@ -91,6 +92,7 @@ private:
     std::vector<std::uint64_t> free_;
     bool commit_under_way_ = false;
     std::int64_t next_commit_ms_ = 0;  // after a failure
+    std::optional<Error> over_;        // came while messages were taken: the next call throws it
 };
 
 const volley_ext_partitions* partitions_functions();

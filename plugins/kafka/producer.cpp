@@ -16,6 +16,7 @@ constexpr int serve_ms = 100;
 using Clock = std::chrono::steady_clock;
 
 std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted) {
+    if (is_unauthorized(code)) return VOLLEY_E_UNAUTHORIZED;
     switch (code) {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
             return VOLLEY_OK;
@@ -73,8 +74,14 @@ void KafkaProducer::open() {
     // Warms the topic: the first message to one that is not known yet waits for it, up to a second
     // (librdkafka #5032).
     const rd_kafka_metadata_t* metadata = nullptr;
-    if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const rd_kafka_resp_err_t refused =
+            metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
         rd_kafka_metadata_destroy(metadata);
+        if (is_unauthorized(refused))
+            throw unauthorized(refused,
+                               "topic \"" + client_.context.value() + "\": " + rd_kafka_err2str(refused));
+    }
     if (thread_.joinable()) return;
     sigset_t all;
     sigset_t before;

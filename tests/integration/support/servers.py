@@ -10,6 +10,8 @@ import time
 import uuid
 from pathlib import Path
 
+from .certificates import Certificates
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -111,28 +113,56 @@ class Postgres(Server):
 
 
 class Kafka(Server):
-    """One KRaft node of the jars that ./dev fetched."""
+    """One KRaft node of the jars that ./dev fetched. Beside the plain listener, one with TLS and SASL, and one that
+    advertises the port of a proxy (support/proxy.py): whoever bootstraps there stays behind the proxy."""
+
+    user, password = "app", "correct-horse"
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self.secure_port, self.behind_port, self.proxy_port = free_port(), free_port(), free_port()
 
     def start(self):
         jars = ROOT / "build" / "kafka" / "jars"
         assert jars.is_dir(), "Kafka's jars are missing: ./dev test fetches them"
-        controller = free_port()
-        data = self.folder / "data"
+        self.certificates = Certificates(self.folder / "certificates")
         config = self.folder / "server.properties"
-        config.write_text(
+        config.write_text(self._properties(free_port()))
+        self.java = ["java", "-Xmx512m", "-Xms128m", "-cp", f"{jars}/*"]
+        cluster = "4L6g3nShT-eMCtK--X86sw"
+        subprocess.run([*self.java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config), "--add-scram",
+                        f"SCRAM-SHA-256=[name={self.user},password={self.password}]"], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.start_again()
+        return self
+
+    def _properties(self, controller: int) -> str:
+        sasl = "org.apache.kafka.common.security"
+        addresses = {"PLAINTEXT": self.port, "SECURE": self.secure_port, "BEHIND": self.behind_port}
+        listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in addresses.items())
+        advertised = ",".join(f"{name}://127.0.0.1:{port}" for name, port in {**addresses, "BEHIND": self.proxy_port}.items())
+        return (
             "process.roles=broker,controller\nnode.id=1\n"
             f"controller.quorum.voters=1@127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n"
-            f"listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}\n"
-            f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}\n"
-            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
-            f"log.dirs={data}\nnum.partitions=1\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n"
+            f"listeners={listeners},CONTROLLER://127.0.0.1:{controller}\nadvertised.listeners={advertised}\n"
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,SECURE:SASL_SSL\n"
+            "inter.broker.listener.name=PLAINTEXT\n"
+            "listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n"
+            f"listener.name.secure.plain.sasl.jaas.config={sasl}.plain.PlainLoginModule required "
+            f'user_{self.user}="{self.password}";\n'
+            f"listener.name.secure.scram-sha-256.sasl.jaas.config={sasl}.scram.ScramLoginModule required;\n"
+            "listener.name.secure.ssl.keystore.type=PEM\n"
+            f"listener.name.secure.ssl.keystore.location={self.certificates.broker_store}\n"
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
+            "super.users=User:ANONYMOUS\nallow.everyone.if.no.acl.found=true\n"
+            f"log.dirs={self.folder / 'data'}\nnum.partitions=1\noffsets.topic.replication.factor=1\n"
+            "offsets.topic.num.partitions=4\n"
             "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
-            "group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=true\n")
-        java = ["java", "-Xmx512m", "-Xms128m", "-cp", f"{jars}/*"]
-        cluster = "4L6g3nShT-eMCtK--X86sw"
-        subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.spawn([*java, "kafka.Kafka", str(config)])
+            "group.initial.rebalance.delay.ms=0\nauto.create.topics.enable=true\nlog.retention.check.interval.ms=1000\n")
+
+    def start_again(self):
+        """Also after kill(): what it had is still there."""
+        self.spawn([*self.java, "kafka.Kafka", str(self.folder / "server.properties")])
         self.wait_for_port()
         from confluent_kafka.admin import AdminClient
 
@@ -145,17 +175,25 @@ class Kafka(Server):
                 return None
 
         wait_until(answers, "Kafka answers")
-        return self
+
+    @property
+    def secure(self) -> str:
+        return f"127.0.0.1:{self.secure_port}"
+
+    @property
+    def behind_proxy(self) -> str:
+        return f"127.0.0.1:{self.proxy_port}"
 
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def topic(self, prefix: str, partitions: int = 1) -> str:
+    def topic(self, prefix: str, partitions: int = 1, **config) -> str:
         from confluent_kafka.admin import NewTopic
 
         name = f"{prefix}-{uuid.uuid4().hex[:8]}"
-        for future in self.admin.create_topics([NewTopic(name, partitions, 1)]).values():
+        config = {key.replace("_", "."): str(value) for key, value in config.items()}
+        for future in self.admin.create_topics([NewTopic(name, partitions, 1, config=config)]).values():
             future.result(timeout=30)
         wait_until(lambda: name in self.admin.list_topics(timeout=5).topics, f"topic {name} exists")
         return name
