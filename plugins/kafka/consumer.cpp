@@ -220,8 +220,10 @@ KafkaConsumer::Owned* KafkaConsumer::find(std::string_view topic, std::int32_t p
 void KafkaConsumer::close(std::uint32_t timeout_ms) {
     if (rk_ == nullptr || !subscribed_) return;
     const std::int64_t deadline = now_ms() + timeout_ms;
-    rd_kafka_error_destroy(rd_kafka_consumer_close_queue(rk_, queue_));
-    while (!rd_kafka_consumer_closed(rk_) && now_ms() < deadline) {
+    // Who is fenced, or failed for good, has no group to leave.
+    const bool leaves = rd_kafka_fatal_error(rk_, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (leaves) rd_kafka_error_destroy(rd_kafka_consumer_close_queue(rk_, queue_));
+    while (leaves && !rd_kafka_consumer_closed(rk_) && now_ms() < deadline) {
         if (rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, 50)) rd_kafka_message_destroy(message);
         serve_commits(0);
     }
@@ -230,7 +232,7 @@ void KafkaConsumer::close(std::uint32_t timeout_ms) {
         delivery.message = nullptr;
     }
     subscribed_ = false;
-    if (rd_kafka_consumer_closed(rk_)) return;
+    if (!leaves || rd_kafka_consumer_closed(rk_)) return;
     client_.context.warning(
         "kafka: the group could not be left in time; its members wait for the session to run out");
     rk_ = nullptr;  // given up: destroying it now could block for ever

@@ -140,6 +140,7 @@ void KafkaConsumer::seek(const volley_partition* partitions, std::uint32_t count
 
 std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint32_t count,
                                    std::uint32_t stride, bool wait, std::uint32_t timeout_ms) {
+    throw_if_over();
     bool stale = false;
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_partition& p = element(partitions, stride, i);

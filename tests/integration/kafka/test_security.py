@@ -4,6 +4,7 @@ import os
 import uuid
 
 import pytest
+from support.kafka_jobs import errors_of
 from support.ledger import Ledger
 from support.servers import wait_until
 from support.stores import Kafka, wait_for_all
@@ -44,10 +45,6 @@ def moves(store, tmp_path, config, env=None):
     wait_for_all(store, ledger)
     assert volleyd.stop() == 0, volleyd.log
     assert ledger.judge(store.take("out")) == {"lost": [], "duplicates": 0, "phantoms": 0, "disordered": []}
-
-
-def errors_of(log):
-    return [line for line in log.splitlines() if " error" in line.lower()]
 
 
 def test_environment_gives_credentials_brokers_and_group(store, tmp_path):
