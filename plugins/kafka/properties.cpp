@@ -118,6 +118,9 @@ Properties defaults(const Context& context, Role role) {
     } else {
         p["enable.idempotence"] = "true";
         p["linger.ms"] = "0";
+        // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also the
+        // size of a request's buffer, so it is no larger than it need be, but for dead letters, which are few.
+        p["message.max.bytes"] = context.for_dead_letters() ? "1000000000" : "1048588";
     }
     return p;
 }
