@@ -6,6 +6,9 @@
 #include <limits>
 #include <vector>
 
+#include "plugins/metrics.hpp"
+#include "volley/plugin.h"
+
 namespace volley::operations {
 
 namespace {
@@ -34,6 +37,7 @@ public:
         inputs();
         outputs();
         durations();
+        of_plugins();
         return std::move(all_);
     }
 
@@ -181,6 +185,24 @@ private:
             f.metric.push_back(std::move(metric));
         }
         all_.push_back(std::move(f));
+    }
+
+    // What connectors and handlers count themselves; sorted by name.
+    void of_plugins() {
+        for (const plugins::MetricSample& sample : plugins::plugin_metrics()) {
+            if (all_.back().name != sample.name) {
+                const MetricType type = sample.kind == VOLLEY_COUNTER ? MetricType::Counter
+                                        : sample.kind == VOLLEY_GAUGE ? MetricType::Gauge
+                                                                      : MetricType::Summary;
+                all_.push_back(family(sample.name.c_str(), sample.help.c_str(), type));
+            }
+            ClientMetric metric;
+            metric.label.push_back({"app", snapshot_.app});
+            for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+            metric.counter.value = metric.gauge.value = metric.summary.sample_sum = sample.value;
+            metric.summary.sample_count = sample.count;
+            all_.back().metric.push_back(std::move(metric));
+        }
     }
 
     const runtime::EngineSnapshot& snapshot_;

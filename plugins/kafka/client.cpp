@@ -1,12 +1,19 @@
 #include "client.hpp"
 
+#include <pthread.h>
+
+#include <chrono>
+#include <csignal>
+#include <future>
+#include <thread>
+
 namespace volley::kafka {
 
 namespace {
 
 void on_log(const rd_kafka_t* rk, int syslog_level, const char* facility, const char* text) {
     const auto* client = static_cast<const Client*>(rd_kafka_opaque(rk));
-    if (client == nullptr) return;
+    if (client == nullptr || client->over.load()) return;
     // Broken connections are told by the engine, once and in words; librdkafka tells each try of each broker.
     // CONFWARN names every property of the other side, consumer's or producer's: that is no mistake here.
     const std::uint32_t level = std::string_view(facility) == "CONFWARN" ? VOLLEY_DEBUG
@@ -17,7 +24,15 @@ void on_log(const rd_kafka_t* rk, int syslog_level, const char* facility, const 
 }
 
 void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
+    if (static_cast<Client*>(opaque)->over.load()) return;
     static_cast<Client*>(opaque)->trouble.note(static_cast<rd_kafka_resp_err_t>(code), reason);
+}
+
+int on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
+    const auto& client = *static_cast<Client*>(opaque);
+    if (client.counted != nullptr && !client.over.load())
+        client.counted(client.owner, std::string_view(json, size));
+    return 0;  // librdkafka frees it
 }
 
 }  // namespace
@@ -75,6 +90,28 @@ void set_callbacks(rd_kafka_conf_t* conf, Client& client) {
     rd_kafka_conf_set_opaque(conf, &client);
     rd_kafka_conf_set_log_cb(conf, &on_log);
     rd_kafka_conf_set_error_cb(conf, &on_error);
+    rd_kafka_conf_set_stats_cb(conf, &on_statistics);
+}
+
+void destroy(rd_kafka_t* rk, int flags, std::unique_ptr<Client> client) {
+    constexpr std::chrono::seconds patience{3};
+    auto ended = std::make_shared<std::promise<void>>();
+    const std::future<void> end = ended->get_future();
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::thread([rk, flags, ended] {
+        rd_kafka_destroy_flags(rk, flags);
+        ended->set_value();
+    }).detach();
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (end.wait_for(patience) != std::future_status::ready) abandon(std::move(client));
+}
+
+void abandon(std::unique_ptr<Client> client) {
+    client->over.store(true);
+    static_cast<void>(client.release());  // its callbacks may still be called
 }
 
 void meet(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms) {

@@ -4,6 +4,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -37,11 +39,21 @@ struct Client {
     explicit Client(Context c) : context(std::move(c)) {}
     Context context;
     Trouble trouble;
-    void* owner = nullptr;  // the consumer or producer, for its own callbacks
+    std::atomic<bool> over{false};  // the instance is gone; its client may go on talking
+    void* owner = nullptr;          // the consumer or producer, for its own callbacks
+    // What it does with librdkafka's statistics (JSON); called where its events are served.
+    void (*counted)(void* owner, std::string_view statistics) = nullptr;
 };
 
 // Installs log and error callbacks, and the Client as the opaque of all callbacks.
 void set_callbacks(rd_kafka_conf_t* conf, Client& client);
+
+// Ends a client, with RD_KAFKA_DESTROY_F_… as flags. librdkafka's own destroy has no deadline: in 2.0.2 it
+// waits for ever for a partition of a deleted topic (librdkafka #4724). What does not end in time is left
+// behind with its Client until the process ends.
+void destroy(rd_kafka_t* rk, int flags, std::unique_ptr<Client> client);
+// Leaves it behind at once.
+void abandon(std::unique_ptr<Client> client);
 
 // Asks a broker for metadata, at most `timeout_ms`, before the main queue is redirected. Throws Error{retry}
 // that says who could not be reached and why, or what throw_if_final() throws.

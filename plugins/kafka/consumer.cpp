@@ -9,6 +9,7 @@ namespace volley::kafka {
 namespace {
 
 constexpr int meet_ms = 4000;
+constexpr std::int64_t patience_ms = 6000;  // more than two heartbeats
 
 using List =
     std::unique_ptr<rd_kafka_topic_partition_list_t, decltype(&rd_kafka_topic_partition_list_destroy)>;
@@ -38,22 +39,29 @@ List topics_of(const std::string& value) {
 }  // namespace
 
 KafkaConsumer::KafkaConsumer(Context context)
-    : client_(std::move(context)), properties_(read_properties(client_.context, Role::consumer)) {
-    client_.owner = this;
+    : client_(std::make_unique<Client>(std::move(context))),
+      properties_(read_properties(client_->context, Role::consumer)),
+      health_(client_->context, patience_ms + number_of(properties_, "fetch.wait.max.ms", 500)),
+      metrics_(client_->context) {
+    client_->owner = this;
+    client_->counted = &KafkaConsumer::on_statistics;
 }
 
 KafkaConsumer::~KafkaConsumer() {
     // close() has ended it, or given it up; an instance that was never subscribed ends quickly.
-    if (rk_ == nullptr) return;
+    if (rk_ == nullptr) {
+        if (given_up_) abandon(std::move(client_));
+        return;
+    }
     if (commit_queue_ != nullptr) rd_kafka_queue_destroy(commit_queue_);
     if (queue_ != nullptr) rd_kafka_queue_destroy(queue_);
-    rd_kafka_destroy_flags(rk_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    destroy(rk_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE, std::move(client_));
 }
 
 void KafkaConsumer::open() {
     if (rk_ == nullptr) {
         Conf conf = make_conf(properties_);
-        set_callbacks(conf.get(), client_);
+        set_callbacks(conf.get(), *client_);
         rd_kafka_conf_set_rebalance_cb(conf.get(), &KafkaConsumer::on_rebalance);
         rd_kafka_conf_set_offset_commit_cb(conf.get(), &KafkaConsumer::on_commit);
         char why[512];
@@ -61,14 +69,14 @@ void KafkaConsumer::open() {
         if (rk_ == nullptr) throw Error(ErrorCode::config, std::string("kafka: ") + why);
         static_cast<void>(conf.release());  // it is the client's now
     }
-    meet(rk_, client_, properties_, meet_ms);
+    meet(rk_, *client_, properties_, meet_ms);
     if (subscribed_) return;
     rd_kafka_poll_set_consumer(rk_);
     queue_ = rd_kafka_queue_get_consumer(rk_);
     commit_queue_ = rd_kafka_queue_new(rk_);
-    const List topics = topics_of(client_.context.value());
+    const List topics = topics_of(client_->context.value());
     if (const auto code = rd_kafka_subscribe(rk_, topics.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        throw Error(ErrorCode::config, "kafka: cannot subscribe to \"" + client_.context.value() +
+        throw Error(ErrorCode::config, "kafka: cannot subscribe to \"" + client_->context.value() +
                                            "\": " + rd_kafka_err2str(code));
     }
     subscribed_ = true;
@@ -80,7 +88,7 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
     std::uint64_t bytes = 0;
     int wait = static_cast<int>(timeout_ms);
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
-        rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, wait);
+        rd_kafka_message_t* message = next(wait);
         if (message == nullptr) break;
         // What is no message ends the wait too: the engine looks around, and comes back.
         take(message, batch, bytes);
@@ -89,10 +97,17 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
     return VOLLEY_OK;
 }
 
+rd_kafka_message_t* KafkaConsumer::next(int timeout_ms) {
+    const std::int64_t now = now_ms();
+    longest_gap_ms_ = asked_ms_ == 0 ? 0 : now - asked_ms_;
+    asked_ms_ = now;
+    return rd_kafka_consumer_poll(rk_, timeout_ms);
+}
+
 void KafkaConsumer::poll(std::uint32_t timeout_ms) {
     serve_commits(0);
     throw_if_over();
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, static_cast<int>(timeout_ms));
+    rd_kafka_message_t* message = next(static_cast<int>(timeout_ms));
     if (message == nullptr) return;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         note_error(message);
@@ -119,6 +134,7 @@ bool KafkaConsumer::take(rd_kafka_message_t* message, volley_batch& batch, std::
         rd_kafka_message_destroy(message);
         return false;
     }
+    if (owned->position >= 0 && message->offset > owned->position) note_gap(*owned, message->offset);
     owned->position = message->offset + 1;
     bytes += message->len + message->key_len;
     fill(element(batch.messages, batch.message_size, batch.count++), message, *owned);
@@ -170,11 +186,18 @@ void KafkaConsumer::note_error(const rd_kafka_message_t* message) {
         (message->rkt == nullptr ? ""
                                  : "topic \"" + std::string(rd_kafka_topic_name(message->rkt)) + "\": ") +
         rd_kafka_message_errstr(message);
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        over_ =
+            Error(ErrorCode::permanent, "kafka: " + what +
+                                            ". auto.offset.reset is error: decide where to go on, and move "
+                                            "the group's offset there");
+        return;
+    }
     if (is_unauthorized(message->err)) {
         over_ = unauthorized(message->err, what);
         return;
     }
-    client_.context.warning("kafka: " + what);
+    client_->context.warning("kafka: " + what);
 }
 
 void KafkaConsumer::throw_if_over() {
@@ -233,9 +256,10 @@ void KafkaConsumer::close(std::uint32_t timeout_ms) {
     }
     subscribed_ = false;
     if (!leaves || rd_kafka_consumer_closed(rk_)) return;
-    client_.context.warning(
+    client_->context.warning(
         "kafka: the group could not be left in time; its members wait for the session to run out");
-    rk_ = nullptr;  // given up: destroying it now could block for ever
+    rk_ = nullptr;  // destroying it now could block for ever
+    given_up_ = true;
 }
 
 const void* KafkaConsumer::extension(std::string_view id) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "client.hpp"
+#include "statistics.hpp"
 
 namespace volley::kafka {
 
@@ -50,7 +51,8 @@ private:
         const std::string* topic = nullptr;
         std::int32_t partition = 0;
         std::uint32_t epoch = 0;
-        std::int64_t position = -1;   // the next offset to hand out
+        std::int64_t position = -1;   // the next offset to hand out; -1: unknown, nothing was committed
+        std::int64_t began = -1;      // what was committed when it was assigned
         std::int64_t wanted = -1;     // to be committed
         std::int64_t sent = -1;       // in a commit that is under way
         std::int64_t committed = -1;  // confirmed
@@ -77,12 +79,20 @@ private:
     void send_commit();
     void throw_if_over();
 
-    Client client_;
+    static void on_statistics(void* self, std::string_view json);
+    void show(const Statistics& statistics);
+    rd_kafka_message_t* next(int timeout_ms);
+    void note_gap(const Owned& owned, std::int64_t offset);
+
+    std::unique_ptr<Client> client_;
     Properties properties_;
+    Health health_;
+    Metrics metrics_;
     rd_kafka_t* rk_ = nullptr;
     rd_kafka_queue_t* queue_ = nullptr;         // the consumer's own: for interrupt()
     rd_kafka_queue_t* commit_queue_ = nullptr;  // results of commits
     bool subscribed_ = false;
+    bool given_up_ = false;
     const volley_partition_events* events_ = nullptr;
     std::set<std::string> topics_;  // interned: a source keeps its pointer
     std::vector<Owned> owned_;
@@ -92,7 +102,10 @@ private:
     std::vector<std::uint64_t> free_;
     bool commit_under_way_ = false;
     std::int64_t next_commit_ms_ = 0;  // after a failure
-    std::optional<Error> over_;        // came while messages were taken: the next call throws it
+    std::int64_t asked_ms_ = 0;        // when librdkafka was last asked for a message
+    std::int64_t longest_gap_ms_ = 0;  // between the last two such times
+    std::int64_t gap_checked_ms_ = 0;
+    std::optional<Error> over_;  // came while messages were taken: the next call throws it
 };
 
 const volley_ext_partitions* partitions_functions();

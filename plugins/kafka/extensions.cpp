@@ -1,4 +1,6 @@
-// The abilities of the consumer, as the ABI's tables: partitions, log, inspect.
+// The abilities of the consumer, as the ABI's tables: partitions, log, inspect; and what it shows of itself.
+#include <algorithm>
+
 #include "consumer.hpp"
 
 namespace volley::kafka {
@@ -56,21 +58,52 @@ void KafkaConsumer::stats(volley_stats& out) {
             rd_kafka_query_watermark_offsets(rk_, owned.topic->c_str(), owned.partition, &low, &high, ask_ms);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             throw Error(ErrorCode::retry, std::string("kafka: ") + rd_kafka_err2str(code));
-        if (owned.position < 0) {
-            // Nothing came yet: reading starts at the committed offset, or at the beginning.
-            rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
-            rd_kafka_topic_partition_list_add(list, owned.topic->c_str(), owned.partition);
-            const auto asked = rd_kafka_committed(rk_, list, ask_ms);
-            const std::int64_t offset = list->elems[0].offset;
-            rd_kafka_topic_partition_list_destroy(list);
-            if (asked != RD_KAFKA_RESP_ERR_NO_ERROR)
-                throw Error(ErrorCode::retry, std::string("kafka: ") + rd_kafka_err2str(asked));
-            lag += high - (offset >= 0 ? offset : low);
-            continue;
-        }
-        lag += high - owned.position;
+        lag += high - std::max(owned.position, low);
     }
     out.ready = lag;
+}
+
+void KafkaConsumer::on_statistics(void* self, std::string_view json) {
+    static_cast<KafkaConsumer*>(self)->show(read_statistics(json));
+}
+
+void KafkaConsumer::show(const Statistics& statistics) {
+    health_.judge(statistics, subscribed_, client_->trouble.last());
+    metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);
+    metrics_.set("kafka_assigned_partitions", "Partitions of this consumer now",
+                 static_cast<double>(owned_.size()));
+    for (const PartitionStatistics& p : statistics.partitions) {
+        const Owned* owned = find(p.topic, p.partition);
+        const std::int64_t start = owned == nullptr ? -1 : std::max(owned->committed, owned->began);
+        // Of a partition that went elsewhere nothing is left to do here.
+        const std::int64_t lag = owned == nullptr || p.end < 0 ? 0 : p.end - std::max<std::int64_t>(start, 0);
+        metrics_.set("kafka_lag", "Messages behind the committed offset", static_cast<double>(lag), p.topic,
+                     p.partition);
+        if (owned == nullptr) continue;
+        metrics_.set("kafka_position", "The next offset to read", static_cast<double>(owned->position),
+                     p.topic, p.partition);
+        metrics_.set("kafka_committed", "The offset that a restart begins at", static_cast<double>(start),
+                     p.topic, p.partition);
+    }
+}
+
+// Offsets are missing before this message. In a compacted or transactional topic that is usual; where the log
+// begins later than what was to be read, messages are gone unread, and auto.offset.reset decided to go on.
+void KafkaConsumer::note_gap(const Owned& owned, std::int64_t offset) {
+    constexpr std::int64_t between_checks_ms = 1000;
+    constexpr int ask_ms = 1000;
+    if (asked_ms_ - gap_checked_ms_ < between_checks_ms) return;
+    gap_checked_ms_ = asked_ms_;
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const auto code =
+        rd_kafka_query_watermark_offsets(rk_, owned.topic->c_str(), owned.partition, &low, &high, ask_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || low <= owned.position) return;
+    metrics_.add("kafka_truncations_total", "Times that messages were deleted before they were read", 1);
+    client_->context.error(
+        "kafka: topic \"" + *owned.topic + "\" partition " + std::to_string(owned.partition) + ": offsets " +
+        std::to_string(owned.position) + " to " + std::to_string(std::min(low, offset) - 1) +
+        " were deleted before they were read (retention); reading goes on at " + std::to_string(offset));
 }
 
 void KafkaConsumer::check(std::uint32_t timeout_ms) {

@@ -10,6 +10,7 @@ namespace volley::kafka {
 namespace {
 
 constexpr std::int64_t commit_retry_ms = 500;
+constexpr int committed_ms = 3000;
 
 using List =
     std::unique_ptr<rd_kafka_topic_partition_list_t, decltype(&rd_kafka_topic_partition_list_destroy)>;
@@ -40,8 +41,14 @@ void KafkaConsumer::on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code,
             rd_kafka_assign(rk, list);
         return;
     }
-    // Asked first: any change of the assignment resets it. Lost: another member may own them already.
-    const bool lost = code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS || rd_kafka_assignment_lost(rk) != 0;
+    // Asked first: any change of the assignment resets it. Lost: another member may own them already. A
+    // process that stood still for longer than its session has lost them too, but librdkafka forgets to say
+    // so where an ordinary rebalance was under way (librdkafka #5604).
+    const std::int64_t session_ms = number_of(self.properties_, "session.timeout.ms", 45000);
+    const std::int64_t gap_ms = std::max(self.longest_gap_ms_, now_ms() - self.asked_ms_);
+    const bool lost = rd_kafka_assignment_lost(rk) != 0 || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS ||
+                      gap_ms > session_ms;
+    self.metrics_.add("kafka_rebalances_total", "Assignments taken away from this consumer", 1);
     self.revoke(list, lost);
     if (cooperative && code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
         rd_kafka_error_destroy(rd_kafka_incremental_unassign(rk, list));
@@ -51,12 +58,17 @@ void KafkaConsumer::on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code,
 
 void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
     std::vector<volley_partition> announced;
+    // What is committed is where reading starts: known from here on, so that a gap before the first message
+    // is seen too.
+    const List starts(rd_kafka_topic_partition_list_copy(list), &rd_kafka_topic_partition_list_destroy);
+    const bool known = rd_kafka_committed(rk_, starts.get(), committed_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < list->cnt; ++i) {
         const rd_kafka_topic_partition_t& p = list->elems[i];
         Owned owned;
         owned.topic = &*topics_.insert(p.topic).first;
         owned.partition = p.partition;
         owned.epoch = ++epochs_[{p.topic, p.partition}];
+        if (known && starts->elems[i].offset >= 0) owned.began = owned.position = starts->elems[i].offset;
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
                                         return o.topic == owned.topic && o.partition == owned.partition;
@@ -67,7 +79,7 @@ void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
         v.source = view_of(*owned.topic);
         v.partition = owned.partition;
         v.epoch = owned.epoch;
-        v.offset = -1;
+        v.offset = owned.position;
         announced.push_back(v);
     }
     if (events_ != nullptr && !announced.empty()) {
@@ -78,9 +90,13 @@ void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
 
 void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
     std::vector<volley_partition> gone;
+    // librdkafka keeps the pause of a partition that leaves: coming back, it would stand still for ever.
+    const List paused = new_list(0);
     for (int i = 0; i < list->cnt; ++i) {
         Owned* owned = find(list->elems[i].topic, list->elems[i].partition);
         if (owned == nullptr) continue;
+        if (owned->paused)
+            rd_kafka_topic_partition_list_add(paused.get(), owned->topic->c_str(), owned->partition);
         volley_partition v{};
         v.source = view_of(*owned->topic);
         v.partition = owned->partition;
@@ -93,6 +109,7 @@ void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
         events_->revoked(events_->context, gone.data(), static_cast<std::uint32_t>(gone.size()),
                          sizeof(volley_partition), lost ? 1 : 0);
     }
+    if (paused->cnt > 0) rd_kafka_resume_partitions(rk_, paused.get());
     for (const volley_partition& v : gone) {
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
@@ -181,7 +198,7 @@ void KafkaConsumer::send_commit() {
     // With a queue of ours it returns at once, and the result comes through on_commit when that queue is
     // served.
     const auto code =
-        rd_kafka_commit_queue(rk_, list.get(), commit_queue_, &KafkaConsumer::on_commit, &client_);
+        rd_kafka_commit_queue(rk_, list.get(), commit_queue_, &KafkaConsumer::on_commit, client_.get());
     commit_under_way_ = code == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!commit_under_way_) next_commit_ms_ = now_ms() + commit_retry_ms;
 }
@@ -210,8 +227,8 @@ void KafkaConsumer::committed(rd_kafka_resp_err_t code, const rd_kafka_topic_par
     }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         next_commit_ms_ = now_ms() + commit_retry_ms;
-        client_.context.debug(std::string("kafka: a commit failed, and is tried again: ") +
-                              rd_kafka_err2str(code));
+        client_->context.debug(std::string("kafka: a commit failed, and is tried again: ") +
+                               rd_kafka_err2str(code));
     }
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int meet_ms = 4000;
 constexpr int serve_ms = 100;
-
-using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds replace_pause{1};
+constexpr std::int64_t patience_ms = 6000;
 
 std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted) {
     if (is_unauthorized(code)) return VOLLEY_E_UNAUTHORIZED;
@@ -39,12 +39,12 @@ void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(token); }
 }  // namespace
 
 KafkaProducer::KafkaProducer(Context context, volley_report_fn report, void* report_context)
-    : client_(std::move(context)),
-      properties_(read_properties(client_.context, Role::producer)),
+    : context_(std::move(context)),
+      properties_(read_properties(context_, Role::producer)),
+      health_(context_, patience_ms),
+      metrics_(context_),
       report_(report),
-      report_context_(report_context) {
-    client_.owner = this;
-}
+      report_context_(report_context) {}
 
 KafkaProducer::~KafkaProducer() {
     ending_.store(true);
@@ -52,25 +52,27 @@ KafkaProducer::~KafkaProducer() {
     if (topic_ != nullptr) rd_kafka_topic_destroy(topic_);
     if (rk_ == nullptr) return;
     rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_destroy(rk_);
+    destroy(rk_, 0, std::move(client_));
 }
 
 void KafkaProducer::make_client() {
+    client_ = std::make_unique<Client>(context_);
+    client_->owner = this;
+    client_->counted = &KafkaProducer::on_statistics;
     Conf conf = make_conf(properties_);
-    set_callbacks(conf.get(), client_);
+    set_callbacks(conf.get(), *client_);
     rd_kafka_conf_set_dr_msg_cb(conf.get(), &KafkaProducer::on_delivery);
     char why[512];
     rk_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why, sizeof why);
     if (rk_ == nullptr) throw Error(ErrorCode::config, std::string("kafka: ") + why);
     static_cast<void>(conf.release());
-    topic_ = rd_kafka_topic_new(rk_, client_.context.value().c_str(), nullptr);
-    if (topic_ == nullptr)
-        throw Error(ErrorCode::config, "kafka: \"" + client_.context.value() + "\" is no topic");
+    topic_ = rd_kafka_topic_new(rk_, context_.value().c_str(), nullptr);
+    if (topic_ == nullptr) throw Error(ErrorCode::config, "kafka: \"" + context_.value() + "\" is no topic");
 }
 
 void KafkaProducer::open() {
     if (rk_ == nullptr) make_client();
-    meet(rk_, client_, properties_, meet_ms);
+    meet(rk_, *client_, properties_, meet_ms);
     // Warms the topic: the first message to one that is not known yet waits for it, up to a second
     // (librdkafka #5032).
     const rd_kafka_metadata_t* metadata = nullptr;
@@ -79,8 +81,7 @@ void KafkaProducer::open() {
             metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
         rd_kafka_metadata_destroy(metadata);
         if (is_unauthorized(refused))
-            throw unauthorized(refused,
-                               "topic \"" + client_.context.value() + "\": " + rd_kafka_err2str(refused));
+            throw unauthorized(refused, "topic \"" + context_.value() + "\": " + rd_kafka_err2str(refused));
     }
     if (thread_.joinable()) return;
     sigset_t all;
@@ -113,6 +114,16 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
     self.reports_.push_back(report);
 }
 
+void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
+    auto& self = *static_cast<KafkaProducer*>(opaque);
+    const Statistics statistics = read_statistics(json);
+    self.health_.judge(statistics, statistics.queued_messages > 0, self.client_->trouble.last());
+    self.metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);
+    self.metrics_.set("kafka_queued_messages", "Messages that Kafka has not confirmed yet",
+                      static_cast<double>(statistics.queued_messages));
+    self.metrics_.set("kafka_queued_bytes", "Their bytes", static_cast<double>(statistics.queued_bytes));
+}
+
 void KafkaProducer::hand_over_reports() {
     if (reports_.empty()) return;
     report_(report_context_, reports_.data(), static_cast<std::uint32_t>(reports_.size()),
@@ -125,13 +136,16 @@ void KafkaProducer::hand_over_reports() {
 void KafkaProducer::replace_if_fatal() {
     char why[512];
     if (rd_kafka_fatal_error(rk_, why, sizeof why) == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    // Where a new one fails at once too, not as fast as it can.
+    if (Clock::now() - replaced_ < replace_pause) std::this_thread::sleep_for(replace_pause);
+    replaced_ = Clock::now();
     const std::unique_lock lock(client_mutex_);
-    client_.context.warning(std::string("kafka: the producer failed for good and is replaced: ") + why);
+    context_.warning(std::string("kafka: the producer failed for good and is replaced: ") + why);
     rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     while (rd_kafka_outq_len(rk_) > 0 && !ending_.load()) rd_kafka_poll(rk_, serve_ms);
     hand_over_reports();
     rd_kafka_topic_destroy(topic_);
-    rd_kafka_destroy(rk_);
+    destroy(rk_, 0, std::move(client_));
     rk_ = nullptr;
     make_client();
 }
@@ -205,7 +219,7 @@ void KafkaProducer::close(std::uint32_t timeout_ms) {
         rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         constexpr std::uint32_t purge_ms = 2000;
         if (flush(purge_ms) != VOLLEY_OK)
-            client_.context.warning("kafka: librdkafka keeps messages that were purged");
+            context_.warning("kafka: librdkafka keeps messages that were purged");
     }
     ending_.store(true, std::memory_order_release);
     if (thread_.joinable()) thread_.join();

@@ -4,8 +4,10 @@
 #include <librdkafka/rdkafka.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "client.hpp"
+#include "statistics.hpp"
 
 namespace volley::kafka {
 
@@ -32,6 +35,7 @@ public:
 
 private:
     static void on_delivery(rd_kafka_t* rk, const rd_kafka_message_t* message, void* client);
+    static void on_statistics(void* self, std::string_view json);
     void make_client();
     void serve();
     void hand_over_reports();
@@ -39,8 +43,13 @@ private:
     rd_kafka_resp_err_t send(const volley_record& record);
     void refuse(const volley_record& record, rd_kafka_resp_err_t code);
 
-    Client client_;
+    using Clock = std::chrono::steady_clock;
+
+    Context context_;
+    std::unique_ptr<Client> client_;  // of rk_; each has its own
     Properties properties_;
+    Health health_;
+    Metrics metrics_;
     volley_report_fn report_;
     void* report_context_;
 
@@ -51,6 +60,7 @@ private:
 
     std::thread thread_;
     std::atomic<bool> ending_{false};
+    Clock::time_point replaced_{};
     std::vector<volley_report> reports_;  // of the serving thread, between two polls
 };
 

@@ -3,10 +3,13 @@
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <sstream>
 #include <vector>
 
@@ -23,7 +26,7 @@ std::string as_text(const rapidjson::Value& value) {
 }
 
 [[noreturn]] void refuse(const std::string& key, const std::string& why) {
-    throw Error(ErrorCode::config, "kafka: " + why, "/" + key);
+    throw Error(ErrorCode::config, "kafka: " + why, key.empty() ? "" : "/" + key);
 }
 
 std::string environment(const char* name) {
@@ -33,7 +36,8 @@ std::string environment(const char* name) {
 
 // What would break a promise of ours. Values of these keys that change nothing are let through.
 void check_allowed(const std::string& key, const std::string& value) {
-    if ((key == "enable.auto.commit" || key == "enable.auto.offset.store") && value != "false") {
+    const bool off = value == "false" || value == "f" || value == "0";
+    if ((key == "enable.auto.commit" || key == "enable.auto.offset.store") && !off) {
         refuse(key, key + " must be false: Volley commits an offset only when everything before it is done");
     }
     if (key == "plugin.library.paths" && !value.empty())
@@ -85,6 +89,41 @@ std::string nearest(const std::string& key) {
     return best;
 }
 
+// Which of our keys librdkafka's words are about: the first that they name and the file has.
+std::string named_in(const std::string& text, const rapidjson::Value& config) {
+    std::size_t first = text.size();
+    std::string best;
+    for (const auto& member : config.GetObject()) {
+        const std::size_t at = text.find(member.name.GetString());
+        if (at < first) {
+            first = at;
+            best = member.name.GetString();
+        }
+    }
+    return best;
+}
+
+// What librdkafka finds wrong only in the whole: properties that exclude each other, files that are not
+// there. A client without brokers connects nowhere.
+void check_together(Properties p, Role role, const rapidjson::Value& config) {
+    p.erase("bootstrap.servers");
+    p.erase("metadata.broker.list");
+    p["log_level"] = "0";
+    Conf conf = make_conf(p);
+    char why[512];
+    rd_kafka_t* rk = rd_kafka_new(role == Role::consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(),
+                                  why, sizeof why);
+    if (rk == nullptr) {
+        const std::string key = named_in(why, config);
+        // OpenSSL's words do not say that a file is missing.
+        const bool unreadable =
+            key.find(".location") != std::string::npos && access(p[key].c_str(), R_OK) != 0;
+        refuse(key, std::string(why) + (unreadable ? " (" + p[key] + ": " + std::strerror(errno) + ")" : ""));
+    }
+    static_cast<void>(conf.release());
+    rd_kafka_destroy(rk);
+}
+
 void add_environment(Properties& p, Role role) {
     std::string brokers =
         environment(role == Role::consumer ? "KAFKA_CONSUMER_BROKERS" : "KAFKA_PRODUCER_BROKERS");
@@ -104,22 +143,26 @@ void add_environment(Properties& p, Role role) {
 Properties defaults(const Context& context, Role role) {
     // Debian's 2.0.2 keeps Nagle's algorithm on, which costs 40 ms; configuration warnings would name every
     // property of the other side, which is no mistake here.
-    Properties p{{"socket.nagle.disable", "true"}, {"client.id", context.app()}};
+    Properties p{
+        {"socket.nagle.disable", "true"}, {"client.id", context.app()}, {"statistics.interval.ms", "2000"}};
     if (role == Role::consumer) {
         p["group.id"] = context.app() + "." + context.component();
         p["auto.offset.reset"] = "earliest";
         p["session.timeout.ms"] = "10000";
         p["heartbeat.interval.ms"] = "3000";
-        // Eager: 2.0.2's cooperative assignor has bugs that stall or duplicate (librdkafka #4783, #4059).
-        p["partition.assignment.strategy"] = "range,roundrobin";
+        // Before 2.10 the cooperative assignor has bugs that stall or duplicate (librdkafka #4783, #4059).
+        constexpr int cooperative_is_sound = 0x020a0000;
+        p["partition.assignment.strategy"] =
+            rd_kafka_version() >= cooperative_is_sound ? "cooperative-sticky" : "range,roundrobin";
         p["enable.auto.commit"] = "false";
         p["enable.auto.offset.store"] = "false";
         p["enable.partition.eof"] = "false";
     } else {
         p["enable.idempotence"] = "true";
         p["linger.ms"] = "0";
-        // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also the
-        // size of a request's buffer, so it is no larger than it need be, but for dead letters, which are few.
+        // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also
+        // the size of a request's buffer, so it is no larger than it need be, but for dead letters, which are
+        // few.
         p["message.max.bytes"] = context.for_dead_letters() ? "1000000000" : "1048588";
     }
     return p;
@@ -153,8 +196,13 @@ Properties read_properties(const Context& context, Role role) {
         p["bootstrap.servers"] = "localhost:9092";
     }
     if (context.value().empty()) refuse("", "the queue has no topic");
-    make_conf(p);
+    check_together(p, role, config);
     return p;
+}
+
+std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback) {
+    const auto found = properties.find(key);
+    return found == properties.end() ? fallback : std::strtoll(found->second.c_str(), nullptr, 10);
 }
 
 Conf make_conf(const Properties& properties) {

@@ -1,7 +1,10 @@
 """Volley's configurations between Kafka topics, and what the group says of them."""
 
+import json
 import sys
+import threading
 import uuid
+from collections import Counter
 from pathlib import Path
 
 SLOW = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/slow_forward.py"]}}'
@@ -57,3 +60,46 @@ class Group:
 
     def close(self):
         self.client.close()
+
+    def passed_unfinished(self, store, queue="out"):
+        """Messages that a committed offset has passed and that never came out. For an engine that is not running."""
+        committed = self.committed()
+        out = Counter(body.decode() for body in (m.value() for m in store.take_messages(queue)))
+        same = Counter({json.dumps(json.loads(body)): n for body, n in out.items()})
+        return [m.value().decode() for m in store.take_messages("in")
+                if m.offset() < committed[m.partition()] and same[json.dumps(json.loads(m.value()))] == 0]
+
+
+class Trace:
+    """Samples a group's committed offsets until it is asked; they must never go back."""
+
+    def __init__(self, group):
+        self.group, self.samples, self.ending = group, [], threading.Event()
+        self.thread = threading.Thread(target=self._sample, daemon=True)
+        self.thread.start()
+
+    def _sample(self):
+        while not self.ending.wait(0.1):
+            try:
+                self.samples.append(self.group.committed())
+            except Exception:  # the broker is down: part of some tests
+                continue
+
+    def went_back(self):
+        self.ending.set()
+        self.thread.join(30)
+        pairs = zip(self.samples, self.samples[1:])
+        return [(before, after) for before, after in pairs if any(b > a for b, a in zip(before, after))]
+
+
+def overlaps(path):
+    """Pairs of runs of one key that were at work at the same time, of all processes that wrote this log (logged_forward.py)."""
+    runs = {}
+    for line in open(path):
+        run = json.loads(line)
+        runs.setdefault(run["key"], []).append((run["began"], run["ended"]))
+    found = 0
+    for of_key in runs.values():
+        of_key.sort()
+        found += sum(1 for (_, ended), (began, _) in zip(of_key, of_key[1:]) if began < ended)
+    return found

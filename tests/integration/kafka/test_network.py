@@ -1,0 +1,151 @@
+"""What happens between us and the broker: gone, frozen, reset, cut off in the middle of a request. The ledger judges."""
+
+import random
+import signal
+import time
+
+import pytest
+from support.kafka_jobs import SLOW, Group, Trace, job, properties, put
+from support.ledger import Ledger
+from support.proxy import Proxy
+from support.servers import wait_until
+from support.stores import Kafka, wait_for_all
+from support.volleyd import Volleyd
+
+# Short, so that what went nowhere is soon sent again.
+IMPATIENT = {"socket.timeout.ms": 3000, "reconnect.backoff.max.ms": 1000}
+
+
+@pytest.fixture
+def store(kafka_server):
+    return Kafka(kafka_server, partitions=3)
+
+
+@pytest.fixture
+def proxy(kafka_server):
+    between = Proxy(kafka_server.behind_port, kafka_server.proxy_port)
+    yield between
+    between.close()
+
+
+def through_proxy(store, handler="forward", **more):
+    server = store.server
+    consumer = {**properties(server.behind_proxy, **more), **IMPATIENT}
+    producer = {"bootstrap.servers": server.behind_proxy, **IMPATIENT}
+    return consumer, job(store, consumer, producer, handler=handler, settings=", workers: 2, order: key, max_in_flight: 300")
+
+
+def ready(volleyd):
+    status, text = volleyd.get("/readyz")
+    return status == 200
+
+
+def start(tmp_path, config, store, ledger, some=200):
+    put(store, ledger)
+    volleyd = Volleyd(tmp_path, config).wait_ready()
+    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > some, "work has begun")
+    return volleyd
+
+
+def finish(volleyd, store, ledger, duplicates=0):
+    wait_for_all(store, ledger)
+    assert volleyd.stop() == 0, volleyd.log
+    verdict = ledger.judge(store.take("out"))
+    assert verdict["lost"] == [] and verdict["phantoms"] == 0 and verdict["disordered"] == [], f"{verdict}\n{volleyd.log}"
+    assert verdict["duplicates"] <= duplicates, f"{verdict}\n{volleyd.log}"
+
+
+@pytest.mark.parametrize("seconds", [0, pytest.param(30, marks=pytest.mark.faults)])
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing_and_readiness_says_so(store, tmp_path, seconds):
+    server = store.server
+    consumer = properties(server.bootstrap)
+    ledger = Ledger(6000)
+    volleyd = start(tmp_path, job(store, consumer, handler=SLOW, settings=", workers: 2, order: key"), store, ledger)
+    server.kill()
+    try:
+        began = time.monotonic()
+        wait_until(lambda: not ready(volleyd), "it says that it is not ready", timeout=10)
+        time.sleep(max(0, seconds - (time.monotonic() - began)))
+        assert volleyd.process.poll() is None, volleyd.log
+    finally:
+        server.start_again()
+    sent = volleyd.metric("volley_messages_sent_total")
+    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > sent, "work goes on", timeout=15)
+    wait_until(lambda: ready(volleyd), "it is ready again", timeout=15)
+    # The session ended with the broker or outlived it; what was in flight, or done and not committed, may run again.
+    finish(volleyd, store, ledger, duplicates=3000)
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(90, marks=pytest.mark.faults)])
+def test_a_frozen_broker_is_waited_for(store, proxy, tmp_path, seconds):
+    _, config = through_proxy(store, SLOW)
+    ledger = Ledger(5000)
+    volleyd = start(tmp_path, config, store, ledger)
+    proxy.freeze()
+    if seconds > 10:
+        wait_until(lambda: not ready(volleyd), "it says that it is not ready", timeout=12)
+    time.sleep(seconds)
+    proxy.calm()
+    sent = volleyd.metric("volley_messages_sent_total")
+    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > sent, "work goes on", timeout=20)
+    finish(volleyd, store, ledger, duplicates=3000)
+
+
+def test_a_stop_while_the_broker_is_frozen_ends_in_time(store, proxy, tmp_path):
+    consumer, config = through_proxy(store, SLOW)
+    ledger = Ledger(2000)
+    volleyd = start(tmp_path, "shutdown_timeout: 3s\n" + config, store, ledger)
+    proxy.freeze()
+    began = time.monotonic()
+    # In flight is what the broker never confirmed: the drain runs out of time.
+    assert volleyd.stop(timeout=40) in (0, 75), volleyd.log
+    print(f"ended {time.monotonic() - began:.1f} s after the signal")
+    proxy.calm()
+    group = Group(store, consumer["group.id"])
+    assert group.passed_unfinished(store) == []
+    group.close()
+
+
+@pytest.mark.parametrize("resets", [6, pytest.param(60, marks=pytest.mark.faults)])
+def test_connections_that_are_reset_every_half_second_lose_and_duplicate_nothing(store, proxy, tmp_path, resets):
+    consumer, config = through_proxy(store, SLOW)
+    ledger = Ledger(800 * resets)
+    group = Group(store, consumer["group.id"])
+    volleyd = start(tmp_path, config, store, ledger, some=50)
+    trace = Trace(group)
+    for _ in range(resets):
+        proxy.reset()
+        time.sleep(0.5)
+    proxy.calm()
+    finish(volleyd, store, ledger)  # the producer is idempotent: what it sends again, the broker knows
+    assert trace.went_back() == []
+    group.close()
+
+
+@pytest.mark.parametrize("cuts", [6, pytest.param(60, marks=pytest.mark.faults)])
+def test_connections_cut_in_the_middle_of_requests_and_replies_lose_nothing(store, proxy, tmp_path, cuts):
+    consumer, config = through_proxy(store, SLOW)
+    ledger = Ledger(800 * cuts)
+    volleyd = start(tmp_path, config, store, ledger, some=50)
+    chance = random.Random(11)
+    for number in range(cuts):
+        proxy.cut(chance.randrange(1, 20000), "up" if number % 2 == 0 else "down")
+        time.sleep(0.5)
+        proxy.calm()
+        sent = volleyd.metric("volley_messages_sent_total")
+        wait_until(lambda: volleyd.metric("volley_messages_sent_total") > sent, "work goes on", timeout=20)
+    finish(volleyd, store, ledger)
+
+
+@pytest.mark.faults
+def test_a_broker_that_is_suspended_is_waited_for(store, tmp_path):
+    server = store.server
+    ledger = Ledger(6000)
+    volleyd = start(tmp_path, job(store, properties(server.bootstrap), handler=SLOW), store, ledger)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: not ready(volleyd), "it says that it is not ready", timeout=15)
+        time.sleep(30)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    finish(volleyd, store, ledger, duplicates=3000)

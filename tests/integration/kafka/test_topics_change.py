@@ -1,0 +1,108 @@
+"""Topics that change under a running engine, and messages that were made to hurt."""
+
+import time
+
+import pytest
+from support.kafka_jobs import Group, errors_of, job, properties, put
+from support.ledger import Ledger
+from support.servers import wait_until
+from support.stores import Kafka, wait_for_all
+from support.volleyd import Volleyd
+
+
+@pytest.fixture
+def store(kafka_server):
+    return Kafka(kafka_server, partitions=1)
+
+
+def come(store, queue, count):
+    return wait_until(lambda: (lambda m: m if len(m) >= count else None)(store.take_messages(queue)), f"{count} came", 30)
+
+
+def test_hostile_messages_cost_a_dead_letter_at_most(store, tmp_path):
+    from confluent_kafka import Producer
+
+    deep = b"[" * 1_000_000
+    messages = [{"value": deep}, {"value": b'{"a": "\xff\xfe"}'}, {"value": b"\x00" * 100, "key": b"\x00"}, {"value": b""},
+                {"value": None, "key": "tombstone"},
+                {"value": b'{"n": 1}', "headers": [(f"h{n}", b"x" * 10) for n in range(10000)]},
+                {"value": b'{"n": 2}', "headers": [("", b""), ("\x1b[31m\n", b"\r\n")]},
+                {"value": b'{"n": 3}', "key": None}]
+    producer = Producer({"bootstrap.servers": store.server.bootstrap, "message.max.bytes": 2000000})
+    for message in messages:
+        producer.produce(store.topic("in"), **message)
+    assert producer.flush(30) == 0
+    config = job(store, properties(store.server.bootstrap), dead=True).replace("{name: in,", "{name: in, serializer: json,", 1)
+    config = config.replace("{name: out,", "{name: out, serializer: json,", 1)
+    config = config.replace("type: kafka", "type: kafka, schema: {}", 0)
+    volleyd = Volleyd(tmp_path, config).wait_ready()
+    volleyd_out = wait_until(lambda: (lambda a, b: (a, b) if len(a) + len(b) == len(messages) else None)(
+        store.take_messages("out"), store.take_messages("dead")), "each came out somewhere", 30)
+    assert volleyd.stop() == 0, volleyd.log
+    out, dead = volleyd_out
+    assert {b'{"n": 1}', b'{"n": 2}', b'{"n": 3}', None} <= {m.value() for m in out}
+    assert all(m.value() in {message["value"] for message in messages} for m in [*out, *dead])
+    assert "\x1b" not in volleyd.log
+    assert [len(m.headers()) for m in out if m.value() == b'{"n": 1}'] == [10000]
+
+
+def test_partitions_that_are_added_are_read_from_their_start(store, tmp_path):
+    from confluent_kafka.admin import NewPartitions
+
+    consumer = properties(store.server.bootstrap, topic_metadata_refresh_interval_ms=500)
+    put(store, Ledger(10))
+    volleyd = Volleyd(tmp_path, job(store, consumer)).wait_ready()
+    come(store, "out", 10)
+    for future in store.server.admin.create_partitions([NewPartitions(store.topic("in"), 3)]).values():
+        future.result(timeout=30)
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": store.server.bootstrap})
+    wait_until(lambda: len(store.server.admin.list_topics(store.topic("in"), timeout=5).topics[store.topic("in")].partitions) == 3, "added")
+    for partition in (1, 2):
+        producer.produce(store.topic("in"), f"early {partition}", partition=partition)
+    assert producer.flush(30) == 0
+    out = come(store, "out", 12)
+    assert {m.value() for m in out[10:]} == {b"early 1", b"early 2"}
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_a_topic_deleted_at_work_keeps_nobody_from_stopping(store, tmp_path):
+    consumer = properties(store.server.bootstrap, topic_metadata_refresh_interval_ms=500)
+    put(store, Ledger(50))
+    volleyd = Volleyd(tmp_path, job(store, consumer)).wait_ready()
+    come(store, "out", 50)
+    for future in store.server.admin.delete_topics([store.topic("in")]).values():
+        future.result(timeout=30)
+    wait_until(lambda: "partition revoked" in volleyd.log or "partition lost" in volleyd.log, "it is noticed")
+    began = time.monotonic()
+    assert volleyd.stop() == 0, volleyd.log
+    assert time.monotonic() - began < 15
+
+
+def delete_records(store, before):
+    from confluent_kafka import TopicPartition
+
+    for future in store.server.admin.delete_records([TopicPartition(store.topic("in"), 0, before)]).values():
+        future.result(timeout=30)
+
+
+@pytest.mark.parametrize("policy", ["earliest", "error"])
+def test_messages_that_retention_deleted_unread_are_told(store, tmp_path, policy):
+    consumer = properties(store.server.bootstrap, auto_offset_reset=policy)
+    ledger = Ledger(100)
+    put(store, ledger)
+    first = Volleyd(tmp_path, job(store, {**consumer, "auto.offset.reset": "earliest"})).wait_ready()
+    come(store, "out", 100)
+    assert first.stop() == 0, first.log
+    put(store, ledger)
+    delete_records(store, 150)
+    volleyd = Volleyd(tmp_path, job(store, consumer))
+    if policy == "error":
+        assert volleyd.wait() == 70 and "auto.offset.reset" in volleyd.log, volleyd.log
+        return
+    volleyd.wait_ready()
+    assert len(come(store, "out", 150)) == 150
+    assert volleyd.metric("volley_plugin_kafka_truncations_total") == 1
+    assert volleyd.stop() == 0
+    assert len(errors_of(volleyd.log)) == 1 and "offsets 100 to 149 were deleted" in volleyd.log, volleyd.log

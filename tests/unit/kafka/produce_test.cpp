@@ -1,0 +1,138 @@
+// Sends that the broker refuses: what may pass is tried on, what cannot is reported once, and a producer that
+// failed for good is replaced.
+#include "cluster.hpp"
+
+using namespace volley;
+using namespace volley::test;
+
+namespace {
+
+struct Reported {
+    std::int32_t status;
+    std::string text;
+};
+
+// The report of one record; exactly one comes.
+Reported report_of(Rig& rig, plugins::Producer& producer) {
+    rig.reports.all.clear();
+    Outgoing out;
+    volley_record& record = out.add("body");
+    record.key = out.keep("key");
+    REQUIRE(send(producer, out) == 1);
+    REQUIRE(until([&] { return !rig.reports.all.empty(); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    REQUIRE(rig.reports.all.size() == 1);
+    CHECK(rig.reports.all[0].token == 1);
+    return {rig.reports.all[0].status, ""};
+}
+
+}  // namespace
+
+TEST_CASE("what may pass is tried again inside, in order and once", "[kafka]") {
+    const auto error =
+        GENERATE(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                 RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
+    CAPTURE(rd_kafka_err2name(error));
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    plugins::Producer producer = rig.producer("t", cluster.config());
+    cluster.fail(produce_request, {error, error});
+    CHECK(report_of(rig, producer).status == VOLLEY_OK);
+    REQUIRE(producer.close(5000));
+}
+
+TEST_CASE("what can never pass is reported once, with what it means", "[kafka]") {
+    const auto [error, status] = GENERATE(table<rd_kafka_resp_err_t, std::int32_t>(
+        {{RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, VOLLEY_E_TOO_LARGE},
+         {RD_KAFKA_RESP_ERR_INVALID_RECORD, VOLLEY_E_PERMANENT},
+         {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, VOLLEY_E_UNAUTHORIZED}}));
+    CAPTURE(rd_kafka_err2name(error));
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    plugins::Producer producer = rig.producer("t", cluster.config());
+    cluster.fail(produce_request, {error});
+    CHECK(report_of(rig, producer).status == status);
+    // A topic that may not be written stays so; the others were this one message's fault.
+    if (status != VOLLEY_E_UNAUTHORIZED) CHECK(report_of(rig, producer).status == VOLLEY_OK);
+    REQUIRE(producer.close(5000));
+}
+
+TEST_CASE("an idempotent producer that lost its sequence is replaced, and sends on", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    plugins::Producer producer = rig.producer("t", cluster.config());
+    CHECK(report_of(rig, producer).status == VOLLEY_OK);
+    cluster.fail(produce_request, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+    const std::int32_t status = report_of(rig, producer).status;
+    CHECK((status == VOLLEY_E_RETRY || status == VOLLEY_E_UNKNOWN));
+    CHECK(report_of(rig, producer).status == VOLLEY_OK);
+    REQUIRE(producer.close(5000));
+}
+
+TEST_CASE("a full queue is no failure", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    plugins::Producer producer =
+        rig.producer("t", cluster.config(R"(,"queue.buffering.max.messages":10,"linger.ms":100)"));
+    Outgoing out;
+    for (int i = 0; i < 30; ++i) out.add("x");
+    std::uint32_t accepted = 0;
+    auto result = producer.produce(out.records.data(), 30, accepted);
+    REQUIRE(result);
+    CHECK(*result == VOLLEY_AGAIN);
+    CHECK(accepted == 10);
+    CHECK(until([&] { return rig.reports.all.size() == 10; }));
+    REQUIRE(producer.close(5000));
+}
+
+TEST_CASE("what cannot be sent before the end is reported as unknown or unsent, all of it", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    plugins::Producer producer = rig.producer("t", cluster.config());
+    CHECK(report_of(rig, producer).status == VOLLEY_OK);
+    rd_kafka_mock_broker_set_down(cluster.mock, 1);
+    rig.reports.all.clear();
+    for (int i = 0; i < 20; ++i) send(producer, {"x"});
+    REQUIRE(producer.close(200));
+    REQUIRE(rig.reports.all.size() == 20);
+    for (const volley_report& report : rig.reports.all)
+        CHECK((report.status == VOLLEY_E_RETRY || report.status == VOLLEY_E_UNKNOWN));
+}
+
+TEST_CASE("timestamps, keys, headers and tombstones are carried", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    plugins::Producer producer = rig.producer("t", cluster.config());
+    Outgoing out;
+    const volley_header header{out.keep("name"), out.keep("value")};
+    volley_record& first = out.add("body");
+    first.key = out.keep("key");
+    first.headers = &header;
+    first.header_count = 1;
+    first.timestamp_ms = 1'234'567'890'123;
+    out.add("").body = {};
+    REQUIRE(send(producer, out) == 2);
+    REQUIRE(until([&] { return rig.reports.all.size() == 2; }));
+    Member member(rig, "t", cluster.config(R"(,"group.id":"g")"));
+    Room room(10);
+    REQUIRE(until([&] {
+        Room more(10);
+        if (!member.consumer.consume(room.batch.count == 0 ? room.batch : more.batch, 50)) return true;
+        return room.batch.count > 0;
+    }));
+    REQUIRE(room.batch.count == 2);
+    const std::vector<Received> came = room.received();
+    CHECK(room.messages[0].timestamp_ms == 1'234'567'890'123);
+    CHECK(came[0].key == "key");
+    CHECK(came[0].headers == std::vector<std::pair<std::string, std::string>>{{"name", "value"}});
+    CHECK(came[1].body == std::nullopt);
+    settle(member.consumer, came, VOLLEY_ACK);
+    REQUIRE(member.consumer.close(5000));
+    REQUIRE(producer.close(5000));
+}
