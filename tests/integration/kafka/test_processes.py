@@ -63,6 +63,7 @@ def test_kill_9_never_commits_past_what_is_unfinished(store, tmp_path, kills):
     group.close()
 
 
+@pytest.mark.faults
 def test_without_static_membership_work_goes_on_when_the_dead_one_s_session_ends(store, tmp_path):
     config = job(store, properties(store.server.bootstrap), handler=SLOW)
     ledger = Ledger(2000)
@@ -163,6 +164,7 @@ def test_a_storm_of_rebalances_duplicates_nothing_and_never_runs_a_key_twice_at_
     assert overlaps(tmp_path / "runs.log") == 0
 
 
+@pytest.mark.faults
 def test_a_handler_slower_than_max_poll_interval_keeps_its_membership(store, tmp_path):
     consumer = properties(store.server.bootstrap, max_poll_interval_ms=6000)
     ledger = Ledger(2)
