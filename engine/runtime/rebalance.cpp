@@ -88,7 +88,9 @@ void Intake::revoked(const volley_partition* partitions, std::uint32_t count, st
     }
     if (!lost) {
         for (const AssignedLane& lane : gone) core_.revoke(lane.lane);
-        const delivery::Instant deadline = now() + drain_timeout;
+        // At the end, when the consumer is closed, the drain is over: what runs still hangs.
+        const bool over = pipeline_.aborting.load();
+        const delivery::Instant deadline = now() + (over ? delivery::Millis(0) : drain_timeout);
         const auto drained = [&] {
             return std::all_of(gone.begin(), gone.end(),
                                [this](const AssignedLane& lane) { return core_.is_drained(lane.lane); });

@@ -76,7 +76,8 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing_and_readiness_says
     finish(volleyd, store, ledger, duplicates=3000)
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(90, marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("seconds", [5, 90])
 def test_a_frozen_broker_is_waited_for(store, proxy, tmp_path, seconds):
     _, config = through_proxy(store, SLOW)
     ledger = Ledger(5000)
