@@ -76,7 +76,8 @@ void KafkaConsumer::show(const Statistics& statistics) {
         const Owned* owned = find(p.topic, p.partition);
         const std::int64_t start = owned == nullptr ? -1 : std::max(owned->committed, owned->began);
         // Of a partition that went elsewhere nothing is left to do here.
-        const std::int64_t lag = owned == nullptr || p.end < 0 ? 0 : p.end - std::max<std::int64_t>(start, 0);
+        const std::int64_t lag =
+            owned == nullptr || p.end < 0 ? 0 : p.end - std::max<std::int64_t>({start, p.begin, 0});
         metrics_.set("kafka_lag", "Messages behind the committed offset", static_cast<double>(lag), p.topic,
                      p.partition);
         if (owned == nullptr) continue;

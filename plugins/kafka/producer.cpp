@@ -144,10 +144,20 @@ void KafkaProducer::replace_if_fatal() {
     rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     while (rd_kafka_outq_len(rk_) > 0 && !ending_.load()) rd_kafka_poll(rk_, serve_ms);
     hand_over_reports();
-    rd_kafka_topic_destroy(topic_);
-    destroy(rk_, 0, std::move(client_));
-    rk_ = nullptr;
-    make_client();
+    rd_kafka_t* const broken = rk_;
+    rd_kafka_topic_t* const its_topic = topic_;
+    std::unique_ptr<Client> its_client = std::move(client_);
+    try {
+        make_client();
+    } catch (const Error& error) {  // a certificate's file is gone, say: tried again with the next look
+        context_.error("kafka: no new producer: " + error.text);
+        rk_ = broken;
+        topic_ = its_topic;
+        client_ = std::move(its_client);
+        return;
+    }
+    rd_kafka_topic_destroy(its_topic);
+    destroy(broken, 0, std::move(its_client));
 }
 
 // ---- producing
@@ -205,8 +215,12 @@ void KafkaProducer::refuse(const volley_record& record, rd_kafka_resp_err_t code
 
 std::int32_t KafkaProducer::flush(std::uint32_t timeout_ms) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+    const auto waiting = [this] {
+        const std::shared_lock lock(client_mutex_);  // it may be replaced meanwhile
+        return rd_kafka_outq_len(rk_);
+    };
     // The serving thread takes the reports; librdkafka sends without being asked.
-    while (rd_kafka_outq_len(rk_) > 0) {
+    while (waiting() > 0) {
         if (Clock::now() >= deadline) return VOLLEY_AGAIN;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
@@ -216,7 +230,10 @@ std::int32_t KafkaProducer::flush(std::uint32_t timeout_ms) {
 void KafkaProducer::close(std::uint32_t timeout_ms) {
     if (rk_ == nullptr) return;
     if (flush(timeout_ms) != VOLLEY_OK) {
-        rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        {
+            const std::shared_lock lock(client_mutex_);
+            rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        }
         constexpr std::uint32_t purge_ms = 2000;
         if (flush(purge_ms) != VOLLEY_OK)
             context_.warning("kafka: librdkafka keeps messages that were purged");

@@ -41,6 +41,7 @@ void read_topics(const Value& topics, Statistics& out) {
             PartitionStatistics p;
             p.topic = topic.name.GetString();
             p.partition = static_cast<std::int32_t>(number(partition.value, "partition"));
+            p.begin = number(partition.value, "lo_offset");
             p.end = number(partition.value, "hi_offset");
             if (p.partition >= 0) out.partitions.push_back(std::move(p));
         }

@@ -16,7 +16,8 @@ namespace volley::kafka {
 struct PartitionStatistics {
     std::string topic;
     std::int32_t partition = -1;
-    std::int64_t end = -1;  // the high watermark of the last fetch; negative: unknown
+    std::int64_t begin = -1;  // the low watermark; negative: unknown
+    std::int64_t end = -1;    // the high watermark of the last fetch; negative: unknown
 };
 
 struct Statistics {

@@ -4,7 +4,6 @@ import json
 import sys
 import threading
 import uuid
-from collections import Counter
 from pathlib import Path
 
 SLOW = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/slow_forward.py"]}}'
@@ -64,10 +63,29 @@ class Group:
     def passed_unfinished(self, store, queue="out"):
         """Messages that a committed offset has passed and that never came out. For an engine that is not running."""
         committed = self.committed()
-        out = Counter(body.decode() for body in (m.value() for m in store.take_messages(queue)))
-        same = Counter({json.dumps(json.loads(body)): n for body, n in out.items()})
-        return [m.value().decode() for m in store.take_messages("in")
-                if m.offset() < committed[m.partition()] and same[json.dumps(json.loads(m.value()))] == 0]
+        out = {json.dumps(json.loads(m.value())) for m in everything(store, queue)}
+        return [m.value().decode() for m in everything(store, "in")
+                if m.offset() < committed[m.partition()] and json.dumps(json.loads(m.value())) not in out]
+
+
+def everything(store, queue):
+    """All messages of a topic up to where each partition ends now."""
+    from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+    reader = Consumer({"bootstrap.servers": store.server.bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    topic = store.topic(queue)
+    ends = {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1] for p in range(store.partitions)}
+    left = {p: end for p, end in ends.items() if end > 0}
+    reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in left])
+    messages = []
+    while left:
+        message = reader.poll(20)
+        assert message is not None and message.error() is None, f"{topic} cannot be read to its end"
+        messages.append(message)
+        if message.offset() + 1 >= left.get(message.partition(), 0):
+            left.pop(message.partition(), None)
+    reader.close()
+    return messages
 
 
 class Trace:

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -80,6 +81,62 @@ inline bool until(const std::function<bool()>& condition, int seconds = 30) {
     }
     return true;
 }
+
+// A producer whose reports come from a thread of its own.
+class Sender {
+public:
+    Sender(Rig& rig, const std::string& topic, const std::string& config)
+        : producer(make(rig, topic, config, this)) {
+        if (auto opened = producer.open(); !opened) FAIL(opened.error().text);
+    }
+    Sender(const Sender&) = delete;
+    Sender& operator=(const Sender&) = delete;
+
+    std::vector<volley_report> reports() const {
+        const std::lock_guard lock(mutex_);
+        return reports_;
+    }
+    // Returns how many were accepted; they are kept until the end, as a producer may ask.
+    std::uint32_t send(const Outgoing& out) {
+        std::uint32_t accepted = 0;
+        if (auto sent = producer.produce(out.records.data(), static_cast<std::uint32_t>(out.records.size()),
+                                         accepted);
+            !sent)
+            FAIL(sent.error().text);
+        return accepted;
+    }
+    // Sends so many, waits for their reports, and returns these alone.
+    std::vector<volley_report> send_and_wait(std::size_t count) {
+        const std::size_t before = reports().size();
+        Outgoing out;
+        for (std::size_t i = 0; i < count; ++i) out.add("body").key = out.keep("key");
+        REQUIRE(send(out) == count);
+        REQUIRE(until([&] { return reports().size() >= before + count; }));
+        const std::vector<volley_report> all = reports();
+        REQUIRE(all.size() == before + count);
+        return {all.begin() + static_cast<std::ptrdiff_t>(before), all.end()};
+    }
+
+private:
+    static plugins::Producer make(Rig& rig, const std::string& topic, const std::string& config,
+                                  Sender* self) {
+        auto made = plugins::Producer::create(rig.find(plugins::Kind::producer),
+                                              {.queue = "out", .component = "test"}, config, topic, "/",
+                                              &Sender::take, self);
+        if (!made) FAIL(made.error().text);
+        return std::move(*made);
+    }
+    static void take(void* self, const volley_report* reports, std::uint32_t count, std::uint32_t stride) {
+        auto& sender = *static_cast<Sender*>(self);
+        const std::lock_guard lock(sender.mutex_);
+        for (std::uint32_t i = 0; i < count; ++i) sender.reports_.push_back(element(reports, stride, i));
+    }
+    mutable std::mutex mutex_;
+    std::vector<volley_report> reports_;
+
+public:
+    plugins::Producer producer;  // ends before what its reports go into
+};
 
 // A consumer with its partitions, as the engine keeps them; everything that comes is settled at once.
 class Member {

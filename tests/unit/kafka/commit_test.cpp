@@ -8,10 +8,10 @@ namespace {
 
 const std::string group = R"(,"group.id":"g","session.timeout.ms":6000,"heartbeat.interval.ms":200)";
 
-void fill(Rig& rig, const Cluster& cluster, int count) {
-    plugins::Producer producer = rig.producer("t", cluster.config());
-    for (int i = 0; i < count; ++i) send(producer, {"x"});
-    REQUIRE(producer.close(10'000));
+void fill(Rig& rig, const Cluster& cluster, std::size_t count) {
+    Sender sender(rig, "t", cluster.config());
+    sender.send_and_wait(count);
+    REQUIRE(sender.producer.close(10'000));
 }
 
 void read_all(Member& member, std::size_t count) {
@@ -94,17 +94,15 @@ TEST_CASE("a coordinator and a leader that move are followed", "[kafka]") {
     rd_kafka_mock_partition_set_leader(cluster.mock, "t", 0, 1);
     rd_kafka_mock_coordinator_set(cluster.mock, "group", "g", 1);
     Rig rig("kafka.so");
-    plugins::Producer producer = rig.producer("t", cluster.config());
-    for (int i = 0; i < 50; ++i) send(producer, {"x"});
+    Sender sender(rig, "t", cluster.config());
+    sender.send_and_wait(50);
     Member member(rig, "t", cluster.config(group));
     read_all(member, 50);
     REQUIRE(member.commit(0, member.epochs[0], 50, true) == VOLLEY_OK);
     rd_kafka_mock_partition_set_leader(cluster.mock, "t", 0, 2);
     rd_kafka_mock_coordinator_set(cluster.mock, "group", "g", 3);
     rd_kafka_mock_broker_set_down(cluster.mock, 1);
-    for (int i = 0; i < 50; ++i) send(producer, {"x"});
-    REQUIRE(until([&] { return rig.reports.all.size() == 100; }));
-    for (const volley_report& report : rig.reports.all) CHECK(report.status == VOLLEY_OK);
+    for (const volley_report& report : sender.send_and_wait(50)) CHECK(report.status == VOLLEY_OK);
     read_all(member, 100);
     REQUIRE(until([&] {
         member.serve();
@@ -113,5 +111,5 @@ TEST_CASE("a coordinator and a leader that move are followed", "[kafka]") {
     CHECK(cluster.committed("g", "t", 0) == 100);
     for (std::size_t i = 0; i < 100; ++i) CHECK(member.came[i] == static_cast<std::int64_t>(i));
     REQUIRE(member.consumer.close(5000));
-    REQUIRE(producer.close(5000));
+    REQUIRE(sender.producer.close(5000));
 }

@@ -5,29 +5,6 @@
 using namespace volley;
 using namespace volley::test;
 
-namespace {
-
-struct Reported {
-    std::int32_t status;
-    std::string text;
-};
-
-// The report of one record; exactly one comes.
-Reported report_of(Rig& rig, plugins::Producer& producer) {
-    rig.reports.all.clear();
-    Outgoing out;
-    volley_record& record = out.add("body");
-    record.key = out.keep("key");
-    REQUIRE(send(producer, out) == 1);
-    REQUIRE(until([&] { return !rig.reports.all.empty(); }));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    REQUIRE(rig.reports.all.size() == 1);
-    CHECK(rig.reports.all[0].token == 1);
-    return {rig.reports.all[0].status, ""};
-}
-
-}  // namespace
-
 TEST_CASE("what may pass is tried again inside, in order and once", "[kafka]") {
     const auto error =
         GENERATE(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
@@ -36,10 +13,10 @@ TEST_CASE("what may pass is tried again inside, in order and once", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
-    plugins::Producer producer = rig.producer("t", cluster.config());
+    Sender sender(rig, "t", cluster.config());
     cluster.fail(produce_request, {error, error});
-    CHECK(report_of(rig, producer).status == VOLLEY_OK);
-    REQUIRE(producer.close(5000));
+    CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
+    REQUIRE(sender.producer.close(5000));
 }
 
 TEST_CASE("what can never pass is reported once, with what it means", "[kafka]") {
@@ -51,64 +28,65 @@ TEST_CASE("what can never pass is reported once, with what it means", "[kafka]")
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
-    plugins::Producer producer = rig.producer("t", cluster.config());
+    Sender sender(rig, "t", cluster.config());
     cluster.fail(produce_request, {error});
-    CHECK(report_of(rig, producer).status == status);
+    CHECK(sender.send_and_wait(1)[0].status == status);
     // A topic that may not be written stays so; the others were this one message's fault.
-    if (status != VOLLEY_E_UNAUTHORIZED) CHECK(report_of(rig, producer).status == VOLLEY_OK);
-    REQUIRE(producer.close(5000));
+    if (status != VOLLEY_E_UNAUTHORIZED) CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
+    REQUIRE(sender.producer.close(5000));
 }
 
 TEST_CASE("an idempotent producer that lost its sequence is replaced, and sends on", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
-    plugins::Producer producer = rig.producer("t", cluster.config());
-    CHECK(report_of(rig, producer).status == VOLLEY_OK);
+    Sender sender(rig, "t", cluster.config());
+    CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
     cluster.fail(produce_request, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
-    const std::int32_t status = report_of(rig, producer).status;
+    const std::int32_t status = sender.send_and_wait(1)[0].status;
     CHECK((status == VOLLEY_E_RETRY || status == VOLLEY_E_UNKNOWN));
-    CHECK(report_of(rig, producer).status == VOLLEY_OK);
-    REQUIRE(producer.close(5000));
+    CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
+    REQUIRE(sender.producer.close(5000));
 }
 
 TEST_CASE("a full queue is no failure", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
-    plugins::Producer producer =
-        rig.producer("t", cluster.config(R"(,"queue.buffering.max.messages":10,"linger.ms":100)"));
+    Sender sender(rig, "t", cluster.config(R"(,"queue.buffering.max.messages":10,"linger.ms":100)"));
     Outgoing out;
     for (int i = 0; i < 30; ++i) out.add("x");
     std::uint32_t accepted = 0;
-    auto result = producer.produce(out.records.data(), 30, accepted);
+    auto result = sender.producer.produce(out.records.data(), 30, accepted);
     REQUIRE(result);
     CHECK(*result == VOLLEY_AGAIN);
     CHECK(accepted == 10);
-    CHECK(until([&] { return rig.reports.all.size() == 10; }));
-    REQUIRE(producer.close(5000));
+    CHECK(until([&] { return sender.reports().size() == 10; }));
+    REQUIRE(sender.producer.close(5000));
 }
 
 TEST_CASE("what cannot be sent before the end is reported as unknown or unsent, all of it", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
-    plugins::Producer producer = rig.producer("t", cluster.config());
-    CHECK(report_of(rig, producer).status == VOLLEY_OK);
+    Sender sender(rig, "t", cluster.config());
+    CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
     rd_kafka_mock_broker_set_down(cluster.mock, 1);
-    rig.reports.all.clear();
-    for (int i = 0; i < 20; ++i) send(producer, {"x"});
-    REQUIRE(producer.close(200));
-    REQUIRE(rig.reports.all.size() == 20);
-    for (const volley_report& report : rig.reports.all)
-        CHECK((report.status == VOLLEY_E_RETRY || report.status == VOLLEY_E_UNKNOWN));
+    Outgoing out;
+    for (int i = 0; i < 20; ++i) out.add("x");
+    REQUIRE(sender.send(out) == 20);
+    REQUIRE(sender.producer.close(200));
+    const std::vector<volley_report> reports = sender.reports();
+    REQUIRE(reports.size() == 21);
+    for (std::size_t i = 1; i < reports.size(); ++i)
+        CHECK((reports[i].status == VOLLEY_E_RETRY || reports[i].status == VOLLEY_E_UNKNOWN));
 }
 
 TEST_CASE("timestamps, keys, headers and tombstones are carried", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
-    plugins::Producer producer = rig.producer("t", cluster.config());
+    Sender sender(rig, "t", cluster.config());
     Outgoing out;
     const volley_header header{out.keep("name"), out.keep("value")};
     volley_record& first = out.add("body");
@@ -117,8 +95,8 @@ TEST_CASE("timestamps, keys, headers and tombstones are carried", "[kafka]") {
     first.header_count = 1;
     first.timestamp_ms = 1'234'567'890'123;
     out.add("").body = {};
-    REQUIRE(send(producer, out) == 2);
-    REQUIRE(until([&] { return rig.reports.all.size() == 2; }));
+    REQUIRE(sender.send(out) == 2);
+    REQUIRE(until([&] { return sender.reports().size() == 2; }));
     Member member(rig, "t", cluster.config(R"(,"group.id":"g")"));
     std::vector<Received> came;
     std::vector<std::int64_t> timestamps;
@@ -136,5 +114,5 @@ TEST_CASE("timestamps, keys, headers and tombstones are carried", "[kafka]") {
     CHECK(came[1].body == std::nullopt);
     settle(member.consumer, came, VOLLEY_ACK);
     REQUIRE(member.consumer.close(5000));
-    REQUIRE(producer.close(5000));
+    REQUIRE(sender.producer.close(5000));
 }
