@@ -43,11 +43,13 @@ struct Pipe {
     }
 };
 
-std::vector<std::string> clean_environment() {
-    std::vector<std::string> kept;
+// Ours without secrets, and by VOLLEY_COMPONENT the child knows that it talks to us.
+std::vector<std::string> environment_for(const std::string& component) {
+    std::vector<std::string> kept{"VOLLEY_COMPONENT=" + component};
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string variable = *entry;
-        if (!is_secret_variable(variable.substr(0, variable.find('=')))) kept.push_back(variable);
+        const std::string name = variable.substr(0, variable.find('='));
+        if (!is_secret_variable(name) && name != "VOLLEY_COMPONENT") kept.push_back(variable);
     }
     return kept;
 }
@@ -116,7 +118,7 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
     }
     // The descriptors 0 to 3 are overwritten by dup2 in the child; ours are above, because 0 to 2 are open.
     std::vector<std::string> words = options.exec;
-    std::vector<std::string> variables = clean_environment();
+    std::vector<std::string> variables = environment_for(options.component);
     const std::vector<char*> argv = pointers(words);
     const std::vector<char*> envp = pointers(variables);
     const pid_t parent = getpid();

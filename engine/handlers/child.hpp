@@ -19,7 +19,7 @@ namespace volley::handlers {
 struct ChildOptions {
     std::vector<std::string> exec;  // program and arguments; the program is searched in PATH
     std::string directory;          // its working directory
-    std::string component;          // for its lines in the log
+    std::string component;          // for its lines in the log, and its VOLLEY_COMPONENT
 };
 
 class Child {

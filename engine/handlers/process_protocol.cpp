@@ -86,6 +86,10 @@ Result<AnswerOutput> read_output(const Value& value) {
     output.queue = text_at(value, "queue");
     if (auto body = read_body(value, output); !body) return body.error();
     if (value.HasMember("key") && value["key"].IsString()) output.key = text_at(value, "key");
+    if (value.HasMember("key_base64")) {
+        output.key = text::from_base64(text_at(value, "key_base64"));
+        if (!output.key) return malformed("\"key_base64\" is no base64");
+    }
     if (value.HasMember("partition") && value["partition"].IsInt())
         output.partition = value["partition"].GetInt();
     output.delay_ms = number_at(value, "delay_ms");

@@ -1,12 +1,11 @@
-"""A handler in Python, without any package: one JSON line in, one JSON line out."""
-import json
-import sys
+"""A handler in Python, on volley_handler.py of plugin_api/python: `pip install` it from there, or copy it beside this file."""
+from volley_handler import Fail, run
 
-for line in sys.stdin:
-    message = json.loads(line)
-    try:
-        body = {k: v.upper() if isinstance(v, str) else v for k, v in message["body"].items()}
-        answer = {"outputs": [{"body": body}]}
-    except (KeyError, AttributeError) as error:
-        answer = {"fail": f"no object: {error}"}
-    print(json.dumps({"id": message["id"], **answer}), flush=True)
+
+def handle(message, out):
+    if not isinstance(message.body, dict):
+        raise Fail("no object")
+    out.send("out", {k: v.upper() if isinstance(v, str) else v for k, v in message.body.items()})
+
+
+run(handle)

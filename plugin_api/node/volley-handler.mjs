@@ -1,0 +1,180 @@
+// Handlers for Volley in Node.js (18 or later).
+//
+//     import { run } from "volley-handler";
+//     const handle = async (message, out) => out.send("shipments", message.body);
+//     await run(handle);
+//
+// volleyd starts the script for a component with `handler: {exec: [node, ship.mjs]}`. This file stands alone: install
+// the package, or copy the file beside the script. It reads one JSON line a message and answers each in turn with one
+// JSON line; a handler is awaited before the next begins.
+//
+// Standard output belongs to the protocol: what the script or its libraries print goes to standard error, and so into
+// Volley's log. Under volleyd that begins with the import of this module.
+
+// The message fails now and may succeed later; not before `afterMs` if that is given.
+export class Retry extends Error {
+  constructor(why = "", { afterMs } = {}) {
+    super(why);
+    this.afterMs = afterMs;
+  }
+}
+
+// The message fails for good.
+export class Fail extends Error {}
+
+// The message is not wanted: acked without outputs, and counted.
+export class Drop extends Error {}
+
+// What came in. `request` is the decoded line of the protocol.
+export class Message {
+  constructor(request) {
+    this.id = request.id; // the engine's name for it in this conversation, not the store's
+    this.attempt = request.attempt ?? 1;
+    this.headers = request.headers ?? {};
+    // A string, or a Buffer if it is no UTF-8, or undefined.
+    this.key = "key_base64" in request ? Buffer.from(request.key_base64, "base64") : request.key;
+    this.tombstone = request.tombstone ?? false; // it has no body
+    this.isJson = "body" in request && !this.tombstone;
+    // The JSON value where the queue's serializer is json or msgpack; else the text, or a Buffer if it is no UTF-8.
+    this.body = request.body;
+    if ("text" in request) this.body = request.text;
+    else if ("base64" in request) this.body = Buffer.from(request.base64, "base64");
+  }
+
+  // The body as text; JSON is written anew. null for a tombstone; throws if it is no UTF-8.
+  get text() {
+    if (this.tombstone) return null;
+    if (this.isJson) return JSON.stringify(this.body);
+    return Buffer.isBuffer(this.body) ? new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.body) : this.body;
+  }
+
+  // The body as a Buffer; JSON is written anew. null for a tombstone.
+  get bytes() {
+    if (this.tombstone) return null;
+    return Buffer.isBuffer(this.body) ? this.body : Buffer.from(this.text);
+  }
+}
+
+// What goes out when the handler returns; nothing of it if it throws.
+export class Outputs {
+  #message;
+
+  constructor(message) {
+    this.#message = message;
+    this.sent = []; // as the protocol has them
+  }
+
+  // Sends to one of the component's outputs, or to every one with null.
+  //
+  // `body`: a Buffer goes out as it is; a string as it came in, as a JSON string if the message is JSON, else as the
+  // text itself; null as a tombstone if the message is one; anything else as JSON. So `message.body` is sent on as it is.
+  // `key` and `headers` are the message's unless given.
+  send(queue, body, { key, headers, delayMs, partition } = {}) {
+    const output = queue == null ? {} : { queue };
+    Object.assign(output, this.#written(body));
+    if (key != null) Object.assign(output, textOrBase64("key", "key_base64", key));
+    if (headers != null) {
+      output.headers = Object.fromEntries(Object.entries(headers).map(([name, value]) => [utf8(name), utf8(value)]));
+    }
+    if (delayMs != null) output.delay_ms = milliseconds(delayMs);
+    if (partition != null) output.partition = partition;
+    this.sent.push(output);
+  }
+
+  // Sends a message without a body; the options are those of `send`.
+  sendTombstone(queue, options) {
+    this.send(queue, Buffer.alloc(0), options);
+    const output = this.sent.at(-1);
+    delete output.text;
+    output.tombstone = true;
+  }
+
+  #written(body) {
+    if (body instanceof Uint8Array) return textOrBase64("text", "base64", body);
+    if (typeof body === "string" && !this.#message.isJson) return { text: utf8(body) };
+    if (body === null && this.#message.tombstone) return { tombstone: true };
+    const text = JSON.stringify(body);
+    if (text === undefined) throw new TypeError(`a body that is ${typeof body} cannot be sent`);
+    return { text };
+  }
+}
+
+// Calls `handle` for each message, and awaits it, until Volley closes standard input.
+//
+// What it throws decides, as Retry, Fail and Drop say; anything else is a Retry, with its stack in Volley's log.
+export async function run(handle) {
+  const write = takeOutput();
+  for await (const line of linesOf(process.stdin)) {
+    const answer = JSON.stringify(await answerTo(handle, JSON.parse(line)));
+    await new Promise((resolve, reject) => write(`${answer}\n`, (error) => (error ? reject(error) : resolve())));
+  }
+}
+
+async function answerTo(handle, request) {
+  const message = new Message(request);
+  const out = new Outputs(message);
+  const id = message.id;
+  try {
+    await handle(message, out);
+  } catch (error) {
+    if (error instanceof Fail) return { id, fail: wellFormed(error.message) };
+    if (error instanceof Drop) return { id, drop: wellFormed(error.message) };
+    if (error instanceof Retry) {
+      const after = error.afterMs == null ? {} : { after_ms: milliseconds(error.afterMs) };
+      return { id, retry: wellFormed(error.message), ...after };
+    }
+    console.error(error);
+    return { id, retry: wellFormed(String(error)) };
+  }
+  return out.sent.length > 0 ? { id, outputs: out.sent } : { id };
+}
+
+// Lines end at a line feed alone: JSON strings may hold other separators, and node:readline would break them.
+async function* linesOf(stream) {
+  let begun = [];
+  for await (const chunk of stream) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      yield Buffer.concat([...begun, chunk.subarray(from, end)]).toString();
+      begun = [];
+      from = end + 1;
+    }
+    if (from < chunk.length) begun.push(chunk.subarray(from));
+  }
+}
+
+function wellFormed(text) {
+  return Buffer.from(text).toString();
+}
+
+function utf8(text) {
+  if (typeof text !== "string" || wellFormed(text) !== text) {
+    throw new TypeError("a text, key or header must be a string, without half a surrogate pair");
+  }
+  return text;
+}
+
+function textOrBase64(text, other, value) {
+  if (!(value instanceof Uint8Array)) return { [text]: utf8(value) };
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  const decoded = bytes.toString();
+  return Buffer.from(decoded).equals(bytes) ? { [text]: decoded } : { [other]: bytes.toString("base64") };
+}
+
+function milliseconds(delay) {
+  if (!(delay >= 0 && delay <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`a delay of ${delay} ms`);
+  return Math.round(delay);
+}
+
+let writeAnswer;
+
+// Returns how answers are written; what is written to process.stdout from now on goes to standard error.
+function takeOutput() {
+  if (!writeAnswer) {
+    writeAnswer = process.stdout.write.bind(process.stdout);
+    process.stdout.write = process.stderr.write.bind(process.stderr);
+  }
+  return writeAnswer;
+}
+
+if ("VOLLEY_COMPONENT" in process.env) takeOutput();

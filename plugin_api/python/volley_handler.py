@@ -1,0 +1,210 @@
+"""Handlers for Volley in Python.
+
+    from volley_handler import run
+    def handle(message, out): out.send("shipments", message.body)
+    run(handle)
+
+volleyd starts the script for a component with `handler: {exec: [python3, ship.py]}`. This file stands alone: install it with pip,
+or copy it beside the script. It reads one JSON line a message and answers each in turn with one JSON line.
+
+While it runs, standard input and output belong to the protocol: what the script or its libraries print goes to standard error,
+and so into Volley's log; what they read is empty. Under volleyd that begins with the import of this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import sys
+import traceback
+from datetime import timedelta
+from typing import Any, BinaryIO, Callable, Mapping, Optional, Union
+
+__all__ = ["Drop", "Fail", "Message", "Outputs", "Retry", "run"]
+
+Delay = Union[int, float, timedelta]
+
+
+class Retry(Exception):
+    """The message fails now and may succeed later; not before `after` (seconds or a timedelta) if that is given."""
+
+    def __init__(self, why: str = "", after: Optional[Delay] = None):
+        super().__init__(why)
+        self.after = after
+
+
+class Fail(Exception):
+    """The message fails for good."""
+
+
+class Drop(Exception):
+    """The message is not wanted: acked without outputs, and counted."""
+
+
+class Message:
+    """What came in. `request` is the decoded line of the protocol."""
+
+    def __init__(self, request: Mapping[str, Any]):
+        self.id: str = request["id"]  # the engine's name for it in this conversation, not the store's
+        self.attempt: int = request.get("attempt", 1)
+        self.headers: dict[str, str] = request.get("headers", {})
+        self.key: Union[str, bytes, None] = request.get("key")
+        if "key_base64" in request:
+            self.key = base64.b64decode(request["key_base64"])
+        self.tombstone: bool = request.get("tombstone", False)  # it has no body
+        self.is_json: bool = "body" in request and not self.tombstone
+        # The JSON value where the queue's serializer is json or msgpack; else the text, or the bytes if it is no UTF-8.
+        self.body: Any = request.get("body")
+        if "text" in request:
+            self.body = request["text"]
+        elif "base64" in request:
+            self.body = base64.b64decode(request["base64"])
+
+    @property
+    def text(self) -> Optional[str]:
+        """The body as text; JSON is written anew. None for a tombstone; UnicodeDecodeError if it is no UTF-8."""
+        if self.tombstone:
+            return None
+        if self.is_json:
+            return _json(self.body)
+        return self.body.decode() if isinstance(self.body, bytes) else self.body
+
+    @property
+    def bytes(self) -> Optional[bytes]:
+        """The body as bytes; JSON is written anew. None for a tombstone."""
+        if isinstance(self.body, bytes):
+            return self.body
+        text = self.text
+        return None if text is None else text.encode()
+
+
+class Outputs:
+    """What goes out when the handler returns; nothing of it if it raises."""
+
+    def __init__(self, message: Message):
+        self._message = message
+        self.sent: list[dict[str, Any]] = []  # as the protocol has them
+
+    def send(self, queue: Optional[str], body: Any, *, key: Union[str, bytes, None] = None,
+             headers: Optional[Mapping[str, str]] = None, delay: Optional[Delay] = None, partition: Optional[int] = None) -> None:
+        """Sends to one of the component's outputs, or to every one with None.
+
+        `body`: bytes go out as they are; a str as it came in, as a JSON string if the message is JSON, else as the text itself;
+        None as a tombstone if the message is one; anything else as JSON. So `message.body` is sent on as it is.
+        `key` and `headers` are the message's unless given. `delay` is in seconds, or a timedelta.
+        """
+        output: dict[str, Any] = {} if queue is None else {"queue": queue}
+        output.update(self._written(body))
+        if key is not None:
+            output.update(_text_or_base64("key", "key_base64", key))
+        if headers is not None:
+            output["headers"] = {_utf8(name): _utf8(value) for name, value in headers.items()}
+        if delay is not None:
+            output["delay_ms"] = _milliseconds(delay)
+        if partition is not None:
+            output["partition"] = partition
+        self.sent.append(output)
+
+    def send_tombstone(self, queue: Optional[str], **options: Any) -> None:
+        """Sends a message without a body; `options` are those of `send`."""
+        self.send(queue, b"", **options)
+        del self.sent[-1]["text"]
+        self.sent[-1]["tombstone"] = True
+
+    def _written(self, body: Any) -> dict[str, Any]:
+        if isinstance(body, (bytes, bytearray, memoryview)):
+            return _text_or_base64("text", "base64", bytes(body))
+        if isinstance(body, str) and not self._message.is_json:
+            return {"text": _utf8(body)}
+        if body is None and self._message.tombstone:
+            return {"tombstone": True}
+        # As text, so that whole numbers of any size arrive exactly.
+        return {"text": _utf8(_json(body))}
+
+
+def run(handle: Callable[[Message, Outputs], None]) -> None:
+    """Calls `handle` for each message until Volley closes standard input.
+
+    What it raises decides, as Retry, Fail and Drop say; any other exception is a Retry, with its traceback in Volley's log.
+    """
+    requests, answers = _take_streams()
+    for line in requests:
+        answers.write(_json(_answer(handle, line)).encode(errors="replace") + b"\n")
+        answers.flush()
+
+
+def _answer(handle: Callable[[Message, Outputs], None], line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:  # Python has limits for numbers and nesting
+        found = re.match(rb'\{"id":"(\d+)"', line)
+        if not found:
+            raise
+        return {"id": found.group(1).decode(), "fail": f"Python cannot read it: {error}"}
+    message = Message(request)
+    out = Outputs(message)
+    answer: dict[str, Any] = {"id": message.id}
+    try:
+        handle(message, out)
+    except Retry as retry:
+        answer["retry"] = str(retry)
+        if retry.after is not None:
+            answer["after_ms"] = _milliseconds(retry.after)
+    except Fail as fail:
+        answer["fail"] = str(fail)
+    except Drop as drop:
+        answer["drop"] = str(drop)
+    except Exception as error:
+        traceback.print_exc()
+        answer["retry"] = f"{type(error).__name__}: {error}"
+    else:
+        if out.sent:
+            answer["outputs"] = out.sent
+    return answer
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _utf8(text: str) -> str:
+    text.encode()  # raises for half a surrogate pair, which no JSON line can carry
+    return text
+
+
+def _text_or_base64(text: str, other: str, value: Union[str, bytes]) -> dict[str, str]:
+    if isinstance(value, str):
+        return {text: _utf8(value)}
+    try:
+        return {text: value.decode()}
+    except UnicodeDecodeError:
+        return {other: base64.b64encode(value).decode()}
+
+
+def _milliseconds(delay: Delay) -> int:
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    if seconds < 0:
+        raise ValueError(f"a delay of {seconds} seconds is in the past")
+    return round(seconds * 1000)
+
+
+_streams: Optional[tuple[BinaryIO, BinaryIO]] = None
+
+
+def _take_streams() -> tuple[BinaryIO, BinaryIO]:
+    """The protocol's ends; from now on descriptor 0 is empty and 1 is standard error, also for libraries in C and for children."""
+    global _streams
+    if _streams is None:
+        _streams = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        os.dup2(2, 1)
+        sys.stdout.reconfigure(line_buffering=True)  # what is printed is in the log at once
+    return _streams
+
+
+if "VOLLEY_COMPONENT" in os.environ:
+    _take_streams()
