@@ -70,12 +70,21 @@ class Server:
 
 
 class Redis(Server):
+    def __init__(self, folder: Path, *words: str):
+        super().__init__(folder)
+        self.words = words  # of its command line, after ours
+
     def start(self):
         self.spawn(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
-             "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"])
+             "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", *self.words])
         self.wait_for_port()
+        wait_until(self.answers, "Redis has loaded what it keeps")
         return self
+
+    def answers(self) -> bool:
+        return subprocess.run(["redis-cli", "-p", str(self.port), "PING"], capture_output=True, text=True).stdout.strip() in (
+            "PONG", "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
 
 
 class Postgres(Server):
