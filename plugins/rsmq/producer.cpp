@@ -17,9 +17,10 @@ constexpr std::size_t request_bytes = 8U << 20U;
 constexpr std::size_t most_bytes = 512U << 20U;
 constexpr std::size_t most_unconfirmed = 100'000;
 
-std::int64_t unix_us() {
+// Of no meaning but for differences: the wall clock may jump, and ids must not.
+std::int64_t monotonic_us() {
     using namespace std::chrono;
-    return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+    return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -55,23 +56,23 @@ RsmqProducer::RsmqProducer(Context context, volley_report_fn report_function, vo
       random_((std::uint64_t{std::random_device{}()} << 32U) ^ std::random_device{}()) {
     const Settings& s = connection_.settings();
     wake_name_ = s.store() + s.set_key;
-    commit_key_ = s.ns + "volley:commit:" + make_id(unix_us(), random_);
+    commit_key_ = s.ns + "volley:commit:" + make_id(monotonic_us(), random_);
 }
 
 void RsmqProducer::open() {
     maxsize_ = ensure_queue(connection_);
     const Reply time = connection_.command({"TIME"});
     clock_ahead_us_ = std::strtoll(time->element[0]->str, nullptr, 10) * 1'000'000 +
-                      std::strtoll(time->element[1]->str, nullptr, 10) - unix_us();
+                      std::strtoll(time->element[1]->str, nullptr, 10) - monotonic_us();
 }
 
 void RsmqProducer::adjust_clock(const redisReply* redis_us) {
-    clock_ahead_us_ = redis_us->integer - unix_us();
+    clock_ahead_us_ = redis_us->integer - monotonic_us();
 }
 
 // Of one producer they ascend: messages of the same millisecond are delivered in the order of their ids.
 std::string RsmqProducer::new_id() {
-    last_id_us_ = std::max(unix_us() + clock_ahead_us_, last_id_us_ + 1);
+    last_id_us_ = std::max(monotonic_us() + clock_ahead_us_, last_id_us_ + 1);
     return make_id(last_id_us_, random_);
 }
 
@@ -190,6 +191,10 @@ std::int32_t RsmqProducer::send(Batch& batch) {
     } catch (const Error& error) {
         status = static_cast<std::int32_t>(error.code);
         why = error.text;
+    }
+    if (down_ != (status != VOLLEY_OK)) {
+        down_ = !down_;
+        context_.health(down_ ? VOLLEY_DOWN : VOLLEY_UP, why);
     }
     std::vector<volley_report> reports;
     reports.reserve(batch.records.size());

@@ -71,7 +71,8 @@ private:
     Script send_{send_script};
     Script commit_{commit_script};
     long maxsize_ = 65536;
-    std::int64_t clock_ahead_us_ = 0;  // of Redis' clock, against ours
+    bool down_ = false;                // as the host was told
+    std::int64_t clock_ahead_us_ = 0;  // of Redis' clock, against our monotonic one
     std::int64_t last_id_us_ = 0;
     std::mt19937_64 random_;
     std::string wake_name_;

@@ -1,5 +1,6 @@
 """Faults of Redis and of the way to it; the ledger judges. Rows 19, 20 and 24 to 27 of the fault matrix, and 30 of clocks."""
 
+import json
 import os
 import struct
 import subprocess
@@ -16,9 +17,10 @@ def test_an_output_that_is_down_holds_the_ack_and_repeats_nothing_to_the_other(r
         volleyd = job.start()
         way.freeze()
         ledger = job.put(300)
-        wait_until(lambda: job.count("a") == 300, "all of it is in the other output")
-        assert (settled(volleyd), job.count("in"), job.count("b")) == (0, 300, 0)
+        wait_until(lambda: volleyd.metric("volley_send_failures_total", destination="b") >= 3, "it is tried again and again")
         wait_until(lambda: volleyd.get("/readyz")[0] == 503, "it says that it is not ready")
+        assert job.count("a") > 0
+        assert (settled(volleyd), job.count("in"), job.count("b")) == (0, 300, 0)
         way.thaw()
         job.wait_done()
         wait_until(lambda: volleyd.get("/readyz")[0] == 200, "it is ready again")
@@ -50,16 +52,16 @@ def test_poison_waits_for_a_dead_letter_queue_that_is_down(redis, tmp_path):
         volleyd = job.start("poison.py", dead_letter_queue="dead")
         way.freeze()
         ledger = job.put(300)
-        wait_until(lambda: job.count("out") == 270 and job.count("in") == 30, "what is good is done")
+        wait_until(lambda: volleyd.metric("volley_send_failures_total", destination="dead") >= 3, "it is tried again and again")
         wait_until(lambda: volleyd.get("/readyz")[0] == 503, "it says that it is not ready")
-        assert (settled(volleyd, "dead_letter"), job.count("in")) == (0, 30)
+        assert settled(volleyd, "dead_letter") == 0
         way.thaw()
         job.wait_done()
         wait_until(lambda: volleyd.get("/readyz")[0] == 200, "it is ready again")
         assert volleyd.stop() == 0, volleyd.log
         letters = job.store.take("dead")
         assert len(letters) == 30
-        assert job.verdict(ledger, dead=[__import__("json").loads(letter)["body"] for letter in letters]) == CLEAN
+        assert job.verdict(ledger, dead=[json.loads(letter)["body"] for letter in letters]) == CLEAN
 
 
 def test_a_redis_that_is_killed_and_comes_back_has_lost_nothing(redis, tmp_path):
@@ -110,12 +112,15 @@ def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it
         wait_until(lambda: job.count("out") > promoted.count("out") + 300 if said == "READONLY" else job.count("out") > 500, "it lags")
         way.switch(replica.port)
         wait_until(lambda: said in volleyd.log, f"the replica refuses: {said}")
+        # Of these the replica knows the output, and does not know that they are settled.
+        promoted.cli("CONFIG", "SET", "replica-serve-stale-data", "yes")
+        half_known = promoted.count("in") + promoted.count("out") - 2000
         in_hand = volleyd.metric("volley_in_flight_messages")
         promoted.cli("REPLICAOF", "NO", "ONE")
         promoted.wait_done()
         assert volleyd.process.poll() is None and volleyd.stop() == 0, volleyd.log
         verdict = promoted.verdict(ledger)
-        assert verdict["duplicates"] <= in_hand
+        assert verdict["duplicates"] <= half_known + in_hand
         assert verdict == {**CLEAN, "duplicates": verdict["duplicates"]}
 
 
@@ -138,7 +143,7 @@ def test_a_stale_ack_does_not_delete_what_another_has_taken_over(redis, tmp_path
         wait_until((folders[1] / "working").exists, "the lease has run out, and the second works on it")
         (folders[0] / "open").touch()
         way.thaw()
-        wait_until(lambda: settled(stale, "abandoned") == 1, "the first has seen that its lease is lost")
+        wait_until(lambda: stale.metric("volley_leases_lost_total") == 1, "the first has seen that its lease is lost")
         assert first.count("in") == 1
         (folders[1] / "open").touch()
         first.wait_done()
@@ -178,7 +183,7 @@ def test_a_wall_clock_that_jumps_changes_nothing(redis, tmp_path):
         with clock.open("r+b") as file:
             file.write(struct.pack("q", seconds))
     job.wait_done()
-    assert settled(volleyd, "abandoned") == 0
+    assert volleyd.metric("volley_leases_lost_total") == 0
     assert volleyd.stop() == 0, volleyd.log
     ids = job.cli("ZRANGE", f"{job.store.ns}:out", 0, -1).split()
     now = int(job.cli("TIME").split()[0])
