@@ -1,5 +1,5 @@
-// Preloaded into volleyd by bench/run.py: counts every allocation of the process and prints the number when it
-// ends. glibc's own functions do the work.
+// Preloaded into volleyd by bench/run.py: counts every allocation of the process and prints the number when
+// it ends. glibc's own functions do the work.
 #include <atomic>
 #include <cstddef>
 #include <cstdio>

@@ -29,9 +29,9 @@ int main(int argc, char** argv) {
     if (argc != 3) return 64;
     const std::string count = argv[2];
     plugins::Catalog catalog({argv[1]});
-    auto consumer = need(plugins::Consumer::create(
-        need(catalog.find(plugins::Kind::consumer, "memory.so", "/")), {},
-        "{\"generate\": " + count + ", \"body_bytes\": 128}", "in", "/"));
+    auto consumer =
+        need(plugins::Consumer::create(need(catalog.find(plugins::Kind::consumer, "memory.so", "/")), {},
+                                       "{\"generate\": " + count + ", \"body_bytes\": 128}", "in", "/"));
     auto producer = need(plugins::Producer::create(
         need(catalog.find(plugins::Kind::producer, "memory.so", "/")), {}, R"({"discard": true})", "out", "/",
         [](void*, const volley_report*, std::uint32_t, std::uint32_t) {}, nullptr));

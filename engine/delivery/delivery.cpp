@@ -89,8 +89,8 @@ void Delivery::leave_behind(Chain chain, std::int64_t offset) {
     }
 }
 
-// What a stop finds waiting for its next attempt is tried once more at once, if what was done behind it on the
-// log would otherwise be done again. Returns false if it is not, or has been.
+// What a stop finds waiting for its next attempt is tried once more at once, if what was done behind it on
+// the log would otherwise be done again. Returns false if it is not, or has been.
 bool Delivery::try_once_more(Slot slot) {
     Entry& entry = entries_[slot];
     if (!is_needed(entry) || entry.last_try || entry.attempt >= options_.max_attempts) return false;

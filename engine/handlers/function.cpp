@@ -28,13 +28,10 @@ std::int32_t open(volley_handler*, volley_error*) { return VOLLEY_OK; }
 std::int32_t handle(volley_handler* handler, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
                     volley_error*) {
     const Instance& instance = *reinterpret_cast<Instance*>(handler);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        volley_task& task = element(tasks, stride, i);
-        detail::run_task(*instance.jobs, task, [&] {
-            Outputs outputs(*instance.jobs, task.job);
-            instance.function->body()(Message(*task.message, task.attempt), outputs);
-        });
-    }
+    detail::run_tasks(*instance.jobs, tasks, count, stride, [&](volley_task& task) {
+        Outputs outputs(*instance.jobs, task.job);
+        instance.function->body()(Message(*task.message, task.attempt), outputs);
+    });
     return VOLLEY_OK;
 }
 

@@ -30,6 +30,10 @@ constexpr milliseconds early_death{
 constexpr int look_ms = 100;  // at whether the engine stops
 constexpr std::size_t outbox_low = 64 * 1024;
 
+bool holds(const std::vector<std::uint32_t>& chains, std::uint32_t chain) {
+    return std::find(chains.begin(), chains.end(), chain) != chains.end();
+}
+
 class ProcessHandler {
 public:
     ProcessHandler(const Context& context, const volley_jobs* jobs);
@@ -40,6 +44,7 @@ public:
 private:
     void ensure_child(volley_job* job);
     void send_more();
+    void advance();
     void exchange();
     void write_some();
     void read_some();
@@ -59,7 +64,8 @@ private:
     Clock::time_point started_{};
     Clock::time_point not_before_{};
     milliseconds backoff_{0};
-    bool answered_ = false;  // this child has answered something
+    bool answered_ = false;      // this child has answered something
+    bool keeps_chains_ = false;  // it has said that it leaves out what stands behind a failure in its chain
 
     // Of the call at hand.
     volley_task* tasks_ = nullptr;
@@ -68,6 +74,10 @@ private:
     std::size_t written_ = 0;  // tasks whose line is in the outbox or sent
     std::size_t first_ = 0;    // the oldest that is not answered
     std::vector<bool> done_;
+    std::vector<std::uint32_t>
+        open_chains_;  // of messages sent and not answered, if the child does not keep them
+    std::vector<std::uint32_t> failed_chains_;  // likewise: nothing more of them in this call
+    std::uint64_t call_ = 0;
     std::uint64_t base_id_ = 0;
     std::string outbox_;
     std::size_t outbox_sent_ = 0;
@@ -104,6 +114,9 @@ void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32
     written_ = first_ = 0;
     done_.assign(count, false);
     base_id_ += 1'000'000;
+    ++call_;
+    open_chains_.clear();
+    failed_chains_.clear();
     outbox_.clear();
     outbox_sent_ = 0;
     inbox_.clear();
@@ -114,6 +127,7 @@ void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32
         }
         if (written_ == first_) oldest_since_ = Clock::now();
         send_more();
+        if (first_ == count_) return;
         if (written_ == first_) return give_rest_back(first_);  // stopping, and nothing is at work
         exchange();
     }
@@ -135,16 +149,36 @@ void ProcessHandler::ensure_child(volley_job* job) {
     }
     child_ = std::move(*started);
     started_ = Clock::now();
-    answered_ = false;
+    answered_ = keeps_chains_ = false;
+    open_chains_.clear();
 }
 
 // Lines go ahead of the answers, as far as the outbox is not long already.
 void ProcessHandler::send_more() {
     while (written_ < count_ && outbox_.size() - outbox_sent_ < outbox_low) {
-        if (is_stopping(task(written_).job)) return;
-        append_request(outbox_, base_id_ + written_, *task(written_).message, task(written_).attempt);
+        const volley_task& next = task(written_);
+        if (is_stopping(next.job)) return;
+        if (!keeps_chains_ && next.chain != 0) {
+            if (holds(failed_chains_, next.chain)) {
+                task(written_).status = VOLLEY_AGAIN;
+                done_[written_++] = true;
+                advance();
+                continue;
+            }
+            if (holds(open_chains_, next.chain)) return;
+            open_chains_.push_back(next.chain);
+        }
+        append_request(outbox_, {base_id_ + written_, next.attempt, keeps_chains_ ? next.chain : 0, call_},
+                       *next.message);
         ++written_;
     }
+}
+
+// Goes on to the oldest message that is not answered.
+void ProcessHandler::advance() {
+    const std::size_t before = first_;
+    while (first_ < count_ && done_[first_]) ++first_;
+    if (first_ != before) oldest_since_ = Clock::now();
 }
 
 void ProcessHandler::exchange() {
@@ -194,6 +228,10 @@ void ProcessHandler::take_line(std::string_view line) {
     if (line.empty()) return;
     auto answer = parse_answer(line);
     if (!answer) return blame(VOLLEY_REASON_CRASH, answer.error().text);
+    if (answer->kind == Answer::Kind::hello) {
+        keeps_chains_ = answer->keeps_chains;
+        return;
+    }
     const std::uint64_t index = answer->id - base_id_;
     if (index >= written_ || done_[index]) {
         return blame(VOLLEY_REASON_CRASH, "the handler answered a message that it does not have");
@@ -202,9 +240,13 @@ void ProcessHandler::take_line(std::string_view line) {
     backoff_ = milliseconds(0);
     done_[index] = true;
     finish(task(index), *answer);
-    const std::size_t before = first_;
-    while (first_ < count_ && done_[first_]) ++first_;
-    if (first_ != before) oldest_since_ = Clock::now();
+    if (!keeps_chains_ && task(index).chain != 0) {
+        const std::uint32_t chain = task(index).chain;
+        open_chains_.erase(std::remove(open_chains_.begin(), open_chains_.end(), chain), open_chains_.end());
+        if (task(index).status != VOLLEY_OK && task(index).status != VOLLEY_DROP)
+            failed_chains_.push_back(chain);
+    }
+    advance();
 }
 
 void ProcessHandler::finish(volley_task& task, const Answer& answer) {
@@ -219,6 +261,11 @@ void ProcessHandler::finish(volley_task& task, const Answer& answer) {
             return;
         case Answer::Kind::drop:
             task.status = VOLLEY_DROP;
+            return;
+        case Answer::Kind::skipped:
+            task.status = VOLLEY_AGAIN;
+            return;
+        case Answer::Kind::hello:
             return;
         case Answer::Kind::done:
             task.status = VOLLEY_OK;

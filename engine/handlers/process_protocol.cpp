@@ -107,8 +107,12 @@ Result<AnswerOutput> read_output(const Value& value) {
 
 }  // namespace
 
-void append_request(std::string& out, std::uint64_t id, const volley_message& m, std::uint32_t attempt) {
-    out += "{\"id\":\"" + std::to_string(id) + "\",";
+void append_request(std::string& out, const Request& request, const volley_message& m) {
+    out += "{\"id\":\"" + std::to_string(request.id) + "\",";
+    if (request.chain != 0) {
+        out +=
+            "\"call\":" + std::to_string(request.call) + ",\"chain\":" + std::to_string(request.chain) + ',';
+    }
     if (!is_absent(m.key)) {
         append_bytes(out, "key", text_of(m.key));
         out += ',';
@@ -123,7 +127,7 @@ void append_request(std::string& out, std::uint64_t id, const volley_message& m,
         }
         out += "},";
     }
-    out += "\"attempt\":" + std::to_string(attempt) + ",";
+    out += "\"attempt\":" + std::to_string(request.attempt) + ",";
     if (is_absent(m.body)) {
         out += "\"tombstone\":true,\"body\":null";
     } else if ((m.flags & VOLLEY_MESSAGE_JSON) != 0) {
@@ -151,10 +155,20 @@ Result<Answer> parse_answer(std::string_view line) {
     }
     if (!document.IsObject()) return malformed("no object");
     Answer answer;
+    if (const auto hello = document.FindMember("volley"); hello != document.MemberEnd()) {
+        answer.kind = Answer::Kind::hello;
+        const auto chains = document.FindMember("chains");
+        answer.keeps_chains = chains != document.MemberEnd() && chains->value.IsTrue();
+        return answer;
+    }
     const std::string id = text_at(document, "id");
     const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), answer.id);
     if (id.empty() || error != std::errc() || end != id.data() + id.size())
         return malformed("its \"id\" is not the message's");
+    if (document.HasMember("skipped")) {
+        answer.kind = Answer::Kind::skipped;
+        return answer;
+    }
     const std::pair<const char*, Answer::Kind> kinds[] = {
         {"retry", Answer::Kind::retry}, {"fail", Answer::Kind::fail}, {"drop", Answer::Kind::drop}};
     for (const auto& [name, kind] : kinds) {

@@ -13,10 +13,18 @@
 
 namespace volley::handlers {
 
+// What a line says beside the message.
+struct Request {
+    std::uint64_t id = 0;
+    std::uint32_t attempt = 0;
+    std::uint32_t chain = 0;  // 0: none, or the child does not keep them
+    std::uint64_t call = 0;   // chains are numbered anew in each
+};
+
 // Appends the line for a message: {"id":"7","key":"k","headers":{…},"attempt":1,"body":…}, newline included.
 // A JSON body stands as it is; other bytes as "text" where they are UTF-8, else as "base64"; a tombstone as
 // "body":null with "tombstone":true.
-void append_request(std::string& out, std::uint64_t id, const volley_message& message, std::uint32_t attempt);
+void append_request(std::string& out, const Request& request, const volley_message& message);
 
 struct AnswerOutput {
     std::string queue;                // empty: all outputs of the component
@@ -28,10 +36,13 @@ struct AnswerOutput {
 };
 
 struct Answer {
-    enum class Kind : std::uint8_t { done, retry, fail, drop } kind = Kind::done;
+    // skipped: it stands behind a failure of its chain, and was not started. hello: no answer, but the
+    // child's first line, which says what it can.
+    enum class Kind : std::uint8_t { done, retry, fail, drop, skipped, hello } kind = Kind::done;
     std::uint64_t id = 0;
     std::string why;
     std::uint64_t after_ms = 0;
+    bool keeps_chains = false;  // hello
     std::vector<AnswerOutput> outputs;
 };
 

@@ -215,6 +215,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
         p.handler_config = built_in.config;
         p.handler_label = built_in.label;
         p.in_process = built_in.in_process;
+        p.keeps_chains = true;
         return {};
     }
     if (p.config.handler.kind != HandlerConfig::Kind::library) {
@@ -228,6 +229,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
     if (!found) return found.error();
     p.handler = *found;
     p.in_process = true;
+    p.keeps_chains = (found->flags() & VOLLEY_KEEPS_CHAINS) != 0;
     p.handler_config = library.config;
     p.handler_label = found->label();
     return {};

@@ -64,6 +64,7 @@ void HandlerCall::prepare(const delivery::Run* runs, std::size_t count) {
         tasks_[i].message = &job.message;
         tasks_[i].attempt = runs[i].attempt;
         tasks_[i].deadline_ms = deadline;
+        tasks_[i].chain = runs[i].chain == delivery::no_chain ? 0 : runs[i].chain + 1;
     }
 }
 

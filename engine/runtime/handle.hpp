@@ -32,8 +32,8 @@ public:
     Result<void> open();
     void close(std::uint32_t timeout_ms);
 
-    // Calls the handler for messages of which no two are of one chain, and waits for all of them. `out` gets
-    // one entry each; why one failed is in its Work.
+    // Calls the handler, and waits for all the messages. Unless it keeps chains no two may be of one. `out`
+    // gets one entry each; why one failed is in its Work.
     void handle(const delivery::Run* runs, std::size_t count, std::vector<Handled>& out);
 
 private:

@@ -38,6 +38,7 @@ struct Pipeline {
     std::optional<plugins::PluginClass> handler;
     const volley_handler_class* built_in_handler = nullptr;  // process and function, which are no plugins
     std::string handler_config = "{}";
+    bool keeps_chains = false;              // several messages of a chain may be in one call of it
     bool in_process = false;                // the handler can take us down with it
     std::string state_dir;                  // as configured
     std::unique_ptr<CrashJournal> journal;  // none: no handler that needs it, or no place to keep it

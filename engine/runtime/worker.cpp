@@ -126,15 +126,15 @@ void Worker::run_batch(const std::vector<Run>& batch) {
     pipeline_.completions.push(completions_.data(), completions_.size());
 }
 
-// How many messages from `first` on may be in one call of the handler: no two of a chain, because a handler
-// that works on both would have the second overtake when the first fails.
+// How many messages from `first` on may be in one call of the handler: no two of a chain, unless it knows
+// what to do with the second when the first fails.
 std::size_t Worker::group_from(const std::vector<Run>& batch, std::size_t first) {
     if (pipeline_.is_forward()) return 1;
     ++group_;
     std::size_t end = first;
     for (; end < batch.size() && batch[end].step == Step::handle; ++end) {
         const delivery::Chain chain = batch[end].chain;
-        if (chain == delivery::no_chain) continue;
+        if (chain == delivery::no_chain || pipeline_.keeps_chains) continue;
         if (chain_stamps_.size() <= chain) chain_stamps_.resize(chain + 1U, 0);
         if (chain_stamps_[chain] == group_) break;
         chain_stamps_[chain] = group_;
@@ -152,56 +152,62 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
     // On a log a batch is carried through: what was left out of its middle could not be committed past.
     const bool stopping = pipeline_.is_cut_off();
     for (std::size_t i = 0; i < count; ++i) {
-        if (stopping || chain_failed(runs[i].chain)) {
-            give_back(runs[i], {Verdict::not_started, 0, 0});
+        const Run& run = runs[i];
+        if (stopping || chain_failed(run.chain)) {
+            give_back(run, {Verdict::not_started, 0, 0});
             continue;
         }
-        Work& work = pipeline_.works[runs[i].slot];
-        work.outputs.clear();
-        if (auto failure = decode(pipeline_, work)) {
-            work.explain(failure->reason, failure->text);
-            give_back(runs[i], {Verdict::fail, failure->reason, 0});
-            continue;
-        }
-        sound_.push_back(runs[i]);
-    }
-    if (sound_.empty()) return;
-    if (pipeline_.is_forward()) return forward(sound_.front());
-    if (pipeline_.journal) take_suspects_out();
-    if (!sound_.empty()) call_handler();
-}
-
-// Suspects of a crash are handled before the others, each alone; those of too many are not handled at all.
-void Worker::take_suspects_out() {
-    CrashJournal& journal = *pipeline_.journal;
-    if (!journal.has_suspects()) return;
-    std::vector<Run> group;
-    group.swap(sound_);
-    std::vector<Run> others;
-    for (const Run& run : group) {
         Work& work = pipeline_.works[run.slot];
-        const std::uint64_t name = journal_name(work.message, pipeline_.input.value);
-        const std::uint32_t crashes = journal.crashes(name);
-        if (crashes == 0) {
-            others.push_back(run);
+        work.outputs.clear();
+        const auto failure = decode(pipeline_, work);
+        const std::uint32_t crashes = failure ? 0 : crashes_with(work);
+        if (!failure && crashes == 0) {
+            sound_.push_back(run);
             continue;
         }
-        if (crashes >= pipeline_.config.max_crashes) {
-            work.explain(VOLLEY_REASON_CRASH_LOOP, "it was in the handler each of the " +
-                                                       std::to_string(crashes) +
-                                                       " times that the process died");
-            give_back(run, {Verdict::fail, VOLLEY_REASON_CRASH_LOOP, 0});
-            continue;
-        }
-        const std::lock_guard alone(journal.turn());
-        sound_.assign(1, run);
+        // What came before it in its chain is handled before it is judged.
         call_handler();
-        journal.acquit(name);
+        if (chain_failed(run.chain)) {
+            give_back(run, {Verdict::not_started, 0, 0});
+        } else if (failure) {
+            work.explain(failure->reason, failure->text);
+            give_back(run, {Verdict::fail, failure->reason, 0});
+        } else {
+            handle_suspect(run, crashes);
+        }
     }
-    sound_.swap(others);
+    call_handler();
 }
 
+// How often the process died with this message in its handler.
+std::uint32_t Worker::crashes_with(const Work& work) const {
+    if (!pipeline_.journal || !pipeline_.journal->has_suspects()) return 0;
+    return pipeline_.journal->crashes(journal_name(work.message, pipeline_.input.value));
+}
+
+// A suspect is handled alone, and not at all after too many crashes.
+void Worker::handle_suspect(const Run& run, std::uint32_t crashes) {
+    Work& work = pipeline_.works[run.slot];
+    if (crashes >= pipeline_.config.max_crashes) {
+        work.explain(VOLLEY_REASON_CRASH_LOOP, "it was in the handler each of the " +
+                                                   std::to_string(crashes) + " times that the process died");
+        give_back(run, {Verdict::fail, VOLLEY_REASON_CRASH_LOOP, 0});
+        return;
+    }
+    const std::lock_guard alone(pipeline_.journal->turn());
+    sound_.assign(1, run);
+    call_handler();
+    pipeline_.journal->acquit(journal_name(work.message, pipeline_.input.value));
+}
+
+// Hands the collected messages to the handler and takes them back.
 void Worker::call_handler() {
+    if (sound_.empty()) return;
+    if (pipeline_.is_forward()) {
+        forward(sound_.front());
+        sound_.clear();
+        return;
+    }
     if (pipeline_.journal) {
         for (const Run& run : sound_)
             pipeline_.journal->enter(number_,
@@ -212,11 +218,17 @@ void Worker::call_handler() {
     in_call_since_ms_.store(0, std::memory_order_relaxed);
     if (pipeline_.journal) pipeline_.journal->leave(number_);
     for (std::size_t i = 0; i < sound_.size(); ++i) {
-        if (handled_[i].verdict == Verdict::ok)
+        if (chain_failed(sound_[i].chain)) {
+            // A handler that does not keep its word about chains must not have its outputs overtake.
+            pipeline_.works[sound_[i].slot].outputs.clear();
+            give_back(sound_[i], {Verdict::not_started, 0, 0});
+        } else if (handled_[i].verdict == Verdict::ok) {
             hand_over(sound_[i]);
-        else
+        } else {
             give_back(sound_[i], handled_[i]);
+        }
     }
+    sound_.clear();
 }
 
 void Worker::forward(const Run& run) {

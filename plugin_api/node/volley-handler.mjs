@@ -104,19 +104,53 @@ export class Outputs {
 // What it throws decides, as Retry, Fail and Drop say; anything else is a Retry, with its stack in Volley's log.
 export async function run(handle) {
   const write = takeOutput();
-  for await (const line of linesOf(process.stdin)) {
-    const answer = JSON.stringify(await answerTo(handle, JSON.parse(line)));
-    await new Promise((resolve, reject) => write(`${answer}\n`, (error) => (error ? reject(error) : resolve())));
+  const send = (text) => new Promise((resolve, reject) => write(text, (error) => (error ? reject(error) : resolve())));
+  // Volley may then send messages of one chain ahead: what stands behind a failure is left out.
+  await send('{"volley":1,"chains":true}\n');
+  const chains = new Chains();
+  for await (const lines of burstsOf(process.stdin)) {
+    let ready = "";
+    let began = performance.now();
+    for (const line of lines) {
+      ready += `${JSON.stringify(await answerTo(handle, JSON.parse(line), chains))}\n`;
+      // Together they cost less; but none waits long for the others.
+      if (performance.now() - began > 2) {
+        await send(ready);
+        ready = "";
+        began = performance.now();
+      }
+    }
+    if (ready !== "") await send(ready);
   }
 }
 
-async function answerTo(handle, request) {
+// The chains of Volley's present call in which a message has failed.
+class Chains {
+  #call;
+  #failed = new Set();
+
+  hasFailed({ call, chain }) {
+    return call === this.#call && this.#failed.has(chain);
+  }
+
+  fail({ call, chain }) {
+    if (call !== this.#call) {
+      this.#call = call;
+      this.#failed.clear();
+    }
+    if (chain !== undefined) this.#failed.add(chain);
+  }
+}
+
+async function answerTo(handle, request, chains) {
   const message = new Message(request);
   const out = new Outputs(message);
   const id = message.id;
+  if (chains.hasFailed(request)) return { id, skipped: true };
   try {
     await handle(message, out);
   } catch (error) {
+    if (!(error instanceof Drop)) chains.fail(request);
     if (error instanceof Fail) return { id, fail: wellFormed(error.message) };
     if (error instanceof Drop) return { id, drop: wellFormed(error.message) };
     if (error instanceof Retry) {
@@ -130,16 +164,19 @@ async function answerTo(handle, request) {
 }
 
 // Lines end at a line feed alone: JSON strings may hold other separators, and node:readline would break them.
-async function* linesOf(stream) {
+// Yields those that are there, each time that there are some.
+async function* burstsOf(stream) {
   let begun = [];
   for await (const chunk of stream) {
+    const lines = [];
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      yield Buffer.concat([...begun, chunk.subarray(from, end)]).toString();
+      lines.push(Buffer.concat([...begun, chunk.subarray(from, end)]).toString());
       begun = [];
       from = end + 1;
     }
     if (from < chunk.length) begun.push(chunk.subarray(from));
+    if (lines.length > 0) yield lines;
   }
 }
 

@@ -18,9 +18,10 @@ import json
 import os
 import re
 import sys
+import time
 import traceback
 from datetime import timedelta
-from typing import Any, BinaryIO, Callable, Mapping, Optional, Union
+from typing import Any, Callable, Iterator, Mapping, Optional, Union
 
 __all__ = ["Drop", "Fail", "Message", "Outputs", "Retry", "run"]
 
@@ -130,12 +131,58 @@ def run(handle: Callable[[Message, Outputs], None]) -> None:
     What it raises decides, as Retry, Fail and Drop say; any other exception is a Retry, with its traceback in Volley's log.
     """
     requests, answers = _take_streams()
-    for line in requests:
-        answers.write(_json(_answer(handle, line)).encode(errors="replace") + b"\n")
-        answers.flush()
+    # Volley may then send messages of one chain ahead: what stands behind a failure is left out.
+    os.write(answers, b'{"volley":1,"chains":true}\n')
+    chains = _Chains()
+    for lines in _bursts(requests):
+        ready = b""
+        began = time.monotonic()
+        for line in lines:
+            ready += _json(_answer(handle, line, chains)).encode(errors="replace") + b"\n"
+            # Together they cost less; but none waits long for the others.
+            if time.monotonic() - began > 0.002:
+                _write(answers, ready)
+                ready = b""
+                began = time.monotonic()
+        _write(answers, ready)
 
 
-def _answer(handle: Callable[[Message, Outputs], None], line: bytes) -> dict[str, Any]:
+def _bursts(descriptor: int) -> Iterator[list[bytes]]:
+    """The lines that are there, each time that there are some."""
+    begun = b""
+    while True:
+        chunk = os.read(descriptor, 1 << 16)
+        if not chunk:
+            return
+        *lines, begun = (begun + chunk).split(b"\n")
+        if lines:
+            yield lines
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data):]
+
+
+class _Chains:
+    """The chains of Volley's present call in which a message has failed."""
+
+    def __init__(self) -> None:
+        self._call: Optional[int] = None
+        self._failed: set[int] = set()
+
+    def has_failed(self, request: dict[str, Any]) -> bool:
+        return request.get("call") == self._call and request.get("chain") in self._failed
+
+    def fail(self, request: dict[str, Any]) -> None:
+        if request.get("call") != self._call:
+            self._call = request.get("call")
+            self._failed.clear()
+        if "chain" in request:
+            self._failed.add(request["chain"])
+
+
+def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Chains) -> dict[str, Any]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError) as error:  # Python has limits for numbers and nesting
@@ -144,6 +191,8 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes) -> dict[str
             raise
         return {"id": found.group(1).decode(), "fail": f"Python cannot read it: {error}"}
     message = Message(request)
+    if chains.has_failed(request):
+        return {"id": message.id, "skipped": True}
     out = Outputs(message)
     answer: dict[str, Any] = {"id": message.id}
     try:
@@ -162,6 +211,8 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes) -> dict[str
     else:
         if out.sent:
             answer["outputs"] = out.sent
+    if "retry" in answer or "fail" in answer:
+        chains.fail(request)
     return answer
 
 
@@ -190,14 +241,14 @@ def _milliseconds(delay: Delay) -> int:
     return round(seconds * 1000)
 
 
-_streams: Optional[tuple[BinaryIO, BinaryIO]] = None
+_streams: Optional[tuple[int, int]] = None
 
 
-def _take_streams() -> tuple[BinaryIO, BinaryIO]:
+def _take_streams() -> tuple[int, int]:
     """The protocol's ends; from now on descriptor 0 is empty and 1 is standard error, also for libraries in C and for children."""
     global _streams
     if _streams is None:
-        _streams = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+        _streams = os.dup(0), os.dup(1)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)

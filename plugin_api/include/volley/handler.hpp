@@ -117,6 +117,30 @@ void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) noexcept 
     }
 }
 
+// Runs tasks in turn. After one that failed, those of its chain are left for later: they must not overtake
+// it.
+template <typename Body>
+void run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
+               Body&& body) noexcept {
+    const auto has_failed = [](const volley_task& task) {
+        return task.status != VOLLEY_OK && task.status != VOLLEY_DROP;
+    };
+    bool any_failed = false;
+    for (std::uint32_t n = 0; n < count; ++n) {
+        volley_task& task = element(tasks, stride, n);
+        bool behind_a_failure = false;
+        for (std::uint32_t before = 0; any_failed && task.chain != 0 && before < n; ++before) {
+            const volley_task& earlier = element(tasks, stride, before);
+            behind_a_failure = behind_a_failure || (earlier.chain == task.chain && has_failed(earlier));
+        }
+        if (behind_a_failure)
+            task.status = VOLLEY_AGAIN;
+        else
+            run_task(jobs, task, [&] { body(task); });
+        any_failed = any_failed || has_failed(task);
+    }
+}
+
 template <typename T>
 struct HandlerShim {
     HandlerShim(Context context, const volley_jobs* table) : jobs(*table), handler(context) {}
@@ -133,13 +157,10 @@ struct HandlerShim {
     static std::int32_t handle(volley_handler* i, volley_task* tasks, std::uint32_t count,
                                std::uint32_t stride, volley_error*) {
         auto& shim = self<HandlerShim>(i);
-        for (std::uint32_t n = 0; n < count; ++n) {
-            volley_task& task = element(tasks, stride, n);
-            run_task(shim.jobs, task, [&] {
-                Outputs outputs(shim.jobs, task.job);
-                shim.handler.handle(Message(*task.message, task.attempt), outputs);
-            });
-        }
+        run_tasks(shim.jobs, tasks, count, stride, [&](volley_task& task) {
+            Outputs outputs(shim.jobs, task.job);
+            shim.handler.handle(Message(*task.message, task.attempt), outputs);
+        });
         return VOLLEY_OK;
     }
     static std::int32_t close(volley_handler* i, std::uint32_t, volley_error* e) {

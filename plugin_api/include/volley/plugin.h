@@ -324,7 +324,9 @@ typedef struct volley_task {
   int64_t deadline_ms;            /* Unix; 0 none. Past it the result is ignored */
   uint64_t retry_after_ms;        /* out, with VOLLEY_E_RETRY: not before this; 0: the component's backoff decides */
   uint32_t reason;                /* out: VOLLEY_REASON_… where it says more than `status` (timeout, crash); 0 none */
-  uint32_t reserved;
+  uint32_t chain;                 /* 0 none. Tasks of one chain in a call must not overtake: they are handled in turn, and once
+                                     one ends in an error the later ones are left VOLLEY_AGAIN: not started. Without
+                                     VOLLEY_KEEPS_CHAINS a call has no two of a chain */
 } volley_task;
 
 /* Given to create; valid until destroy. */
@@ -468,6 +470,7 @@ enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };
 #define VOLLEY_ORDERED        (UINT64_C(1) << 13)  /* consumer: keeps order within a partition, or else in the queue; producer:
                                                       what it accepted arrives in that order, its own retries included */
 #define VOLLEY_JSON_BODIES    (UINT64_C(1) << 14)  /* the store's convention is JSON: the queue's default serializer is json */
+#define VOLLEY_KEEPS_CHAINS   (UINT64_C(1) << 16)  /* handler: honours task.chain */
 #define VOLLEY_CAN_TOMBSTONE  (UINT64_C(1) << 15)  /* producer: an absent body can be stored, apart from an empty one */
 
 /* All text is static, NUL-terminated UTF-8. Readable without creating anything: `volley plugins`. */

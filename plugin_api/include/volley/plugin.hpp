@@ -52,6 +52,7 @@ struct ClassOf {
                  : is_producer ? VOLLEY_KIND_PRODUCER
                                : VOLLEY_KIND_HANDLER;
         c.name = name;
+        if (!is_consumer && !is_producer) c.flags = VOLLEY_KEEPS_CHAINS;
         c.config_schema = config_schema_of<T>::value;
         c.functions = &functions;
         return c;
