@@ -13,7 +13,7 @@ def test_a_twin_fences_the_old_one_which_ends_with_79_and_commits_nothing_more(k
     store = Kafka(kafka_server, partitions=2)
     consumer = properties(kafka_server.bootstrap, group_instance_id="worker-1")
     config = job(store, consumer, handler=SLOW, settings=", workers: 2, order: key, max_in_flight: 64")
-    ledger = Ledger(6000)
+    ledger = Ledger(3000)
     put(store, ledger)
     group = Group(store, consumer["group.id"])
     folders = [tmp_path / "old", tmp_path / "new"]
@@ -40,7 +40,7 @@ def test_a_twin_fences_the_old_one_which_ends_with_79_and_commits_nothing_more(k
     wait_for_all(store, ledger)
     assert new.stop() == 0, new.log
     trace.append(group.committed())
-    assert sum(trace[-1]) == 6000
+    assert sum(trace[-1]) == 3000
     assert all(earlier <= later for before, after in zip(trace, trace[1:]) for earlier, later in zip(before, after)), trace
     verdict = ledger.judge(store.take("out"))
     # What was in flight in the old one, and what it had done since its last commit, runs again.

@@ -99,7 +99,7 @@ def test_a_frozen_broker_is_waited_for(store, proxy, tmp_path, seconds):
 def test_a_stop_while_the_broker_is_frozen_ends_in_time(store, proxy, tmp_path):
     consumer, config = through_proxy(store, SLOW)
     ledger = Ledger(2000)
-    volleyd = start(tmp_path, "shutdown_timeout: 3s\n" + config, store, ledger)
+    volleyd = start(tmp_path, "shutdown_timeout: 1s\n" + config, store, ledger)
     proxy.freeze()
     began = time.monotonic()
     # In flight is what the broker never confirmed: the drain runs out of time.
