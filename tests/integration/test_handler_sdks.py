@@ -96,6 +96,17 @@ def test_each_outcome_is_what_the_handler_says(language, tmp_path):
     assert f"handler.{language.end}" in job.volleyd.log  # where it was thrown
 
 
+def test_many_of_a_chain_are_sent_ahead_and_none_overtakes_one_that_failed(language, tmp_path):
+    numbers = [str(n) for n in range(200)]
+    job = Job(tmp_path, language, script("in_turn", language), output="out")
+    job.put(*numbers)
+    job.wait_done()
+    job.stop()
+    expected = [f"{n} {attempt}" for n in numbers for attempt in ((1, 2) if int(n) % 10 == 7 else (1,))]
+    assert (tmp_path / "runs.txt").read_text().split("\n")[:-1] == expected
+    assert [body for body, in job.rows()] == numbers
+
+
 BODIES = ["", "plain", "two\nlines\r\n", 'quotes " and \\', "Grüße, 世界 🌍", "a\u2028b\u2029c\x85d", "\ufeffmark", "\x00",
           b"\xff\xfe\x00binary", bytes(range(256)), None]
 
@@ -210,4 +221,4 @@ def test_both_packages_install(language, tmp_path):
     assert done.returncode == 0, done.stderr
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "packages")}
     done = subprocess.run(start, cwd=tmp_path, stdin=subprocess.DEVNULL, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, '{"volley":1,"chains":true}\n', "")
