@@ -115,3 +115,17 @@ def test_outputs_carry_stable_ids_made_of_where_their_input_is_from(tmp_path):
         "SELECT headers FROM volley_messages WHERE queue IN ('one', 'two') ORDER BY queue")]
     assert headers == [[["volley-id", f"in/1/judge/{index}"]] for index in (0, 1)]
     assert volleyd.stop() == 0, volleyd.log
+
+
+def test_a_sender_cannot_forge_what_only_the_engine_says(tmp_path):
+    store = Sqlite(tmp_path)
+    store.put("in", ['{"n": 6}', '{"n": 11}'], ["k"] * 2)
+    store.connect().execute("UPDATE volley_messages SET headers = ?",
+                            ('[["volley-attempts", "99"], ["volley-id", "forged"], ["trace", "kept"]]',))
+    volleyd = Volleyd(tmp_path, queues(store) + config(store, tmp_path)).wait_ready()
+    wait_until(lambda: len(store.take("one")) == 1 and len(store.take("dead")) == 1, "one is out, one is dead")
+    assert volleyd.stop() == 0, volleyd.log
+    headers = {queue: json.loads(text) for queue, text in store.connect().execute("SELECT queue, headers FROM volley_messages")}
+    assert headers["one"] == [["trace", "kept"]]
+    assert ["trace", "kept"] in headers["dead"] and ["volley-attempts", "1"] in headers["dead"]
+    assert "99" not in json.dumps(headers["dead"]) and "forged" not in json.dumps(headers["dead"])

@@ -154,3 +154,31 @@ def test_ten_thousand_deaths_of_children_leave_nothing_behind(tmp_path):
     assert len(children_of(volleyd.process.pid)) <= workers
     assert volleyd.stop() == 0, volleyd.log
     assert len(store.take("out")) == deaths + 200
+
+
+UNRULY = """
+import json, sys, time
+for line in sys.stdin:
+    m = json.loads(line)
+    if m["body"] == {"do": "hang"}: time.sleep(3600)
+    if m["body"] == {"do": "flood"}:
+        while True: sys.stdout.write("x" * 65536)
+    if m["body"] == {"do": "chatter"}: print("this is no answer", flush=True)
+    print(json.dumps({"id": m["id"], "outputs": [{"body": m["body"]}]}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("way, reason", [("hang", "timeout"), ("flood", "crash"), ("chatter", "crash")])
+def test_a_child_that_hangs_floods_or_talks_garbage_costs_an_attempt(way, reason, tmp_path):
+    store = Sqlite(tmp_path)
+    (tmp_path / "unruly.py").write_text(UNRULY)
+    store.put("in", ['{"n": 1}', json.dumps({"do": way}), '{"n": 2}'], ["a"] * 3)
+    names = "".join(f"  - {{name: {q}, type: sqlite, serializer: json, config: {store.config()}}}\n" for q in ("in", "out", "dead"))
+    volleyd = Volleyd(tmp_path, "queues:\n" + names
+                      + f'components: [{{name: move, input: in, outputs: [out], handler: {{exec: ["{sys.executable}", unruly.py]}},\n'
+                      "  dead_letter_queue: dead, handler_timeout: 500ms, retry: {max_attempts: 2, initial_delay: 1ms}}]\n"
+                      'operations: {listen: "127.0.0.1:0"}\n').wait_ready()
+    wait_until(lambda: len(store.take("out")) == 2 and len(store.take("dead")) == 1, "two out, one dead")
+    assert volleyd.metric("volley_message_failures_total", reason=reason) == 2
+    assert volleyd.stop() == 0, volleyd.log
+    assert json.loads(store.take("dead")[0]) == {"do": way}
