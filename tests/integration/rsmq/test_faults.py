@@ -95,7 +95,8 @@ def test_a_redis_that_keeps_nothing_loses_what_it_had_and_volleyd_goes_on(start_
 
 
 @pytest.mark.parametrize("said", ["READONLY", "MASTERDOWN"])
-def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it(said, redis, start_redis, tmp_path):
+def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it(said, start_redis, tmp_path):
+    redis = start_redis("--repl-diskless-sync-delay", "0")
     replica = start_redis("--replica-serve-stale-data", "no" if said == "MASTERDOWN" else "yes")
     with Proxy(redis.port) as link, Proxy(redis.port) as way:
         job = Job(redis, tmp_path, vt=3).queue("in", way.port, output=False).queue("out", way.port)
