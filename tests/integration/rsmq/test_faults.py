@@ -104,8 +104,9 @@ def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it
         promoted = Job(replica, tmp_path)
         promoted.store.ns = job.store.ns
         promoted.cli("REPLICAOF", "127.0.0.1", link.port)
-        wait_until(lambda: job.cli("WAIT", 1, 100) == "1" and promoted.count("in") == 2000, "the replica has it all")
-        volleyd = job.start("slow.py")
+        wait_until(lambda: "master_link_status:up" in promoted.cli("INFO", "replication"), "the replica is linked")
+        wait_until(lambda: promoted.count("in") == 2000, "the replica has it all")
+        volleyd = job.start("slow.py", retry="{max_delay: 300ms}")
         wait_until(lambda: promoted.count("out") > 100, "the replica follows")
         link.freeze()
         if said == "MASTERDOWN":
