@@ -1,22 +1,28 @@
 // bench_rsmq_bare PORT NS FROM TO COUNT: moves COUNT messages from one RSMQ queue to another with hiredis
-// alone: a batch is one receive script, then send and delete in one pipeline. Prints the seconds from the
-// first message to the last.
+// alone: a batch is one receive script, then one transaction that sends and deletes. An empty queue is asked
+// again after a millisecond. Prints the seconds from the first message to the last; with COUNT 0 it goes on
+// until it is killed.
 #include <hiredis/hiredis.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "rsmq_scripts.hpp"
 
 namespace {
 
-void append(redisContext* redis, const std::vector<std::string>& words) {
+using Words = std::vector<std::string_view>;
+
+void append(redisContext* redis, const Words& words) {
     std::vector<const char*> data;
     std::vector<std::size_t> sizes;
-    for (const std::string& word : words) {
+    for (const std::string_view word : words) {
         data.push_back(word.data());
         sizes.push_back(word.size());
     }
@@ -37,45 +43,50 @@ redisReply* answer(redisContext* redis) {
     return r;
 }
 
-std::string load(redisContext* redis, const char* script) {
-    append(redis, {"SCRIPT", "LOAD", script});
-    redisReply* reply = answer(redis);
-    std::string sha(reply->str, reply->len);
-    freeReplyObject(reply);
-    return sha;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 6) return 64;
     redisContext* redis = redisConnect("127.0.0.1", std::atoi(argv[1]));
-    const std::string ns = std::string(argv[2]) + ":";
-    const std::string from = ns + argv[3];
-    const std::string to = ns + argv[4];
+    const std::string from = std::string(argv[2]) + ":" + argv[3], from_hash = from + ":Q";
+    const std::string to = std::string(argv[2]) + ":" + argv[4], to_hash = to + ":Q";
     const long count = std::atol(argv[5]);
-    const std::string receive = load(redis, volley::rsmq::receive_script);
-    const std::string ack = load(redis, volley::rsmq::ack_script);
-    const std::string send = load(redis, volley::rsmq::send_script);
+    append(redis, {"SCRIPT", "LOAD", volley::rsmq::receive_script});
+    redisReply* loaded = answer(redis);
+    const std::string receive(loaded->str, loaded->len);
+    freeReplyObject(loaded);
     std::chrono::steady_clock::time_point begin;
-    for (long done = 0; done < count;) {
-        append(redis, {"EVALSHA", receive, "2", from, from + ":Q", "512"});
+    for (long done = 0; count == 0 || done < count;) {
+        append(redis, {"EVALSHA", receive, "2", from, from_hash, "512"});
         redisReply* got = answer(redis);
-        if (done == 0) begin = std::chrono::steady_clock::now();
-        std::vector<std::string> sends{"EVALSHA", send, "2", to, to + ":Q", ""};
-        std::vector<std::string> acks{"EVALSHA", ack, "2", from, from + ":Q"};
-        for (std::size_t i = 2; i + 3 < got->elements; i += 4, ++done) {
-            const std::string id(got->element[i]->str, got->element[i]->len);
-            sends.insert(sends.end(),
-                         {id, std::string(got->element[i + 1]->str, got->element[i + 1]->len), ""});
-            acks.insert(acks.end(), {id, std::to_string(got->element[i + 2]->integer)});
+        if (got->elements < 6) {
+            freeReplyObject(got);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            continue;
         }
+        if (done == 0) begin = std::chrono::steady_clock::now();
+        const std::string now = std::to_string(got->element[0]->integer);
+        std::deque<std::string> fields;
+        Words add{"ZADD", to}, set{"HSET", to_hash}, remove{"ZREM", from}, forget{"HDEL", from_hash};
+        long moved = 0;
+        for (std::size_t i = 2; i + 3 < got->elements; i += 4, ++moved) {
+            const std::string_view id(got->element[i]->str, got->element[i]->len);
+            const std::string_view body(got->element[i + 1]->str, got->element[i + 1]->len);
+            add.insert(add.end(), {now, id});
+            set.insert(set.end(), {id, body});
+            remove.push_back(id);
+            const std::string_view rc = fields.emplace_back(std::string(id) + ":rc");
+            const std::string_view fr = fields.emplace_back(std::string(id) + ":fr");
+            forget.insert(forget.end(), {id, rc, fr});
+        }
+        const std::string sent = std::to_string(moved);
+        for (const Words& words : {Words{"MULTI"}, add, set, Words{"HINCRBY", to_hash, "totalsent", sent},
+                                   remove, forget, Words{"EXEC"}}) {
+            append(redis, words);
+        }
+        for (int i = 0; i < 7; ++i) freeReplyObject(answer(redis));
         freeReplyObject(got);
-        if (acks.size() == 5) break;
-        append(redis, sends);
-        freeReplyObject(answer(redis));  // acked only when sent
-        append(redis, acks);
-        freeReplyObject(answer(redis));
+        done += moved;
     }
     std::printf("%.6f\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     redisFree(redis);

@@ -16,28 +16,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
+from rsmq_bench import BIN, BODY, bench_rsmq, volley_seconds  # noqa: E402
 from support import servers  # noqa: E402
-from support.volleyd import VOLLEY, Volleyd  # noqa: E402
 
-BIN = ROOT / "build" / "release" / "bin"
 PAIRS = 3
-BODY = '{"pad":"' + "x" * 88 + '"}'
 
 
 def bare(program, *arguments) -> float:
     return float(subprocess.run([BIN / program, *map(str, arguments)], capture_output=True, text=True, check=True).stdout)
-
-
-def volley_seconds(folder, config, count) -> float:
-    """From the first message received to the last done, as /metrics shows them."""
-    engine = Volleyd(folder, config + 'operations: {listen: "127.0.0.1:0"}\n')
-    servers.wait_until(lambda: engine.address, "the operations port", every=0.001)
-    servers.wait_until(lambda: engine.metric("volley_messages_received_total") > 0, "the first message", every=0.002)
-    begin = time.perf_counter()
-    servers.wait_until(lambda: engine.metric("volley_messages_settled_total", outcome="ok") >= count, "the last", 300, 0.005)
-    seconds = time.perf_counter() - begin
-    assert engine.stop() == 0, engine.log
-    return seconds
 
 
 def pairs(name, count, run_bare, run_volley):
@@ -47,28 +33,6 @@ def pairs(name, count, run_bare, run_volley):
         volley_rates.append(count / run_volley())
     b, v = statistics.median(bare_rates), statistics.median(volley_rates)
     print(f"{name:32} {b:12,.0f} {v:12,.0f} {v / b:7.2f}x", flush=True)
-
-
-def bench_rsmq(folder):
-    server = servers.Redis(folder).start()
-    count = 60_000
-    lines = folder / "lines"
-    lines.write_text((BODY + "\n") * count)
-
-    def filled():
-        ns = "b" + uuid.uuid4().hex[:8]
-        config = ("".join(f"  {q}: {{type: rsmq, config: {{port: {server.port}, ns: {ns}, vt: 60}}}}\n" for q in ("in", "out")))
-        config = f"queues:\n{config}components: [{{input: in, outputs: [out], handler: forward, on_fail: requeue}}]\n"
-        (folder / "volley.yml").write_text(config)
-        for queue, arguments in (("in", ["--file", str(lines)]), ("out", ["{}"])):
-            subprocess.run([VOLLEY, "--config", folder / "volley.yml", "send", queue, *arguments], check=True, capture_output=True)
-        return ns, config
-
-    try:
-        pairs("RSMQ, forward, 100 B", count, lambda: bare("bench_rsmq_bare", server.port, filled()[0], "in", "out", count),
-              lambda: volley_seconds(folder, filled()[1], count))
-    finally:
-        server.stop()
 
 
 def bench_kafka(folder):
@@ -124,7 +88,7 @@ def bench_memory(folder):
 
 
 def main():
-    known = {"memory": bench_memory, "rsmq": bench_rsmq, "kafka": bench_kafka}
+    known = {"memory": bench_memory, "rsmq": lambda folder: bench_rsmq(folder, PAIRS), "kafka": bench_kafka}
     print(f"{'messages/s, median of ' + str(PAIRS) + ' pairs':32} {'bare loop':>12} {'volleyd':>12} {'ratio':>8}")
     for name in sys.argv[1:] or known:
         folder = Path(tempfile.mkdtemp(prefix="volley-bench-"))
