@@ -16,6 +16,14 @@ using config::Diagnostic;
 
 constexpr const char* no_plugin = "V0201";
 constexpr const char* wrong_config = "V0202";
+constexpr const char* wrong_schema = "V0203";
+
+// Names under which people look for a connector of ours.
+struct OtherName {
+    const char* given;
+    const char* ours;
+};
+constexpr OtherName other_names[] = {{"redis", "rsmq"}, {"confluent", "kafka"}};
 
 class PluginCheck {
 public:
@@ -36,7 +44,12 @@ public:
     }
 
 private:
+    // What a text says after its first line is advice.
     void add(const std::string& path, const char* code, std::string text, std::string help = {}) {
+        if (const std::size_t end = text.find('\n'); end != std::string::npos) {
+            help += (help.empty() ? "" : "\n") + text.substr(end + 1);
+            text.resize(end);
+        }
         Diagnostic d = config::diagnostic_at(config_, path, code, std::move(text), std::move(help));
         // Two roles of one queue find the same mistake.
         const bool known = std::any_of(found_.begin(), found_.end(), [&](const Diagnostic& other) {
@@ -57,17 +70,26 @@ private:
             const char* key = given.empty()                     ? "/type"
                               : kind == plugins::Kind::consumer ? "/consumer"
                                                                 : "/producer";
-            return add(queue->path + key, no_plugin, found.error().text);
+            return add(queue->path + key, no_plugin, found.error().text, advice(*queue, given));
         }
         const auto mistakes = plugins::check_config(*found, queue->config);
         for (const auto& mistake : mistakes) {
-            add(config_path(*queue, mistake.pointer), wrong_config,
+            const std::string path = queue->path + "/config" + mistake.pointer;
+            add(mistake.is_key ? path + "#key" : path, wrong_config,
                 "queue \"" + name + "\": " + mistake.text);
         }
         if (mistakes.empty()) try_to_make(kind, *found, *queue, component);
     }
 
-    // A wrong key is pointed at by itself, a wrong value at the value.
+    static std::string advice(const QueueConfig& queue, const std::string& given) {
+        for (const OtherName& other : other_names) {
+            if (given.empty() && queue.type == other.given)
+                return "our connector for it is \"type: " + std::string(other.ours) + "\"";
+        }
+        return {};
+    }
+
+    // What a connector refuses by itself may be the key or its value: the key stands before both.
     std::string config_path(const QueueConfig& queue, const std::string& pointer) const {
         const std::string path = queue.path + "/config" + pointer;
         return config_.origins.count(path + "#key") != 0 ? path + "#key" : path;
@@ -93,9 +115,11 @@ private:
                 [](void*, const volley_report*, std::uint32_t, std::uint32_t) {}, nullptr);
             if (!made) error = made.error();
         }
-        if (error)
-            add(config_path(queue, error->field), wrong_config,
-                "queue \"" + queue.name + "\": " + error->text);
+        if (!error) return;
+        std::string text = error->text;
+        if (const std::string label = found.label() + ": "; text.rfind(label, 0) == 0)
+            text.erase(0, label.size());
+        add(config_path(queue, error->field), wrong_config, "queue \"" + queue.name + "\": " + text);
     }
 
     void check_handler(const ComponentConfig& component) {
@@ -108,7 +132,8 @@ private:
             return add(component.path + "/handler", no_plugin,
                        "component \"" + component.name + "\": " + found.error().text);
         for (const auto& mistake : plugins::check_config(*found, library.config)) {
-            add(component.path + "/handler/config" + mistake.pointer, wrong_config,
+            const std::string path = component.path + "/handler/config" + mistake.pointer;
+            add(mistake.is_key ? path + "#key" : path, wrong_config,
                 "component \"" + component.name + "\": " + mistake.text);
         }
     }
@@ -117,7 +142,7 @@ private:
         if (queue.schema.kind != SchemaConfig::Kind::json_schema) return;
         auto decoder = codec::Decoder::make(codec::Encoding::json, queue.schema, {}, {});
         if (!decoder)
-            add(queue.path + "/schema", wrong_config,
+            add(queue.path + "/schema", wrong_schema,
                 "queue \"" + queue.name + "\": " + decoder.error().text);
     }
 

@@ -1,12 +1,7 @@
 #include "codec/schema.hpp"
 
-#include <valijson/adapters/rapidjson_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
-
 #include "codec/json.hpp"
+#include "codec/valijson.hpp"
 
 namespace volley::codec {
 

@@ -1,83 +1,22 @@
 #include "config/diagnostics.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
+#include <cctype>
+
+#include "config/interpolate.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
 namespace {
 
-constexpr std::size_t most_shown = 20;
+constexpr std::size_t widest_line = 120;
+constexpr std::size_t widest_quote = 80;
+constexpr std::size_t most_before = 512;
+constexpr std::size_t most_with_lines = 100;  // far more than are shown; lines may be long
+constexpr std::size_t longest_word = 256;     // the cost of a distance is the product of the lengths
 
-const char* name_of(Diagnostic::Severity severity) {
-    switch (severity) {
-        case Diagnostic::Severity::error:
-            return "error";
-        case Diagnostic::Severity::warning:
-            return "warning";
-        case Diagnostic::Severity::note:
-            break;
-    }
-    return "note";
-}
-
-std::string place_of(const Mark& mark) {
-    if (mark.line <= 0) return mark.file;
-    return mark.file + ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column);
-}
-
-std::string render_one(const Diagnostic& d) {
-    std::string out = std::string(name_of(d.severity)) + "[" + d.code + "]: " + d.text + "\n";
-    if (!d.mark.file.empty()) out += "  --> " + place_of(d.mark) + "\n";
-    if (!d.line_text.empty()) {
-        const std::string number = std::to_string(d.mark.line);
-        const std::string margin(number.size() + 1, ' ');
-        const auto column = static_cast<std::size_t>(std::max(d.mark.column - 1, 0));
-        out += margin + " |\n " + number + " | " + d.line_text + "\n" + margin + " | ";
-        out += std::string(std::min(column, d.line_text.size()), ' ');
-        out += std::string(static_cast<std::size_t>(std::max(d.length, 1)), '^') + "\n";
-    }
-    if (!d.help.empty()) out += "   = " + d.help + "\n";
-    return out;
-}
-
-std::string render_json(const std::vector<Diagnostic>& diagnostics) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    writer.StartArray();
-    for (const Diagnostic& d : diagnostics) {
-        writer.StartObject();
-        const std::pair<const char*, std::string> fields[] = {{"severity", name_of(d.severity)},
-                                                              {"code", d.code},
-                                                              {"file", d.mark.file},
-                                                              {"message", d.text},
-                                                              {"help", d.help}};
-        for (const auto& [name, value] : fields) {
-            writer.Key(name);
-            writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-        }
-        writer.Key("line");
-        writer.Int(d.mark.line);
-        writer.Key("column");
-        writer.Int(d.mark.column);
-        writer.EndObject();
-    }
-    writer.EndArray();
-    return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
-}
-
-std::string render_github(const std::vector<Diagnostic>& diagnostics) {
-    std::string out;
-    for (const Diagnostic& d : diagnostics) {
-        out += "::" + std::string(d.severity == Diagnostic::Severity::note ? "notice" : name_of(d.severity)) +
-               " file=" + d.mark.file + ",line=" + std::to_string(d.mark.line) +
-               ",col=" + std::to_string(d.mark.column) + ",title=" + d.code + "::" + d.text +
-               (d.help.empty() ? "" : ". " + d.help) + "\n";
-    }
-    return out;
-}
+char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
 std::size_t distance(std::string_view a, std::string_view b) {  // Levenshtein's, one row at a time
     std::vector<std::size_t> row(b.size() + 1);
@@ -87,11 +26,61 @@ std::size_t distance(std::string_view a, std::string_view b) {  // Levenshtein's
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
             const std::size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+            const bool equal = lower(a[i - 1]) == lower(b[j - 1]);
+            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (equal ? 0U : 1U)});
             diagonal = above;
         }
     }
     return row[b.size()];
+}
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+// The byte at which character `n` of a UTF-8 text begins, or its end.
+std::size_t byte_of(std::string_view text, std::size_t n) {
+    std::size_t at = 0;
+    while (at < text.size() && n > 0) {
+        ++at;
+        while (at < text.size() && continues(text[at])) ++at;
+        --n;
+    }
+    return at;
+}
+
+std::string printable(std::string_view text) {
+    std::string out = text::safe(text);
+    for (char& c : out) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7F) c = ' ';
+    }
+    return out;
+}
+
+void mask(std::string& line, std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+        if (!continues(line[i])) line[i] = '*';
+    }
+    line.erase(std::remove_if(line.begin() + static_cast<std::ptrdiff_t>(begin),
+                              line.begin() + static_cast<std::ptrdiff_t>(end), continues),
+               line.begin() + static_cast<std::ptrdiff_t>(end));
+}
+
+// A line of the file is shown beside a mistake in it; a secret in it is not. Its places stay.
+std::string without_secrets(std::string_view text) {
+    std::string line(text);
+    for (std::size_t colon = 0; (colon = line.find(':', colon)) != std::string::npos; ++colon) {
+        const std::size_t name = line.find_last_of(" {,\"'", colon == 0 ? 0 : colon - 1) + 1;
+        const std::size_t value = line.find_first_not_of(" \"'", colon + 1);
+        if (value == std::string::npos || line.compare(value, 2, "${") == 0) continue;
+        if (names_a_secret(std::string_view(line).substr(name, colon - name)))
+            mask(line, value, std::min(line.find_first_of(",}\"'\r", value), line.size()));
+    }
+    for (std::size_t at = 0; (at = line.find("://", at)) != std::string::npos; at += 3) {
+        const std::size_t end = std::min(line.find_first_of(" /,\"'}", at + 3), line.size());
+        const std::size_t host = line.rfind('@', end);
+        if (host != std::string::npos && host > at) mask(line, at + 3, host);
+    }
+    return line;
 }
 
 }  // namespace
@@ -101,37 +90,50 @@ bool has_errors(const std::vector<Diagnostic>& diagnostics) {
                        [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::error; });
 }
 
-std::string render(const std::vector<Diagnostic>& diagnostics, Format format) {
-    if (format == Format::json) return render_json(diagnostics);
-    if (format == Format::github) return render_github(diagnostics);
-    if (diagnostics.empty()) return {};
-    std::string out;
-    std::size_t errors = 0;
-    std::size_t warnings = 0;
-    for (std::size_t i = 0; i < diagnostics.size(); ++i) {
-        errors += diagnostics[i].severity == Diagnostic::Severity::error ? 1U : 0U;
-        warnings += diagnostics[i].severity == Diagnostic::Severity::warning ? 1U : 0U;
-        if (i < most_shown) out += render_one(diagnostics[i]);
-    }
-    if (diagnostics.size() > most_shown)
-        out += "… and " + std::to_string(diagnostics.size() - most_shown) + " more\n";
-    const auto count = [](std::size_t n, const char* word) {
-        return std::to_string(n) + " " + word + (n == 1 ? "" : "s");
-    };
-    return out + count(errors, "error") + ", " + count(warnings, "warning") + ".\n";
-}
-
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
+    if (word.size() > longest_word) return {};
     std::string best;
     std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
     for (const std::string& candidate : known) {
+        if (candidate.size() > longest_word) continue;
         const std::size_t d = distance(word, candidate);
         if (d < least) {
             least = d;
             best = candidate;
         }
     }
-    return best;
+    // "warn" means warning, whatever else is two letters away.
+    std::vector<const std::string*> longer;
+    for (const std::string& candidate : known) {
+        if (word.size() >= 3 && candidate.rfind(word, 0) == 0) longer.push_back(&candidate);
+    }
+    return longer.size() == 1 && least > 1 ? *longer.front() : best;
+}
+
+std::string in_quotes(std::string_view text) {
+    const std::size_t end = byte_of(text, widest_quote);
+    return '"' + printable(text.substr(0, end)) + (end < text.size() ? "…\"" : "\"");
+}
+
+void show_line(Diagnostic& d, std::string_view line) {
+    const auto column = static_cast<std::size_t>(std::max(d.mark.column - 1, 0));
+    const std::size_t start = column > widest_line * 2 / 3 ? column - widest_line / 3 : 0;
+    const std::size_t first = byte_of(line, start);
+    // The key of a secret may stand left of what is shown.
+    std::size_t from = first > most_before ? first - most_before : 0;
+    while (from > 0 && continues(line[from])) --from;
+    const auto left = static_cast<std::size_t>(std::count_if(
+        line.begin() + static_cast<std::ptrdiff_t>(from), line.begin() + static_cast<std::ptrdiff_t>(first),
+        [](char c) { return !continues(c); }));
+    const std::string part = without_secrets(line.substr(from, first - from + 4 * (widest_line + 1)));
+    const std::string_view rest = std::string_view(part).substr(byte_of(part, left));
+    const std::size_t size = byte_of(rest, widest_line);
+    d.line_start = static_cast<int>(start);
+    d.line_text = printable(rest.substr(0, size));
+    while (!d.line_text.empty() && d.line_text.back() == ' ') d.line_text.pop_back();
+    if (size < rest.size()) d.line_text += "…";
+    const auto room = static_cast<int>(widest_line - (column - start));
+    d.length = std::clamp(d.length, 1, std::max(room, 1));
 }
 
 Diagnostics::Diagnostics(const std::string& text) {
@@ -145,11 +147,17 @@ Diagnostics::Diagnostics(const std::string& text) {
 
 void Diagnostics::add(Diagnostic::Severity severity, const char* code, const Mark& mark, std::string text,
                       std::string help, int length) {
-    Diagnostic d{severity, code, std::move(text), mark, {}, length, std::move(help)};
-    if (mark.line > 0 && static_cast<std::size_t>(mark.line) <= lines_.size()) {
-        d.line_text = lines_[static_cast<std::size_t>(mark.line) - 1];
-        std::replace(d.line_text.begin(), d.line_text.end(), '\t', ' ');
-    }
+    Diagnostic d;
+    d.severity = severity;
+    d.code = code;
+    d.text = std::move(text);
+    d.mark = mark;
+    d.length = length;
+    d.help = std::move(help);
+    const bool in_file = mark.line > 0 && static_cast<std::size_t>(mark.line) <= lines_.size();
+    if (in_file && list_.size() < most_with_lines)
+        show_line(d, lines_[static_cast<std::size_t>(mark.line) - 1]);
+    if (severity == Diagnostic::Severity::error) ++errors_;
     list_.push_back(std::move(d));
 }
 
@@ -162,45 +170,6 @@ void Diagnostics::warning(const char* code, const Mark& mark, std::string text, 
 }
 void Diagnostics::note(const char* code, const Mark& mark, std::string text, std::string help, int length) {
     add(Diagnostic::Severity::note, code, mark, std::move(text), std::move(help), length);
-}
-
-std::optional<std::string> explain(std::string_view code) {
-    struct Explanation {
-        const char* code;
-        const char* text;
-    };
-    static constexpr Explanation all[] = {
-        {"V0100", "The file cannot be read. Check its path and its permissions."},
-        {"V0101",
-         "The file is no YAML. Common causes: a tab used for indentation, a missing space after a colon, a "
-         "value\n"
-         "with a colon or braces that is not quoted."},
-        {"V0102",
-         "A key stands twice in one mapping. YAML readers silently take one of the two; Volley takes none."},
-        {"V0103",
-         "An alias or an anchor. They are refused: they make small files huge and hide where a value is "
-         "from."},
-        {"V0104", "An unknown key. Volley ignores nothing: a key that it does not know is a mistake."},
-        {"V0105",
-         "A value of the wrong type. Durations are written 100ms, 30s, 5m or 1h; sizes 512, 64 KiB, 64 MiB."},
-        {"V0106", "A value outside its range."},
-        {"V0107", "A key and its older name are both given. Keep the newer one."},
-        {"V0108", "A key is missing that has no default."},
-        {"V0109", "A key that this version does not carry out yet. It is refused rather than ignored."},
-        {"V0110", "A name that does not exist: a component names a queue that is not in `queues`."},
-        {"V0111", "Braces of a template language. Write ${NAME} for an environment variable."},
-        {"V0112", "A variable that is not set. Write ${NAME:-default} to give one, or set it."},
-        {"V0113", "Two things of one name."},
-        {"V0114", "Settings that contradict each other."},
-        {"V0115", "A queue that no component uses."},
-        {"V0116", "An older name of a key was read; the note says what it became."},
-        {"V0201", "A connector that cannot be found or loaded."},
-        {"V0202", "The connector does not accept a value of the queue's `config:`."},
-    };
-    for (const Explanation& e : all) {
-        if (code == e.code) return std::string(e.code) + ": " + e.text + "\n";
-    }
-    return std::nullopt;
 }
 
 }  // namespace volley::config

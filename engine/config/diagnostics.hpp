@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,21 +16,29 @@ struct Diagnostic {
     std::string code;  // "V0104": stable; `volley explain V0104` says more
     std::string text;
     Mark mark;
-    std::string line_text;  // of the file; empty: no file
-    int length = 1;         // of what the caret underlines
-    std::string help;       // what to do; may be empty
+    std::string line_text;  // of the file, or the part of a long line around the place; empty: no file
+    int line_start = 0;     // characters of the line left of line_text
+    int length = 1;         // of what the caret underlines, in characters
+    std::string help;       // what to do, a sentence a line; may be empty
 };
 
 enum class Format : std::uint8_t { text, json, github };
 
-// All of them as a person, a program or GitHub's annotations read them. Text shows at most 20 and then the
-// count.
+// All of them as a person, a program or GitHub's annotations read them. Text shows at most 20, the errors
+// first where there are more, and then the count.
 std::string render(const std::vector<Diagnostic>& diagnostics, Format format);
 
 bool has_errors(const std::vector<Diagnostic>& diagnostics);
 
-// The nearest of `known` if it is near enough to be meant; else empty.
+// The nearest of `known` if it is near enough to be meant, or the only one that begins with `word`; else
+// empty. Capitals and small letters are equal.
 std::string nearest(std::string_view word, const std::vector<std::string>& known);
+
+// `text` in quotation marks, for a message: cut where it is long, without control characters.
+std::string in_quotes(std::string_view text);
+
+// Puts the line that `d.mark` stands in, or the part of it around the place, into `d`.
+void show_line(Diagnostic& d, std::string_view line);
 
 // Collects mistakes while one file is read.
 class Diagnostics {
@@ -40,7 +47,7 @@ public:
     void error(const char* code, const Mark& mark, std::string text, std::string help = {}, int length = 1);
     void warning(const char* code, const Mark& mark, std::string text, std::string help = {}, int length = 1);
     void note(const char* code, const Mark& mark, std::string text, std::string help = {}, int length = 1);
-    bool has_errors() const { return config::has_errors(list_); }
+    bool has_errors() const { return errors_ > 0; }
     const std::vector<std::string>& lines() const { return lines_; }
     std::vector<Diagnostic> take() { return std::move(list_); }
 
@@ -49,6 +56,7 @@ private:
              std::string help, int length);
     std::vector<std::string> lines_;
     std::vector<Diagnostic> list_;
+    std::size_t errors_ = 0;
 };
 
 // What `volley explain CODE` prints; nothing for a code that does not exist.

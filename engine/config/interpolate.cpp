@@ -41,7 +41,7 @@ public:
             const std::size_t end = in.find('}', begin);
             if (end == std::string::npos) {
                 diagnostics_.error("V0112", node.mark, "\"${\" without its \"}\"",
-                                   "write $${ for a literal ${");
+                                   "close it, or write $${ for a literal ${", node.length);
                 return;
             }
             out += in.substr(at, begin - at);
@@ -61,7 +61,8 @@ private:
                                                 "abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
         if (!valid) {
             diagnostics_.error("V0112", node.mark, "\"${" + expression + "}\" is no variable",
-                               "write ${NAME} or ${NAME:-default}");
+                               "write ${NAME} or ${NAME:-default}; a name has letters, digits and _",
+                               node.length);
             return {};
         }
         node.secret = node.secret || names_a_secret(name);
@@ -77,7 +78,7 @@ private:
         }
         diagnostics_.error("V0112", node.mark,
                            "the variable " + name + " is not set" + (modifier == ":?" ? ": " + argument : ""),
-                           "set it, or give a default: ${" + name + ":-value}");
+                           "set it, or give a default: ${" + name + ":-value}", node.length);
         return {};
     }
 
@@ -90,7 +91,8 @@ private:
         if (auto text = read_file(std::filesystem::path(base_dir_) / path)) return *text;
         diagnostics_.error(
             "V0112", node.mark, "the file " + path + " cannot be read",
-            "it is looked for in $CREDENTIALS_DIRECTORY and relative to the configuration's folder");
+            "it is looked for in $CREDENTIALS_DIRECTORY and relative to the configuration's folder",
+            node.length);
         return {};
     }
 

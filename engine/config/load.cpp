@@ -1,11 +1,13 @@
 #include "config/load.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "config/ancestor.hpp"
 #include "config/bind.hpp"
 
 namespace volley::config {
@@ -21,18 +23,25 @@ Loaded failed(const std::string& file, std::string text, std::string help) {
     return {std::nullopt, {d}};
 }
 
-// The ancestor's file began with the queues themselves.
-bool looks_like_the_ancestors(const Node& root) {
-    if (root.kind != Node::Kind::mapping || root.find("queues") != nullptr ||
-        root.find("components") != nullptr)
-        return false;
-    for (const auto& [key, value] : root.members) {
-        for (const char* mark : {"value", "type", "profile", "schema", "data_model"}) {
-            if (value.find(mark) != nullptr) return true;
-        }
-    }
-    return false;
+bool looks_like_a_queue(const Node& node) {
+    return std::any_of(node.members.begin(), node.members.end(), [](const auto& member) {
+        const std::string& key = member.first.scalar;
+        return key == "value" || key == "type" || key == "schema" || is_ancestor_key(key);
+    });
 }
+
+// py-volley's file began with the queues themselves.
+bool looks_like_the_ancestors(const Node& root) {
+    if (root.find("queues") != nullptr || root.find("components") != nullptr) return false;
+    return std::any_of(root.members.begin(), root.members.end(),
+                       [](const auto& member) { return looks_like_a_queue(member.second); }) ||
+           std::any_of(root.elements.begin(), root.elements.end(), looks_like_a_queue);
+}
+
+constexpr const char* smallest =
+    "the smallest file is\n"
+    "    queues: {in: {type: sqlite}, out: {type: sqlite}}\n"
+    "    components: [{input: in, outputs: [out], handler: forward}]";
 
 }  // namespace
 
@@ -55,17 +64,23 @@ Loaded load_text(const std::string& text, const std::string& file, const std::st
                  const Environment& environment) {
     Diagnostics diagnostics(text);
     Node root = read_yaml(text, file, diagnostics);
-    const Mark top{file, 1, 1, {}};
-    if (!diagnostics.has_errors() && root.kind != Node::Kind::mapping) {
-        diagnostics.error(
-            "V0108", top, root.kind == Node::Kind::null ? "the file is empty" : "the file is no mapping",
-            "the smallest one: queues: {in: {type: sqlite}, out: {type: sqlite}} and components: "
-            "[{input: in, outputs: [out], handler: forward}]");
-    }
     if (diagnostics.has_errors()) return {std::nullopt, diagnostics.take()};
     if (looks_like_the_ancestors(root)) {
         diagnostics.error("V0108", root.mark, "the queues must stand under a key \"queues:\"",
-                          "indent them under queues:, and say under components: what reads and writes them");
+                          "indent them under queues:, and say under components: what reads and writes them\n"
+                          "`volley migrate FILE` writes a file of py-volley anew");
+        return {std::nullopt, diagnostics.take()};
+    }
+    if (root.kind == Node::Kind::null) {
+        diagnostics.error("V0108", {file, 0, 0, {}}, "the file is empty", smallest);
+        return {std::nullopt, diagnostics.take()};
+    }
+    if (root.kind != Node::Kind::mapping) {
+        const char* given = root.kind == Node::Kind::sequence ? "a list" : "a single value";
+        diagnostics.error(
+            "V0108", root.mark,
+            "the file must be a mapping with \"queues:\" and \"components:\", not " + std::string(given),
+            smallest, root.length);
         return {std::nullopt, diagnostics.take()};
     }
     Config config;

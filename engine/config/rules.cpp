@@ -23,11 +23,19 @@ public:
 
     std::vector<Diagnostic> check() {
         fill_defaults();
-        check_names();
-        for (const ComponentConfig& c : config_.components) check_component(c);
-        check_unused();
-        if (config_.components.empty())
-            error("/components", "V0108", "there is no component: nothing would run");
+        if (config_.queues.empty()) {
+            error("/queues", "V0108", "there is no queue: nothing could be read",
+                  "write queues: {orders: {type: sqlite}}");
+        } else if (config_.components.empty()) {
+            error("/components", "V0108", "there is no component: nothing would run",
+                  "write components: [{input: " + config_.queues.front().name +
+                      ", outputs: […], handler: forward}]");
+        } else {
+            check_names();
+            for (const ComponentConfig& c : config_.components) check_component(c);
+        }
+        // A queue is unused because of the mistakes that are told already.
+        if (!has_errors(found_)) check_unused();
         return std::move(found_);
     }
 
@@ -59,7 +67,8 @@ private:
         std::set<std::string> seen;
         for (const QueueConfig& queue : config_.queues) {
             if (!seen.insert(queue.name).second) {
-                error(queue.path + "/name", "V0113", "two queues are named \"" + queue.name + "\"");
+                error(queue.path + "/name", "V0113", "two queues are named " + in_quotes(queue.name),
+                      "rename one: components refer to queues by their names");
             }
             if (!queue.key.empty() && queue.key.front() != '/') {
                 error(queue.path + "/key", "V0105",
@@ -87,7 +96,8 @@ private:
         }
         const std::string near = nearest(name, names);
         error(path, "V0110", "no queue is named \"" + name + "\"",
-              near.empty() ? "the queues are: " + all : "did you mean \"" + near + "\"?");
+              near.empty() ? "the queues are: " + all + "; add it to queues:, or name one of them"
+                           : "did you mean \"" + near + "\"?");
     }
 
     void check_component(const ComponentConfig& c) {
@@ -104,7 +114,8 @@ private:
                   "what fails would come back for ever: name another queue");
         }
         if (c.on_fail == OnFail::dead_letter && dead.empty()) {
-            error(c.path + "/on_fail", "V0114", "on_fail: dead_letter, and there is no dead_letter_queue");
+            error(c.path + "/on_fail", "V0114", "on_fail: dead_letter, and there is no dead_letter_queue",
+                  "name the queue: dead_letter_queue: dead");
         }
         if (c.on_fail != OnFail::dead_letter && c.on_fail != OnFail::automatic && !dead.empty()) {
             error(c.path + "/on_fail", "V0114",
@@ -118,16 +129,36 @@ private:
         }
         if (c.handler.kind == HandlerConfig::Kind::forward && c.outputs.empty()) {
             warning(c.path, "V0114",
-                    "component \"" + c.name + "\" forwards to no output: it only deletes what it reads");
+                    "component \"" + c.name + "\" forwards to no output: it only deletes what it reads",
+                    "name one: outputs: [archive]");
         }
         if (c.retry.initial_delay > c.retry.max_delay) {
-            error(c.path + "/retry/initial_delay", "V0114", "initial_delay is longer than max_delay");
+            error(c.path + "/retry/initial_delay", "V0114", "initial_delay is longer than max_delay",
+                  "the delay doubles from the first to the second; raise max_delay to " +
+                      std::to_string(c.retry.initial_delay.count()) + "ms or more");
         }
+        check_outputs(c);
         for (const ComponentConfig& other : config_.components) {
-            if (&other != &c && other.input == c.input && &other < &c) {
+            if (&other < &c && other.input == c.input && other.name != c.name) {
                 warning(c.path + "/input", "V0114",
                         "\"" + other.name + "\" and \"" + c.name + "\" read the same queue",
                         "each message reaches only one of them, unless the connector says otherwise");
+            }
+        }
+    }
+
+    void check_outputs(const ComponentConfig& c) {
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < c.outputs.size(); ++i) {
+            const std::string path = c.path + "/outputs/" + std::to_string(i);
+            if (!seen.insert(c.outputs[i]).second) {
+                error(path, "V0113",
+                      in_quotes(c.outputs[i]) + " stands twice in the outputs of " + in_quotes(c.name),
+                      "remove one: a handler sends twice by sending twice");
+            }
+            if (c.handler.kind == HandlerConfig::Kind::forward && c.outputs[i] == c.input) {
+                error(path, "V0114", "component " + in_quotes(c.name) + " forwards to its own input",
+                      "every message would go round for ever: name another queue");
             }
         }
     }
@@ -141,7 +172,8 @@ private:
         }
         for (const QueueConfig& queue : config_.queues) {
             if (used.count(queue.name) == 0) {
-                warning(queue.path, "V0115", "no component uses queue \"" + queue.name + "\"");
+                warning(queue.path, "V0115", "no component uses queue " + in_quotes(queue.name),
+                        "it is not opened: remove it, or name it in a component");
             }
         }
     }
@@ -152,11 +184,35 @@ private:
 
 }  // namespace
 
+namespace {
+
+// How long the word or quoted text is that begins at this character.
+int length_at(const std::string& line, int column) {
+    const auto is_start = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
+    std::size_t begin = 0;
+    for (int left = column; begin < line.size() && (left -= is_start(line[begin]) ? 1 : 0) > 0;) ++begin;
+    if (begin >= line.size()) return 1;
+    std::size_t end = line.find_first_of(" ,]}:\r", begin);
+    if (line[begin] == '"' || line[begin] == '\'') {
+        end = line.find(line[begin], begin + 1);
+        if (end != std::string::npos) ++end;
+    } else if (line[begin] == '{' || line[begin] == '[') {
+        end = begin + 1;
+    }
+    const std::string word = line.substr(begin, end == std::string::npos ? end : end - begin);
+    return std::max(static_cast<int>(std::count_if(word.begin(), word.end(), is_start)), 1);
+}
+
+}  // namespace
+
 std::vector<Diagnostic> check_rules(Config& config) { return Rules(config).check(); }
 
 Diagnostic diagnostic_at(const Config& config, const std::string& path, const char* code, std::string text,
                          std::string help) {
-    Diagnostic d{Diagnostic::Severity::error, code, std::move(text), {}, {}, 1, std::move(help)};
+    Diagnostic d;
+    d.code = code;
+    d.text = std::move(text);
+    d.help = std::move(help);
     // The nearest place above, if the value itself has none (a default).
     std::string at = path;
     auto found = config.origins.find(at);
@@ -171,13 +227,11 @@ Diagnostic diagnostic_at(const Config& config, const std::string& path, const ch
     d.mark = found->second;
     std::ifstream in(config.file);
     std::string line;
-    for (int i = 0; i < d.mark.line && std::getline(in, line); ++i) d.line_text = line;
-    const auto column = static_cast<std::size_t>(std::max(d.mark.column - 1, 0));
-    if (column < d.line_text.size()) {
-        const std::size_t end = d.line_text.find_first_of(" ,]}:", column);
-        d.length = static_cast<int>((end == std::string::npos ? d.line_text.size() : end) - column);
+    for (int i = 0; i < d.mark.line; ++i) {
+        if (!std::getline(in, line)) return d;
     }
-    d.length = std::max(d.length, 1);
+    d.length = length_at(line, d.mark.column);
+    show_line(d, line);
     return d;
 }
 

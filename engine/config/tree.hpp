@@ -15,6 +15,7 @@ struct Node {
     enum class Kind : std::uint8_t { null, scalar, mapping, sequence } kind = Kind::null;
     Mark mark;
     std::string scalar;
+    int length = 1;                              // of the scalar on its first line, as it stands there
     bool quoted = false;                         // "…", '…' or a block: a string, whatever it looks like
     bool secret = false;                         // it holds what must never be printed
     std::vector<std::pair<Node, Node>> members;  // mapping: key (a scalar) and value, in order
@@ -22,6 +23,8 @@ struct Node {
 
     // Returns the value of a key, or null.
     const Node* find(std::string_view key) const;
+    // Returns the key itself as it stands in the file, or null.
+    const Node* find_key(std::string_view key) const;
 };
 
 // Reads one YAML document. Mistakes (syntax, duplicate keys, aliases, size, depth) are added to

@@ -133,8 +133,7 @@ Error Catalog::State::not_found(Kind kind, const std::string& file,
         for (std::string& name : shared_objects_in(directory)) names.push_back(std::move(name));
     }
     std::string text = "no file " + file + " for a " + kind_name(abi_kind(kind)) + did_you_mean(file, names);
-    if (text.back() != '?') text += ".";
-    text += " Searched: " + (places.empty() ? "nowhere, no directory is set" : listed(places)) +
+    text += "\nSearched: " + (places.empty() ? "nowhere, no directory is set" : listed(places)) +
             ". Set plugin_dirs, VOLLEY_PLUGIN_PATH or --plugin-dir, or write a path";
     return {ErrorCode::config, text};
 }
@@ -183,10 +182,10 @@ Result<PluginClass> Catalog::find_for_queue(Kind kind, const QueueConfig& queue,
     const std::string& given = kind == Kind::consumer ? queue.consumer : queue.producer;
     const char* key = kind == Kind::consumer ? "consumer" : "producer";
     if (given.empty() && queue.type.empty())
-        return Error(
-            ErrorCode::config,
-            "queue \"" + queue.name + "\" is used as a " + key + " but has neither `type` nor `" + key + "`",
-            "/type");
+        return Error(ErrorCode::config,
+                     "queue \"" + queue.name + "\" is used as a " + key + " and has neither \"type\" nor \"" +
+                         key + "\"",
+                     "/type");
     auto found = find(kind, given.empty() ? queue.type + ".so" : given, base_dir);
     if (found) return found;
     Error error = found.error();

@@ -7,12 +7,8 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <valijson/adapters/rapidjson_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
 
+#include "codec/valijson.hpp"
 #include "plugins/nearest.hpp"
 
 namespace volley::plugins {
@@ -101,6 +97,16 @@ std::string expected(const Value& schema) {
     return out;
 }
 
+// The last step of a pointer, for a message: `"port" `, or `an entry of "hosts" `.
+std::string named(const std::string& pointer) {
+    if (pointer.empty()) return {};
+    const std::size_t slash = pointer.rfind('/');
+    const std::string name = pointer.substr(slash + 1);
+    if (name.find_first_not_of("0123456789") == std::string::npos && slash > 0)
+        return "an entry of " + named(pointer.substr(0, slash));
+    return '"' + name + "\" ";
+}
+
 bool fits(const Value& schema, const Value& value, std::string& why);
 
 void check_members(const Place& place, std::vector<SchemaError>& errors);
@@ -136,7 +142,7 @@ void check_members(const Place& place, std::vector<SchemaError>& errors) {
                 text += "; known are: ";
                 for (const std::string& n : names) text += (&n == &names.front() ? "" : ", ") + n;
             }
-            errors.push_back({pointer, text});
+            errors.push_back({pointer, text, true});
         }
     }
     const Value* required = member(place.schema, "required");
@@ -154,7 +160,7 @@ void check_place(const Place& place, std::vector<SchemaError>& errors) {
     const bool refers = as_json(own).find("\"$ref\"") != std::string::npos;
     if (!refers && !fits(own, *place.value, why)) {
         const std::string words = expected(*place.schema);
-        errors.push_back({place.pointer, words.empty() ? why : "must be " + words});
+        errors.push_back({place.pointer, named(place.pointer) + (words.empty() ? why : "must be " + words)});
         return;
     }
     if (place.value->IsObject()) check_members(place, errors);

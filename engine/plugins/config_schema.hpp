@@ -13,6 +13,7 @@ struct SchemaError {
     std::string pointer;  // JSON pointer of the wrong key or value inside `config`: "/bootstrap.servers";
                           // empty: the whole
     std::string text;     // what is wrong and what is allowed, without the value: it may be a secret
+    bool is_key = false;  // the key itself is unknown, rather than its value wrong
 };
 
 // Returns every error, in the order of the document; empty: it fits, or the class has no schema. An unknown

@@ -5,16 +5,17 @@
 
 namespace volley::text {
 
-bool is_utf8(std::string_view bytes) {
+std::size_t utf8_prefix(std::string_view bytes) {
     rapidjson::MemoryStream stream(bytes.data(), bytes.size());
     struct Nowhere {
         void Put(char) {}
     } nowhere;
-    while (stream.Tell() < bytes.size()) {
-        if (!rapidjson::UTF8<>::Validate(stream, nowhere)) return false;
-    }
-    return stream.Tell() == bytes.size();
+    std::size_t good = 0;
+    while (good < bytes.size() && rapidjson::UTF8<>::Validate(stream, nowhere)) good = stream.Tell();
+    return good;
 }
+
+bool is_utf8(std::string_view bytes) { return utf8_prefix(bytes) == bytes.size(); }
 
 std::string safe(std::string_view bytes) {
     std::string text(bytes);

@@ -9,6 +9,9 @@ namespace volley::text {
 
 bool is_utf8(std::string_view bytes);
 
+// How many bytes from the front are whole characters of UTF-8.
+std::size_t utf8_prefix(std::string_view bytes);
+
 // The text itself where it is UTF-8, else with every byte above 127 replaced by '?'.
 std::string safe(std::string_view bytes);
 

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -84,6 +85,51 @@ TEST_CASE("hostile YAML is refused with a position") {
     CHECK_FALSE(load("").config);
     CHECK_FALSE(load("- a\n").config);
     CHECK_FALSE(load("input-topic:\n  value: t\n  profile: kafka\n").config);
+}
+
+TEST_CASE("hostile files are refused in the time of a reader") {
+    const auto said = [](const std::string& text) {
+        const auto loaded = load(text);
+        REQUIRE_FALSE(loaded.config);
+        return config::render(loaded.diagnostics, config::Format::text);
+    };
+    std::string keys = "{";
+    for (int i = 0; i < 49'000; ++i) keys += "key" + std::to_string(i) + ": 1, ";
+    const std::string many = said(keys + "}");  // all on one line, each of them unknown
+    CHECK(many.find("49002 errors") != std::string::npos);
+    CHECK(many.size() < 20'000);
+    CHECK(said(std::string(1 << 20, '#') + "#").find("larger than 1 MiB") != std::string::npos);
+    std::string list = "app: [";
+    for (int i = 0; i < 100'001; ++i) list += "1,";
+    CHECK(said(list + "]").find("more than 100000 values") != std::string::npos);
+    CHECK(said("\"" + std::string(300'000, 'n') + "\": 1\n").size() < 2'000);
+}
+
+TEST_CASE("the nearest word is the one that was meant") {
+    const std::vector<std::string> levels = {"trace", "debug", "info", "warning", "error", "off"};
+    CHECK(config::nearest("warn", levels) == "warning");
+    CHECK(config::nearest("DEBUG", levels) == "debug");
+    CHECK(config::nearest("frobnicate", levels).empty());
+}
+
+TEST_CASE("GitHub's annotations keep to one line each") {
+    const auto loaded = load("queues: {in: {type: x, profile: y, 100%: 1}}\n");
+    const std::string text = config::render(loaded.diagnostics, config::Format::github);
+    CHECK(text.find("100%25") != std::string::npos);
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+        CHECK(text.compare(at, 2, "::") == 0);
+}
+
+TEST_CASE("every code that is told can be explained") {
+    for (const auto& entry : std::filesystem::directory_iterator(VOLLEY_SOURCE_DIR "/tests/config/bad")) {
+        if (entry.path().extension() != ".txt") continue;
+        std::ifstream in(entry.path());
+        for (std::string line; std::getline(in, line);) {
+            const std::size_t at = line.find("[V0");
+            if (at != std::string::npos && line.find("]: ") != std::string::npos)
+                CHECK(config::explain(line.substr(at + 1, 5)));
+        }
+    }
 }
 
 TEST_CASE("durations and sizes are read with their units and nothing else") {

@@ -46,10 +46,10 @@ TEST_CASE("a wrong value says what is allowed and not what it was", "[config_sch
     const auto errors = check(R"({"path": "a", "lease_ms": "secret", "mode": "x", "hosts": ["a", 1]})");
     REQUIRE(errors.size() == 3);
     CHECK(errors[0].pointer == "/lease_ms");
-    CHECK(errors[0].text == "must be a whole number from 1000");
-    CHECK(errors[1].text == "must be one of \"fast\", \"safe\"");
+    CHECK(errors[0].text == "\"lease_ms\" must be a whole number from 1000");
+    CHECK(errors[1].text == "\"mode\" must be one of \"fast\", \"safe\"");
     CHECK(errors[2].pointer == "/hosts/1");
-    CHECK(errors[2].text == "must be a string");
+    CHECK(errors[2].text == "an entry of \"hosts\" must be a string");
 }
 
 TEST_CASE("a missing key is named", "[config_schema]") {
