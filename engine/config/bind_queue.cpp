@@ -31,9 +31,10 @@ public:
             section.required("name", "components refer to it: name: orders");
             section.text("name", queue.name);
         } else if (has_name && given->scalar != name) {
-            diagnostics_.error("V0107", given->mark,
-                               "this queue is named twice: " + in_quotes(name) + " and " + in_quotes(given->scalar),
-                               "in the mapping form the key is the name: remove \"name\"", given->length);
+            diagnostics_.error(
+                "V0107", given->mark,
+                "this queue is named twice: " + in_quotes(name) + " and " + in_quotes(given->scalar),
+                "in the mapping form the key is the name: remove \"name\"", given->length);
         }
         section.text("value", queue.value);
         section.text("type", queue.type);
@@ -47,7 +48,8 @@ public:
         if (queue.type.empty() && queue.consumer.empty() && queue.producer.empty() &&
             node.find("profile") == nullptr && node.find("consumer") == nullptr &&
             node.find("producer") == nullptr) {
-            section.required("type", "name the connector: type: kafka, rsmq or sqlite; `volley plugins` lists them");
+            section.required("type",
+                             "name the connector: type: kafka, rsmq or sqlite; `volley plugins` lists them");
         }
         config_.queues.push_back(std::move(queue));
     }
@@ -66,8 +68,8 @@ private:
         const Node* value = section.find(key);
         if (value == nullptr || !is_python_class(out)) return;
         if (const auto type = ancestor_connector(out)) {
-            diagnostics_.note("V0116", value->mark, in_quotes(out) + " is read as \"type: " + *type + "\"", {},
-                              value->length);
+            diagnostics_.note("V0116", value->mark, in_quotes(out) + " is read as \"type: " + *type + "\"",
+                              {}, value->length);
             if (queue.type.empty()) queue.type = *type;
         } else {
             no_counterpart(*value, in_quotes(out) + " is a Python class, and connectors are shared objects",
@@ -110,7 +112,8 @@ private:
             no_counterpart(*handler, "the model handler " + in_quotes(handler->scalar) + " is a Python class",
                            "remove it: bodies are checked by \"schema\" and converted by the handler itself");
         } else if (handler != nullptr) {
-            note(*node.find_key("model_handler"), "\"model_handler\" is not needed: \"schema\" checks bodies");
+            note(*node.find_key("model_handler"),
+                 "\"model_handler\" is not needed: \"schema\" checks bodies");
         }
         if (const Node* profile = old_value(node, "profile", "type")) bind_profile(*profile, node, queue);
     }
@@ -171,7 +174,8 @@ private:
         }
         std::ifstream in(std::filesystem::path(config_.base_dir) / node.scalar);
         if (!in && is_python_class(node.scalar)) {
-            return no_counterpart(node, in_quotes(node.scalar) + " is a Python class, and schemas are JSON Schema",
+            return no_counterpart(node,
+                                  in_quotes(node.scalar) + " is a Python class, and schemas are JSON Schema",
                                   "write its JSON Schema to a file and name that (pydantic's "
                                   "model_json_schema() prints it),\n"
                                   "or volley.data_models.ComponentMessage for any JSON object");

@@ -77,9 +77,8 @@ std::string render_text(const std::vector<Diagnostic>& diagnostics) {
         out += "… and " + std::to_string(diagnostics.size() - shown.size()) + " more\n";
     out += count(number[0], "error") + ", " + count(number[1], "warning") + ".";
     if (number[0] > 0) {
-        const auto first = std::find_if(shown.begin(), shown.end(), [](const Diagnostic* d) {
-            return d->severity == Severity::error;
-        });
+        const auto first = std::find_if(shown.begin(), shown.end(),
+                                        [](const Diagnostic* d) { return d->severity == Severity::error; });
         out += " `volley explain " + (*first)->code + "` says more.";
     }
     return out + "\n";

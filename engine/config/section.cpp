@@ -190,7 +190,8 @@ void Section::wrong(const Node& value, const char* key, const std::string& wante
         case Node::Kind::null:
             given = ", not nothing";
     }
-    if (!value.mark.origin.empty()) help += (help.empty() ? "" : "\n") + ("the value is from: " + value.mark.origin);
+    if (!value.mark.origin.empty())
+        help += (help.empty() ? "" : "\n") + ("the value is from: " + value.mark.origin);
     diagnostics_.error(code, value.mark, "\"" + std::string(key) + "\" must be " + wanted + given,
                        std::move(help), value.length);
 }
@@ -215,11 +216,11 @@ void Section::check_keys() {
 }
 
 void Section::refuse_key(const Node& key, const std::vector<std::string>& known) {
-    const auto elsewhere = std::find_if(keys().begin(), keys().end(), [&](const Key& k) {
-        return k.available && key.scalar == k.name;
-    });
+    const auto elsewhere = std::find_if(keys().begin(), keys().end(),
+                                        [&](const Key& k) { return k.available && key.scalar == k.name; });
     std::vector<std::string> candidates = known;
-    if (section_ == "queue") candidates.insert(candidates.end(), ancestor_keys().begin(), ancestor_keys().end());
+    if (section_ == "queue")
+        candidates.insert(candidates.end(), ancestor_keys().begin(), ancestor_keys().end());
     const std::string near = nearest(key.scalar, candidates);
     std::string help = "known keys: " + joined(known, " ");
     if (elsewhere != keys().end()) {

@@ -125,9 +125,9 @@ void bad_bytes(const std::string& text, std::size_t at, const std::string& file,
     const auto newline = text.rfind('\n', at);
     const std::size_t begin = newline == std::string::npos || at == 0 ? 0 : newline + 1;
     const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n') + 1;
-    const auto column = std::count_if(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                                      text.begin() + static_cast<std::ptrdiff_t>(at),
-                                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+    const auto column = std::count_if(
+        text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(at),
+        [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
     diagnostics.error(no_yaml, {file, static_cast<int>(line), static_cast<int>(column) + 1, {}},
                       std::move(said), std::move(help));
 }

@@ -143,7 +143,7 @@ private:
 
     // As it stands in the file: with its quotes, and no longer than its first line.
     static int length_on_line(const std::string& value, std::string_view rest) {
-        const bool delimited = rest.find_first_of("\"'") == 0;
+        const bool delimited = !rest.empty() && (rest[0] == '"' || rest[0] == '\'');
         const auto wanted = std::count_if(value.begin(), value.end(), begins_character) + (delimited ? 2 : 0);
         rest = rest.substr(0, static_cast<std::size_t>(wanted) * 4);
         const auto room = std::count_if(rest.begin(), rest.end(), begins_character);
