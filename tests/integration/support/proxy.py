@@ -77,12 +77,13 @@ class Proxy:
                 client.close()
                 continue
             server.settimeout(None)
+            for end in (client, server):  # before others can reset it
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             pair = Pair(self, client, server)
             with self.lock:
                 pair.left = dict(self.cut_after)
                 self.open.add(pair)
             for direction, source, sink in (("up", client, server), ("down", server, client)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=pair.carry, args=(direction, source, sink), daemon=True).start()
 
 
