@@ -1,7 +1,7 @@
 // bench_rsmq_latency PORT NS IN OUT RATE SECONDS: sends RATE messages a second into one RSMQ queue and takes
-// them from another, to which somebody else moves them. Prints the median, the 99th percentile and the longest
-// time from send to arrival, in milliseconds; the first second is not counted. Looks for arrivals all the
-// time, so that what is measured is not its own waiting.
+// them from another, to which somebody else moves them. Prints the median, the 99th percentile and the
+// longest time from send to arrival, in milliseconds; the first second is not counted. Looks for arrivals all
+// the time, so that what is measured is not its own waiting.
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
@@ -70,7 +70,8 @@ int main(int argc, char** argv) {
     std::thread sender(send_all, port, ns + argv[3], rate, count);
     redisContext* redis = redisConnect("127.0.0.1", port);
     for (long arrived = 0; arrived < count;) {
-        redisReply* got = checked(redisCommand(redis, "EVAL %s 2 %s %s:Q", take_script, out.c_str(), out.c_str()));
+        redisReply* got =
+            checked(redisCommand(redis, "EVAL %s 2 %s %s:Q", take_script, out.c_str(), out.c_str()));
         const std::int64_t now = now_us();
         for (std::size_t i = 0; i < got->elements; ++i) {
             const std::int64_t at = std::atoll(got->element[i]->str + 6);
@@ -83,7 +84,9 @@ int main(int argc, char** argv) {
     sender.join();
     redisFree(redis);
     std::sort(times.begin(), times.end());
-    const auto at = [&](double share) { return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))]; };
+    const auto at = [&](double share) {
+        return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))];
+    };
     std::printf("%.3f %.3f %.3f\n", at(0.5), at(0.99), at(1));
     return 0;
 }

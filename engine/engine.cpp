@@ -1,18 +1,13 @@
 #include "volley/engine.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include "check/check.hpp"
-#include "config/load.hpp"
-#include "handlers/function.hpp"
 #include "handlers/process.hpp"
 #include "log/log.hpp"
-#include "operations/server.hpp"
+#include "parts.hpp"
 #include "plugins/search_path.hpp"
 #include "runtime/clock.hpp"
-#include "runtime/component.hpp"
 
 namespace volley {
 
@@ -26,6 +21,8 @@ constexpr std::chrono::milliseconds close_allowance{10'000};
 constexpr int exit_stopped_by_message = 65;
 constexpr int exit_out_of_time = 75;
 
+}  // namespace
+
 log::Level level_of(const std::string& name) {
     const char* const names[] = {"trace", "debug", "info", "warning", "error", "off"};
     const auto* const found = std::find(std::begin(names), std::end(names), name);
@@ -35,33 +32,6 @@ log::Level level_of(const std::string& name) {
 Error all_of(const std::vector<config::Diagnostic>& diagnostics) {
     return Error(ErrorCode::config, config::render(diagnostics, config::Format::text));
 }
-
-}  // namespace
-
-struct Engine::Parts {
-    explicit Parts(plugins::Catalog loaded) : catalog(std::move(loaded)) {}
-
-    EngineOptions options;
-    Config config;
-    plugins::Catalog catalog;
-    std::map<std::string, std::unique_ptr<handlers::Function>> functions;
-    std::vector<std::unique_ptr<runtime::Component>> components;
-    operations::Server server;
-    double started_seconds = 0;
-
-    mutable std::mutex mutex;
-    std::condition_variable changed;
-    bool stopping = false;
-    bool hung = false;
-    bool stalled = false;
-
-    runtime::BuiltInHandler handler_for(const ComponentConfig& component) const;
-    Result<void> make_components();
-    runtime::EngineSnapshot snapshot() const;
-    int wait_for_end();
-    int exit_code() const;
-    void stop_all();
-};
 
 runtime::BuiltInHandler Engine::Parts::handler_for(const ComponentConfig& component) const {
     const auto function = functions.find(component.name);
@@ -88,16 +58,33 @@ Result<void> Engine::Parts::make_components() {
         functions.emplace(name, std::make_unique<handlers::Function>(function));
     }
     for (const ComponentConfig& component : config.components) {
-        runtime::IntakeOptions intake;
-        intake.startup_timeout = config.startup_timeout;
-        intake.shutdown_timeout = config.shutdown_timeout;
-        intake.stall_timeout = config.stall_timeout;
-        intake.watch_idle = options.exit_when_idle;
-        auto made = runtime::Component::make(config, component, catalog, handler_for(component), intake);
+        auto made = make_component(config, component, *catalogs.back());
         if (!made) return made.error();
         components.push_back(std::move(*made));
     }
     return {};
+}
+
+Result<std::unique_ptr<runtime::Component>> Engine::Parts::make_component(const Config& from,
+                                                                          const ComponentConfig& component,
+                                                                          plugins::Catalog& catalog) const {
+    runtime::IntakeOptions intake;
+    intake.startup_timeout = from.startup_timeout;
+    intake.shutdown_timeout = from.shutdown_timeout;
+    intake.stall_timeout = from.stall_timeout;
+    intake.watch_idle = options.exit_when_idle;
+    return runtime::Component::make(from, component, catalog, handler_for(component), intake);
+}
+
+// Checks the configuration against the plugins that it names, too.
+Result<std::unique_ptr<plugins::Catalog>> Engine::Parts::make_catalog(const Config& of) const {
+    auto catalog = std::make_unique<plugins::Catalog>(plugins::search_path(options.plugin_dirs, of));
+    for (const auto& [name, plugin] : options.plugins) {
+        if (auto added = catalog->add(plugin, name); !added) return added.error();
+    }
+    const auto diagnostics = check::check_plugins(of, *catalog);
+    if (config::has_errors(diagnostics)) return all_of(diagnostics);
+    return catalog;
 }
 
 Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -127,16 +114,12 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineOptions options) {
     log::configure(options.log ? level_of(config.log.level) : log::Level::off,
                    config.log.format == "json" ? log::Format::json : log::Format::text);
 
-    plugins::Catalog catalog(plugins::search_path(options.plugin_dirs, config));
-    for (const auto& [name, plugin] : options.plugins) {
-        if (auto added = catalog.add(plugin, name); !added) return added.error();
-    }
-    const auto diagnostics = check::check_plugins(config, catalog);
-    if (config::has_errors(diagnostics)) return all_of(diagnostics);
-
-    auto parts = std::make_unique<Parts>(std::move(catalog));
+    auto parts = std::make_unique<Parts>();
     parts->options = std::move(options);
     parts->config = std::move(config);
+    auto catalog = parts->make_catalog(parts->config);
+    if (!catalog) return catalog.error();
+    parts->catalogs.push_back(std::move(*catalog));
     if (auto made = parts->make_components(); !made) return made.error();
     return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
@@ -171,7 +154,8 @@ int Engine::Parts::wait_for_end() {
     bool told = false;
     std::unique_lock lock(mutex);
     for (;;) {
-        changed.wait_for(lock, look_every, [&] { return stopping && !told; });
+        changed.wait_for(lock, look_every,
+                         [&] { return (stopping && !told) || (reload_asked && !stopping && !change); });
         const auto now = std::chrono::steady_clock::now();
         if (stopping && !told) {
             told = true;
@@ -187,6 +171,11 @@ int Engine::Parts::wait_for_end() {
             return std::all_of(components.begin(), components.end(),
                                [&](const auto& c) { return is(c->intake()); });
         };
+        if (reload_asked && !stopping && !change) begin_reload();
+        if (change) {
+            finish_reload();
+            if (change) continue;
+        }
         if (all([](const runtime::Intake& i) { return i.ended(); })) break;
         // One component that fails ends the engine: half an application that looks alive is worse than a
         // restart.
@@ -218,6 +207,12 @@ int Engine::Parts::exit_code() const {
     return code;
 }
 
+void Engine::reload() {
+    const std::lock_guard lock(parts_->mutex);
+    parts_->reload_asked = true;
+    parts_->changed.notify_all();
+}
+
 void Engine::stop() {
     const std::lock_guard lock(parts_->mutex);
     parts_->stopping = true;
@@ -225,6 +220,7 @@ void Engine::stop() {
 }
 
 void Engine::cut_off() {
+    const std::lock_guard lock(parts_->mutex);
     for (const auto& component : parts_->components) component->intake().cut_off();
 }
 
@@ -237,10 +233,8 @@ runtime::EngineSnapshot Engine::Parts::snapshot() const {
     runtime::EngineSnapshot s;
     s.app = config.app;
     s.started_seconds = started_seconds;
-    {
-        const std::lock_guard lock(mutex);
-        s.draining = stopping;
-    }
+    const std::lock_guard lock(mutex);
+    s.draining = stopping;
     for (const auto& component : components) s.components.push_back(component->intake().snapshot());
     s.ready = !s.draining &&
               std::all_of(s.components.begin(), s.components.end(), [](const auto& c) { return c.ready; });

@@ -50,8 +50,7 @@ public:
                 sigwait(&set_, &number);
                 if (number == SIGUSR1) return;
                 if (number == SIGHUP) {
-                    volley::log::warning(
-                        "SIGHUP: this version does not reload; restart it to apply a changed file");
+                    if (!stopping) engine.reload();
                     continue;
                 }
                 if (stopping) {

@@ -1,5 +1,5 @@
-// bad/NAME.yml is a mistake, bad/NAME.txt all that `volleyd --check` says of it. docs/bad-configurations.md is
-// made of them.
+// bad/NAME.yml is a mistake, bad/NAME.txt all that `volleyd --check` says of it. docs/bad-configurations.md
+// is made of them.
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -75,8 +75,10 @@ TEST_CASE("every message of the corpus has its wrong file") {
 TEST_CASE("docs/bad-configurations.md shows the corpus") {
     std::string page =
         "# What Volley says of a wrong configuration\n\n"
-        "Every file of `tests/config/bad/`, and the words in which `volleyd --check` refuses it: a code (`volley "
-        "explain V0104`\nsays more), the place, the line, and what to do. All mistakes are told at once; at most "
+        "Every file of `tests/config/bad/`, and the words in which `volleyd --check` refuses it: a code "
+        "(`volley "
+        "explain V0104`\nsays more), the place, the line, and what to do. All mistakes are told at once; at "
+        "most "
         "20 are shown. The exit code is 78.\n";
     const auto files = golden::files_in(bad, ".yml");
     for (const Part& part : parts) {

@@ -47,6 +47,7 @@ struct SchemaConfig {
     enum class Kind : std::uint8_t { none, any_object, json_schema } kind = Kind::none;
     std::string text;  // the JSON Schema
     std::string name;  // file name or "inline", for messages
+    bool operator==(const SchemaConfig&) const = default;
 };
 
 struct QueueConfig {
@@ -61,6 +62,7 @@ struct QueueConfig {
     std::string config =
         "{}";          // the connector's own, a JSON object; interpolated, secrets included: never print it
     std::string path;  // where the queue stands in Origins: "/queues/0"
+    bool operator==(const QueueConfig&) const = default;
 };
 
 struct ForwardHandler {};  // sends each message to every output as it is
@@ -68,15 +70,18 @@ struct LibraryHandler {
     std::string library;     // path or name of a shared object
     std::string class_name;  // empty: its only handler
     std::string config = "{}";
+    bool operator==(const LibraryHandler&) const = default;
 };
 struct ProcessHandler {
     std::vector<std::string> exec;  // program and arguments; no shell
+    bool operator==(const ProcessHandler&) const = default;
 };
 
 struct RetryConfig {
     std::uint32_t max_attempts = 5;
     Milliseconds initial_delay{100};
     Milliseconds max_delay{30'000};
+    bool operator==(const RetryConfig&) const = default;
 };
 
 struct HandlerConfig {
@@ -84,6 +89,7 @@ struct HandlerConfig {
     LibraryHandler library;
     ProcessHandler process;
     std::string function;  // kind function: the name under which the program registered it with Engine
+    bool operator==(const HandlerConfig&) const = default;
 };
 
 struct ComponentConfig {
@@ -103,6 +109,7 @@ struct ComponentConfig {
     std::uint32_t max_crashes = 3;
     bool output_ids = false;
     std::string path;  // where it stands in Origins: "/components/0"
+    bool operator==(const ComponentConfig&) const = default;
 };
 
 struct OperationsConfig {
@@ -111,11 +118,13 @@ struct OperationsConfig {
     std::uint16_t port = 3000;  // 0: a free one
     bool port_given = false;    // not given and taken: a free one, with a warning
     std::string token;          // secret
+    bool operator==(const OperationsConfig&) const = default;
 };
 
 struct LogConfig {
     std::string level = "info";   // trace debug info warning error off
     std::string format = "text";  // text json
+    bool operator==(const LogConfig&) const = default;
 };
 
 struct Config {

@@ -72,6 +72,10 @@ public:
     // not touch signal handlers. 75 with a handler that hangs: the engine cannot be destroyed; call
     // std::_Exit (volleyd does).
     int run();
+    // Reads the file again, while run() runs. If anything in it is wrong it says so on standard error and
+    // nothing changes; else only the components that differ are drained and replaced. Does not wait. Thread:
+    // any.
+    void reload();
     // Drains and ends run(). Thread: any.
     void stop();
     // run() has returned and left a hanging handler behind.
