@@ -7,6 +7,7 @@
 #include "check/check.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
+#include "migrate.hpp"
 #include "plugins/search_path.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
@@ -21,6 +22,7 @@ struct Arguments {
     std::string check_path;
     std::string format = "text";
     std::string code;
+    std::string migrate_path;
     cli::Send send;
     cli::Peek peek;
 };
@@ -99,6 +101,9 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"text", "json", "github"}));
     CLI::App* explain_verb = app.add_subcommand("explain", "Say more about an error code, such as V0104");
     explain_verb->add_option("CODE", a.code, "The code")->required();
+    CLI::App* migrate_verb = app.add_subcommand(
+        "migrate", "Write a py-volley configuration as one of Volley's, to standard output");
+    migrate_verb->add_option("FILE", a.migrate_path, "The py-volley file")->required();
     CLI::App* plugins_verb = app.add_subcommand("plugins", "Show the plugins that are found");
     CLI::App* send_verb = app.add_subcommand("send", "Put messages into a queue");
     send_verb->add_option("QUEUE", a.send.queue, "The queue's name in the configuration")->required();
@@ -122,6 +127,7 @@ int main(int argc, char** argv) {
     }
     if (*check_verb) return check_file(a);
     if (*explain_verb) return explain(a.code);
+    if (*migrate_verb) return cli::migrate(a.migrate_path);
     if (*plugins_verb) return plugins_listed(a);
     if (*send_verb) {
         if (a.send.bodies.empty() && a.send.file.empty()) {

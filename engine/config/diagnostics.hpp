@@ -1,6 +1,7 @@
 // Mistakes in a configuration: each with a code, its place, the line itself and what to do.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,9 +25,9 @@ struct Diagnostic {
 
 enum class Format : std::uint8_t { text, json, github };
 
-// All of them as a person, a program or GitHub's annotations read them. Text shows at most 20, the errors
-// first where there are more, and then the count.
-std::string render(const std::vector<Diagnostic>& diagnostics, Format format);
+// All of them as a person, a program or GitHub's annotations read them. Text shows at most `most_shown`, the
+// errors first where there are more, and then the count.
+std::string render(const std::vector<Diagnostic>& diagnostics, Format format, std::size_t most_shown = 20);
 
 bool has_errors(const std::vector<Diagnostic>& diagnostics);
 

@@ -13,8 +13,6 @@ namespace {
 
 using Severity = Diagnostic::Severity;
 
-constexpr std::size_t most_shown = 20;
-
 const char* name_of(Severity severity) {
     switch (severity) {
         case Severity::error:
@@ -56,7 +54,7 @@ std::string count(std::size_t n, const char* word) {
     return std::to_string(n) + " " + word + (n == 1 ? "" : "s");
 }
 
-std::string render_text(const std::vector<Diagnostic>& diagnostics) {
+std::string render_text(const std::vector<Diagnostic>& diagnostics, std::size_t most_shown) {
     if (diagnostics.empty()) return {};
     std::vector<const Diagnostic*> shown;
     std::size_t number[3] = {};
@@ -134,10 +132,10 @@ std::string render_github(const std::vector<Diagnostic>& diagnostics) {
 
 }  // namespace
 
-std::string render(const std::vector<Diagnostic>& diagnostics, Format format) {
+std::string render(const std::vector<Diagnostic>& diagnostics, Format format, std::size_t most_shown) {
     if (format == Format::json) return render_json(diagnostics);
     if (format == Format::github) return render_github(diagnostics);
-    return render_text(diagnostics);
+    return render_text(diagnostics, most_shown);
 }
 
 }  // namespace volley::config

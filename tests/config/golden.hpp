@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,7 +29,7 @@ inline bool writes() { return std::getenv("VOLLEY_WRITE_EXPECTED") != nullptr; }
 
 // Runs `command` in `folder` with an empty environment, paths of this machine replaced by names.
 inline Ran run(const fs::path& folder, const std::string& command) {
-    const std::string line = "cd '" + folder.string() + "' && env -i " + command + " 2>&1";
+    const std::string line = "cd '" + folder.string() + "' && { env -i " + command + "; } 2>&1";
     Ran ran;
     FILE* pipe = popen(line.c_str(), "r");
     REQUIRE(pipe != nullptr);
