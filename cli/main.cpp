@@ -1,10 +1,12 @@
 // volley: the operator's tool. Data goes to standard output, everything else to standard error; exit codes
 // are sysexits'.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
 #include "check/check.hpp"
+#include "check/guarantees.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
 #include "migrate.hpp"
@@ -23,6 +25,8 @@ struct Arguments {
     std::string format = "text";
     std::string code;
     std::string migrate_path;
+    bool guarantees = false;
+    std::vector<std::string> required;
     cli::Send send;
     cli::Peek peek;
 };
@@ -33,11 +37,28 @@ config::Format format_of(const std::string& name) {
                               : config::Format::text;
 }
 
+// Prints what the configuration promises, and what of the required it does not.
+int report_guarantees(const Arguments& arguments, const Config& config) {
+    plugins::Catalog catalog(plugins::search_path(arguments.plugin_dirs, config));
+    const auto promised = check::guarantees(config, catalog);
+    std::fputs(check::render(promised).c_str(), stdout);
+    std::vector<check::Property> required;
+    const auto& names = check::property_names();
+    for (const std::string& name : arguments.required)
+        required.push_back(
+            static_cast<check::Property>(std::find(names.begin(), names.end(), name) - names.begin()));
+    const std::string unmet = check::unmet(promised, required);
+    std::fputs(unmet.c_str(), stderr);
+    return unmet.empty() ? cli::exit_ok : cli::exit_unmet;
+}
+
 int check_file(const Arguments& arguments) {
     const auto checked =
         check::check_file(arguments.check_path, arguments.plugin_dirs, config::environment());
     std::fputs(config::render(checked.diagnostics, format_of(arguments.format)).c_str(), stderr);
     if (!checked.config) return cli::exit_config;
+    if (arguments.guarantees || !arguments.required.empty())
+        return report_guarantees(arguments, *checked.config);
     if (arguments.format == "text") std::printf("%s: ok\n", arguments.check_path.c_str());
     return cli::exit_ok;
 }
@@ -99,6 +120,15 @@ int main(int argc, char** argv) {
     check_verb->add_option("FILE", a.check_path, "The configuration file")->required();
     check_verb->add_option("--format", a.format, "How mistakes are written")
         ->check(CLI::IsMember({"text", "json", "github"}));
+    check_verb->add_flag("--guarantees", a.guarantees,
+                         "Print what each component promises: delivery, duplicates, order, losses");
+    check_verb
+        ->add_option("--require", a.required,
+                     "Exit 1 unless each component promises these, separated by commas: at-least-once, "
+                     "exactly-once, key-order, partition-order")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember(check::property_names()));
     CLI::App* explain_verb = app.add_subcommand("explain", "Say more about an error code, such as V0104");
     explain_verb->add_option("CODE", a.code, "The code")->required();
     CLI::App* migrate_verb = app.add_subcommand(

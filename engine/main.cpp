@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check/check.hpp"
+#include "check/guarantees.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
 #include "plugins/search_path.hpp"
@@ -24,6 +25,7 @@ struct Arguments {
     std::string file = "volley.yml";
     std::vector<std::string> plugin_dirs;
     bool check = false;
+    bool guarantees = false;
     bool print_config = false;
     bool list_plugins = false;
     bool config_schema = false;
@@ -107,7 +109,11 @@ int check(const Arguments& arguments) {
     std::fputs(text.c_str(), stderr);
     if (!result.config) return exit_config;
     if (arguments.print_config) std::fputs(volley::config::print(*result.config).c_str(), stdout);
-    if (arguments.check && format == volley::config::Format::text)
+    if (arguments.guarantees) {
+        volley::plugins::Catalog catalog(volley::plugins::search_path(arguments.plugin_dirs, *result.config));
+        const auto promised = volley::check::guarantees(*result.config, catalog);
+        std::fputs(volley::check::render(promised).c_str(), stdout);
+    } else if (arguments.check && format == volley::config::Format::text)
         std::printf("%s: ok\n", arguments.file.c_str());
     return 0;
 }
@@ -133,6 +139,7 @@ int main(int argc, char** argv) {
     app.add_option("--plugin-dir", arguments.plugin_dirs, "Look here for plugins first; may be repeated")
         ->allow_extra_args(false);
     app.add_flag("--check", arguments.check, "Check the configuration and exit: 0 or 78");
+    app.add_flag("--guarantees", arguments.guarantees, "With --check: print what each component promises");
     app.add_option("--format", arguments.format, "Of the mistakes found by --check")
         ->check(CLI::IsMember({"text", "json", "github"}))
         ->capture_default_str();
@@ -158,6 +165,6 @@ int main(int argc, char** argv) {
         std::fputs(volley::config::json_schema().c_str(), stdout);
         return 0;
     }
-    if (arguments.check || arguments.print_config) return check(arguments);
+    if (arguments.check || arguments.guarantees || arguments.print_config) return check(arguments);
     return run(arguments);
 }
