@@ -143,8 +143,9 @@ private:
                           : std::min<std::uint64_t>(component_.max_in_flight,
                                                     batches_a_worker * largest_batch * component_.workers);
         g_.delivery = g_.losses.empty() ? "at least once" : "at least once, unless it is lost (see below)";
-        const std::string again =
-            "after a crash at most " + thousands(in_hand) + " messages are handled again";
+        const std::string again = std::string("after a crash or a lost ") +
+                                  (input_.is_log ? "partition" : "lease") + " at most " + thousands(in_hand) +
+                                  " messages are handled again";
         auto& not_exactly = against(Property::exactly_once);
         not_exactly = against(Property::at_least_once);
         if (!is_one_transaction()) {
