@@ -91,7 +91,8 @@ std::int32_t RsmqProducer::try_commit(RsmqConsumer& consumer, volley_transaction
         const RsmqConsumer::Delivery& delivery = *consumer.find(handle);
         arguments.insert(arguments.end(), {delivery.id, delivery.rc});
     }
-    arguments.insert(arguments.end(), outputs.arguments.begin(), outputs.arguments.end());
+    std::string count;
+    outputs.append_to(arguments, count);
     const Words keys{in.set_key, in.hash_key, out.set_key, out.hash_key, commit_key_};
     const Reply reply = connection_.run(commit_, keys, arguments);
     if (reply->elements == 0) {

@@ -30,23 +30,27 @@ for i, id in ipairs(ids) do
   wanted[3 * i] = id .. ':fr'
 end
 local got = redis.call('HMGET', KEYS[2], unpack(wanted))
-local scores, fields, ghosts, leftovers, n, bytes = {}, {}, {}, {}, 0, 0
+local until_ms, now_ms = string.format('%.0f', now + lease), string.format('%.0f', now)
+local scores, fields, ghosts, leftovers, n, m, bytes = {}, {}, {}, {}, 0, 0, 0
 for i, id in ipairs(ids) do
   local body = got[3 * i - 2]
   if body then
-    local rc = (tonumber(got[3 * i - 1]) or 0) + 1
-    scores[#scores + 1] = now + lease
-    scores[#scores + 1] = id
-    fields[#fields + 1] = id .. ':rc'
-    fields[#fields + 1] = rc
-    if not got[3 * i] then
-      fields[#fields + 1] = id .. ':fr'
-      fields[#fields + 1] = now
-    end
-    out[#out + 1] = id
-    out[#out + 1] = body
-    out[#out + 1] = rc
+    local before = got[3 * i - 1]
+    local rc = before and (tonumber(before) or 0) + 1 or 1
     n = n + 1
+    scores[2 * n - 1] = until_ms
+    scores[2 * n] = id
+    fields[m + 1] = wanted[3 * i - 1]
+    fields[m + 2] = before and rc or '1'
+    m = m + 2
+    if not got[3 * i] then
+      fields[m + 1] = wanted[3 * i]
+      fields[m + 2] = now_ms
+      m = m + 2
+    end
+    out[3 * n] = id
+    out[3 * n + 1] = body
+    out[3 * n + 2] = rc
     bytes = bytes + #body
     if bytes >= most then break end
   else
@@ -73,17 +77,18 @@ inline constexpr char settle_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local wanted = {}
-for i = 1, #ARGV, 3 do wanted[#wanted + 1] = ARGV[i] .. ':rc' end
+for i = 1, #ARGV / 3 do wanted[i] = ARGV[3 * i - 2] .. ':rc' end
 local rcs = redis.call('HMGET', KEYS[2], unpack(wanted))
-local ids, fields, scores, out = {}, {}, {}, {}
+local ids, fields, scores, out, n = {}, {}, {}, {}, 0
 for i = 1, #rcs do
   local id, after = ARGV[3 * i - 2], ARGV[3 * i]
   if rcs[i] == ARGV[3 * i - 1] then
     if after == '' then
-      ids[#ids + 1] = id
-      fields[#fields + 1] = id
-      fields[#fields + 1] = id .. ':rc'
-      fields[#fields + 1] = id .. ':fr'
+      n = n + 1
+      ids[n] = id
+      fields[3 * n - 2] = id
+      fields[3 * n - 1] = wanted[i]
+      fields[3 * n] = id .. ':fr'
     else
       scores[#scores + 1] = now + after
       scores[#scores + 1] = id
@@ -94,40 +99,39 @@ for i = 1, #rcs do
   end
 end
 if #scores > 0 then redis.call('ZADD', KEYS[1], 'XX', unpack(scores)) end
-if #ids > 0 then
+if n > 0 then
   redis.call('ZREM', KEYS[1], unpack(ids))
   redis.call('HDEL', KEYS[2], unpack(fields))
 end
 return out
 )lua";
 
-// ARGV: channel of the realtime option or ''; then id, body, delay in ms or '' for the queue's, … An id that
-// is there already is a send whose reply was lost: it is not stored twice. Returns {Redis' microseconds}; {}
-// if the queue is gone. The publish is a hint: that a user may not publish must not undo a send.
+// ARGV: channel of the realtime option or ''; how many; id, body, …; and where any has a delay, all delays in
+// ms, '' for the queue's. Id and body stand as HSET wants them, so that bodies are not moved. An id that is
+// there already is a send whose reply was lost: it is not stored twice. Returns {Redis' microseconds}; {} if
+// the queue is gone. The publish is a hint: that a user may not publish must not undo a send.
 inline constexpr char send_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local queue = redis.call('HMGET', KEYS[2], 'vt', 'delay')
 if not queue[1] then return {} end
-local usual = (tonumber(queue[2]) or 0) * 1000
-local wanted = {}
-for i = 2, #ARGV, 3 do wanted[#wanted + 1] = ARGV[i] end
-local there = redis.call('HMGET', KEYS[2], unpack(wanted))
-local scores, fields, n = {}, {}, 0
-for i = 1, #there do
-  if not there[i] then
-    local at = 3 * i - 1
-    scores[#scores + 1] = now + (tonumber(ARGV[at + 2]) or usual)
-    scores[#scores + 1] = ARGV[at]
-    fields[#fields + 1] = ARGV[at]
-    fields[#fields + 1] = ARGV[at + 1]
-    n = n + 1
-  end
+local usual = string.format('%.0f', now + (tonumber(queue[2]) or 0) * 1000)
+local n = tonumber(ARGV[2])
+local last = 2 + 2 * n
+local scores = {}
+for i = 1, n do
+  local delay = tonumber(ARGV[last + i])
+  scores[2 * i - 1] = delay and now + delay or usual
+  scores[2 * i] = ARGV[1 + 2 * i]
 end
-if n > 0 then
-  redis.call('ZADD', KEYS[1], unpack(scores))
-  redis.call('HSET', KEYS[2], unpack(fields))
-  redis.call('HINCRBY', KEYS[2], 'totalsent', n)
+local new = redis.call('ZADD', KEYS[1], 'NX', unpack(scores))
+if new == n then
+  redis.call('HSET', KEYS[2], unpack(ARGV, 3, last))
+else
+  for i = 3, last, 2 do redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 1]) end
+end
+if new > 0 then
+  redis.call('HINCRBY', KEYS[2], 'totalsent', new)
   if ARGV[1] ~= '' then redis.pcall('PUBLISH', ARGV[1], redis.call('ZCARD', KEYS[1])) end
 end
 return {t[1] * 1000000 + t[2]}
@@ -135,9 +139,9 @@ return {t[1] * 1000000 + t[2]}
 
 // Outputs and acks, all or nothing. KEYS: the input's set and hash, the output's set and hash, and a key that
 // remembers the last commit of this producer. ARGV: number of this commit; 1 if it is a repeat, whose first
-// reply was lost; channel or ''; how many acks; id, rc, …; then id, body, delay, … Returns {1} if it is done,
-// {0, 1 or 0 for each ack} if a receipt is not valid any more, {} if the output's queue is gone. Writes that
-// need memory come first, so that a full Redis refuses before anything is changed.
+// reply was lost; channel or ''; how many acks; id, rc, …; then outputs as in a send. Returns {1} if it is
+// done, {0, 1 or 0 for each ack} if a receipt is not valid any more, {} if the output's queue is gone. Writes
+// that need memory come first, so that a full Redis refuses before anything is changed.
 inline constexpr char commit_script[] = R"lua(
 if ARGV[2] == '1' and redis.call('GET', KEYS[5]) == ARGV[1] then return {1} end
 local t = redis.call('TIME')
@@ -157,24 +161,24 @@ for i = 1, acks do
   gone[3 * i] = id .. ':fr'
 end
 if lost then return valid end
-local first = 5 + 2 * acks
-local scores, fields, n = {}, {}, 0
-if #ARGV >= first then
+local before = 5 + 2 * acks
+local n = tonumber(ARGV[before])
+local last = before + 2 * n
+local scores = {}
+if n > 0 then
   local queue = redis.call('HMGET', KEYS[4], 'vt', 'delay')
   if not queue[1] then return {} end
-  local usual = (tonumber(queue[2]) or 0) * 1000
-  for at = first, #ARGV, 3 do
-    scores[#scores + 1] = now + (tonumber(ARGV[at + 2]) or usual)
-    scores[#scores + 1] = ARGV[at]
-    fields[#fields + 1] = ARGV[at]
-    fields[#fields + 1] = ARGV[at + 1]
-    n = n + 1
+  local usual = string.format('%.0f', now + (tonumber(queue[2]) or 0) * 1000)
+  for i = 1, n do
+    local delay = tonumber(ARGV[last + i])
+    scores[2 * i - 1] = delay and now + delay or usual
+    scores[2 * i] = ARGV[before + 2 * i - 1]
   end
 end
 redis.call('SET', KEYS[5], ARGV[1], 'EX', 3600)
 if n > 0 then
   redis.call('ZADD', KEYS[3], unpack(scores))
-  redis.call('HSET', KEYS[4], unpack(fields))
+  redis.call('HSET', KEYS[4], unpack(ARGV, before + 1, last))
   redis.call('HINCRBY', KEYS[4], 'totalsent', n)
 end
 redis.call('ZREM', KEYS[1], unpack(ids))

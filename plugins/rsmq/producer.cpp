@@ -128,7 +128,16 @@ void RsmqProducer::add(Batch& batch, const volley_record& record, std::string_vi
     batch.bytes += stored.size();
     std::string_view delay;
     if (record.delay_ms > 0) delay = batch.texts.emplace_back(std::to_string(record.delay_ms));
-    batch.arguments.insert(batch.arguments.end(), {batch.ids.emplace_back(std::move(id)), stored, delay});
+    batch.any_delay = batch.any_delay || !delay.empty();
+    batch.delays.push_back(delay);
+    batch.bodies.insert(batch.bodies.end(), {batch.ids.emplace_back(std::move(id)), stored});
+}
+
+void RsmqProducer::Batch::append_to(Words& arguments, std::string& count) const {
+    count = std::to_string(records.size());
+    arguments.push_back(count);
+    arguments.insert(arguments.end(), bodies.begin(), bodies.end());
+    if (any_delay) arguments.insert(arguments.end(), delays.begin(), delays.end());
 }
 
 // Every record is reported before it returns.
@@ -174,7 +183,8 @@ std::int32_t RsmqProducer::refuse_rest(const volley_record* records, std::uint32
 std::int32_t RsmqProducer::send(Batch& batch) {
     const Settings& s = connection_.settings();
     Words arguments{s.realtime ? std::string_view(s.realtime_key) : std::string_view("")};
-    arguments.insert(arguments.end(), batch.arguments.begin(), batch.arguments.end());
+    std::string count;
+    batch.append_to(arguments, count);
     std::int32_t status = VOLLEY_OK;
     std::string why;
     try {

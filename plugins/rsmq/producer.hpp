@@ -33,13 +33,18 @@ public:
     std::int32_t commit(RsmqConsumer& consumer, volley_transaction& transaction);
 
 private:
-    // Records as the arguments of a script: id, body, delay, … Borrows the records' bodies.
+    // Records on their way to a script. Borrows the records' bodies.
     struct Batch {
         std::vector<const volley_record*> records;
         std::deque<std::string> ids;
         std::deque<std::string> texts;  // delays and envelopes
-        Words arguments;
+        Words bodies;                   // id, body, …
+        Words delays;                   // in ms, or empty: the queue's
+        bool any_delay = false;
         std::size_t bytes = 0;
+
+        // As the last arguments of a script; `count` is to outlive them.
+        void append_to(Words& arguments, std::string& count) const;
     };
     // A commit whose reply was lost, to be repeated with the same ids and number.
     struct Unsure {
