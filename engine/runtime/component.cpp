@@ -205,6 +205,9 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
                                           config.base_dir, &on_report, port.get());
     if (!made) return made.error();
     port->producer.emplace(std::move(*made));
+    const auto* more =
+        static_cast<const volley_ext_abilities*>(port->producer->extension(VOLLEY_EXT_ABILITIES));
+    if (more != nullptr) port->flags |= more->flags;
     return port;
 }
 

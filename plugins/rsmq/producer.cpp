@@ -16,6 +16,8 @@ constexpr std::size_t request_bytes = 8U << 20U;
 // Redis' own limit for a string (proto-max-bulk-len): beyond it, it ends the connection.
 constexpr std::size_t most_bytes = 512U << 20U;
 constexpr std::size_t most_unconfirmed = 100'000;
+constexpr volley_ext_abilities envelope_abilities{sizeof(volley_ext_abilities), 0,
+                                                  VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS};
 
 // Of no meaning but for differences: the wall clock may jump, and ids must not.
 std::int64_t monotonic_us() {
@@ -222,7 +224,8 @@ std::int32_t RsmqProducer::send(Batch& batch) {
 void RsmqProducer::close(std::uint32_t) { connection_.drop(); }
 
 const void* RsmqProducer::extension(std::string_view id) {
-    return id == VOLLEY_EXT_ATOMIC ? atomic_functions() : nullptr;
+    if (id == VOLLEY_EXT_ATOMIC) return atomic_functions();
+    return id == VOLLEY_EXT_ABILITIES && connection_.settings().envelope ? &envelope_abilities : nullptr;
 }
 
 }  // namespace volley::rsmq

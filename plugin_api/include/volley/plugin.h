@@ -455,6 +455,14 @@ typedef struct volley_ext_atomic {
   int32_t (*commit)(volley_producer *, volley_consumer *, volley_transaction *, volley_error *);
 } volley_ext_atomic;
 
+/* Producer. What this instance can do beyond its class's flags, for its configuration says so. Asked after create. */
+#define VOLLEY_EXT_ABILITIES "volley.abilities/1"
+typedef struct volley_ext_abilities {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t flags;                 /* VOLLEY_CAN_… */
+} volley_ext_abilities;
+
 /* ---- Description --------------------------------------------------------------------------------------------- */
 
 enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };

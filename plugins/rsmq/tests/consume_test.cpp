@@ -1,4 +1,5 @@
 // RsmqConsumer against a real Redis: taking, leases, settling, waiting.
+#include <atomic>
 #include <ctime>
 #include <thread>
 
@@ -240,6 +241,50 @@ TEST_CASE("a message sent while a consumer waits ends the wait, and it listens t
     sender.join();
     rig.command({"PUBLISH", "rsmq:rt:q", "1"});
     CHECK(take(consumer, 1, 20).empty());
+}
+
+namespace {
+
+int looks(const RsmqRig& rig) {
+    const std::string stats = rig.command({"INFO", "commandstats"});
+    const std::size_t at = stats.find("cmdstat_evalsha:calls=");
+    return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 22));
+}
+
+}  // namespace
+
+// By order and not by time: of two idle consumers the one that is told must have the message. That which only
+// looks would have it first half of the time if nobody were told.
+TEST_CASE("a send wakes the idle consumers of its process before their next look", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    constexpr int rounds = 12;
+    int told_first = 0;
+    for (int round = 0; round < rounds; ++round) {
+        auto told = rig.consumer();
+        auto looking = rig.consumer("q", ", \"host\": \"localhost\"");  // for the wakes another server
+        const int before = looks(rig);
+        std::atomic<int> winner{0};
+        const auto wait_in = [&winner](plugins::Consumer& consumer, int number) {
+            return std::thread([&consumer, &winner, number] {
+                const auto got = take(consumer, 1, 20'000);
+                if (got.empty()) return;
+                settle(consumer, got, VOLLEY_ACK);
+                winner = number;
+            });
+        };
+        std::thread first = wait_in(told, 1);
+        std::thread second = wait_in(looking, 2);
+        wait_for("both look as seldom as they ever do", [&] { return looks(rig) >= before + 24; });
+        send(producer, {"x"});
+        wait_for("one of them has it", [&] { return winner != 0; });
+        told.interrupt();
+        looking.interrupt();
+        first.join();
+        second.join();
+        if (winner == 1) ++told_first;
+    }
+    CHECK(told_first >= rounds - 1);
 }
 
 TEST_CASE("an idle consumer uses next to no CPU", "[rsmq]") {
