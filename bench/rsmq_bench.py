@@ -80,18 +80,31 @@ def volley_seconds(folder, config, count):
 
 def throughput(folder, server, pairs):
     count = 60_000
-    bare, ours = [], []
+    bare, ours, bare_redis, our_redis = [], [], [], []
+
+    def measure(rates, costs, seconds):
+        queues = Queues(folder, server).fill(count)
+        before = on_cpu_us(server.process)
+        rates.append(count / seconds(queues))
+        costs.append((on_cpu_us(server.process) - before) / count)
+
     for _ in range(pairs):
-        bare.append(count / seconds_of(Queues(folder, server).fill(count), [BIN / "bench_rsmq_bare"], count))
-        ours.append(count / volley_seconds(folder, Queues(folder, server).fill(count).config, count))
+        measure(bare, bare_redis, lambda queues: seconds_of(queues, [BIN / "bench_rsmq_bare"], count))
+        measure(ours, our_redis, lambda queues: volley_seconds(folder, queues.config, count))
     b, v = statistics.median(bare), statistics.median(ours)
     print(f"{'RSMQ, forward, 100 B':32} {b:12,.0f} {v:12,.0f} {v / b:7.2f}x", flush=True)
+    b, v = statistics.median(bare_redis), statistics.median(our_redis)
+    print(f"{'  CPU of Redis a message, µs':32} {b:12.2f} {v:12.2f} {b / v:7.2f}x", flush=True)
     few = 3000
     others = {"node rsmq 0.12.4": (node(), few), "py-volley 1.3.1": (install_py_volley(), few)}
     for name, (program, count) in others.items():
         if program:
             rate = count / seconds_of(Queues(folder, server).fill(count + 1), program, count)
             print(f"{'  the same with ' + name:32} {rate:12,.0f}", flush=True)
+
+
+def on_cpu_us(process) -> float:
+    return int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / 1000
 
 
 def busy_seconds(process) -> float:
@@ -139,7 +152,8 @@ def idle(folder, server):
 
 
 def bench_rsmq(folder, pairs):
-    server = servers.Redis(folder).start()
+    # With fsync at each write the disk would be what is measured.
+    server = servers.Redis(folder, "--appendfsync", "everysec").start()
     try:
         throughput(folder, server, pairs)
         latency(folder, server)

@@ -25,26 +25,25 @@ if #ids == 0 then
 end
 local wanted = {}
 for i, id in ipairs(ids) do
-  wanted[3 * i - 2] = id
-  wanted[3 * i - 1] = id .. ':rc'
-  wanted[3 * i] = id .. ':fr'
+  wanted[2 * i - 1] = id
+  wanted[2 * i] = id .. ':rc'
 end
 local got = redis.call('HMGET', KEYS[2], unpack(wanted))
 local until_ms, now_ms = string.format('%.0f', now + lease), string.format('%.0f', now)
 local scores, fields, ghosts, leftovers, n, m, bytes = {}, {}, {}, {}, 0, 0, 0
 for i, id in ipairs(ids) do
-  local body = got[3 * i - 2]
+  local body = got[2 * i - 1]
   if body then
-    local before = got[3 * i - 1]
+    local before = got[2 * i]
     local rc = before and (tonumber(before) or 0) + 1 or 1
     n = n + 1
     scores[2 * n - 1] = until_ms
     scores[2 * n] = id
-    fields[m + 1] = wanted[3 * i - 1]
+    fields[m + 1] = wanted[2 * i]
     fields[m + 2] = before and rc or '1'
     m = m + 2
-    if not got[3 * i] then
-      fields[m + 1] = wanted[3 * i]
+    if not before then
+      fields[m + 1] = id .. ':fr'
       fields[m + 2] = now_ms
       m = m + 2
     end
