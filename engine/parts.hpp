@@ -28,7 +28,7 @@ log::Level level_of(const std::string& name);
 struct Change {
     Config config;
     std::unique_ptr<plugins::Catalog> catalog;
-    std::vector<std::string> stopping;                         // components that drain
+    std::vector<std::string> stopping;                          // components that drain
     std::vector<std::unique_ptr<runtime::Component>> starting;  // made, and not started
 };
 
@@ -51,7 +51,8 @@ struct Engine::Parts {
     std::optional<Change> change;  // being carried out
 
     runtime::BuiltInHandler handler_for(const ComponentConfig& component) const;
-    Result<std::unique_ptr<runtime::Component>> make_component(const Config& from, const ComponentConfig& component,
+    Result<std::unique_ptr<runtime::Component>> make_component(const Config& from,
+                                                               const ComponentConfig& component,
                                                                plugins::Catalog& catalog) const;
     Result<void> make_components();
     Result<std::unique_ptr<plugins::Catalog>> make_catalog(const Config& of) const;

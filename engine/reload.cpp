@@ -1,5 +1,5 @@
-// Reload: a changed file is read and checked whole; if anything is wrong nothing changes. Then only what differs
-// is drained and replaced, while the other components go on.
+// Reload: a changed file is read and checked whole; if anything is wrong nothing changes. Then only what
+// differs is drained and replaced, while the other components go on.
 #include <algorithm>
 #include <cstdio>
 
@@ -84,7 +84,8 @@ void Engine::Parts::begin_reload() {
     if (!loaded.config) return refuse(all_of(loaded.diagnostics).text);
     for (const auto& [name, function] : functions) {
         if (find_component(*loaded.config, name) == nullptr)
-            return refuse("component \"" + name + "\" has its handler from the program and cannot be taken away\n");
+            return refuse("component \"" + name +
+                          "\" has its handler from the program and cannot be taken away\n");
     }
     auto planned = plan(std::move(*loaded.config));
     if (!planned) return refuse(planned.error().text);

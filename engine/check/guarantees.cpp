@@ -75,8 +75,11 @@ private:
     }
     // Outputs and acknowledgement are one transaction only if all outputs can be part of it.
     bool is_one_transaction() const {
-        return !outputs_.empty() && std::all_of(outputs_.begin(), outputs_.end(),
-                                                [&](const Output& output) { return joins(output.store); });
+        const bool one_writes_all =
+            outputs_.size() == 1 ||
+            (!outputs_.empty() && (outputs_.front().store.flags & VOLLEY_ANY_QUEUE) != 0);
+        return one_writes_all && std::all_of(outputs_.begin(), outputs_.end(),
+                                             [&](const Output& output) { return joins(output.store); });
     }
 
     void tell_flow() {
@@ -153,7 +156,7 @@ private:
             if (outputs_.empty())
                 not_exactly.emplace_back("it has no outputs, and a handler's own effects are repeated");
             for (const Output& output : outputs_) {
-                if (!joins(output.store))
+                if (!joins(output.store) || outputs_.size() > 1)
                     not_exactly.push_back(code(output.name) + " is not in one transaction with " +
                                           code(component_.input));
             }
@@ -161,7 +164,9 @@ private:
         }
         std::vector<std::string> names;
         for (const Output& output : outputs_) names.push_back(code(output.name));
-        if (!dead_letters().empty() && joins(dead_)) names.push_back(code(dead_letters()));
+        // They are sent before the ack; a store that drops repeats by their id has each once.
+        if (!dead_letters().empty() && joins(dead_) && (dead_.flags & VOLLEY_CAN_DEDUP) != 0)
+            names.push_back(code(dead_letters()));
         g_.delivery += "; exactly once into " + listed(names);
         g_.duplicates = again + ", and none of their outputs is written twice";
     }

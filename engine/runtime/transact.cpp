@@ -39,7 +39,7 @@ void Intake::find_transactions() {
         if (atomic == nullptr || atomic->joins(port->producer->get(), consumer_.get()) != 1) return;
         if (first == nullptr) first = atomic;
     }
-    if (pipeline_.ports.size() > 1 && first->any_queue == 0) return;
+    if (pipeline_.ports.size() > 1 && !pipeline_.ports.front()->can(VOLLEY_ANY_QUEUE)) return;
     atomic_ = first;
     pipeline_.transactions = true;
     core_.use_transactions();

@@ -447,7 +447,7 @@ typedef struct volley_transaction {
 } volley_transaction;
 typedef struct volley_ext_atomic {
   uint32_t struct_size;
-  uint32_t any_queue;             /* 1: record.queue may name any queue of the store; 0: only the producer's own */
+  uint32_t reserved;
   /* required. 1: the two share a store, so that `commit` works. Both are of this plugin, opened. [owner] of both */
   int32_t (*joins)(volley_producer *, volley_consumer *);
   /* required. VOLLEY_OK: all of it, durable, and no reports are made. VOLLEY_E_RETRY: none of it. VOLLEY_E_UNKNOWN: unknown;
@@ -478,6 +478,7 @@ enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };
 #define VOLLEY_ORDERED        (UINT64_C(1) << 13)  /* consumer: keeps order within a partition, or else in the queue; producer:
                                                       what it accepted arrives in that order, its own retries included */
 #define VOLLEY_JSON_BODIES    (UINT64_C(1) << 14)  /* the store's convention is JSON: the queue's default serializer is json */
+#define VOLLEY_ANY_QUEUE      (UINT64_C(1) << 17)  /* producer: record.queue may name any queue of its store, in a commit too */
 #define VOLLEY_KEEPS_CHAINS   (UINT64_C(1) << 16)  /* handler: honours task.chain */
 #define VOLLEY_CAN_TOMBSTONE  (UINT64_C(1) << 15)  /* producer: an absent body can be stored, apart from an empty one */
 
