@@ -385,6 +385,12 @@ void Delivery::send_failed(Slot slot, SendFailure failure, Reason reason, Instan
     if (entry.state == State::sending) after_reports(slot, now);
 }
 
+// Before a store that did not answer is asked again: not long, so that work goes on soon after an outage.
+Millis Delivery::send_delay(Entry& entry) {
+    constexpr Millis longest{2000};
+    return std::min(backoff_.delay(++entry.send_tries), longest);
+}
+
 // Decides once nothing of the message is in a producer's hands.
 void Delivery::after_reports(Slot slot, Instant now) {
     Entry& entry = entries_[slot];
@@ -394,7 +400,7 @@ void Delivery::after_reports(Slot slot, Instant now) {
     if (entry.orphan) return abandon(slot);
     if (entry.outputs_left > 0) {
         if (aborting_) return abandon(slot);
-        return wait(slot, State::resend_wait, now + backoff_.delay(++entry.send_tries));
+        return wait(slot, State::resend_wait, now + send_delay(entry));
     }
     if (entry.permanent) {
         ++counters_.failures[entry.reason < reason_count ? entry.reason : 0];
@@ -422,7 +428,7 @@ void Delivery::dead_letter_failed(Slot slot, SendFailure failure, Instant now) {
     if (failure == SendFailure::permanent) return fail_component(slot);
     if (failure == SendFailure::unknown) ++counters_.possible_duplicates;
     if (entry.send_tries == 0) ++dead_letters_waiting_;
-    wait(slot, State::dead_letter_wait, now + backoff_.delay(++entry.send_tries));
+    wait(slot, State::dead_letter_wait, now + send_delay(entry));
 }
 
 // ---- time

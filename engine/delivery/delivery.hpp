@@ -163,6 +163,7 @@ private:
     void succeed(Slot slot, Instant now);
     void fail_attempt(Slot slot, Millis retry_after, bool probe, Instant now);
     void give_up(Slot slot, Last last, Instant now);
+    Millis send_delay(Entry& entry);
     void after_reports(Slot slot, Instant now);
     void wait(Slot slot, State state, Instant due);
     void finish(Slot slot, Outcome outcome, Millis delay);

@@ -75,7 +75,7 @@ void Delivery::settled(Slot slot, bool lost) {
 
 void Delivery::settle_again(Slot slot, Instant now) {
     VOLLEY_ASSERT(entries_[slot].state == State::settling);
-    wait(slot, State::settling, now + backoff_.delay(++entries_[slot].send_tries));
+    wait(slot, State::settling, now + send_delay(entries_[slot]));
 }
 
 // A slot is free when its delivery is closed and no window needs its offset.

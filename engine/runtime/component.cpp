@@ -128,6 +128,8 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
         p.dead_letters = std::move(*port);
     }
     if (auto handler = made->make_handler(catalog, built_in); !handler) return handler.error();
+    // Until it is known, a handler is taken for slow: no more is taken than can soon start.
+    if (!p.is_forward()) p.nanoseconds_per_message.store(1'000'000);
     if (auto decoder = made->make_decoder(p.input_encoding); !decoder) return decoder.error();
 
     const bool log = consumer->extension(VOLLEY_EXT_LOG) != nullptr;

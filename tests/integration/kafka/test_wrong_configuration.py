@@ -49,7 +49,7 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, mistake):
     assert f"volley.yml:{8 if side == 'consumer' else 14}:" in said, said
     for words in wanted:
         assert words in said, said
-    assert said.count("V0202") == 1, said
+    assert said.count("error[V0202]") == 1, said
 
 
 HARMLESS = {"consumer": 'enable.auto.commit: false\n      enable.auto.offset.store: "0"\n      plugin.library.paths: ""',
