@@ -5,6 +5,7 @@
 #include "check/check.hpp"
 #include "handlers/process.hpp"
 #include "log/log.hpp"
+#include "operations/metrics.hpp"
 #include "parts.hpp"
 #include "plugins/search_path.hpp"
 #include "runtime/clock.hpp"
@@ -249,6 +250,8 @@ std::vector<ComponentStatus> Engine::status() const {
     }
     return out;
 }
+
+std::string Engine::metrics() const { return operations::render_metrics(parts_->snapshot()); }
 
 bool Engine::ready() const { return parts_->snapshot().ready; }
 

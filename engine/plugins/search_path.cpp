@@ -47,6 +47,12 @@ std::vector<fs::path> search_path(const std::vector<std::string>& command_line, 
         out.push_back(beside / "lib/volley/plugins");
         out.push_back(beside / "plugins");
     }
+    // A program elsewhere that embeds libvolley: the plugins that were installed with the library.
+    const fs::path library = boost::dll::this_line_location(unknown);
+    if (!unknown && library.is_absolute() && library != program) {
+        out.push_back(library.parent_path() / "volley/plugins");
+        out.push_back(library.parent_path().parent_path() / "volley/plugins");
+    }
     return out;
 }
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from support.install import build_postgres_example
-from support.servers import wait_until
+from support.servers import ROOT, wait_until
 from support.stores import Kafka, Rsmq, Sqlite
 from support.volleyd import VOLLEY, Volleyd
 
@@ -51,7 +51,7 @@ def test_without_a_dead_letter_queue_a_failed_message_is_put_back(kind, tmp_path
 
 def test_the_postgres_example_is_built_outside_and_its_on_fail_is_called(postgres_server, tmp_path):
     plugins = build_postgres_example(tmp_path)
-    example = (plugins.parent / "postgres" / "volley.yml").read_text()
+    example = (ROOT / "examples" / "postgres" / "volley.yml").read_text()
     script = moody(tmp_path)
     config = example.replace("handler: forward", f"handler: {script}") + 'operations: {listen: "127.0.0.1:0"}\n'
     environment = {**os.environ, "PG_DSN": postgres_server.dsn}

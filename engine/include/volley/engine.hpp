@@ -57,7 +57,7 @@ struct ComponentStatus {
     std::uint64_t in_flight = 0;
 };
 
-class Engine {
+class VOLLEY_EXPORT Engine {
 public:
     // Reads and checks the configuration and makes everything; connects to nothing. The error's text holds
     // every mistake, ready to print, with file, line and column where there is a file.
@@ -87,6 +87,8 @@ public:
     // Thread: any.
     std::vector<ComponentStatus> status() const;
     bool ready() const;
+    // All counters as Prometheus' text format 0.0.4 has them: what /metrics serves.
+    std::string metrics() const;
     // Where /healthz, /readyz and /metrics are served: "127.0.0.1:3000". Empty before run(), or with
     // operations: off.
     std::string operations_address() const;

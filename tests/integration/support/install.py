@@ -6,15 +6,20 @@ from .servers import ROOT
 from .volleyd import BUILD
 
 
-def build_postgres_example(folder):
-    """Returns the folder with postgres.so."""
+def build_outside(folder, source):
+    """Installs Volley below the folder and builds a copy of `source` against that. Returns the build's folder."""
     prefix = folder / "prefix"
     build = folder / "build"
-    source = folder / "postgres"
-    subprocess.run(["cp", "-r", str(ROOT / "examples" / "postgres"), str(source)], check=True)
+    copy = folder / (source.name + "-outside")
+    subprocess.run(["cp", "-r", str(source), str(copy)], check=True)
     for command in (["cmake", "--install", str(BUILD), "--prefix", str(prefix)],
-                    ["cmake", "-S", str(source), "-B", str(build), f"-DCMAKE_PREFIX_PATH={prefix}"],
+                    ["cmake", "-S", str(copy), "-B", str(build), f"-DCMAKE_PREFIX_PATH={prefix}"],
                     ["cmake", "--build", str(build)]):
         result = subprocess.run(command, capture_output=True, text=True)
         assert result.returncode == 0, f"{command}:\n{result.stdout}{result.stderr}"
     return build
+
+
+def build_postgres_example(folder):
+    """Returns the folder with postgres.so."""
+    return build_outside(folder, ROOT / "examples" / "postgres")
