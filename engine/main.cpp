@@ -1,9 +1,11 @@
 // volleyd: arguments, signals, exit codes. Everything else is the library's.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -125,6 +127,27 @@ int list_plugins(const Arguments& arguments) {
     return 0;
 }
 
+// With what every installed connector says of its own keys.
+std::string config_schema(const Arguments& arguments) {
+    volley::Config config;
+    volley::plugins::Catalog catalog(volley::plugins::search_path(arguments.plugin_dirs, config));
+    std::vector<volley::config::ConnectorSchema> connectors;
+    for (const volley::plugins::Listing& listing : catalog.list()) {
+        if (!listing.error.empty() || listing.shadowed) continue;
+        volley::config::ConnectorSchema connector{std::filesystem::path(listing.file).stem().string(), {}};
+        for (const volley::plugins::PluginClass& one : listing.classes) {
+            const bool of_a_queue = one.description->kind != VOLLEY_KIND_HANDLER;
+            if (!of_a_queue) continue;
+            const char* schema = one.description->config_schema;
+            const std::string text = schema != nullptr ? schema : "{}";
+            auto& all = connector.schemas;
+            if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(text);
+        }
+        if (!connector.schemas.empty()) connectors.push_back(std::move(connector));
+    }
+    return volley::config::json_schema(connectors);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -162,7 +185,7 @@ int main(int argc, char** argv) {
     }
     if (arguments.list_plugins) return list_plugins(arguments);
     if (arguments.config_schema) {
-        std::fputs(volley::config::json_schema().c_str(), stdout);
+        std::fputs(config_schema(arguments).c_str(), stdout);
         return 0;
     }
     if (arguments.check || arguments.guarantees || arguments.print_config) return check(arguments);

@@ -32,7 +32,15 @@ Diagnostic diagnostic_at(const Config& config, const std::string& path, const ch
 // The effective values, each with where it came from. Secrets are ***.
 std::string print(const Config& config);
 
-// The JSON Schema (draft-07) of a configuration, for editors.
-std::string json_schema();
+// What a connector says of its `config:`.
+struct ConnectorSchema {
+    std::string type;  // as queues name it: "kafka"
+    std::vector<std::string>
+        schemas;  // JSON Schemas of its consumer's and its producer's; a queue's fits one
+};
+
+// The JSON Schema (draft-07) of a configuration, for editors: names, meanings and choices. What is right in
+// the end volleyd --check says.
+std::string json_schema(const std::vector<ConnectorSchema>& connectors);
 
 }  // namespace volley::config

@@ -1,7 +1,7 @@
-// The configuration as it is in force, for people; and its JSON Schema, for editors.
+// The configuration as it is in force, for people.
 #include <rapidjson/document.h>
-#include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include "config/bind.hpp"
 #include "config/keys.hpp"
@@ -162,74 +162,8 @@ private:
     std::string out_;
 };
 
-using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
-
-void write_section(Json& writer, const char* section);
-
-// Types are judged by Volley itself, which says more; an editor needs names, meanings and the nesting.
-void write_key(Json& writer, const Key& key) {
-    writer.Key(key.name);
-    writer.StartObject();
-    writer.Key("description");
-    writer.String((std::string(key.meaning) +
-                   " Default: " + (*key.fallback != '\0' ? key.fallback : "see its keys") + ".")
-                      .c_str());
-    const std::string name = key.name;
-    if (std::string_view(key.section).empty() && (name == "queues" || name == "components")) {
-        const char* element = name == "queues" ? "queue" : "component";
-        writer.Key("items");
-        write_section(writer, element);
-        writer.Key(name == "queues" ? "additionalProperties" : "type");
-        if (name == "queues")
-            write_section(writer, element);
-        else
-            writer.String("array");
-    } else if (name == "retry" || name == "log") {
-        writer.Key("allOf");
-        writer.StartArray();
-        write_section(writer, key.name);
-        writer.EndArray();
-    } else if (std::string_view(key.type) == "true or false") {
-        writer.Key("type");
-        writer.String("boolean");
-    }
-    writer.EndObject();
-}
-
-void write_section(Json& writer, const char* section) {
-    writer.StartObject();
-    writer.Key("type");
-    writer.String("object");
-    writer.Key("additionalProperties");
-    writer.Bool(false);
-    writer.Key("properties");
-    writer.StartObject();
-    for (const Key& key : keys()) {
-        if (std::string_view(section) == key.section && key.available) write_key(writer, key);
-    }
-    writer.EndObject();
-    writer.EndObject();
-}
-
 }  // namespace
 
 std::string print(const Config& config) { return Printer(config).print(); }
-
-std::string json_schema() {
-    rapidjson::StringBuffer buffer;
-    Json writer(buffer);
-    writer.SetIndent(' ', 2);
-    writer.StartObject();
-    writer.Key("$schema");
-    writer.String("http://json-schema.org/draft-07/schema#");
-    writer.Key("title");
-    writer.String("Volley configuration");
-    writer.Key("allOf");
-    writer.StartArray();
-    write_section(writer, "");
-    writer.EndArray();
-    writer.EndObject();
-    return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
-}
 
 }  // namespace volley::config

@@ -16,7 +16,9 @@ int main() {
     options.config->components.resize(1);
     options.config->components[0].input = "in";
     options.config->components[0].outputs = {"out"};
-    options.handlers["in"] = [](const volley::Message& m, volley::Outputs& out) { out.send("out", m.body()); };
+    options.handlers["in"] = [](const volley::Message& m, volley::Outputs& out) {
+        out.send("out", m.body());
+    };
     options.exit_when_idle = true;
 
     auto engine = volley::Engine::make(std::move(options));
