@@ -52,6 +52,7 @@ std::optional<Failure> check(std::string_view json, const Schema* schema, bool a
     if (any_object && !document.IsObject())
         return Failure{VOLLEY_REASON_SCHEMA, "the message: must be a JSON object"};
     if (schema != nullptr) {
+        if (auto twice = repeated_key(document)) return decode_failure(*twice);
         if (auto violation = schema->violation(document)) return Failure{VOLLEY_REASON_SCHEMA, *violation};
     }
     if (key != nullptr && key_pointer != nullptr && !key_pointer->empty())
@@ -118,6 +119,8 @@ std::optional<Failure> Encoder::encode(std::string_view body, Encoding, std::str
     if (encoding_ == Encoding::msgpack) {
         rapidjson::Document document;
         if (auto failure = parse_json(body, document)) return decode_failure(*failure);
+        if (auto number = number_beyond_64_bits(body)) return decode_failure(*number);
+        if (auto twice = repeated_key(document)) return decode_failure(*twice);
         if (schema_ != nullptr) {
             if (auto violation = schema_->violation(document))
                 return Failure{VOLLEY_REASON_SCHEMA, *violation};

@@ -3,8 +3,9 @@
 // buffer of its own.
 //
 // Rules of JSON here: UTF-8, at most 64 levels deep, no NaN or Infinity; numbers keep every digit, because
-// the text is passed on as it came. A key that stands twice in an object is passed on too; schemas see the
-// last.
+// the text is passed on as it came. A key that stands twice in an object is passed on too, but refused where
+// a schema looks: what it checked must be what a handler reads. To MessagePack, whole numbers go exactly or
+// not at all; others become the nearest double.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,10 @@
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include <algorithm>
+#include <charconv>
+#include <unordered_set>
+
 namespace volley::codec {
 
 namespace {
@@ -71,6 +75,54 @@ std::optional<std::string> parse_json(std::string_view text, rapidjson::Document
     if (auto failure = check_json(text, nullptr)) return failure;
     rapidjson::MemoryStream raw(text.data(), text.size());
     document.ParseStream<parse_flags>(raw);
+    return std::nullopt;
+}
+
+std::optional<std::string> repeated_key(const rapidjson::Value& document) {
+    if (document.IsArray()) {
+        for (const auto& element : document.GetArray()) {
+            if (auto found = repeated_key(element)) return found;
+        }
+    }
+    if (!document.IsObject()) return std::nullopt;
+    constexpr rapidjson::SizeType few = 16;  // so many are compared each with each: no allocation
+    std::unordered_set<std::string_view> many;
+    for (auto member = document.MemberBegin(); member != document.MemberEnd(); ++member) {
+        const std::string_view name(member->name.GetString(), member->name.GetStringLength());
+        bool twice = false;
+        if (document.MemberCount() > few)
+            twice = !many.insert(name).second;
+        else
+            for (auto before = document.MemberBegin(); before != member && !twice; ++before)
+                twice = before->name == member->name;
+        if (twice) {
+            return "no JSON that is accepted: the key \"" + std::string(name.substr(0, 80)) +
+                   "\" stands twice in one object";
+        }
+        if (auto found = repeated_key(member->value)) return found;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> number_beyond_64_bits(std::string_view text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '"') {
+            for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1U : 0U;
+        } else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+            const std::size_t end = std::min(text.find_first_not_of("+-.0123456789eE", i), text.size());
+            const std::string_view number = text.substr(i, end - i);
+            i = end - 1;
+            if (number.find_first_of(".eE") != std::string_view::npos) continue;
+            std::int64_t negative = 0;
+            std::uint64_t positive = 0;
+            const auto read = number[0] == '-'
+                                  ? std::from_chars(number.data(), number.data() + number.size(), negative)
+                                  : std::from_chars(number.data(), number.data() + number.size(), positive);
+            if (read.ec != std::errc())
+                return "the number " + std::string(number.substr(0, 80)) +
+                       " does not fit MessagePack's 64 bits";
+        }
+    }
     return std::nullopt;
 }
 

@@ -23,4 +23,11 @@ std::optional<std::string> check_json(std::string_view text, JsonShape* shape);
 // The same, making a document. Requires nothing of `text`.
 std::optional<std::string> parse_json(std::string_view text, rapidjson::Document& document);
 
+// Returns that a key stands twice in one object, and which.
+std::optional<std::string> repeated_key(const rapidjson::Value& document);
+
+// Returns which whole number in `text` fits neither a signed nor an unsigned integer of 64 bits. Requires:
+// `text` is JSON.
+std::optional<std::string> number_beyond_64_bits(std::string_view text);
+
 }  // namespace volley::codec

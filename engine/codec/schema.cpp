@@ -1,26 +1,23 @@
 #include "codec/schema.hpp"
 
 #include "codec/json.hpp"
+#include "codec/pattern.hpp"
 #include "codec/valijson.hpp"
 
 namespace volley::codec {
 
 namespace {
 
-// std::regex, which valijson uses for `pattern`, recurses once a character and overflows the stack on long
-// strings.
-constexpr std::size_t longest_for_pattern = 16 * 1024;
-
-bool has_long_string(const rapidjson::Value& value) {
-    if (value.IsString()) return value.GetStringLength() > longest_for_pattern;
+// Names are matched by `patternProperties`, whose expressions valijson compiles itself.
+bool has_long_name(const rapidjson::Value& value) {
     if (value.IsArray()) {
         for (const auto& element : value.GetArray()) {
-            if (has_long_string(element)) return true;
+            if (has_long_name(element)) return true;
         }
     }
     if (value.IsObject()) {
         for (const auto& member : value.GetObject()) {
-            if (has_long_string(member.name) || has_long_string(member.value)) return true;
+            if (member.name.GetStringLength() > longest_name || has_long_name(member.value)) return true;
         }
     }
     return false;
@@ -61,24 +58,31 @@ Result<std::shared_ptr<const Schema>> Schema::compile(std::string_view text, con
     }
     std::shared_ptr<Schema> schema(new Schema());
     try {
+        rename_patterns(document);
         valijson::SchemaParser parser;
+        add_bounded_pattern(parser);
         parser.populateSchema(valijson::adapters::RapidJsonAdapter(document), *schema->compiled_);
     } catch (const std::exception& e) {
         return Error(ErrorCode::config, "schema " + name + " cannot be used: " + e.what());
     }
-    schema->has_pattern_ = text.find("\"pattern") != std::string_view::npos;
+    schema->matches_names_ = text.find("\"patternProperties\"") != std::string_view::npos;
     return std::shared_ptr<const Schema>(std::move(schema));
 }
 
 std::optional<std::string> Schema::violation(const rapidjson::Value& document) const {
-    if (has_pattern_ && has_long_string(document)) {
-        return "a string is longer than " + std::to_string(longest_for_pattern) +
-               " bytes, and the schema has a `pattern`: longer ones are not matched";
+    if (matches_names_ && has_long_name(document)) {
+        return "a name is longer than " + std::to_string(longest_name) +
+               " bytes, and the schema has `patternProperties`: longer ones are not matched";
     }
-    valijson::Validator validator;
+    // It keeps the expressions that it has compiled.
+    thread_local valijson::Validator validator;
     valijson::ValidationResults results;
     const valijson::adapters::RapidJsonAdapter target(document);
-    if (validator.validate(*compiled_, target, &results)) return std::nullopt;
+    try {
+        if (validator.validate(*compiled_, target, &results)) return std::nullopt;
+    } catch (const std::exception& e) {  // of std::regex, for want of memory
+        return std::string("the schema cannot judge it: ") + e.what();
+    }
     // The first is the innermost: the one that a person can act on.
     valijson::ValidationResults::Error error;
     if (!results.popError(error)) return "does not fit the schema";

@@ -28,7 +28,7 @@ public:
 private:
     Schema();
     std::unique_ptr<valijson::Schema> compiled_;
-    bool has_pattern_ = false;
+    bool matches_names_ = false;
 };
 
 }  // namespace volley::codec
