@@ -72,6 +72,13 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
     return false;
 }
 
+// 2.0 is a whole number to JSON Schema, and none to valijson.
+void make_whole(rapidjson::Value& value) {
+    if (!value.IsDouble() || value.GetDouble() < 0 || value.GetDouble() > 1e9) return;
+    const auto whole = static_cast<std::uint64_t>(value.GetDouble());
+    if (static_cast<double>(whole) == value.GetDouble()) value.SetUint64(whole);
+}
+
 // valijson compiles these only when a message comes.
 void check_names(const rapidjson::Value& expressions) {
     if (!expressions.IsObject()) return;
@@ -91,6 +98,9 @@ void rename(rapidjson::Value& value, bool names, rapidjson::Document::AllocatorT
         } else if (names || !is_one_of(name, {"enum", "const", "default", "examples"})) {
             const bool below =
                 !names && is_one_of(name, {"properties", "patternProperties", "definitions", "dependencies"});
+            if (!names && is_one_of(name, {"maxItems", "minItems", "maxLength", "minLength", "maxProperties",
+                                           "minProperties"}))
+                make_whole(member.value);
             if (!names && name == "patternProperties") check_names(member.value);
             rename(member.value, below, allocator);
         }

@@ -18,8 +18,9 @@ inline constexpr std::size_t longest_for_pattern = 16 * 1024;
 // Of names under `patternProperties`, whose expressions valijson matches itself, with recursion.
 inline constexpr std::size_t longest_name = 512;
 
-// Renames the keyword in every part of `schema`, and not where "pattern" is the name of a property or data.
-// Throws std::runtime_error where a name under `patternProperties` is no regular expression.
+// Renames the keyword, and writes counts such as 2.0 as 2, in every part of `schema`, and not where "pattern"
+// is the name of a property or data. Throws std::runtime_error where a name under `patternProperties` is no
+// regular expression.
 void rename_patterns(rapidjson::Document& schema);
 
 // Makes the parser know the renamed keyword. A pattern that is no regular expression, or refers back to a
