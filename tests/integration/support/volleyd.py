@@ -1,5 +1,6 @@
 """volleyd from outside: a process with a configuration, its log, its probes and its exit code."""
 
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from .servers import ROOT, wait_until
 
-BUILD = ROOT / "build" / "release"
+# VOLLEY_PRESET=dev: the same tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+BUILD = ROOT / "build" / os.environ.get("VOLLEY_PRESET", "release")
 VOLLEYD = BUILD / "bin" / "volleyd"
 VOLLEY = BUILD / "bin" / "volley"
 
