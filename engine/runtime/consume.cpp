@@ -64,12 +64,13 @@ void Intake::consume(delivery::Millis wait) {
     consume_failures_ = 0;
     input_up_.store(true, std::memory_order_relaxed);
     source_ended_ = *result == VOLLEY_END;
-    for (std::uint32_t i = 0; i < batch.count; ++i) receive(messages_[i]);
+    const std::int64_t received_ms = unix_ms();
+    for (std::uint32_t i = 0; i < batch.count; ++i) receive(messages_[i], received_ms);
     if (batch.count > 0) last_received_ = last_progress_ = now_;
     note_idle(batch.count == 0);
 }
 
-void Intake::receive(const volley_message& message) {
+void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     const delivery::Lane* lane = lane_of(message);
     if (lane == nullptr) return leave(message.handle);
     delivery::Incoming incoming;
@@ -95,7 +96,7 @@ void Intake::receive(const volley_message& message) {
     Work& work = pipeline_.works[slot];
     work.reset();
     work.message = message;
-    work.received_ms = unix_ms();
+    work.received_ms = received_ms;
     leases_.saw(message.lease_ms, now_);
 }
 

@@ -103,7 +103,7 @@ private:
 
     // consume.cpp
     void consume(delivery::Millis wait);
-    void receive(const volley_message& message);
+    void receive(const volley_message& message, std::int64_t received_ms);
     void rest(delivery::Millis wait);
     std::uint32_t room() const;
     void consume_failed(const Error& error);

@@ -87,8 +87,9 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
     throw_if_over();
     std::uint64_t bytes = 0;
     int wait = static_cast<int>(timeout_ms);
+    note_turn();
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
-        rd_kafka_message_t* message = next(wait);
+        rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, wait);
         if (message == nullptr) break;
         // What is no message ends the wait too: the engine looks around, and comes back.
         take(message, batch, bytes);
@@ -97,17 +98,18 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
     return VOLLEY_OK;
 }
 
-rd_kafka_message_t* KafkaConsumer::next(int timeout_ms) {
+// Once a call, not once a message: the messages of one call come out of memory without waiting.
+void KafkaConsumer::note_turn() {
     const std::int64_t now = now_ms();
     longest_gap_ms_ = asked_ms_ == 0 ? 0 : now - asked_ms_;
     asked_ms_ = now;
-    return rd_kafka_consumer_poll(rk_, timeout_ms);
 }
 
 void KafkaConsumer::poll(std::uint32_t timeout_ms) {
     serve_commits(0);
     throw_if_over();
-    rd_kafka_message_t* message = next(static_cast<int>(timeout_ms));
+    note_turn();
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, static_cast<int>(timeout_ms));
     if (message == nullptr) return;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         note_error(message);

@@ -81,7 +81,7 @@ private:
 
     static void on_statistics(void* self, std::string_view json);
     void show(const Statistics& statistics);
-    rd_kafka_message_t* next(int timeout_ms);
+    void note_turn();
     void note_gap(const Owned& owned, std::int64_t offset);
 
     std::unique_ptr<Client> client_;

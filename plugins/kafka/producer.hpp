@@ -40,6 +40,8 @@ private:
     void serve();
     void hand_over_reports();
     void replace_if_fatal();
+    bool send_plain(const volley_record* records, std::uint32_t count, std::uint32_t stride,
+                    std::uint32_t& accepted);
     rd_kafka_resp_err_t send(const volley_record& record);
     void refuse(const volley_record& record, rd_kafka_resp_err_t code);
 
