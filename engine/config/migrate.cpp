@@ -205,7 +205,7 @@ private:
                 keep_for_rsmq(value, kept);
             } else if (is_one_of(key.scalar, {"host", "port", "db", "username", "password", "ns", "vt",
                                               "delay", "maxsize", "realtime"})) {
-                kept.members.emplace_back(key, value);
+                kept.members.push_back({key, value});
                 if (value.scalar == "True" || value.scalar == "False") {
                     kept.members.back().second.scalar = value.scalar == "True" ? "true" : "false";
                 }
@@ -225,7 +225,7 @@ private:
             else if (key.scalar == "poll_interval")
                 lost(key, "\"poll_interval\" is left out", "nothing waits between two messages");
             else
-                kept.members.emplace_back(key, value);
+                kept.members.push_back({key, value});
         }
     }
 
