@@ -1,8 +1,11 @@
 #include "check/check.hpp"
 
+#include <rapidjson/document.h>
+
 #include <algorithm>
 #include <set>
 
+#include "check/store.hpp"
 #include "codec/codec.hpp"
 #include "plugins/config_schema.hpp"
 #include "plugins/instance.hpp"
@@ -17,6 +20,8 @@ using config::Diagnostic;
 constexpr const char* no_plugin = "V0201";
 constexpr const char* wrong_config = "V0202";
 constexpr const char* wrong_schema = "V0203";
+constexpr const char* requeue_on_a_log = "V0204";
+constexpr const char* shared_group = "V0205";
 
 // Names under which people look for a connector of ours.
 struct OtherName {
@@ -38,6 +43,7 @@ public:
                 check(plugins::Kind::producer, component.dead_letter_queue, component);
             }
             check_handler(component);
+            check_log(component);
         }
         for (const QueueConfig& queue : config_.queues) check_schema(queue);
         return std::move(found_);
@@ -79,6 +85,49 @@ private:
                 "queue \"" + name + "\": " + mistake.text);
         }
         if (mistakes.empty()) try_to_make(kind, *found, *queue, component);
+    }
+
+    const QueueConfig* queue_of(const std::string& name) const {
+        const auto found = std::find_if(config_.queues.begin(), config_.queues.end(),
+                                        [&](const QueueConfig& queue) { return queue.name == name; });
+        return found == config_.queues.end() ? nullptr : &*found;
+    }
+
+    // What a log cannot do: put one message back, and give two components of one group all of its messages.
+    void check_log(const ComponentConfig& component) {
+        const QueueConfig* input = queue_of(component.input);
+        if (input == nullptr) return;
+        const Store store = store_of(plugins::Kind::consumer, *input, config_, catalog_);
+        if (!store.is_log) return;
+        if (component.on_fail == OnFail::requeue) {
+            add(component.path + "/on_fail", requeue_on_a_log,
+                "component \"" + component.name + "\": a log (" + store.connector +
+                    ") cannot put a message back",
+                "use dead_letter or stop");
+        }
+        const std::string group = text_at(input->config, "group.id");
+        if (group.empty()) return;  // the component's own
+        for (const ComponentConfig& other : config_.components) {
+            if (&other == &component) return;
+            const QueueConfig* theirs = queue_of(other.input);
+            if (theirs == nullptr || theirs->type != input->type || theirs->value != input->value ||
+                text_at(theirs->config, "group.id") != group) {
+                continue;
+            }
+            add(component.path + "/input", shared_group,
+                "components \"" + other.name + "\" and \"" + component.name + "\" read \"" + input->value +
+                    "\" in one group: each would get a part of the messages",
+                "leave group.id out, and each component has a group of its own; or make it one component "
+                "with "
+                "more workers");
+        }
+    }
+
+    static std::string text_at(const std::string& object, const char* key) {
+        rapidjson::Document own;
+        own.Parse<rapidjson::kParseIterativeFlag>(object.c_str());
+        if (!own.IsObject() || !own.HasMember(key) || !own[key].IsString()) return {};
+        return own[key].GetString();
     }
 
     static std::string advice(const QueueConfig& queue, const std::string& given) {

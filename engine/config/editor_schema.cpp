@@ -1,5 +1,6 @@
-// The JSON Schema that editors complete and check with, from the table of keys and the connectors' own schemas.
-// A value that is interpolated (${NAME}) is a text to an editor, whatever it will be: every type lets it pass.
+// The JSON Schema that editors complete and check with, from the table of keys and the connectors' own
+// schemas. A value that is interpolated (${NAME}) is a text to an editor, whatever it will be: every type
+// lets it pass.
 #include <rapidjson/document.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>

@@ -65,6 +65,13 @@ std::optional<std::string> explain(std::string_view code) {
         {"V0203",
          "A JSON Schema that cannot be used: no JSON, of a later draft than draft-07, or with a rule that "
          "there is not."},
+        {"V0204",
+         "on_fail: requeue, and the input is a log: its progress is one offset, so a single message cannot "
+         "be "
+         "put back. Give it a dead_letter_queue, or stop."},
+        {"V0205",
+         "Two components read one topic in one consumer group. The group's members share the topic, so each "
+         "component would see only a part of the messages."},
     };
     for (const Explanation& e : all) {
         if (code == e.code) return std::string(e.code) + ": " + e.text + "\n";
