@@ -203,7 +203,7 @@ void Delivery::set_passive(Entry& entry, State state) {
     --active_;
 }
 
-std::uint32_t Delivery::take(Run* out, std::uint32_t room) {
+std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker) {
     std::uint32_t taken = 0;
     while (taken < room && urgent_taken_ < urgent_.size()) {
         const Slot slot = urgent_[urgent_taken_++];
@@ -219,7 +219,7 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room) {
             set_active(entry, State::sending);
             entry.outputs_failed = 0;
         }
-        out[taken++] = Run{slot, dead ? Step::dead_letter : Step::send_again, entry.chain, entry.attempt};
+        out[taken++] = Run{slot, dead ? Step::dead_letter : Step::send_again, entry.chain, entry.attempt, 0};
     }
     if (urgent_taken_ == urgent_.size()) {
         urgent_.clear();
@@ -229,7 +229,7 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room) {
     if (breaker_.is_open()) room = std::min(room, may_probe_ ? 1U : 0U);
     // Outputs that wait together in a producer that may lose one of them could overtake.
     const bool together = options_.pipelined || transactions_;
-    const std::uint32_t from_chains = chains_.take(out + taken, room, together ? room : 1);
+    const std::uint32_t from_chains = chains_.take(out + taken, room, worker, together);
     active_ += from_chains;
     for (std::uint32_t i = 0; i < from_chains; ++i) {
         Entry& entry = entries_[out[taken + i].slot];
@@ -260,6 +260,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis
         breaker_.succeeded();
     else if (probe)
         breaker_.probe_failed(verdict == Verdict::retry, now);
+    if (verdict != Verdict::ok && verdict != Verdict::drop) chains_.stop_flow(entry.chain);
     switch (verdict) {
         case Verdict::drop:
             entry.dropped = true;

@@ -56,9 +56,10 @@ public:
     Slot receive(const Incoming& incoming);
 
     // ---- work
-    // Moves up to `room` things to do into `out` and returns how many: outputs to send again and dead letters
-    // first, then messages to handle.
-    std::uint32_t take(Run* out, std::uint32_t room);
+    // Moves up to `room` things for `worker` to do into `out` and returns how many: outputs to send again and
+    // dead letters first, then messages to handle. A worker does what it was given in the order in which it
+    // was given: of a chain that it has running it gets more.
+    std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t worker);
     bool has_work() const {
         return !urgent_.empty() || (chains_.has_runnable() && (!breaker_.is_open() || may_probe_));
     }

@@ -20,6 +20,7 @@ std::uint64_t mixed(std::uint64_t x) {  // the finalizer of splitmix64 (Steele, 
 
 Chains::Chains(Entries& entries) : entries_(entries) {
     chains_.emplace_back();  // the unordered
+    ready_.resize(2);        // grows with the workers
     rehash(64);
 }
 
@@ -57,7 +58,7 @@ void Chains::leave(Chain chain) {
 // A chain that still stands in the ready queue is forgotten when it is met there.
 void Chains::forget_if_over(Chain chain) {
     State& state = chains_[chain];
-    if (chain == unordered || state.open > 0 || state.queued) return;
+    if (chain == unordered || state.open > 0 || state.queue != none) return;
     VOLLEY_ASSERT(state.head == no_slot && state.busy == 0);
     erase(state.identity);
     free_.push_back(chain);
@@ -97,75 +98,126 @@ void Chains::unlink(Slot slot) {
     State& state = chains_[chain];
     (entry.chain_prev == no_slot ? state.head : entries_[entry.chain_prev].chain_next) = entry.chain_next;
     (entry.chain_next == no_slot ? state.tail : entries_[entry.chain_next].chain_prev) = entry.chain_prev;
+    if (state.last_taken == slot) state.last_taken = entry.chain_prev;
     entry.linked = false;
     offer(chain);
 }
 
 void Chains::hold(Slot slot) {
     Entry& entry = entries_[slot];
-    if (entry.chain == no_chain || entry.holds_chain) return;
+    if (entry.chain == no_chain) return;
+    stop_flow(entry.chain);
+    if (!entry.holds_chain) hold_running(entry);
+}
+
+void Chains::hold_running(Entry& entry) {
     entry.holds_chain = true;
     ++chains_[entry.chain].busy;
+}
+
+void Chains::stop_flow(Chain chain) {
+    if (chain != no_chain) chains_[chain].flows = false;
 }
 
 void Chains::release(Slot slot) {
     Entry& entry = entries_[slot];
     if (!entry.holds_chain) return;
     entry.holds_chain = false;
-    VOLLEY_ASSERT(chains_[entry.chain].busy > 0);
-    --chains_[entry.chain].busy;
+    State& state = chains_[entry.chain];
+    VOLLEY_ASSERT(state.busy > 0);
+    --state.busy;
+    // At rest it is any worker's.
+    if (state.busy == 0 && state.queue != none && state.queue != shared) dequeue(entry.chain);
     offer(entry.chain);
 }
 
-// Queues the chain if its first message may start.
-void Chains::offer(Chain chain) {
-    State& state = chains_[chain];
-    if (state.queued || state.busy > 0 || state.head == no_slot) return;
-    const Entry& head = entries_[state.head];
-    if (head.state != delivery::State::waiting || is_closed(chain, head.offset)) return;
-    state.queued = true;
-    state.next_ready = no_chain;
-    if (ready_tail_ == no_chain)
-        ready_head_ = chain;
-    else
-        chains_[ready_tail_].next_ready = chain;
-    ready_tail_ = chain;
+// What starts next, if anything does.
+Slot Chains::next_of(const State& state) const {
+    if (state.busy == 0 || state.last_taken == no_slot) return state.head;
+    return entries_[state.last_taken].chain_next;
 }
 
-std::uint32_t Chains::take(Run* out, std::uint32_t room, std::uint32_t of_a_chain) {
+// Queues the chain if its next message may start.
+void Chains::offer(Chain chain) {
+    State& state = chains_[chain];
+    if (state.queue != none || (state.busy > 0 && !state.flows)) return;
+    const Slot next = next_of(state);
+    if (next == no_slot || entries_[next].state != delivery::State::waiting ||
+        is_closed(chain, entries_[next].offset)) {
+        return;
+    }
+    enqueue(chain, state.busy > 0 ? 1 + state.worker : shared);
+}
+
+void Chains::enqueue(Chain chain, std::uint32_t queue) {
+    State& state = chains_[chain];
+    Ready& ready = ready_[queue];
+    state.queue = queue;
+    state.next_ready = no_chain;
+    state.prev_ready = ready.tail;
+    (ready.tail == no_chain ? ready.head : chains_[ready.tail].next_ready) = chain;
+    ready.tail = chain;
+    ++queued_;
+}
+
+void Chains::dequeue(Chain chain) {
+    State& state = chains_[chain];
+    Ready& ready = ready_[state.queue];
+    (state.prev_ready == no_chain ? ready.head : chains_[state.prev_ready].next_ready) = state.next_ready;
+    (state.next_ready == no_chain ? ready.tail : chains_[state.next_ready].prev_ready) = state.prev_ready;
+    state.queue = none;
+    --queued_;
+}
+
+std::uint32_t Chains::take(Run* out, std::uint32_t room, std::uint32_t worker, bool together) {
+    if (ready_.size() < worker + 2U) ready_.resize(worker + 2U);
+    shared_first_ = !shared_first_;
+    const std::uint32_t own = 1 + worker;
+    const std::uint32_t first = shared_first_ ? shared : own;
+    const std::uint32_t taken = take_ready(first, out, room, worker, together);
+    return taken + take_ready(first == own ? shared : own, out + taken, room - taken, worker, together);
+}
+
+std::uint32_t Chains::take_ready(std::uint32_t queue, Run* out, std::uint32_t room, std::uint32_t worker,
+                                 bool together) {
     std::uint32_t taken = 0;
-    while (taken < room && ready_head_ != no_chain) {
-        const Chain chain = ready_head_;
+    while (taken < room && ready_[queue].head != no_chain) {
+        const Chain chain = ready_[queue].head;
         State& state = chains_[chain];
-        ready_head_ = state.next_ready;
-        if (ready_head_ == no_chain) ready_tail_ = no_chain;
-        state.queued = false;
-        if (state.busy > 0) continue;  // held again since it was queued
+        dequeue(chain);
+        if (state.busy > 0 && !state.flows) continue;  // held since it was queued
         if (state.head == no_slot) {
             forget_if_over(chain);
             continue;
         }
         // The unordered take at most half when chains wait too: neither starves the other.
-        const bool share = chain == unordered && ready_head_ != no_chain;
-        std::uint32_t most = share ? std::max(1U, (room - taken) / 2) : room - taken;
-        if (chain != unordered) most = std::min(most, of_a_chain);
-        taken += take_from(chain, out + taken, most);
+        const bool share = chain == unordered && ready_[queue].head != no_chain;
+        const std::uint32_t most = share ? std::max(1U, (room - taken) / 2) : room - taken;
+        taken += take_from(chain, out + taken, most, worker, together);
         offer(chain);
     }
     return taken;
 }
 
-std::uint32_t Chains::take_from(Chain chain, Run* out, std::uint32_t room) {
+std::uint32_t Chains::take_from(Chain chain, Run* out, std::uint32_t room, std::uint32_t worker,
+                                bool together) {
     State& state = chains_[chain];
+    Slot slot = next_of(state);
+    if (chain != unordered && state.busy == 0) {
+        state.worker = worker;
+        state.turn = ++turns_;
+        state.flows = together;
+        state.last_taken = no_slot;
+    }
+    if (chain != unordered && !together) room = std::min(room, 1U);
     std::uint32_t taken = 0;
-    Slot slot = state.head;
     while (taken < room && slot != no_slot && entries_[slot].state == delivery::State::waiting) {
         Entry& entry = entries_[slot];
         const Slot next = entry.chain_next;
         entry.state = delivery::State::running;
         entry.handled = false;
         ++entry.attempt;
-        out[taken++] = Run{slot, Step::handle, entry.chain, entry.attempt};
+        out[taken++] = Run{slot, Step::handle, entry.chain, entry.attempt, state.turn};
         if (chain == unordered) {
             state.head = next;
             if (next == no_slot)
@@ -174,7 +226,8 @@ std::uint32_t Chains::take_from(Chain chain, Run* out, std::uint32_t room) {
                 entries_[next].chain_prev = no_slot;
             entry.linked = false;
         } else {
-            hold(slot);
+            hold_running(entry);
+            state.last_taken = slot;
         }
         slot = next;
     }

@@ -75,9 +75,11 @@ enum class Step : std::uint8_t {
 struct Run {
     Slot slot = no_slot;
     Step step = Step::handle;
-    Chain chain =
-        no_chain;  // after a failure in it, a worker gives the rest of the batch's chain back not_started
+    // After a failure in a turn of its chain, a worker gives the rest of that turn back not_started, also of
+    // the batches that it has been given meanwhile.
+    Chain chain = no_chain;
     std::uint32_t attempt = 0;  // step handle: 1 is the first
+    std::uint32_t turn = 0;     // step handle: of the chain; no two chains have the same
 };
 
 enum class Outcome : std::uint8_t { ack, nack, leave };  // VOLLEY_ACK, VOLLEY_NACK, VOLLEY_LEAVE

@@ -41,22 +41,33 @@ std::uint32_t Intake::batch_limit() const {
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(batch_ns / each, 1, largest_batch));
 }
 
+// The least busy worker first. Another one is asked only if it is no busier: it may have the next messages of
+// its chains, which nobody else may take; but while a worker is idle, the chains had better come to rest, so
+// that they are shared.
 void Intake::dispatch() {
-    while (core_.has_work()) {
-        const auto least = std::min_element(outstanding_.begin(), outstanding_.end());
-        if (*least >= batches_ahead) return;
-        const auto workers = static_cast<std::uint32_t>(workers_.size());
-        const auto open = static_cast<std::uint32_t>(core_.counters().in_flight);
-        const std::uint32_t waiting = open > in_workers_ ? open - in_workers_ : 1;
-        const std::uint32_t share = (waiting + workers - 1) / workers;
-        batch_.resize(std::min(batch_limit(), std::max(share, 1U)));
-        const std::uint32_t taken = core_.take(batch_.data(), static_cast<std::uint32_t>(batch_.size()));
-        batch_.resize(taken);
-        if (taken == 0) return;
-        in_workers_ += taken;
-        ++*least;
-        workers_[static_cast<std::size_t>(least - outstanding_.begin())]->give(batch_);
+    for (bool gave = true; gave && core_.has_work();) {
+        gave = false;
+        const std::uint32_t least = *std::min_element(outstanding_.begin(), outstanding_.end());
+        if (least >= batches_ahead) return;
+        for (std::uint32_t worker = 0; worker < workers_.size() && !gave; ++worker)
+            gave = outstanding_[worker] == least && give(worker);
     }
+}
+
+// Returns false if the core has nothing for this worker.
+bool Intake::give(std::uint32_t worker) {
+    const auto workers = static_cast<std::uint32_t>(workers_.size());
+    const auto open = static_cast<std::uint32_t>(core_.counters().in_flight);
+    const std::uint32_t waiting = open > in_workers_ ? open - in_workers_ : 1;
+    const std::uint32_t share = (waiting + workers - 1) / workers;
+    batch_.resize(std::min(batch_limit(), std::max(share, 1U)));
+    const std::uint32_t taken = core_.take(batch_.data(), static_cast<std::uint32_t>(batch_.size()), worker);
+    batch_.resize(taken);
+    if (taken == 0) return false;
+    in_workers_ += taken;
+    ++outstanding_[worker];
+    workers_[worker]->give(batch_);
+    return true;
 }
 
 void Intake::hear() {

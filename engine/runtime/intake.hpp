@@ -98,6 +98,7 @@ private:
     void hear_dead_letter(const Completion& c, std::string_view text);
     void stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text);
     void dispatch();
+    bool give(std::uint32_t worker);
     std::uint32_t batch_limit() const;
     void log_failure(delivery::Slot slot);
 

@@ -94,7 +94,6 @@ void Worker::run() {
 void Worker::run_batch(const std::vector<Run>& batch) {
     const auto begin = std::chrono::steady_clock::now();
     completions_.clear();
-    failed_chains_.clear();
     for (auto& records : records_) records.clear();
     std::size_t handled = 0;
     for (std::size_t i = 0; i < batch.size();) {
@@ -142,9 +141,9 @@ std::size_t Worker::group_from(const std::vector<Run>& batch, std::size_t first)
     return end - first;
 }
 
-bool Worker::chain_failed(delivery::Chain chain) const {
-    return chain != delivery::no_chain && !failed_chains_.empty() &&
-           std::find(failed_chains_.begin(), failed_chains_.end(), chain) != failed_chains_.end();
+// Has a message before this one in its turn of the chain failed, in this batch or one before?
+bool Worker::chain_failed(const Run& run) const {
+    return run.chain < failed_turns_.size() && failed_turns_[run.chain] == run.turn;
 }
 
 void Worker::handle_group(const Run* runs, std::size_t count) {
@@ -153,7 +152,7 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
     const bool stopping = pipeline_.is_cut_off();
     for (std::size_t i = 0; i < count; ++i) {
         const Run& run = runs[i];
-        if (stopping || chain_failed(run.chain)) {
+        if (stopping || chain_failed(run)) {
             give_back(run, {Verdict::not_started, 0, 0});
             continue;
         }
@@ -167,7 +166,7 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
         }
         // What came before it in its chain is handled before it is judged.
         call_handler();
-        if (chain_failed(run.chain)) {
+        if (chain_failed(run)) {
             give_back(run, {Verdict::not_started, 0, 0});
         } else if (failure) {
             work.explain(failure->reason, failure->text);
@@ -218,7 +217,7 @@ void Worker::call_handler() {
     in_call_since_ms_.store(0, std::memory_order_relaxed);
     if (pipeline_.journal) pipeline_.journal->leave(number_);
     for (std::size_t i = 0; i < sound_.size(); ++i) {
-        if (chain_failed(sound_[i].chain)) {
+        if (chain_failed(sound_[i])) {
             // A handler that does not keep its word about chains must not have its outputs overtake.
             pipeline_.works[sound_[i].slot].outputs.clear();
             give_back(sound_[i], {Verdict::not_started, 0, 0});
@@ -258,7 +257,10 @@ void Worker::hand_over(const Run& run) {
 
 void Worker::give_back(const Run& run, const Handled& result) {
     const bool over = result.verdict == Verdict::drop;
-    if (!over && run.chain != delivery::no_chain) failed_chains_.push_back(run.chain);
+    if (!over && run.chain != delivery::no_chain) {
+        if (failed_turns_.size() <= run.chain) failed_turns_.resize(run.chain + 1U, 0);
+        failed_turns_[run.chain] = run.turn;
+    }
     Completion c;
     c.kind = Completion::Kind::handled;
     c.slot = run.slot;

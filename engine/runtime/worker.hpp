@@ -52,7 +52,7 @@ private:
     void send_dead_letter(const delivery::Run& run);
     void hand_over(const delivery::Run& run);
     void give_back(const delivery::Run& run, const Handled& result);
-    bool chain_failed(delivery::Chain chain) const;
+    bool chain_failed(const delivery::Run& run) const;
     void produce_all();
     void measure(std::chrono::nanoseconds took, std::size_t count);
 
@@ -75,9 +75,10 @@ private:
     std::vector<Completion> completions_;
     std::vector<delivery::Run> sound_;  // of a group: those that could be decoded
     std::vector<Handled> handled_;
-    std::vector<delivery::Chain> failed_chains_;
     std::vector<std::uint32_t> chain_stamps_;  // by chain: the group that last had a message of it
     std::uint32_t group_ = 0;
+
+    std::vector<std::uint32_t> failed_turns_;  // by chain: the last turn in which a message of it failed
 };
 
 }  // namespace volley::runtime

@@ -65,7 +65,9 @@ bool Simulator::has_passed(std::uint64_t handle, Slot slot) const {
     return options_.pipelined && e.state == State::sending && e.outputs_failed == 0 && e.handled;
 }
 
-void Simulator::check_order(const Run* runs, std::uint32_t count) {
+// What is handed out has nothing before it in its chain but what has passed, or what the same worker was
+// given before.
+void Simulator::check_order(const Run* runs, std::uint32_t count, const std::deque<Process::Batch>& inbox) {
     for (std::uint32_t i = 0; i < count; ++i) {
         if (runs[i].step != Step::handle) continue;
         const Entry& e = p_->core.entry(runs[i].slot);
@@ -78,45 +80,67 @@ void Simulator::check_order(const Run* runs, std::uint32_t count) {
         if (d.chain == 0) continue;
         for (const auto& [handle, slot] : p_->chains[d.chain]) {
             if (handle == e.handle) break;
-            const bool before_in_batch = std::any_of(runs, runs + i, [&, s = slot](const Run& r) {
-                return r.slot == s && r.step == Step::handle;
-            });
-            if (!before_in_batch && !has_passed(handle, slot))
+            const auto is_it = [s = slot](const Run& r) { return r.slot == s && r.step == Step::handle; };
+            const bool before = std::any_of(runs, runs + i, is_it) ||
+                                std::any_of(inbox.begin(), inbox.end(), [&](const Process::Batch& b) {
+                                    return std::any_of(b.runs.begin(), b.runs.end(), is_it);
+                                });
+            if (!before && !has_passed(handle, slot))
                 fault("a message overtakes or overlaps one of its chain");
         }
     }
 }
 
+// A handler succeeds only when those before it in its chain have: in this batch, or in one before.
+void Simulator::check_handled(const std::vector<Run>& batch, std::size_t index) {
+    const std::uint64_t own = p_->core.entry(batch[index].slot).handle;
+    const std::uint64_t chain = p_->delivered.at(own).chain;
+    if (chain == 0) return;
+    for (const auto& [handle, slot] : p_->chains[chain]) {
+        if (handle == own) return;
+        const Entry& e = p_->core.entry(slot);
+        if (e.handle != handle) continue;
+        const bool in_batch = std::any_of(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(index),
+                                          [s = slot](const Run& r) { return r.slot == s; });
+        if (e.state == State::backing_off || e.state == State::waiting ||
+            (e.state == State::running && !in_batch)) {
+            fault("a handler runs before that of an earlier message of its chain has succeeded");
+        }
+    }
+}
+
 void Simulator::dispatch() {
-    auto& inbox = p_->workers[below(random_, p_->workers.size())];
+    const auto worker = static_cast<std::uint32_t>(below(random_, p_->workers.size()));
+    auto& inbox = p_->workers[worker];
     if (inbox.size() >= 2) return;
     Process::Batch batch;
     batch.runs.resize(1 + below(random_, 12));
-    const std::uint32_t n = p_->core.take(batch.runs.data(), static_cast<std::uint32_t>(batch.runs.size()));
+    const std::uint32_t n =
+        p_->core.take(batch.runs.data(), static_cast<std::uint32_t>(batch.runs.size()), worker);
     batch.runs.resize(n);
     if (n == 0) return;
-    check_order(batch.runs.data(), n);
+    check_order(batch.runs.data(), n, inbox);
     inbox.push_back(std::move(batch));
 }
 
 void Simulator::work() {
-    auto& inbox = p_->workers[below(random_, p_->workers.size())];
+    const std::size_t worker = below(random_, p_->workers.size());
+    auto& inbox = p_->workers[worker];
     if (inbox.empty()) return;
     const Process::Batch batch = std::move(inbox.front());
     inbox.pop_front();
-    finish_batch(batch);
+    finish_batch(batch, p_->failed_turns[worker]);
 }
 
 // As a worker does: all records to the producers first, then the messages are returned; reports may come in
 // between.
-void Simulator::finish_batch(const Process::Batch& batch) {
+void Simulator::finish_batch(const Process::Batch& batch, std::map<Chain, std::uint32_t>& failed_turns) {
     struct Result {
         volley::delivery::Verdict verdict;
         std::uint32_t outputs;
         Reason reason;
     };
     std::vector<Result> results;
-    std::vector<Chain> failed;
     const std::size_t first_record = p_->records.size();
     using V = volley::delivery::Verdict;
     const bool outage = now_ < outage_ends_;
@@ -135,8 +159,8 @@ void Simulator::finish_batch(const Process::Batch& batch) {
             }
             continue;
         }
-        const bool chain_failed =
-            run.chain != no_chain && std::find(failed.begin(), failed.end(), run.chain) != failed.end();
+        const auto failed = failed_turns.find(run.chain);
+        const bool chain_failed = failed != failed_turns.end() && failed->second == run.turn;
         if (chain_failed || chance(random_, trouble_ / 10)) {
             results.back().verdict = V::not_started;
         } else if (outage) {
@@ -154,7 +178,8 @@ void Simulator::finish_batch(const Process::Batch& batch) {
                 p_->records.push_back({run.slot, index, output, false});
         }
         const bool stays = results.back().verdict != V::ok && results.back().verdict != V::drop;
-        if (stays && run.chain != no_chain) failed.push_back(run.chain);
+        if (stays && run.chain != no_chain) failed_turns[run.chain] = run.turn;
+        if (!stays) check_handled(batch.runs, results.size() - 1);
     }
     for (std::size_t i = p_->records.size(); i > first_record; --i) {
         if (chance(random_, 0.3)) report_one(i - 1);

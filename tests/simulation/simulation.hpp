@@ -66,6 +66,7 @@ struct Process {
     std::map<Slot, std::map<int, bool>> failed;    // outputs to send again
     std::vector<Assigned> assigned;
     std::vector<std::deque<Batch>> workers;
+    std::vector<std::map<Chain, std::uint32_t>> failed_turns;  // by worker
     std::vector<Record> records;
     std::vector<Slot> transaction;  // tried until its outcome is known
     bool transaction_done = false;  // … it is carried out, and the reply was lost
@@ -87,11 +88,11 @@ private:
     void poll_queue();
     void receive(int index, Lane lane, std::uint64_t lane_number);
     void dispatch();
-    void check_order(const Run* runs, std::uint32_t count);
+    void check_order(const Run* runs, std::uint32_t count, const std::deque<Process::Batch>& inbox);
+    void check_handled(const std::vector<Run>& batch, std::size_t index);
     bool has_passed(std::uint64_t handle, Slot slot) const;
     void work();
-    void finish_batch(const Process::Batch& batch);
-    void handle_one(const Run& run, std::vector<Chain>& failed);
+    void finish_batch(const Process::Batch& batch, std::map<Chain, std::uint32_t>& failed_turns);
     void report_one(std::size_t index);
     void transact();
     void store(int message, int output);

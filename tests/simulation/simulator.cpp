@@ -62,6 +62,7 @@ void Simulator::boot() {
     options_.seed = random_();
     p_ = std::make_unique<Process>(options_);
     p_->workers.resize(1 + below(random_, 4));
+    p_->failed_turns.resize(p_->workers.size());
     if (transactions_) p_->core.use_transactions();
     outage_began_ = now_;  // an outage goes on, and the breaker is new
     given_up_ = 0;
