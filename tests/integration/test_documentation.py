@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from support.servers import ROOT
-from support.volleyd import BUILD, VOLLEY, check
+from support.volleyd import BUILD, VOLLEY, VOLLEYD, check
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [(page.name, number, block) for page in PAGES
@@ -29,3 +29,8 @@ def test_a_shipped_configuration_passes(file):
     result = subprocess.run([VOLLEY, "check", file], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
+
+
+def test_the_schema_for_editors_is_that_of_this_version():
+    now = subprocess.run([VOLLEYD, "--config-schema"], capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "config" / "volley.schema.json").read_text() == now, "volleyd --config-schema > config/volley.schema.json"
