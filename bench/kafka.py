@@ -135,12 +135,13 @@ def python(folder):
         def run_py_volley():
             own = server.topic("out")
             watch = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "watch"})
-            with Cpu() as cpu:
+            log = folder / "py-volley.log"
+            with Cpu() as cpu, open(log, "wb") as out:
                 worker = subprocess.Popen([interpreter, here / "py_volley.py", server.bootstrap, uuid.uuid4().hex, source, own],
-                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                          stdout=out, stderr=out)
 
                 def stored():
-                    assert worker.poll() is None, "py-volley has ended"
+                    assert worker.poll() is None, log.read_text()[-2000:]
                     return watch.get_watermark_offsets(TopicPartition(own, 0), timeout=5)[1]
 
                 servers.wait_until(lambda: stored() > 0, "its first message", every=0.01)

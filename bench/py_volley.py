@@ -3,6 +3,7 @@
 import sys
 
 from volley import Engine, QueueConfig
+from volley.data_models import GenericMessage
 
 brokers, group, source, target = sys.argv[1:]
 engine = Engine(
@@ -19,9 +20,9 @@ engine = Engine(
 
 @engine.stream_app
 def handle(message):
-    seen = dict(message if isinstance(message, dict) else message.model_dump())
+    seen = message.model_dump()
     seen["size"] = len(seen["pad"])
-    return [("out", seen)]
+    return [("out", GenericMessage(**seen))]
 
 
 handle()
