@@ -48,7 +48,7 @@ def volley(folder, config, count):
         servers.wait_until(lambda: engine.address, "the operations port", every=0.001)
         servers.wait_until(lambda: engine.metric("volley_messages_received_total") > 0, "the first message", every=0.002)
         begin = time.perf_counter()
-        servers.wait_until(lambda: engine.metric("volley_messages_settled_total", outcome="ok") >= count, "the last", 600, 0.01)
+        servers.wait_until(lambda: engine.metric("volley_messages_settled_total", outcome="ok") >= count, "the last", 600, 0.03)
         seconds = time.perf_counter() - begin
         assert engine.stop() == 0, engine.log
     return seconds, cpu.seconds
