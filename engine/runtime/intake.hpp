@@ -177,6 +177,8 @@ private:
     std::vector<volley_settlement> transaction_acks_;
     delivery::Instant next_transaction_{0};
     std::uint32_t transaction_failures_ = 0;
+    std::string transaction_cause_;  // that was told last
+    delivery::Instant transaction_told_{0};
 
     delivery::Instant now_{0};
     delivery::Instant next_commit_{0};

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t most_messages = 512;
 constexpr std::size_t most_records = 1000;
 constexpr std::uint32_t timeout_ms = 10'000;
+constexpr delivery::Millis tell_again_after{500};
 
 bool is_definite_refusal(ErrorCode code) {
     return code == ErrorCode::permanent || code == ErrorCode::too_large || code == ErrorCode::unsupported ||
@@ -129,7 +130,12 @@ bool Intake::try_transaction() {
         fail(cause);
         return false;
     }
-    if (transaction_failures_++ == 0) {
+    // What keeps it from happening may change: a server that is gone, then one that is read-only.
+    const bool first = transaction_failures_++ == 0;
+    const bool another = cause.text != transaction_cause_ && now_ - transaction_told_ >= tell_again_after;
+    if (first || another) {
+        transaction_cause_ = cause.text;
+        transaction_told_ = now_;
         log::warning("a transaction could not be made; trying on",
                      {{"component", pipeline_.config.name}, {"queue", port.queue}, {"cause", cause.text}});
     }
