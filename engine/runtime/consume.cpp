@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t consume_batch = 512;
 constexpr delivery::Millis outage_log_period{60'000};
+constexpr delivery::Millis tell_again_after{500};
 // A store that does not say what it has is idle after so long without a message.
 constexpr delivery::Millis idle_after{1000};
 constexpr delivery::Millis stats_period{100};
@@ -139,8 +140,11 @@ void Intake::consume_failed(const Error& error) {
     if (error.code != ErrorCode::retry && error.code != ErrorCode::unknown) return fail(error);
     input_up_.store(false, std::memory_order_relaxed);
     const bool first = consume_failures_++ == 0;
-    if (first || now_ - last_outage_log_ >= outage_log_period) {
+    // The cause may change: a server that is gone, then one that is read-only.
+    const bool another = error.text != outage_cause_ && now_ - last_outage_log_ >= tell_again_after;
+    if (first || another || now_ - last_outage_log_ >= outage_log_period) {
         last_outage_log_ = now_;
+        outage_cause_ = error.text;
         log::warning(
             "the input cannot be read; trying on",
             {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", error.text}});

@@ -185,6 +185,7 @@ private:
     delivery::Instant next_try_{0};  // consume after a failure
     std::uint32_t consume_failures_ = 0;
     delivery::Instant last_outage_log_{0};
+    std::string outage_cause_;  // that was told last
     delivery::Instant nothing_since_{0};
     delivery::Instant next_stats_{0};
     delivery::Instant failure_log_since_{0};
