@@ -1,5 +1,6 @@
 """A stranger's mistakes: one clear message that says where and what to do, the documented exit code, and nothing lost."""
 
+import json
 import os
 import subprocess
 
@@ -107,3 +108,28 @@ def test_the_command_line_explains_itself():
     assert explained.returncode == 0 and "unknown key" in explained.stdout
     wrong = subprocess.run([VOLLEY, "pek"], capture_output=True, text=True)
     assert wrong.returncode == 64 and 'did you mean "volley peek"?' in wrong.stderr
+
+
+def test_mistakes_come_as_json_and_as_annotations_for_programs(tmp_path):
+    (tmp_path / "volley.yml").write_text("queues: {in: {type: sqlite}}\ncomponents: [{input: in, handlr: forward}]\n")
+    as_json = subprocess.run([VOLLEYD, "--check", "--format", "json"], capture_output=True, text=True, cwd=tmp_path)
+    assert as_json.returncode == 78
+    errors = [m for m in json.loads(as_json.stderr) if m["severity"] == "error"]
+    assert [(m["code"], m["file"], m["line"], m["column"], m["help"]) for m in errors] == [
+        ("V0104", "volley.yml", 2, 26, 'did you mean "handler"?')]
+    annotations = subprocess.run([VOLLEYD, "--check", "--format", "github"], capture_output=True, text=True, cwd=tmp_path)
+    assert annotations.returncode == 78
+    assert "::error file=volley.yml,line=2,col=26,title=V0104::unknown key" in annotations.stderr
+
+
+def test_a_file_of_a_credential_is_looked_for_where_systemd_puts_it(tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "name").write_text("from-systemd.db\n")
+    (tmp_path / "name").write_text("from-beside.db\n")
+    (tmp_path / "volley.yml").write_text('queues: {in: {type: sqlite, config: {path: "${file:name}"}}}\n'
+                                         "components: [{input: in, handler: forward}]\noperations: off\n")
+    environment = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
+    for more, expected in (({"CREDENTIALS_DIRECTORY": str(credentials)}, "from-systemd.db"), ({}, "from-beside.db")):
+        ran = subprocess.run([VOLLEYD, "--exit-when-idle"], capture_output=True, text=True, env={**environment, **more}, cwd=tmp_path)
+        assert ran.returncode == 0 and (tmp_path / expected).exists(), ran.stderr
