@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "text/escape.hpp"
+
 namespace volley::log {
 
 namespace {
@@ -30,46 +32,6 @@ spdlog::logger& sink() {
         return made;
     }();
     return *logger;
-}
-
-// Bytes of the UTF-8 sequence that starts at `at`; 0: it is none.
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t length = lead < 0x80U                    ? 1
-                               : lead >= 0xF0U && lead < 0xF5U ? 4
-                               : lead >= 0xE0U                 ? 3
-                               : lead >= 0xC2U                 ? 2
-                                                               : 0;
-    if (length == 0 || lead >= 0xF5U || at + length > text.size()) return 0;
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return 0;
-    }
-    return length;
-}
-
-// Escapes what could forge a line or drive a terminal: control characters (C0, DEL, C1), bytes that are no
-// UTF-8, and the quote where `quoted`. \u00XX is read by JSON and by people alike.
-void append_escaped(std::string& out, std::string_view text, bool quoted) {
-    const bool cut = text.size() > longest_value;
-    text = text.substr(0, longest_value);
-    for (std::size_t i = 0; i < text.size();) {
-        const std::size_t length = sequence_length(text, i);
-        const auto byte = static_cast<unsigned char>(text[i]);
-        const bool c1 = length == 2 && byte == 0xC2U && static_cast<unsigned char>(text[i + 1]) < 0xA0U;
-        if (length == 0 || byte < 0x20U || byte == 0x7FU || c1) {
-            if (byte == '\n') {
-                out += "\\n";
-            } else {
-                out += fmt::format("\\u{:04x}", c1 ? static_cast<unsigned char>(text[i + 1]) : byte);
-            }
-            i += c1 ? 2 : 1;
-            continue;
-        }
-        if (quoted && (byte == '"' || byte == '\\')) out += '\\';
-        out.append(text, i, length);
-        i += length;
-    }
-    if (cut) out += "…";
 }
 
 std::string timestamp() {
@@ -94,12 +56,13 @@ bool needs_quotes(std::string_view value) {
 
 std::string text_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
     std::string line = fmt::format("{} {:<7} ", timestamp(), name_of(level));
-    append_escaped(line, text, false);
+    text::append_escaped(line, text, longest_value, text::Quotes::plain);
     for (std::size_t i = 0; i < count; ++i) {
         line += fmt::format("{}{}=", i == 0 ? "  " : " ", fields[i].name);
         const bool quoted = needs_quotes(fields[i].value);
         if (quoted) line += '"';
-        append_escaped(line, fields[i].value, quoted);
+        text::append_escaped(line, fields[i].value, longest_value,
+                             quoted ? text::Quotes::escaped : text::Quotes::plain);
         if (quoted) line += '"';
     }
     return line;
@@ -107,11 +70,11 @@ std::string text_line(Level level, std::string_view text, const Field* fields, s
 
 std::string json_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
     std::string line = fmt::format(R"({{"time":"{}","level":"{}","message":")", timestamp(), name_of(level));
-    append_escaped(line, text, true);
+    text::append_escaped(line, text, longest_value, text::Quotes::escaped);
     line += '"';
     for (std::size_t i = 0; i < count; ++i) {
         line += fmt::format(R"(,"{}":")", fields[i].name);
-        append_escaped(line, fields[i].value, true);
+        text::append_escaped(line, fields[i].value, longest_value, text::Quotes::escaped);
         line += '"';
     }
     return line + '}';

@@ -1,0 +1,18 @@
+#include "bodies.hpp"
+
+namespace volley::cli {
+
+Result<codec::Encoder> encoder_for(const Config& config, plugins::Catalog& catalog,
+                                   const QueueConfig& queue) {
+    auto found = catalog.find_for_queue(plugins::Kind::producer, queue, config.base_dir);
+    if (!found) return found.error();
+    const bool json =
+        queue.serializer == Serializer::json || queue.schema.kind != SchemaConfig::Kind::none ||
+        (queue.serializer == Serializer::automatic && (found->flags() & VOLLEY_JSON_BODIES) != 0);
+    const auto encoding = queue.serializer == Serializer::msgpack ? codec::Encoding::msgpack
+                          : json                                  ? codec::Encoding::json
+                                                                  : codec::Encoding::none;
+    return codec::Encoder::make(encoding, queue.schema, {config.max_message_bytes});
+}
+
+}  // namespace volley::cli

@@ -1,0 +1,116 @@
+#include "inspection.hpp"
+
+#include <algorithm>
+
+#include "queue_access.hpp"
+#include "volley/view.hpp"
+
+namespace volley::cli {
+
+namespace {
+
+constexpr std::uint64_t page_size = 256;
+
+volley_error no_error() {
+    volley_error error{};
+    error.struct_size = sizeof error;
+    return error;
+}
+
+}  // namespace
+
+Inspection::Inspection(std::string queue, plugins::Consumer consumer)
+    : queue_(std::move(queue)), consumer_(std::move(consumer)) {}
+
+Inspection::~Inspection() {
+    if (functions_ == nullptr || !consumer_ || consumer_->get() == nullptr) return;
+    if (auto closed = consumer_->close(5000); !closed) report(closed.error());
+}
+
+Result<Inspection> Inspection::open(const Config& config, plugins::Catalog& catalog,
+                                    const QueueConfig& queue) {
+    auto found = catalog.find_for_queue(plugins::Kind::consumer, queue, config.base_dir);
+    if (!found) return found.error();
+    auto consumer = plugins::Consumer::create(*found, services_for(config, queue), queue.config, queue.value,
+                                              config.base_dir);
+    if (!consumer) return consumer.error();
+    Inspection inspection(queue.name, std::move(*consumer));
+    const auto* functions =
+        static_cast<const volley_ext_inspect*>(inspection.consumer_->extension(VOLLEY_EXT_INSPECT));
+    if (functions == nullptr) return inspection.cannot("cannot be looked into");
+    if (auto opened = inspection.consumer_->open(); !opened) return opened.error();
+    inspection.functions_ = functions;
+    return inspection;
+}
+
+Error Inspection::cannot(const char* what) const {
+    return {ErrorCode::unsupported, "queue \"" + queue_ + "\" " + what + ": its connector has no way to"};
+}
+
+Result<void> Inspection::outcome(std::int32_t status, const volley_error& error) {
+    if (status >= 0) return {};
+    return Error(static_cast<ErrorCode>(status), error.text);
+}
+
+Result<volley_stats> Inspection::stats() {
+    if (functions_->stats == nullptr) return cannot("cannot be counted");
+    volley_stats stats{sizeof(volley_stats), 0, -1, -1, -1, -1, -1};
+    volley_error error = no_error();
+    if (auto asked = outcome(functions_->stats(consumer_->get(), &stats, &error), error); !asked)
+        return asked.error();
+    return stats;
+}
+
+volley_batch Inspection::empty_batch(std::uint64_t limit) {
+    volley_message empty{};
+    empty.partition = -1;
+    empty.offset = -1;
+    page_.assign(std::min(limit, page_size), empty);
+    volley_batch batch{};
+    batch.struct_size = sizeof batch;
+    batch.message_size = sizeof(volley_message);
+    batch.messages = page_.data();
+    batch.capacity = static_cast<std::uint32_t>(page_.size());
+    return batch;
+}
+
+Result<const std::vector<volley_message>*> Inspection::peek(std::uint64_t skip, std::uint64_t limit) {
+    if (functions_->peek == nullptr) return cannot("cannot show messages without taking them");
+    volley_batch batch = empty_batch(limit);
+    if (limit == 0) return &page_;
+    volley_error error = no_error();
+    if (auto asked = outcome(functions_->peek(consumer_->get(), &batch, skip, &error), error); !asked)
+        return asked.error();
+    page_.resize(batch.count);
+    return &page_;
+}
+
+Result<const volley_message*> Inspection::find(std::string_view id) {
+    if (functions_->find == nullptr) return cannot("cannot look a message up");
+    volley_batch batch = empty_batch(1);
+    volley_error error = no_error();
+    if (auto asked = outcome(functions_->find(consumer_->get(), view_of(id), &batch, &error), error); !asked)
+        return asked.error();
+    return batch.count > 0 ? &page_.front() : static_cast<const volley_message*>(nullptr);
+}
+
+Result<bool> Inspection::remove(std::string_view id) {
+    if (functions_->remove == nullptr) return cannot("cannot remove a single message");
+    std::uint64_t removed = 0;
+    volley_error error = no_error();
+    if (auto asked = outcome(functions_->remove(consumer_->get(), view_of(id), &removed, &error), error);
+        !asked)
+        return asked.error();
+    return removed > 0;
+}
+
+Result<std::uint64_t> Inspection::purge() {
+    if (functions_->purge == nullptr) return cannot("cannot be emptied");
+    std::uint64_t removed = 0;
+    volley_error error = no_error();
+    if (auto asked = outcome(functions_->purge(consumer_->get(), &removed, &error), error); !asked)
+        return asked.error();
+    return removed;
+}
+
+}  // namespace volley::cli

@@ -1,0 +1,54 @@
+// A queue opened to look into it: nothing is taken, no group is joined. What a store cannot do is an error
+// with the code unsupported. Thread: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plugins/instance.hpp"
+#include "volley/config.hpp"
+
+namespace volley::cli {
+
+class Inspection {
+public:
+    // Finds the queue's connector and connects. Errors: the connector's.
+    static Result<Inspection> open(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue);
+    Inspection(Inspection&&) noexcept = default;
+    Inspection& operator=(Inspection&&) noexcept = default;
+    ~Inspection();  // closes
+
+    // What is not known is -1.
+    Result<volley_stats> stats();
+
+    // A page of what waits, after `skip` messages, of at most `limit`; empty at the end. The views are valid
+    // until the next call.
+    Result<const std::vector<volley_message>*> peek(std::uint64_t skip, std::uint64_t limit);
+
+    // The waiting message with this id, or null. Its views are valid until the next call.
+    Result<const volley_message*> find(std::string_view id);
+
+    // Returns whether it was there.
+    Result<bool> remove(std::string_view id);
+
+    // Removes all that waits. Returns how much that was.
+    Result<std::uint64_t> purge();
+
+private:
+    Inspection(std::string queue, plugins::Consumer consumer);
+    volley_batch empty_batch(std::uint64_t limit);
+    Error cannot(const char* what) const;
+    // A negative status as the connector's error.
+    static Result<void> outcome(std::int32_t status, const volley_error& error);
+
+    std::string queue_;
+    std::optional<plugins::Consumer> consumer_;
+    const volley_ext_inspect* functions_ = nullptr;
+    std::vector<volley_message> page_;
+};
+
+}  // namespace volley::cli

@@ -1,0 +1,129 @@
+#include "outbox.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "queue_access.hpp"
+#include "volley/view.hpp"
+
+namespace volley::cli {
+
+namespace {
+
+constexpr std::chrono::seconds patience{30};  // for the store to confirm
+
+}  // namespace
+
+// Filled from any thread. The token of a record is its place and the round of flush(), so that what comes too
+// late, after a flush that gave up, is told from the next round's.
+struct Outbox::Reports {
+    std::mutex mutex;
+    std::condition_variable came;
+    std::uint64_t round = 1;
+    std::size_t missing = 0;
+    std::vector<std::optional<Error>> outcome;
+
+    std::uint64_t token(std::size_t place) const { return round << 32U | place; }
+
+    static void take(void* self, const volley_report* reports, std::uint32_t count, std::uint32_t stride) {
+        auto& r = *static_cast<Reports*>(self);
+        const std::lock_guard lock(r.mutex);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const volley_report& report = element(reports, stride, i);
+            if (report.token >> 32U != r.round) continue;
+            --r.missing;
+            if (report.status == VOLLEY_OK) continue;
+            r.outcome[report.token & 0xffffffffU] =
+                Error(static_cast<ErrorCode>(report.status), std::string(text_of(report.text)));
+        }
+        r.came.notify_all();
+    }
+};
+
+Outbox::Outbox(std::string queue, std::unique_ptr<Reports> reports, plugins::Producer producer)
+    : queue_(std::move(queue)), reports_(std::move(reports)), producer_(std::move(producer)) {}
+Outbox::Outbox(Outbox&&) noexcept = default;
+Outbox& Outbox::operator=(Outbox&&) noexcept = default;
+
+Outbox::~Outbox() {
+    if (!reports_) return;
+    if (auto closed = producer_->close(5000); !closed) report(closed.error());
+}
+
+Result<Outbox> Outbox::open(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue) {
+    auto found = catalog.find_for_queue(plugins::Kind::producer, queue, config.base_dir);
+    if (!found) return found.error();
+    auto reports = std::make_unique<Reports>();
+    auto producer = plugins::Producer::create(*found, services_for(config, queue), queue.config, queue.value,
+                                              config.base_dir, &Reports::take, reports.get());
+    if (!producer) return producer.error();
+    if (auto opened = producer->open(); !opened) return opened.error();
+    return Outbox(queue.value, std::move(reports), std::move(*producer));
+}
+
+std::size_t Outbox::add(const Outgoing& outgoing) {
+    Kept& kept = kept_.emplace_back();
+    kept.body = outgoing.body.value_or("");
+    kept.key = outgoing.key.value_or("");
+    kept.texts.assign(outgoing.headers.begin(), outgoing.headers.end());
+    for (const auto& [name, value] : kept.texts) kept.headers.push_back({view_of(name), view_of(value)});
+    const std::size_t place = records_.size();
+    volley_record record{};
+    record.token = reports_->token(place);
+    record.queue = view_of(queue_);
+    if (outgoing.body) record.body = view_of(kept.body);
+    if (outgoing.key) record.key = view_of(kept.key);
+    record.headers = kept.headers.data();
+    record.header_count = static_cast<std::uint32_t>(kept.headers.size());
+    record.partition = -1;
+    records_.push_back(record);
+    bytes_ += kept.body.size();
+    return place;
+}
+
+Result<void> Outbox::hand_over() {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (std::size_t begin = 0; begin < records_.size();) {
+        std::uint32_t accepted = 0;
+        auto result = producer_->produce(records_.data() + begin,
+                                         static_cast<std::uint32_t>(records_.size() - begin), accepted);
+        begin += accepted;
+        if (!result) return result.error();
+        if (*result != VOLLEY_AGAIN) continue;
+        if (std::chrono::steady_clock::now() > deadline)
+            return Error(ErrorCode::retry, "the queue has no room");
+        if (producer_->has_poll()) {
+            if (auto polled = producer_->poll(10); !polled) return polled.error();
+        } else {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
+    if (producer_->has_flush()) {
+        const auto most_ms = static_cast<std::uint32_t>(std::chrono::milliseconds(patience).count());
+        if (auto flushed = producer_->flush(most_ms); !flushed) return flushed.error();
+    }
+    std::unique_lock lock(reports_->mutex);
+    if (reports_->came.wait_until(lock, deadline, [&] { return reports_->missing == 0; })) return {};
+    return Error(ErrorCode::retry, "the store did not confirm in time; it may have some of the messages");
+}
+
+Result<std::vector<std::optional<Error>>> Outbox::flush() {
+    {
+        const std::lock_guard lock(reports_->mutex);
+        reports_->missing = records_.size();
+        reports_->outcome.assign(records_.size(), std::nullopt);
+    }
+    auto handed_over = hand_over();
+    const std::lock_guard lock(reports_->mutex);
+    ++reports_->round;
+    auto outcome = std::move(reports_->outcome);
+    records_.clear();
+    kept_.clear();
+    bytes_ = 0;
+    if (!handed_over) return handed_over.error();
+    return outcome;
+}
+
+}  // namespace volley::cli

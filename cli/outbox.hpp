@@ -1,0 +1,66 @@
+// Records on their way into one queue, until its store has confirmed them: what the commands that write
+// share. Bounded: the caller flushes when it is full. Thread: one at a time.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "plugins/instance.hpp"
+#include "volley/config.hpp"
+
+namespace volley::cli {
+
+// What is sent. Nothing is borrowed once add() has returned.
+struct Outgoing {
+    std::optional<std::string_view> body;  // nothing: a tombstone
+    std::optional<std::string_view> key;
+    std::vector<std::pair<std::string_view, std::string_view>> headers;  // name, value
+};
+
+class Outbox {
+public:
+    static constexpr std::size_t capacity = 512;
+    static constexpr std::size_t capacity_bytes = 8U << 20U;
+
+    // Finds the queue's connector and connects. Errors: the connector's.
+    static Result<Outbox> open(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue);
+    Outbox(Outbox&&) noexcept;
+    Outbox& operator=(Outbox&&) noexcept;
+    ~Outbox();  // closes
+
+    bool is_empty() const { return records_.empty(); }
+    bool is_full() const { return records_.size() >= capacity || bytes_ >= capacity_bytes; }
+    // Returns the record's place in what flush() returns.
+    std::size_t add(const Outgoing& outgoing);
+
+    // Hands everything over and waits until the store has said of each record what became of it: nothing, or
+    // why it failed. Blocks up to 30 s; past that, and when the connector fails, an error: of what was handed
+    // over the store may have some. Empties the outbox in every case.
+    Result<std::vector<std::optional<Error>>> flush();
+
+private:
+    struct Reports;
+    struct Kept {
+        std::string body;
+        std::string key;
+        std::vector<std::pair<std::string, std::string>> texts;
+        std::vector<volley_header> headers;
+    };
+
+    Outbox(std::string queue, std::unique_ptr<Reports> reports, plugins::Producer producer);
+    Result<void> hand_over();
+
+    std::string queue_;  // what the store calls it
+    std::unique_ptr<Reports> reports_;
+    std::optional<plugins::Producer> producer_;  // nothing in a moved-from object
+    std::deque<Kept> kept_;                      // a deque: views into it stay valid
+    std::vector<volley_record> records_;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace volley::cli
