@@ -67,6 +67,7 @@ std::size_t Outbox::add(const Outgoing& outgoing) {
     Kept& kept = kept_.emplace_back();
     kept.body = outgoing.body.value_or("");
     kept.key = outgoing.key.value_or("");
+    kept.id = outgoing.id;
     kept.texts.assign(outgoing.headers.begin(), outgoing.headers.end());
     for (const auto& [name, value] : kept.texts) kept.headers.push_back({view_of(name), view_of(value)});
     const std::size_t place = records_.size();
@@ -75,6 +76,7 @@ std::size_t Outbox::add(const Outgoing& outgoing) {
     record.queue = view_of(queue_);
     if (outgoing.body) record.body = view_of(kept.body);
     if (outgoing.key) record.key = view_of(kept.key);
+    if (!kept.id.empty()) record.id = view_of(kept.id);
     record.headers = kept.headers.data();
     record.header_count = static_cast<std::uint32_t>(kept.headers.size());
     record.partition = -1;

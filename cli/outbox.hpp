@@ -19,6 +19,7 @@ namespace volley::cli {
 struct Outgoing {
     std::optional<std::string_view> body;  // nothing: a tombstone
     std::optional<std::string_view> key;
+    std::string id;  // where the store drops repeats, it does by this; empty: none
     std::vector<std::pair<std::string_view, std::string_view>> headers;  // name, value
 };
 
@@ -48,6 +49,7 @@ private:
     struct Kept {
         std::string body;
         std::string key;
+        std::string id;
         std::vector<std::pair<std::string, std::string>> texts;
         std::vector<volley_header> headers;
     };

@@ -1,4 +1,5 @@
-// `volley send` and `volley peek`: queues from outside, through the same plugins, without a running engine.
+// `volley send`, `peek`, `queues` and `purge`: queues from outside, through the same plugins, without a
+// running engine.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,20 @@ struct Peek {
     bool json = false;   // one object a message, with key, id and headers
 };
 
+struct Purge {
+    std::string queue;
+    bool yes = false;  // really
+};
+
+struct Queues {
+    std::vector<std::string> names;  // none: every queue of the configuration
+    bool json = false;               // one object a queue
+};
+
 // Each prints data to standard output and the rest to standard error, and returns the exit code.
 int send(const Config& config, plugins::Catalog& catalog, const Send& send);
 int peek(const Config& config, plugins::Catalog& catalog, const Peek& peek);
+int list_queues(const Config& config, plugins::Catalog& catalog, const Queues& queues);
+int purge(const Config& config, plugins::Catalog& catalog, const Purge& purge);
 
 }  // namespace volley::cli

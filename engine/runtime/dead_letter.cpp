@@ -94,7 +94,12 @@ std::string envelope(const Work& work, const Headers& headers, std::string_view 
         write_bytes(writer, text::safe(text_of(header.name)), text_of(header.value));
     writer.EndObject();
     if (!is_absent(work.message.key)) write_bytes(writer, "key", text_of(work.message.key));
-    write_bytes(writer, "body", body);
+    if (is_absent(work.message.body)) {  // a tombstone: `volley dlq retry` must not make an empty body of it
+        write_text(writer, "body");
+        writer.Null();
+    } else {
+        write_bytes(writer, "body", body);
+    }
     writer.EndObject();
     return {buffer.GetString(), buffer.GetSize()};
 }

@@ -1,0 +1,160 @@
+#include "arguments.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "check/guarantees.hpp"
+#include "config/diagnostics.hpp"
+#include "queue_access.hpp"
+
+namespace volley::cli {
+
+namespace {
+
+CLI::App* add_verb(CLI::App& app, Arguments& a, Verb verb, const char* name, const char* what) {
+    CLI::App* added = app.add_subcommand(name, what);
+    added->callback([&a, verb] { a.verb = verb; });
+    return added;
+}
+
+void add_configuration_verbs(CLI::App& app, Arguments& a) {
+    CLI::App* check =
+        add_verb(app, a, Verb::check, "check", "Find every mistake of a configuration; connects to nothing");
+    check->add_option("FILE", a.check_path, "The configuration file")->required();
+    check->add_option("--format", a.format, "How mistakes are written")
+        ->check(CLI::IsMember({"text", "json", "github"}));
+    check->add_flag("--guarantees", a.guarantees,
+                    "Print what each component promises: delivery, duplicates, order, losses");
+    check
+        ->add_option("--require", a.required,
+                     "Exit 1 unless each component promises these, separated by commas: at-least-once, "
+                     "exactly-once, key-order, partition-order")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember(check::property_names()));
+    add_verb(app, a, Verb::explain, "explain", "Say more about an error code, such as V0104")
+        ->add_option("CODE", a.code, "The code")
+        ->required();
+    add_verb(app, a, Verb::migrate, "migrate",
+             "Write a py-volley configuration as one of Volley's, to standard output")
+        ->add_option("FILE", a.migrate_path, "The py-volley file")
+        ->required();
+    add_verb(app, a, Verb::plugins, "plugins", "Show the plugins that are found");
+}
+
+void add_queue_verbs(CLI::App& app, Arguments& a) {
+    CLI::App* send = add_verb(app, a, Verb::send, "send", "Put messages into a queue");
+    send->add_option("QUEUE", a.send.queue, "The queue's name in the configuration")->required();
+    send->add_option("BODY", a.send.bodies, "Messages");
+    send->add_option("-f,--file", a.send.file, "A file with one message a line; - is standard input");
+    send->add_option("-k,--key", a.send.key, "The key of each message");
+    send->add_option("-H,--header", a.send.headers, "A header as name:value; may be repeated")
+        ->allow_extra_args(false);
+    send->add_option("-n,--count", a.send.count, "Send everything so many times");
+    CLI::App* peek = add_verb(app, a, Verb::peek, "peek", "Show messages that wait, without taking them");
+    peek->add_option("QUEUE", a.peek.queue, "The queue's name in the configuration")->required();
+    peek->add_option("-n,--limit", a.peek.limit, "Show at most so many")->capture_default_str();
+    peek->add_flag("--count", a.peek.count, "Only say how many wait");
+    peek->add_flag("--json", a.peek.json, "One object a message: id, key, headers and body");
+    CLI::App* queues =
+        add_verb(app, a, Verb::queues, "queues", "Show how much waits in each queue, and how long");
+    queues->add_option("QUEUE", a.queues.names, "Only these");
+    queues->add_flag("--json", a.queues.json, "One object a queue");
+    CLI::App* purge = add_verb(app, a, Verb::purge, "purge", "Delete everything that waits in a queue");
+    purge->add_option("QUEUE", a.purge.queue, "The queue's name in the configuration")->required();
+    purge->add_flag("--yes", a.purge.yes, "Really");
+}
+
+void add_queue(CLI::App* verb, DeadLetters& d) {
+    verb->add_option("-q,--queue", d.queue, "The dead-letter queue, if the configuration has several");
+}
+
+// Which letters: some by id, or all, perhaps of one reason.
+void add_choice(CLI::App* verb, DeadLetters& d) {
+    auto* ids = verb->add_option("ID", d.ids, "Dead letters by the ids that list shows");
+    auto* all = verb->add_flag("--all", d.all, "All that are there now")->excludes(ids);
+    verb->add_option("--reason", d.reason, "Only those with this reason: handler_fail, schema, …")
+        ->needs(all);
+    verb->add_flag("--dry-run", d.dry_run, "Only say what would be done");
+}
+
+void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
+    DeadLetters& d = a.dead_letters;
+    CLI::App* dlq = app.add_subcommand("dlq", "Dead letters: list, show, retry and delete them");
+    dlq->require_subcommand(1);
+    CLI::App* list = add_verb(*dlq, a, Verb::dlq_list, "list", "Show what failed for good, and why");
+    add_queue(list, d);
+    list->add_option("--reason", d.reason, "Only those with this reason: handler_fail, schema, …");
+    list->add_option("-n,--limit", d.limit, "Show at most so many")->capture_default_str();
+    list->add_flag("--json", d.json, "One object a letter");
+    CLI::App* show = add_verb(*dlq, a, Verb::dlq_show, "show", "Show a dead letter with its body");
+    add_queue(show, d);
+    show->add_option("ID", d.ids, "Dead letters by the ids that list shows")->required();
+    show->add_flag("--json", d.json, "One object a letter");
+    CLI::App* retry = add_verb(*dlq, a, Verb::dlq_retry, "retry",
+                               "Send the original message again, and then remove the letter");
+    add_queue(retry, d);
+    add_choice(retry, d);
+    retry->add_option("--to", d.to, "Into this queue; default: where the message came from");
+    retry->add_flag("--edit", d.edit, "Change the body in $EDITOR first")->excludes("--all");
+    CLI::App* remove = add_verb(*dlq, a, Verb::dlq_delete, "delete", "Delete dead letters for good");
+    add_queue(remove, d);
+    add_choice(remove, d);
+}
+
+// The verb that was nearly given: the first word that the parser could not place, at the level that it
+// reached.
+std::string unknown_verb(const CLI::App& app) {
+    const CLI::App* at = &app;
+    std::string said = "volley";
+    for (auto got = at->get_subcommands(); !got.empty(); got = at->get_subcommands()) {
+        at = got.front();
+        said += " " + at->get_name();
+    }
+    const auto left = app.remaining(true);
+    if (left.empty()) return {};
+    std::vector<std::string> verbs;
+    for (const CLI::App* verb : at->get_subcommands([](const CLI::App*) { return true; }))
+        verbs.push_back(verb->get_name());
+    const std::string near = config::nearest(left.front(), verbs);
+    return near.empty() ? std::string() : "did you mean \"" + said + " " + near + "\"?\n";
+}
+
+// What the parser cannot say: null if nothing is missing.
+const char* missing(const Arguments& a) {
+    if (a.verb == Verb::send && a.send.bodies.empty() && a.send.file.empty()) return "give a BODY or --file";
+    const bool chooses = a.verb == Verb::dlq_retry || a.verb == Verb::dlq_delete;
+    if (chooses && !a.dead_letters.all && a.dead_letters.ids.empty()) return "give an ID or --all";
+    return nullptr;
+}
+
+}  // namespace
+
+std::optional<int> parse(int argc, char** argv, Arguments& a) {
+    CLI::App app{
+        "The operator's tool of Volley.\n\n  volley send orders '{\"id\": 1}'\n  volley peek orders --limit "
+        "3\n  volley dlq list\n"};
+    app.set_version_flag("--version", std::string("volley ") + VOLLEY_VERSION);
+    app.add_option("-c,--config", a.config, "The configuration file")->capture_default_str();
+    app.add_option("--plugin-dir", a.plugin_dirs, "Look here for plugins first; may be repeated")
+        ->allow_extra_args(false);
+    app.require_subcommand(1);
+    app.fallthrough();
+    add_configuration_verbs(app, a);
+    add_queue_verbs(app, a);
+    add_dead_letter_verbs(app, a);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int code = app.exit(error);
+        if (code != 0) std::fputs(unknown_verb(app).c_str(), stderr);
+        return code == 0 ? exit_ok : exit_usage;
+    }
+    if (const char* what = missing(a)) {
+        std::fprintf(stderr, "volley: %s\n", what);
+        return exit_usage;
+    }
+    return std::nullopt;
+}
+
+}  // namespace volley::cli

@@ -1,0 +1,49 @@
+// The command line of volley as plain data.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dead_letters.hpp"
+#include "queues.hpp"
+
+namespace volley::cli {
+
+enum class Verb : std::uint8_t {
+    check,
+    explain,
+    migrate,
+    plugins,
+    send,
+    peek,
+    queues,
+    purge,
+    dlq_list,
+    dlq_show,
+    dlq_retry,
+    dlq_delete
+};
+
+struct Arguments {
+    Verb verb = Verb::check;
+    std::string config = "volley.yml";
+    std::vector<std::string> plugin_dirs;
+    std::string check_path;
+    std::string format = "text";
+    std::string code;
+    std::string migrate_path;
+    bool guarantees = false;
+    std::vector<std::string> required;
+    Send send;
+    Peek peek;
+    Queues queues;
+    Purge purge;
+    DeadLetters dead_letters;
+};
+
+// Parses; prints help, the version and mistakes itself. Returns the exit code instead of arguments if there
+// is nothing to run.
+std::optional<int> parse(int argc, char** argv, Arguments& arguments);
+
+}  // namespace volley::cli

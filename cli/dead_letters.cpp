@@ -1,0 +1,238 @@
+#include "dead_letters.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <unordered_set>
+
+#include "inspection.hpp"
+#include "letter.hpp"
+#include "outbox.hpp"
+#include "queue_access.hpp"
+#include "retrier.hpp"
+#include "table.hpp"
+#include "text/escape.hpp"
+#include "text/text.hpp"
+
+namespace volley::cli {
+
+namespace {
+
+constexpr std::uint64_t no_limit = ~std::uint64_t{0};
+
+// The dead-letter queue that is meant, or null after saying why not.
+const QueueConfig* find_dead_letter_queue(const Config& config, const DeadLetters& options) {
+    if (!options.queue.empty()) return find_queue(config, options.queue);
+    std::vector<std::string> names;
+    for (const ComponentConfig& component : config.components) {
+        const std::string& name = component.dead_letter_queue;
+        if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+            names.push_back(name);
+    }
+    if (names.size() == 1) return find_queue(config, names.front());
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    std::fprintf(stderr, "volley: %s has %s; name a queue with --queue\n", config.file.c_str(),
+                 names.empty() ? "no component with a dead_letter_queue"
+                               : ("several dead-letter queues: " + all).c_str());
+    return nullptr;
+}
+
+bool matches(const Letter& letter, const DeadLetters& options) {
+    return options.reason.empty() || letter.said("reason") == options.reason;
+}
+
+// Calls `take(letter)` for the letters that are meant by id. It may not call the inspection.
+template <typename Take>
+std::optional<Error> for_each_named(Inspection& inspection, const DeadLetters& options, Tally& tally,
+                                    Take&& take) {
+    for (const std::string& id : options.ids) {
+        const auto found = inspection.find(id);
+        if (!found) return found.error();
+        if (*found == nullptr)
+            tally.fail(id, "there is no such dead letter; `volley dlq list` shows their ids");
+        else
+            take(read_letter(**found));
+    }
+    return std::nullopt;
+}
+
+// Calls `take(letter)` for up to `limit` of the letters that match, in order, until it returns false.
+template <typename Take>
+std::optional<Error> for_each_there(Inspection& inspection, const DeadLetters& options, std::uint64_t limit,
+                                    Take&& take) {
+    for (std::uint64_t seen = 0, taken = 0; taken < limit;) {
+        const auto page = inspection.peek(seen, no_limit);
+        if (!page) return page.error();
+        if ((*page)->empty()) break;
+        seen += (*page)->size();
+        for (const volley_message& message : **page) {
+            Letter letter = read_letter(message);
+            if (!matches(letter, options)) continue;
+            take(std::move(letter));
+            if (++taken == limit) break;
+        }
+    }
+    return std::nullopt;
+}
+
+// Hands letters to `act(letters, done)` in groups that fit an outbox, and removes those whose ids it adds to
+// `done`. With `all` only what was there at the beginning: what fails again while an engine runs does not go
+// in circles.
+template <typename Act>
+std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options, Tally& tally, Act&& act) {
+    std::optional<Error> error;
+    // Returns how many are still there.
+    const auto finish = [&](const std::vector<Letter>& letters) {
+        std::vector<std::string> done;
+        error = act(letters, done);
+        for (const std::string& id : done) {
+            if (const auto removed = inspection.remove(id); !removed) {
+                error = removed.error();
+                break;
+            }
+            ++tally.done;
+        }
+        return letters.size() - done.size();
+    };
+
+    if (!options.all) {
+        std::vector<Letter> letters;
+        error = for_each_named(inspection, options, tally,
+                               [&](Letter letter) { letters.push_back(std::move(letter)); });
+        if (!error) finish(letters);
+        return error;
+    }
+    std::unordered_set<std::string> wanted;
+    error = for_each_there(inspection, options, no_limit,
+                           [&](const Letter& letter) { wanted.insert(letter.id); });
+    for (std::uint64_t skip = 0; !error && !wanted.empty();) {
+        const auto page = inspection.peek(skip, Outbox::capacity);
+        if (!page) return page.error();
+        if ((*page)->empty()) break;  // others have taken the rest
+        std::vector<Letter> letters;
+        for (const volley_message& message : **page) {
+            Letter letter = read_letter(message);
+            if (wanted.erase(letter.id) > 0)
+                letters.push_back(std::move(letter));
+            else
+                ++skip;
+        }
+        skip += finish(letters);
+    }
+    return error;
+}
+
+int finish(const Tally& tally, const std::optional<Error>& error, const char* what,
+           const DeadLetters& options) {
+    if (!options.dry_run)
+        std::fprintf(stderr, "%llu %s\n", static_cast<unsigned long long>(tally.done), what);
+    if (error) return report(*error);
+    return tally.failed > 0 ? exit_some_failed : exit_ok;
+}
+
+std::string row_text(const Letter& letter, std::string_view name) {
+    const std::string_view said = letter.said(name);
+    return said.empty() ? "-" : std::string(said);
+}
+
+void print_letter(const Letter& letter) {
+    const auto line = [](std::string_view name, std::string_view value) {
+        std::string text;
+        text::append_escaped(text, value, value.size(), text::Quotes::plain);
+        std::printf("%-16.*s%s\n", static_cast<int>(name.size()), name.data(), text.c_str());
+    };
+    line("id", letter.id);
+    for (const auto& [name, value] : letter.verdict) line(name, value);
+    if (letter.key) line("key", *letter.key);
+    for (const auto& [name, value] : letter.headers) line("header", name + ": " + value);
+    std::putchar('\n');
+    if (!letter.body) {
+        std::puts("(a tombstone: it has no body)");
+    } else if (text::is_utf8(*letter.body)) {
+        std::fwrite(letter.body->data(), 1, letter.body->size(), stdout);
+        std::putchar('\n');
+    } else {
+        std::printf("(%zu bytes that are no text, in base64)\n%s\n", letter.body->size(),
+                    text::base64(*letter.body).c_str());
+    }
+}
+
+}  // namespace
+
+int list_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
+    const QueueConfig* queue = find_dead_letter_queue(config, options);
+    if (queue == nullptr) return exit_usage;
+    auto inspection = Inspection::open(config, catalog, *queue);
+    if (!inspection) return report(inspection.error());
+    std::vector<std::vector<std::string>> rows{
+        {"ID", "FAILED AT", "COMPONENT", "REASON", "ATTEMPTS", "ERROR"}};
+    std::uint64_t shown = 0;
+    const auto error = for_each_there(*inspection, options, options.limit, [&](const Letter& letter) {
+        ++shown;
+        if (options.json)
+            std::printf("%s\n", to_json(letter).c_str());
+        else
+            rows.push_back({letter.id, row_text(letter, "failed-at"), row_text(letter, "component"),
+                            row_text(letter, "reason"), row_text(letter, "attempts"),
+                            row_text(letter, "error")});
+    });
+    if (error) return report(*error);
+    if (!options.json && shown > 0) print_table(rows);
+    std::fprintf(stderr, "%llu shown", static_cast<unsigned long long>(shown));
+    if (const auto stats = inspection->stats(); stats && stats->ready >= 0)
+        std::fprintf(stderr, "; %s holds %lld", queue->name.c_str(), static_cast<long long>(stats->ready));
+    std::fputc('\n', stderr);
+    return exit_ok;
+}
+
+int show_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
+    const QueueConfig* queue = find_dead_letter_queue(config, options);
+    if (queue == nullptr) return exit_usage;
+    auto inspection = Inspection::open(config, catalog, *queue);
+    if (!inspection) return report(inspection.error());
+    Tally tally;
+    const auto error = for_each_named(*inspection, options, tally, [&](const Letter& letter) {
+        if (options.json)
+            std::printf("%s\n", to_json(letter).c_str());
+        else
+            print_letter(letter);
+    });
+    if (error) return report(*error);
+    return tally.failed > 0 ? exit_some_failed : exit_ok;
+}
+
+int retry_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
+    const QueueConfig* queue = find_dead_letter_queue(config, options);
+    if (queue == nullptr) return exit_usage;
+    if (!options.to.empty() && find_queue(config, options.to) == nullptr) return exit_usage;
+    auto inspection = Inspection::open(config, catalog, *queue);
+    if (!inspection) return report(inspection.error());
+    Tally tally;
+    Retrier retrier(config, catalog, options, *queue, tally);
+    const auto error = work_off(*inspection, options, tally,
+                                [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
+                                    return retrier.send(letters, done);
+                                });
+    return finish(tally, error, "sent again", options);
+}
+
+int delete_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
+    const QueueConfig* queue = find_dead_letter_queue(config, options);
+    if (queue == nullptr) return exit_usage;
+    auto inspection = Inspection::open(config, catalog, *queue);
+    if (!inspection) return report(inspection.error());
+    Tally tally;
+    const auto error = work_off(*inspection, options, tally,
+                                [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
+                                    for (const Letter& letter : letters) {
+                                        if (options.dry_run)
+                                            std::printf("%s\n", letter.id.c_str());
+                                        else
+                                            done.push_back(letter.id);
+                                    }
+                                    return std::optional<Error>();
+                                });
+    return finish(tally, error, "deleted", options);
+}
+
+}  // namespace volley::cli

@@ -1,0 +1,109 @@
+#include "retrier.hpp"
+
+#include <cstdio>
+
+#include "bodies.hpp"
+#include "edit.hpp"
+#include "text/text.hpp"
+
+namespace volley::cli {
+
+void Tally::fail(const std::string& id, const std::string& why) {
+    ++failed;
+    std::fprintf(stderr, "volley: %s: %s\n", id.c_str(), why.c_str());
+}
+
+std::optional<Error> Retrier::send(const std::vector<Letter>& letters, std::vector<std::string>& confirmed) {
+    std::map<std::string, std::vector<std::string>> sent;  // ids by queue, in the order of their outbox
+    for (const Letter& letter : letters) {
+        const QueueConfig* queue = target(letter);
+        if (queue == nullptr) continue;
+        if (options_.dry_run) {
+            std::printf("%s -> %s\n", letter.id.c_str(), queue->name.c_str());
+            continue;
+        }
+        auto outbox = outbox_of(*queue);
+        if (!outbox) return outbox.error();
+        if ((*outbox)->is_full()) {
+            if (auto flushed = flush(**outbox, sent[queue->name], confirmed); !flushed)
+                return flushed.error();
+        }
+        if (auto added = add(**outbox, *queue, letter); !added)
+            tally_.fail(letter.id, added.error().text);
+        else
+            sent[queue->name].push_back(letter.id);
+    }
+    for (auto& [name, ids] : sent) {
+        if (auto flushed = flush(outboxes_.at(name), ids, confirmed); !flushed) return flushed.error();
+    }
+    return std::nullopt;
+}
+
+const QueueConfig* Retrier::target(const Letter& letter) {
+    const std::string name = options_.to.empty() ? std::string(letter.said("queue")) : options_.to;
+    if (name.empty()) {
+        tally_.fail(letter.id, "it does not say which queue it is from; name one with --to");
+        return nullptr;
+    }
+    if (!letter.said("truncated-from").empty() && !options_.edit) {
+        tally_.fail(letter.id, "its body was cut, from " + std::string(letter.said("truncated-from")) +
+                                   " bytes, and cannot be sent again; --edit lets you write a new one");
+        return nullptr;
+    }
+    for (const QueueConfig& queue : config_.queues) {
+        if (queue.name == name) return &queue;
+    }
+    tally_.fail(letter.id, "it is from \"" + name + "\", and " + config_.file +
+                               " has no such queue; name one with --to");
+    return nullptr;
+}
+
+Result<Outbox*> Retrier::outbox_of(const QueueConfig& queue) {
+    if (const auto known = outboxes_.find(queue.name); known != outboxes_.end()) return &known->second;
+    auto opened = Outbox::open(config_, catalog_, queue);
+    if (!opened) return opened.error();
+    return &outboxes_.emplace(queue.name, std::move(*opened)).first->second;
+}
+
+Result<void> Retrier::add(Outbox& outbox, const QueueConfig& queue, const Letter& letter) {
+    std::string edited;
+    std::string scratch;
+    Outgoing outgoing;
+    if (letter.body) outgoing.body = *letter.body;
+    if (letter.key) outgoing.key = *letter.key;
+    for (const auto& [name, value] : letter.headers) outgoing.headers.emplace_back(name, value);
+    // The same letter sent twice, because we died before it was removed, is one message where the store
+    // drops repeats.
+    outgoing.id = "retry:" + from_.value + ":" + letter.id;
+    if (options_.edit) {
+        if (!text::is_utf8(letter.body.value_or("")))
+            return Error(ErrorCode::permanent, "its body is no text, which an editor could change");
+        auto saved = edit(letter.body.value_or(""));
+        if (!saved) return saved.error();
+        edited = std::move(*saved);
+        const auto encoder = encoder_for(config_, catalog_, queue);
+        if (!encoder) return encoder.error();
+        std::string_view encoded;
+        if (const auto failure = encoder->encode(edited, codec::Encoding::json, scratch, encoded))
+            return Error(ErrorCode::permanent, "what was saved is not sent: " + failure->text);
+        outgoing.body = encoded;
+    }
+    outbox.add(outgoing);
+    return {};
+}
+
+Result<void> Retrier::flush(Outbox& outbox, std::vector<std::string>& ids,
+                            std::vector<std::string>& confirmed) {
+    auto outcomes = outbox.flush();
+    if (!outcomes) return outcomes.error();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (const auto& failure = (*outcomes)[i])
+            tally_.fail(ids[i], failure->text);
+        else
+            confirmed.push_back(ids[i]);
+    }
+    ids.clear();
+    return {};
+}
+
+}  // namespace volley::cli

@@ -1,0 +1,131 @@
+"""Dead letters from the command line: seen, sent again with their own bytes, changed, deleted. One way on every store."""
+
+import json
+import os
+import stat
+import sys
+
+import pytest
+from support.ledger import Ledger
+from support.servers import wait_until
+from support.stores import Rsmq, Sqlite, wait_for_all
+from support.volleyd import Volleyd, volley
+
+# Refuses every third message until a file named "mended" is there.
+PICKY = """
+import json, os, sys
+for line in sys.stdin:
+    m = json.loads(line)
+    if m["body"]["seq"] % 3 == 0 and not os.path.exists("mended"):
+        print(json.dumps({"id": m["id"], "fail": "seq is a \\x1b[31mmultiple\\nof three"}), flush=True)
+    else:
+        print(json.dumps({"id": m["id"], "outputs": [{"body": m["body"]}]}), flush=True)
+"""
+
+
+@pytest.fixture(params=["sqlite", "rsmq"])
+def store(request, tmp_path):
+    return Sqlite(tmp_path) if request.param == "sqlite" else Rsmq(request.getfixturevalue("redis_server"))
+
+
+def config_of(store):
+    queues = "".join(f"  - {{name: {q}, type: {store.type}, serializer: json, config: {store.config()}}}\n" for q in ("in", "out", "dead"))
+    return (f"queues:\n{queues}components:\n"
+            f"  - {{name: move, input: in, outputs: [out], handler: {{exec: ['{sys.executable}', picky.py]}}, dead_letter_queue: dead}}\n"
+            'operations: {listen: "127.0.0.1:0"}\n')
+
+
+def letters(tmp_path, *options):
+    listed = volley(tmp_path, "dlq", "list", "--json", "--limit", "1000", *options)
+    assert listed.returncode == 0, listed.stderr
+    return [json.loads(line) for line in listed.stdout.splitlines()]
+
+
+def failed(store, tmp_path, count=30):
+    """Runs until every third message is a dead letter. Returns the engine and the ledger."""
+    (tmp_path / "picky.py").write_text(PICKY)
+    ledger = Ledger(count)
+    store.put("in", ledger.bodies(), [entry["key"] for entry in ledger.sent])
+    volleyd = Volleyd(tmp_path, config_of(store)).wait_ready()
+    wait_until(lambda: volleyd.metric("volley_messages_settled_total") == count, "all are settled")
+    return volleyd, ledger
+
+
+def test_after_the_handler_is_mended_a_retry_brings_everything_through(store, tmp_path):
+    volleyd, ledger = failed(store, tmp_path)
+    before = letters(tmp_path)
+    poison = [body for body in ledger.bodies() if json.loads(body)["seq"] % 3 == 0]
+    assert sorted(letter["body"] for letter in before) == sorted(poison), "the original bytes"
+    assert {letter["verdict"]["reason"] for letter in before} == {"handler_fail"}
+    assert letters(tmp_path, "--reason", "schema") == []
+
+    dry = volley(tmp_path, "dlq", "retry", "--all", "--dry-run")
+    assert dry.returncode == 0 and len(dry.stdout.splitlines()) == len(poison) and len(letters(tmp_path)) == len(poison)
+
+    # While the handler still fails, what comes back is not sent in circles.
+    again = volley(tmp_path, "dlq", "retry", "--all")
+    assert again.returncode == 0 and f"{len(poison)} sent again" in again.stderr, again.stderr
+    wait_until(lambda: len(letters(tmp_path)) == len(poison), "they have failed again")
+    assert all(letter["verdict"]["attempts"] == "1" for letter in letters(tmp_path))
+
+    (tmp_path / "mended").touch()
+    assert volley(tmp_path, "dlq", "retry", "--all", "--reason", "handler_fail").returncode == 0
+    verdict = wait_for_all(store, ledger)
+    assert verdict["lost"] == [] and verdict["duplicates"] == 0 and verdict["phantoms"] == 0
+    assert letters(tmp_path) == []
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_letters_are_shown_changed_sent_elsewhere_and_deleted_one_by_one(store, tmp_path):
+    volleyd, _ = failed(store, tmp_path)
+    assert volleyd.stop() == 0, volleyd.log
+    first, second, third, fourth = (letter["id"] for letter in letters(tmp_path)[:4])
+
+    shown = volley(tmp_path, "dlq", "show", first)
+    assert "handler_fail" in shown.stdout and '"seq"' in shown.stdout
+    assert "\x1b" not in shown.stdout and "\x1b" not in volley(tmp_path, "dlq", "list").stdout, "a body must not drive the terminal"
+
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf '{\"seq\": 1, \"changed\": true}' > \"$1\"\n")
+    editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    os.environ["EDITOR"] = str(editor)
+    assert volley(tmp_path, "dlq", "retry", "--edit", first).returncode == 0
+    editor.write_text("#!/bin/sh\nprintf 'no json' > \"$1\"\n")
+    refused = volley(tmp_path, "dlq", "retry", "--edit", second)
+    assert refused.returncode == 1 and "what was saved is not sent" in refused.stderr
+
+    assert volley(tmp_path, "dlq", "retry", third, "--to", "out").returncode == 0
+    assert volley(tmp_path, "dlq", "delete", fourth).returncode == 0
+    unknown = volley(tmp_path, "dlq", "delete", fourth)
+    assert unknown.returncode == 1 and "there is no such dead letter" in unknown.stderr
+    left = [letter["id"] for letter in letters(tmp_path)]
+    assert second in left and not {first, third, fourth} & set(left)
+    assert '{"seq": 1, "changed": true}' in volley(tmp_path, "peek", "in").stdout
+
+
+def test_what_retry_cannot_do_it_says(store, tmp_path):
+    volleyd, _ = failed(store, tmp_path, 6)
+    assert volleyd.stop() == 0
+    stranger = volley(tmp_path, "send", "dead", '{"seq": 0}')
+    assert stranger.returncode == 0
+    without_origin = [letter["id"] for letter in letters(tmp_path) if "verdict" not in letter]
+    said = volley(tmp_path, "dlq", "retry", *without_origin)
+    assert said.returncode == 1 and "name one with --to" in said.stderr
+    assert volley(tmp_path, "dlq", "retry").returncode == 64
+    assert volley(tmp_path, "dlq", "list", "--queue", "ded").returncode == 64
+    assert 'did you mean "volley dlq list"?' in volley(tmp_path, "dlq", "lst").stderr
+
+
+def test_how_much_waits_is_told_and_can_be_purged(store, tmp_path):
+    volleyd, _ = failed(store, tmp_path)
+    assert volleyd.stop() == 0
+    rows = [json.loads(line) for line in volley(tmp_path, "queues", "--json").stdout.splitlines()]
+    assert {row["queue"]: row["ready"] for row in rows} == {"in": 0, "out": 20, "dead": 10}
+    assert all(row["oldest_ms"] >= 0 for row in rows if row["ready"])
+    table = volley(tmp_path, "queues", "out").stdout.splitlines()
+    assert table[0].split()[:3] == ["QUEUE", "TYPE", "READY"] and table[1].split()[:3] == ["out", store.type, "20"]
+
+    refused = volley(tmp_path, "purge", "dead")
+    assert refused.returncode == 64 and "10 messages" in refused.stderr
+    assert volley(tmp_path, "purge", "dead", "--yes").returncode == 0
+    assert letters(tmp_path) == []
