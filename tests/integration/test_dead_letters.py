@@ -8,7 +8,7 @@ import sys
 import pytest
 from support.ledger import Ledger
 from support.servers import wait_until
-from support.stores import Rsmq, Sqlite, wait_for_all
+from support.stores import Kafka, Rsmq, Sqlite, wait_for_all
 from support.volleyd import Volleyd, volley
 
 # Refuses every third message until a file named "mended" is there.
@@ -129,3 +129,30 @@ def test_how_much_waits_is_told_and_can_be_purged(store, tmp_path):
     assert refused.returncode == 64 and "10 messages" in refused.stderr
     assert volley(tmp_path, "purge", "dead", "--yes").returncode == 0
     assert letters(tmp_path) == []
+
+
+def test_tombstones_and_bytes_come_back_as_they_were_from_an_envelope(kafka_server, redis_server, tmp_path):
+    """From Kafka into RSMQ, which has neither keys nor headers nor nulls, and back to Kafka."""
+    from confluent_kafka import Producer
+
+    kafka, rsmq = Kafka(kafka_server, partitions=1), Rsmq(redis_server)
+    (tmp_path / "no.py").write_text('import json, sys\nfor line in sys.stdin: print(json.dumps({"id": json.loads(line)["id"], '
+                                    '"fail": "no"}), flush=True)\n')
+    config = (f"queues:\n  - {{name: in, value: {kafka.topic('in')}, type: kafka, config: {kafka.config()}}}\n"
+              f"  - {{name: again, value: {kafka.topic('again')}, type: kafka, config: {kafka.config()}}}\n"
+              f"  - {{name: dead, type: rsmq, config: {rsmq.config()}}}\n"
+              f"components: [{{input: in, handler: {{exec: ['{sys.executable}', no.py]}}, dead_letter_queue: dead}}]\n"
+              'operations: {listen: "127.0.0.1:0"}\n')
+    producer = Producer({"bootstrap.servers": kafka_server.bootstrap})
+    producer.produce(kafka.topic("in"), None, b"gone", headers=[("colour", b"\xff\x00blue"), ("volley-reason", b"forged")])
+    producer.produce(kafka.topic("in"), b"\x80\x00raw", b"\xfe", headers=[("colour", b"red")])
+    producer.produce(kafka.topic("in"), b"", None)
+    assert producer.flush(30) == 0
+    volleyd = Volleyd(tmp_path, config).wait_ready()
+    wait_until(lambda: len(letters(tmp_path)) == 3, "three dead letters")
+    assert volleyd.stop() == 0, volleyd.log
+    assert {letter["verdict"]["reason"] for letter in letters(tmp_path)} == {"handler_fail"}
+    assert volley(tmp_path, "dlq", "retry", "--all", "--to", "again").returncode == 0
+    back = wait_until(lambda: (lambda m: m if len(m) == 3 else None)(kafka.take_messages("again")), "three came back")
+    assert sorted(((m.value(), m.key(), m.headers()) for m in back), key=repr) == sorted(
+        [(None, b"gone", [("colour", b"\xff\x00blue")]), (b"\x80\x00raw", b"\xfe", [("colour", b"red")]), (b"", None, None)], key=repr)
