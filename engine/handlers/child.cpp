@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -97,8 +98,11 @@ std::string describe(int status) {
 }  // namespace
 
 bool is_secret_variable(const std::string& name) {
-    for (const char* word : {"SECRET", "PASSWORD", "TOKEN", "KEY", "CREDENTIAL"}) {
-        if (name.find(word) != std::string::npos) return true;
+    std::string upper(name);
+    std::transform(upper.begin(), upper.end(), upper.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    for (const char* word : {"SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "CREDENTIAL"}) {
+        if (upper.find(word) != std::string::npos) return true;
     }
     return false;
 }

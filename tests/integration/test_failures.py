@@ -64,6 +64,57 @@ def test_the_postgres_example_is_built_outside_and_its_on_fail_is_called(postgre
     assert postgres_server.sql("SELECT count(*) FROM pg_queue_table").strip() == "0"
 
 
+def with_policy(tmp_path, policy):
+    """One message of three fails for good; `policy` decides."""
+    store = Sqlite(tmp_path)
+    store.put("in", ['{"n": 1}', '{"n": 2, "bad": 99}', '{"n": 3}'], ["a"] * 3)
+    queues = "".join(f"  - {{name: {q}, type: sqlite, serializer: json, config: {store.config()}}}\n" for q in ("in", "out"))
+    return store, Volleyd(tmp_path, "queues:\n" + queues + component(moody(tmp_path), on_fail=policy))
+
+
+def test_on_fail_drop_acks_what_failed_and_counts_it(tmp_path):
+    store, volleyd = with_policy(tmp_path, "drop")
+    wait_until(lambda: len(store.take("out")) == 2, "the others came out")
+    wait_until(lambda: store.take("in") == [], "nothing is left")
+    assert volleyd.metric("volley_messages_settled_total", outcome="dropped") == 1
+    assert volleyd.metric("volley_message_failures_total", reason="handler_fail") == 1
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_on_fail_stop_ends_with_65_and_acks_neither_what_failed_nor_what_is_behind_it(tmp_path):
+    store, volleyd = with_policy(tmp_path, "stop")
+    assert volleyd.wait() == 65, volleyd.log
+    assert [json.loads(body)["n"] for body in store.take("out")] == [1]
+    assert [json.loads(body)["n"] for body in store.take("in")] == [2, 3]
+    assert "it is bad" in volleyd.log
+
+
+CURIOUS = """
+import json, os, sys
+for line in sys.stdin:
+    m = json.loads(line)
+    print("first line\\nsecond line \\x1b[31mred", file=sys.stderr, flush=True)
+    seen = {"descriptors": sorted(int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)),
+            "leads_its_group": os.getpgrp() == os.getpid(), "folder": os.getcwd(), "names": sorted(os.environ)}
+    print(json.dumps({"id": m["id"], "outputs": [{"body": seen}]}), flush=True)
+"""
+
+
+def test_a_child_inherits_three_descriptors_and_no_secret_and_its_stderr_is_in_the_log(tmp_path):
+    (tmp_path / "curious.py").write_text(CURIOUS)
+    store = Sqlite(tmp_path)
+    store.put("in", ['{"n": 1}'], ["a"])
+    queues = "".join(f"  - {{name: {q}, type: sqlite, serializer: json, config: {store.config()}}}\n" for q in ("in", "out"))
+    environment = {**os.environ, "DB_PASSWORD": "x", "api_token": "x", "PLAIN": "x"}
+    volleyd = Volleyd(tmp_path, "queues:\n" + queues + component(f'{{exec: ["{sys.executable}", curious.py]}}'), env=environment)
+    seen = json.loads(wait_until(lambda: store.take("out"), "it answered")[0])
+    assert volleyd.stop() == 0, volleyd.log
+    assert seen["descriptors"] == [0, 1, 2] and seen["leads_its_group"] and seen["folder"] == str(tmp_path)
+    assert "PLAIN" in seen["names"] and not {"DB_PASSWORD", "api_token"} & set(seen["names"])
+    said = [line for line in volleyd.lines if "from=handler" in line]
+    assert len(said) == 2 and "first line" in said[0] and "second line" in said[1] and "\x1b" not in said[1]
+
+
 BODIES = ['{"n": 1}', "this is no JSON", json.dumps({"n": 2, "pad": "x" * 3000}), '{"n": 3, "bad": 99}']
 
 
