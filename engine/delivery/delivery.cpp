@@ -466,7 +466,8 @@ void Delivery::tick(Instant now) {
                     {timer.slot, entry.handle, entry.outcome, entry.nack_delay, entry.reason, entry.attempt});
                 break;
             default:
-                VOLLEY_ASSERT(!"a timer for a message that waits for nothing");
+                // A timer for a message that waits for nothing.
+                VOLLEY_ASSERT(entry.state == State::settling);
         }
     }
 }

@@ -29,7 +29,7 @@ public:
     }
 
     std::string_view copy(std::string_view bytes) {
-        if (bytes.empty()) return {"", 0};
+        if (bytes.empty()) return {static_cast<const char*>(""), std::size_t{0}};
         void* at = allocate(bytes.size());
         std::memcpy(at, bytes.data(), bytes.size());
         return {static_cast<const char*>(at), bytes.size()};

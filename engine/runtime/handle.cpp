@@ -12,7 +12,7 @@ Result<plugins::HandlerInstance> HandlerCall::create() {
     services.component = pipeline_.config.name;
     services.app = pipeline_.app;
     services.wake = [] {};
-    services.health = [](std::uint32_t, std::string) {};
+    services.health = [](std::uint32_t, const std::string&) {};
     if (pipeline_.handler) {
         return plugins::HandlerInstance::create(*pipeline_.handler, std::move(services),
                                                 pipeline_.handler_config, pipeline_.base_dir, &jobs_table_);

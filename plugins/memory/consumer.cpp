@@ -27,7 +27,7 @@ void count_up(char* digits, std::size_t size) {
 
 }  // namespace
 
-MemoryConsumer::MemoryConsumer(Context context) : config_(read_config(context)) {
+MemoryConsumer::MemoryConsumer(const Context& context) : config_(read_config(context)) {
     if (config_.generate) {
         own_ = std::make_unique<Queue>();
         own_->set_capacity(config_.capacity.value_or(1u << 24));

@@ -9,7 +9,7 @@ namespace volley::memory {
 
 class MemoryConsumer {
 public:
-    explicit MemoryConsumer(Context context);
+    explicit MemoryConsumer(const Context& context);
     ~MemoryConsumer();
     MemoryConsumer(const MemoryConsumer&) = delete;
     MemoryConsumer& operator=(const MemoryConsumer&) = delete;

@@ -41,7 +41,7 @@ void fill(Slot& slot, const volley_record& record, std::int64_t now_ms) {
 
 }  // namespace
 
-MemoryProducer::MemoryProducer(Context context, volley_report_fn report, void* report_context)
+MemoryProducer::MemoryProducer(const Context& context, volley_report_fn report, void* report_context)
     : config_(read_config(context)),
       report_(report),
       report_context_(report_context),

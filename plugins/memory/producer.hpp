@@ -10,7 +10,7 @@ namespace volley::memory {
 
 class MemoryProducer {
 public:
-    MemoryProducer(Context context, volley_report_fn report, void* report_context);
+    MemoryProducer(const Context& context, volley_report_fn report, void* report_context);
 
     void open() {}
     std::int32_t produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,

@@ -9,7 +9,7 @@
 
 namespace volley::sqlite {
 
-SqliteProducer::SqliteProducer(Context context, volley_report_fn report, void* report_context)
+SqliteProducer::SqliteProducer(const Context& context, volley_report_fn report, void* report_context)
     : config_(read_config(context)),
       queue_(context.value()),
       report_(report),

@@ -17,7 +17,7 @@ class SqliteConsumer;
 
 class SqliteProducer {
 public:
-    SqliteProducer(Context context, volley_report_fn report, void* report_context);
+    SqliteProducer(const Context& context, volley_report_fn report, void* report_context);
 
     void open();
     std::int32_t produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,

@@ -529,7 +529,7 @@ static inline int32_t volley_fail(volley_error *error, int32_t status, const cha
   if (error && VOLLEY_HAS(volley_error, error, text)) {
     size_t n = 0;
     while (text && text[n] && n < VOLLEY_ERROR_TEXT - 1) { error->text[n] = text[n]; ++n; }
-    while (n > 0 && text && text[n] && ((unsigned char)text[n] & 0xC0u) == 0x80u) --n;   /* whole UTF-8 characters */
+    while (n > 0 && text && text[n] && (text[n] & 0xC0) == 0x80) --n;   /* whole UTF-8 characters */
     error->text[n] = '\0';
   }
   return status;
