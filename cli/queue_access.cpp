@@ -22,7 +22,12 @@ const QueueConfig* find_queue(const Config& config, const std::string& name) {
 plugins::Services services_for(const Config& config, const QueueConfig& queue) {
     plugins::Services services;
     services.queue = queue.name;
+    // A queue is looked at as its reader sees it: on Kafka its group says what still waits.
     services.component = "volley";
+    for (const ComponentConfig& component : config.components) {
+        if (component.input == queue.name) services.component = component.name;
+        if (component.dead_letter_queue == queue.name) services.for_dead_letters = true;
+    }
     services.app = config.app;
     services.wake = [] {};
     services.health = [](std::uint32_t, const std::string&) {};

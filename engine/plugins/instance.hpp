@@ -24,7 +24,7 @@ struct Services {
     std::function<void()> wake = {};  // "call me soon"
     // VOLLEY_UP, VOLLEY_DEGRADED, VOLLEY_DOWN, and why.
     std::function<void(std::uint32_t state, std::string text)> health = {};
-    bool for_dead_letters = false;  // producers: the queue keeps dead letters
+    bool for_dead_letters = false;  // the queue keeps dead letters
 };
 
 namespace detail {

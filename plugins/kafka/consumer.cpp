@@ -1,8 +1,12 @@
 #include "consumer.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
+
+#include "clock.hpp"
+#include "message.hpp"
+#include "partition_list.hpp"
+#include "topics.hpp"
 
 namespace volley::kafka {
 
@@ -10,31 +14,6 @@ namespace {
 
 constexpr int meet_ms = 4000;
 constexpr std::int64_t patience_ms = 6000;  // more than two heartbeats
-
-using List =
-    std::unique_ptr<rd_kafka_topic_partition_list_t, decltype(&rd_kafka_topic_partition_list_destroy)>;
-
-std::int64_t now_ms() {
-    using namespace std::chrono;
-    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
-
-// "a, b" or "^regex".
-List topics_of(const std::string& value) {
-    List list(rd_kafka_topic_partition_list_new(1), &rd_kafka_topic_partition_list_destroy);
-    std::size_t begin = 0;
-    const bool regex = !value.empty() && value.front() == '^';
-    while (begin <= value.size()) {
-        const std::size_t end = regex ? value.size() : std::min(value.find(',', begin), value.size());
-        std::string topic = value.substr(begin, end - begin);
-        topic.erase(0, topic.find_first_not_of(' '));
-        topic.erase(topic.find_last_not_of(' ') + 1);
-        if (!topic.empty())
-            rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-        begin = end + 1;
-    }
-    return list;
-}
 
 }  // namespace
 
@@ -70,11 +49,17 @@ void KafkaConsumer::open() {
         static_cast<void>(conf.release());  // it is the client's now
     }
     meet(rk_, *client_, properties_, meet_ms);
-    if (subscribed_) return;
+    if (queue_ != nullptr) return;
     rd_kafka_poll_set_consumer(rk_);
     queue_ = rd_kafka_queue_get_consumer(rk_);
     commit_queue_ = rd_kafka_queue_new(rk_);
-    const List topics = topics_of(client_->context.value());
+}
+
+// Joins the group: not before the first message is asked for. Who only looks takes no partition from anybody.
+void KafkaConsumer::subscribe() {
+    const List topics = new_list(1);
+    for (const std::string& topic : topics_of(client_->context.value()))
+        rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
     if (const auto code = rd_kafka_subscribe(rk_, topics.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         throw Error(ErrorCode::config, "kafka: cannot subscribe to \"" + client_->context.value() +
                                            "\": " + rd_kafka_err2str(code));
@@ -83,6 +68,7 @@ void KafkaConsumer::open() {
 }
 
 std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
+    if (!subscribed_) subscribe();
     serve_commits(0);
     throw_if_over();
     std::uint64_t bytes = 0;
@@ -106,6 +92,7 @@ void KafkaConsumer::note_turn() {
 }
 
 void KafkaConsumer::poll(std::uint32_t timeout_ms) {
+    if (!subscribed_) subscribe();
     serve_commits(0);
     throw_if_over();
     note_turn();
@@ -124,23 +111,39 @@ void KafkaConsumer::poll(std::uint32_t timeout_ms) {
     rd_kafka_message_destroy(message);
 }
 
-bool KafkaConsumer::take(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes) {
+void KafkaConsumer::take(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         note_error(message);
         rd_kafka_message_destroy(message);
-        return false;
+        return;
     }
     // After a rebalance a message of an older assignment can still come out (librdkafka #1359).
     Owned* owned = find(rd_kafka_topic_name(message->rkt), message->partition);
     if (owned == nullptr) {
         rd_kafka_message_destroy(message);
-        return false;
+        return;
     }
     if (owned->position >= 0 && message->offset > owned->position) note_gap(*owned, message->offset);
     owned->position = message->offset + 1;
+    volley_message& out = element(batch.messages, batch.message_size, batch.count);
+    fill(out, message, *owned);
+    if (is_resolution(out)) {
+        pass_over(out, *owned);
+        return;
+    }
+    owned->handed_to = owned->position;
     bytes += message->len + message->key_len;
-    fill(element(batch.messages, batch.message_size, batch.count++), message, *owned);
-    return true;
+    ++batch.count;
+}
+
+// A resolution record is no message. Where nothing before it is unfinished, it is committed with what is;
+// else the engine's next commit reaches it.
+void KafkaConsumer::pass_over(volley_message& out, Owned& owned) {
+    give_back(out.handle);
+    out = {};
+    out.partition = -1;
+    out.offset = -1;
+    if (owned.wanted >= owned.handed_to) owned.wanted = std::max(owned.wanted, owned.position);
 }
 
 void KafkaConsumer::fill(volley_message& out, rd_kafka_message_t* message, const Owned& owned) {
@@ -154,32 +157,9 @@ void KafkaConsumer::fill(volley_message& out, rd_kafka_message_t* message, const
     Delivery& delivery = deliveries_[handle];
     delivery.message = message;
     out.handle = handle;
-    out.body = {message->payload, message->len};
-    // An empty body has no address in librdkafka when it is null: that is a tombstone.
-    if (message->key != nullptr) out.key = {message->key, message->key_len};
+    lend(message, delivery.headers, out);
     out.source = view_of(*owned.topic);
-    out.partition = message->partition;
-    out.offset = message->offset;
     out.epoch = owned.epoch;
-    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-    const std::int64_t timestamp = rd_kafka_message_timestamp(message, &type);
-    if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) out.timestamp_ms = timestamp;
-    read_headers(delivery, out);
-}
-
-void KafkaConsumer::read_headers(Delivery& delivery, volley_message& out) {
-    delivery.headers.clear();
-    rd_kafka_headers_t* headers = nullptr;
-    if (rd_kafka_message_headers(delivery.message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    const char* name = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    for (std::size_t i = 0;
-         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-        delivery.headers.push_back({volley_text(name), {value, size}});
-    }
-    out.headers = delivery.headers.data();
-    out.header_count = static_cast<std::uint32_t>(delivery.headers.size());
 }
 
 void KafkaConsumer::note_error(const rd_kafka_message_t* message) {
@@ -217,14 +197,17 @@ void KafkaConsumer::throw_if_over() {
 void KafkaConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {
     for (std::uint32_t i = 0; i < count; ++i) {
         volley_settlement& s = element(settlements, stride, i);
-        Delivery& delivery = deliveries_[s.handle];
-        if (delivery.message != nullptr) {
-            rd_kafka_message_destroy(delivery.message);
-            delivery.message = nullptr;
-            free_.push_back(s.handle);
-        }
+        give_back(s.handle);
         s.result = VOLLEY_OK;
     }
+}
+
+void KafkaConsumer::give_back(std::uint64_t handle) {
+    Delivery& delivery = deliveries_[handle];
+    if (delivery.message == nullptr) return;
+    rd_kafka_message_destroy(delivery.message);
+    delivery.message = nullptr;
+    free_.push_back(handle);
 }
 
 void KafkaConsumer::interrupt() {
@@ -268,7 +251,13 @@ const void* KafkaConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_PARTITIONS) return partitions_functions();
     if (id == VOLLEY_EXT_LOG) return log_functions();
     if (id == VOLLEY_EXT_INSPECT) return inspect_functions();
+    if (id == VOLLEY_EXT_HISTORY) return history_functions();
     return nullptr;
+}
+
+Browser& KafkaConsumer::browser() {
+    if (browser_ == nullptr) browser_ = std::make_unique<Browser>(client_->context, properties_);
+    return *browser_;
 }
 
 }  // namespace volley::kafka

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "browser.hpp"
 #include "client.hpp"
 #include "statistics.hpp"
 
@@ -44,6 +45,8 @@ public:
     void seek(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride);
     void stats(volley_stats& out);
     void check(std::uint32_t timeout_ms);
+    // Looks beside the group; made when it is first asked for.
+    Browser& browser();
 
 private:
     // A partition that is ours now.
@@ -52,6 +55,7 @@ private:
         std::int32_t partition = 0;
         std::uint32_t epoch = 0;
         std::int64_t position = -1;   // the next offset to hand out; -1: unknown, nothing was committed
+        std::int64_t handed_to = -1;  // behind the last message that the engine got
         std::int64_t began = -1;      // what was committed when it was assigned
         std::int64_t wanted = -1;     // to be committed
         std::int64_t sent = -1;       // in a commit that is under way
@@ -63,9 +67,11 @@ private:
         std::vector<volley_header> headers;
     };
 
-    bool take(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes);
+    void subscribe();
+    void take(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes);
     void fill(volley_message& out, rd_kafka_message_t* message, const Owned& owned);
-    void read_headers(Delivery& delivery, volley_message& out);
+    void pass_over(volley_message& out, Owned& owned);
+    void give_back(std::uint64_t handle);
     void note_error(const rd_kafka_message_t* message);
     Owned* find(std::string_view topic, std::int32_t partition);
     static void on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
@@ -105,11 +111,13 @@ private:
     std::int64_t asked_ms_ = 0;        // when librdkafka was last asked for a message
     std::int64_t longest_gap_ms_ = 0;  // between the last two such times
     std::int64_t gap_checked_ms_ = 0;
+    std::unique_ptr<Browser> browser_;
     std::optional<Error> over_;  // came while messages were taken: the next call throws it
 };
 
 const volley_ext_partitions* partitions_functions();
 const volley_ext_log* log_functions();
 const volley_ext_inspect* inspect_functions();
+const volley_ext_history* history_functions();
 
 }  // namespace volley::kafka

@@ -32,6 +32,22 @@ std::int32_t seek(volley_consumer* i, const volley_partition* p, std::uint32_t n
 std::int32_t stats(void* i, volley_stats* out, volley_error* e) {
     return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->stats(*out); });
 }
+std::int32_t peek(void* i, volley_batch* batch, std::uint64_t skip, volley_error* e) {
+    return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->browser().peek(*batch, skip); });
+}
+std::int32_t find(void* i, volley_view id, volley_batch* batch, volley_error* e) {
+    return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->browser().find(text_of(id), *batch); });
+}
+std::int32_t remove(void* i, volley_view id, std::uint64_t* removed, volley_error* e) {
+    return detail::guard(e,
+                         [&] { *removed = static_cast<KafkaConsumer*>(i)->browser().remove(text_of(id)); });
+}
+std::int32_t purge(void* i, std::uint64_t* removed, volley_error* e) {
+    return detail::guard(e, [&] { *removed = static_cast<KafkaConsumer*>(i)->browser().purge(); });
+}
+std::int32_t between(void* i, std::int64_t from_ms, std::int64_t to_ms, volley_error* e) {
+    return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->browser().between(from_ms, to_ms); });
+}
 std::int32_t check(void* i, std::uint32_t timeout_ms, volley_error* e) {
     return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->check(timeout_ms); });
 }
@@ -39,16 +55,23 @@ std::int32_t check(void* i, std::uint32_t timeout_ms, volley_error* e) {
 constexpr volley_ext_partitions partitions{sizeof(volley_ext_partitions), 0, &listen, &pause, &resume};
 constexpr volley_ext_log log_table{sizeof(volley_ext_log), 0, &commit, &seek};
 constexpr volley_ext_inspect inspect{
-    sizeof(volley_ext_inspect), 0, &stats, nullptr, &check, nullptr, nullptr, nullptr};
+    sizeof(volley_ext_inspect), 0, &stats, &peek, &check, &purge, &find, &remove};
+constexpr volley_ext_history history{sizeof(volley_ext_history), 0, &between};
 
 }  // namespace
 
 const volley_ext_partitions* partitions_functions() { return &partitions; }
 const volley_ext_log* log_functions() { return &log_table; }
 const volley_ext_inspect* inspect_functions() { return &inspect; }
+const volley_ext_history* history_functions() { return &history; }
 
-// The lag: what stands between our position and the end of each partition that is ours.
+// The lag: what stands between our position and the end of each partition that is ours; who is no member, and
+// only looks, counts what waits for the group in all of them.
 void KafkaConsumer::stats(volley_stats& out) {
+    if (!subscribed_) {
+        out.ready = browser().count();
+        return;
+    }
     constexpr int ask_ms = 1000;
     std::int64_t lag = 0;
     for (Owned& owned : owned_) {

@@ -7,7 +7,7 @@ namespace {
 constexpr auto consumer_functions = volley::consumer_functions<volley::kafka::KafkaConsumer>();
 constexpr auto producer_functions = volley::producer_functions<volley::kafka::KafkaProducer>();
 constexpr const char* consumer_extensions[] = {VOLLEY_EXT_PARTITIONS, VOLLEY_EXT_LOG, VOLLEY_EXT_INSPECT,
-                                               nullptr};
+                                               VOLLEY_EXT_HISTORY, nullptr};
 
 // Keys are librdkafka's own and are judged by the running library, which knows more of them than a list
 // could.

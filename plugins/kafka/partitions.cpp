@@ -1,9 +1,10 @@
 // Assignment and commits. Epochs are ours: librdkafka accepts the commit of an old assignment once the
 // partition is back.
 #include <algorithm>
-#include <chrono>
 
+#include "clock.hpp"
 #include "consumer.hpp"
+#include "partition_list.hpp"
 
 namespace volley::kafka {
 
@@ -11,19 +12,6 @@ namespace {
 
 constexpr std::int64_t commit_retry_ms = 500;
 constexpr int committed_ms = 3000;
-
-using List =
-    std::unique_ptr<rd_kafka_topic_partition_list_t, decltype(&rd_kafka_topic_partition_list_destroy)>;
-
-List new_list(std::size_t size) {
-    return List(rd_kafka_topic_partition_list_new(static_cast<int>(size)),
-                &rd_kafka_topic_partition_list_destroy);
-}
-
-std::int64_t now_ms() {
-    using namespace std::chrono;
-    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -60,7 +48,7 @@ void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
     std::vector<volley_partition> announced;
     // What is committed is where reading starts: known from here on, so that a gap before the first message
     // is seen too.
-    const List starts(rd_kafka_topic_partition_list_copy(list), &rd_kafka_topic_partition_list_destroy);
+    const List starts(rd_kafka_topic_partition_list_copy(list));
     const bool known = rd_kafka_committed(rk_, starts.get(), committed_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < list->cnt; ++i) {
         const rd_kafka_topic_partition_t& p = list->elems[i];
@@ -166,7 +154,9 @@ std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint
             stale = true;
             continue;
         }
-        owned->wanted = std::max(owned->wanted, p.offset);  // never back
+        // Behind the last message there may be records that the engine is not shown.
+        const std::int64_t offset = p.offset == owned->handed_to ? owned->position : p.offset;
+        owned->wanted = std::max(owned->wanted, offset);  // never back
     }
     serve_commits(0);
     send_commit();

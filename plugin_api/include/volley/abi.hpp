@@ -43,7 +43,8 @@ public:
     const std::string& base_dir() const { return base_dir_; }  // relative paths are relative to it
     const std::string& app() const { return app_; }
 
-    // A producer's queue keeps dead letters: one that is made is made without a size limit.
+    // The queue keeps dead letters. A producer that makes one makes it without a size limit; a consumer's
+    // peek hides what was removed.
     bool for_dead_letters() const { return (flags_ & VOLLEY_FOR_DEAD_LETTERS) != 0; }
 
     // Returns the value of `key` (or of a JSON pointer that starts with '/'): a string unescaped, all else as

@@ -191,7 +191,8 @@ struct volley_host {
 };
 
 enum {
-  VOLLEY_FOR_DEAD_LETTERS = 1u    /* producers: the queue keeps dead letters; one that is made is made without a size limit */
+  VOLLEY_FOR_DEAD_LETTERS = 1u    /* the queue keeps dead letters. Producers: one that is made is made without a size limit.
+                                     Consumers, where the store cannot delete: peek hides what was removed */
 };
 
 /* What every create gets. Valid during create, but `config` and the names until destroy. */
@@ -429,6 +430,15 @@ typedef struct volley_ext_inspect {
   int32_t (*find)(void *instance, volley_view id, volley_batch *, volley_error *);
   int32_t (*remove)(void *instance, volley_view id, uint64_t *removed, volley_error *);
 } volley_ext_inspect;
+
+/* Consumer with volley.inspect. Of stores that keep what was read: from this call on, peek shows what was stored from from_ms to
+ * before to_ms (Unix), whoever has read it; times are the messages' own. */
+#define VOLLEY_EXT_HISTORY "volley.history/1"
+typedef struct volley_ext_history {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t (*between)(void *instance, int64_t from_ms, int64_t to_ms, volley_error *);   /* required. [owner] */
+} volley_ext_history;
 
 /* Producer. These outputs and these acks, all or nothing, in one store. */
 #define VOLLEY_EXT_ATOMIC "volley.atomic/1"

@@ -1,0 +1,88 @@
+// Looks into topics beside any group, for the command line and dashboards: what waits, what was there between
+// two times, one message, and which dead letters are settled. Thread: one at a time.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "client.hpp"
+#include "range_reader.hpp"
+#include "resolution.hpp"
+
+namespace volley::kafka {
+
+class ResolutionWriter;
+
+class Browser {
+public:
+    // `properties` are the consumer's: what its group has committed is where waiting begins. Connects when it
+    // is first asked. Every function throws Error.
+    Browser(const Context& context, Properties properties);
+    ~Browser();
+    Browser(const Browser&) = delete;
+    Browser& operator=(const Browser&) = delete;
+
+    // From now on peek shows what was stored from `from_ms` to before `to_ms` (Unix), whoever has read it.
+    void between(std::int64_t from_ms, std::int64_t to_ms);
+    // As volley_ext_inspect says; views are valid until the next call.
+    void peek(volley_batch& batch, std::uint64_t skip);
+    void find(std::string_view id, volley_batch& batch);
+    std::uint64_t remove(std::string_view id);
+    std::uint64_t purge();
+    // How many messages wait. Of dead letters, which are read for it, exactly; else as far as offsets tell.
+    std::int64_t count();
+
+private:
+    using Partition = std::pair<std::string, std::int32_t>;
+    // The settled offsets of one partition, as far as it was read.
+    struct Settled {
+        std::int64_t from = 0;
+        std::int64_t to = 0;
+        Offsets offsets;
+    };
+    struct Shown {
+        Message message;
+        std::vector<volley_header> headers;
+        std::string id;
+    };
+
+    void connect();
+    std::vector<Range> waiting();
+    std::vector<Range> stored_between(std::int64_t from_ms, std::int64_t to_ms);
+    void begin();
+    void skip(std::uint64_t count);
+    Message next();
+    bool is_shown(rd_kafka_message_t& message) const;
+    void show(Message message, volley_batch& batch);
+    Message read(const Place& place);
+    void learn_settled(std::vector<Range> ranges);
+    bool is_settled(const std::string& topic, std::int32_t partition, std::int64_t offset) const;
+    void settle(const Resolution& resolution);
+    void check_settles() const;
+    void write(const Resolution& resolution);
+    std::int64_t count_of(std::vector<Range> ranges);
+
+    std::unique_ptr<Client> client_;
+    Properties properties_;
+    rd_kafka_t* rk_ = nullptr;
+    std::set<std::string> topics_;  // the names that ranges point to
+    std::optional<std::pair<std::int64_t, std::int64_t>> between_;
+    std::optional<std::vector<Range>> left_;  // to be shown; none: peek begins anew
+    std::optional<RangeReader> reader_;       // of them
+    std::uint64_t shown_ = 0;
+    std::vector<Shown> page_;
+    std::set<std::string> listed_;  // the ids of the last page, without what was removed since
+    std::map<Partition, Settled> settled_;
+    std::unique_ptr<ResolutionWriter> writer_;
+};
+
+}  // namespace volley::kafka

@@ -1,0 +1,127 @@
+#include "topics.hpp"
+
+#include <regex.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "clock.hpp"
+#include "partition_list.hpp"
+
+namespace volley::kafka {
+
+namespace {
+
+constexpr int ask_ms = 10'000;
+
+void check(rd_kafka_resp_err_t code, const std::string& what) {
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const std::string text = what + ": " + rd_kafka_err2str(code);
+    if (is_unauthorized(code)) throw unauthorized(code, text);
+    throw Error(ErrorCode::retry, "kafka: " + text);
+}
+
+bool is_regex(const std::string& value) { return !value.empty() && value.front() == '^'; }
+
+struct FreeMetadata {
+    void operator()(const rd_kafka_metadata_t* metadata) const { rd_kafka_metadata_destroy(metadata); }
+};
+using Metadata = std::unique_ptr<const rd_kafka_metadata_t, FreeMetadata>;
+
+// Of one topic, or of all if `topic` is null.
+Metadata ask_metadata(rd_kafka_t* rk, rd_kafka_topic_t* topic) {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    check(rd_kafka_metadata(rk, topic == nullptr ? 1 : 0, topic, &metadata, ask_ms), "the cluster's topics");
+    return Metadata(metadata);
+}
+
+// What POSIX calls an extended expression, as librdkafka does.
+std::vector<std::string> matching(rd_kafka_t* rk, const std::string& expression) {
+    regex_t compiled;
+    if (regcomp(&compiled, expression.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
+        throw Error(ErrorCode::config, "kafka: \"" + expression + "\" is no regular expression");
+    std::vector<std::string> names;
+    const Metadata all = ask_metadata(rk, nullptr);
+    for (int i = 0; i < all->topic_cnt; ++i) {
+        if (regexec(&compiled, all->topics[i].topic, 0, nullptr, 0) == 0)
+            names.emplace_back(all->topics[i].topic);
+    }
+    regfree(&compiled);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+// Waits for a topic that was made just now, until it has its leaders.
+int partition_count(rd_kafka_t* rk, const std::string& name) {
+    rd_kafka_topic_t* topic = rd_kafka_topic_new(rk, name.c_str(), nullptr);
+    if (topic == nullptr) throw Error(ErrorCode::config, "kafka: \"" + name + "\" is no topic");
+    const std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> owner(topic,
+                                                                                     &rd_kafka_topic_destroy);
+    const std::int64_t deadline = now_ms() + ask_ms;
+    for (;;) {
+        const Metadata metadata = ask_metadata(rk, topic);
+        const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+        if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return 0;
+        if (found.err == RD_KAFKA_RESP_ERR_NO_ERROR) return found.partition_cnt;
+        if (found.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || now_ms() > deadline)
+            check(found.err, "topic \"" + name + "\"");
+        rd_kafka_poll(rk, 100);
+    }
+}
+
+List list_of(const std::vector<Range>& ranges, const std::function<std::int64_t(const Range&)>& offset) {
+    List list = new_list(ranges.size());
+    for (const Range& range : ranges) {
+        rd_kafka_topic_partition_list_add(list.get(), range.topic->c_str(), range.partition)->offset =
+            offset(range);
+    }
+    return list;
+}
+
+}  // namespace
+
+std::vector<std::string> topics_of(const std::string& value) {
+    if (is_regex(value)) return {value};
+    std::vector<std::string> topics;
+    for (std::size_t begin = 0; begin <= value.size();) {
+        const std::size_t end = std::min(value.find(',', begin), value.size());
+        std::string topic = value.substr(begin, end - begin);
+        topic.erase(0, topic.find_first_not_of(' '));
+        topic.erase(topic.find_last_not_of(' ') + 1);
+        if (!topic.empty()) topics.push_back(std::move(topic));
+        begin = end + 1;
+    }
+    return topics;
+}
+
+std::vector<Range> partitions_of(rd_kafka_t* rk, const std::string& value, std::set<std::string>& names) {
+    std::vector<Range> ranges;
+    for (const std::string& topic : is_regex(value) ? matching(rk, value) : topics_of(value)) {
+        const std::string* name = &*names.insert(topic).first;
+        const int count = partition_count(rk, topic);
+        for (int partition = 0; partition < count; ++partition) ranges.push_back({name, partition, 0, 0});
+    }
+    return ranges;
+}
+
+void ask_offsets(rd_kafka_t* rk, std::vector<Range>& ranges, std::int64_t time, std::int64_t Range::*bound) {
+    if (ranges.empty()) return;
+    const List list = list_of(ranges, [&](const Range&) { return time; });
+    check(rd_kafka_offsets_for_times(rk, list.get(), ask_ms), "the offsets of a time");
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        const rd_kafka_topic_partition_t& p = list->elems[i];
+        check(p.err, "topic \"" + *ranges[i].topic + "\"");
+        // Negative: nothing so late. The end was asked for before.
+        ranges[i].*bound = p.offset >= 0 ? p.offset : ranges[i].end;
+    }
+}
+
+void skip_committed(rd_kafka_t* rk, std::vector<Range>& ranges) {
+    if (ranges.empty()) return;
+    const List list = list_of(ranges, [](const Range&) -> std::int64_t { return RD_KAFKA_OFFSET_INVALID; });
+    check(rd_kafka_committed(rk, list.get(), ask_ms), "the group's offsets");
+    for (std::size_t i = 0; i < ranges.size(); ++i)
+        ranges[i].begin = std::max(ranges[i].begin, list->elems[i].offset);
+}
+
+}  // namespace volley::kafka
