@@ -71,6 +71,13 @@ void Delivery::orphan(Slot slot) {
         leave_waiting(slot);
 }
 
+void Delivery::lose(Slot slot) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(!options_.log && entry.state != State::free && entry.state != State::settled);
+    entry.lease_lost = true;
+    orphan(slot);
+}
+
 // Does the committed offset need this message, because one behind it has started? Not if it was given up with
 // its chain.
 bool Delivery::is_needed(const Entry& entry) const {

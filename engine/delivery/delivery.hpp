@@ -92,6 +92,10 @@ public:
     // Given up, because of a stop: it may or may not have happened.
     void transaction_left(Slot slot);
 
+    // ---- leases
+    // The store gave it to another: whatever becomes of it here, it is left.
+    void lose(Slot slot);
+
     // ---- settling
     // Moves what is to be settled to the end of `out`. Each is answered by settled() or settle_again().
     void take_settlements(std::vector<Settlement>& out);

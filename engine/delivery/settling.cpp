@@ -43,9 +43,9 @@ void Delivery::abandon(Slot slot, bool lease_lost) {
     ++counters_.abandoned;
     if (entry.stored) ++counters_.possible_duplicates;
     const bool revoked = !aborting_ && (entry.orphan || lanes_[entry.lane].revoked);
-    ++(lease_lost ? counters_.left_by_lease
-       : revoked  ? counters_.left_by_revocation
-                  : counters_.left_by_stop);
+    ++(lease_lost || entry.lease_lost ? counters_.left_by_lease
+       : revoked                      ? counters_.left_by_revocation
+                                      : counters_.left_by_stop);
     const Chain chain = entry.chain;
     const std::int64_t offset = entry.offset;
     // The chain outlives this message only if others are in it.

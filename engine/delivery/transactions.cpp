@@ -31,7 +31,6 @@ void Delivery::transacted(Slot slot) {
 
 void Delivery::transaction_lost(Slot slot) {
     VOLLEY_ASSERT(entries_[slot].state == State::committing);
-    ++counters_.lost;
     set_passive(entries_[slot], State::backing_off);
     abandon(slot, true);
 }

@@ -11,7 +11,9 @@ namespace volley::runtime {
 
 namespace {
 
-constexpr std::uint32_t consume_batch = 512;
+// Of two batches a worker: a connector that takes less at a time may ask for the second while the first
+// comes.
+constexpr std::uint32_t consume_batch = 1024;
 constexpr delivery::Millis outage_log_period{60'000};
 constexpr delivery::Millis tell_again_after{500};
 // A store that does not say what it has is idle after so long without a message.
@@ -149,9 +151,16 @@ void Intake::consume_failed(const Error& error) {
             "the input cannot be read; trying on",
             {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", error.text}});
     }
+    next_try_ = now_ + (error.retry_after_ms > 0 ? delivery::Millis(error.retry_after_ms)
+                                                 : backoff(consume_failures_));
+}
+
+// Before a store that failed so often is asked again: with jitter, so that those who lost it together do not
+// come back together.
+delivery::Millis Intake::backoff(std::uint32_t failures) {
     constexpr std::int64_t longest_ms = 5000;
-    const std::int64_t backoff = std::min<std::int64_t>(50LL << std::min(consume_failures_, 10U), longest_ms);
-    next_try_ = now_ + delivery::Millis(error.retry_after_ms > 0 ? error.retry_after_ms : backoff);
+    const std::int64_t most = std::min<std::int64_t>(50LL << std::min(failures, 10U), longest_ms);
+    return delivery::Millis(std::uniform_int_distribution<std::int64_t>(most / 2, most)(random_));
 }
 
 void Intake::note_idle(bool nothing_came) {

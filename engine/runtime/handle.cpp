@@ -181,8 +181,12 @@ void HandlerCall::finish(void* context, volley_job* handle, std::int32_t status,
     self.finished_.notify_all();
 }
 
-std::int32_t HandlerCall::cancelled(void* context, volley_job*) {
-    return static_cast<HandlerCall*>(context)->pipeline_.is_cut_off() ? 1 : 0;
+std::int32_t HandlerCall::cancelled(void* context, volley_job* handle) {
+    const Job& job = *reinterpret_cast<Job*>(handle);
+    return static_cast<HandlerCall*>(context)->pipeline_.is_cut_off() ||
+                   job.work->lease_lost.load(std::memory_order_relaxed)
+               ? 1
+               : 0;
 }
 
 }  // namespace volley::runtime

@@ -189,10 +189,7 @@ void Intake::loop() {
         transact();
         settle();
         commit(false, delivery::Millis(0));
-        if (const auto lost = leases_.keep(consumer_, core_, now_); lost > 0) {
-            log::warning("leases were lost: these messages run again elsewhere",
-                         {{"component", pipeline_.config.name}, {"count", std::to_string(lost)}});
-        }
+        keep_leases();
         keep_flow();
         dispatch();
         tell_of_breaker();
@@ -219,6 +216,18 @@ void Intake::loop() {
         } else {
             consume(until_next(now_));
         }
+    }
+}
+
+// Of what is lost the handler is told, if it asks, and nothing is acked.
+void Intake::keep_leases() {
+    const auto& lost = leases_.keep(consumer_, core_, now_);
+    if (lost.empty()) return;
+    log::warning("leases were lost: these messages run again elsewhere",
+                 {{"component", pipeline_.config.name}, {"count", std::to_string(lost.size())}});
+    for (const delivery::Slot slot : lost) {
+        pipeline_.works[slot].lease_lost.store(true, std::memory_order_relaxed);
+        core_.lose(slot);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -115,6 +116,8 @@ private:
     void settle();
     void leave(std::uint64_t handle);
     void commit(bool wait, delivery::Millis timeout);
+    void keep_leases();
+    delivery::Millis backoff(std::uint32_t failures);
     void keep_flow();
 
     // transact.cpp
@@ -183,6 +186,7 @@ private:
     delivery::Instant now_{0};
     delivery::Instant next_commit_{0};
     delivery::Instant next_try_{0};  // consume after a failure
+    std::minstd_rand random_{std::random_device{}()};
     std::uint32_t consume_failures_ = 0;
     delivery::Instant last_outage_log_{0};
     std::string outage_cause_;  // that was told last

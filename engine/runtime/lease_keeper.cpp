@@ -25,15 +25,19 @@ void LeaseKeeper::saw(std::uint32_t lease_ms, delivery::Instant now) {
     }
 }
 
-std::uint32_t LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Delivery& core,
-                                delivery::Instant now) {
-    if (now < next_) return 0;
+const std::vector<delivery::Slot>& LeaseKeeper::keep(plugins::Consumer& consumer,
+                                                     const delivery::Delivery& core, delivery::Instant now) {
+    lost_.clear();
+    if (now < next_) return lost_;
     next_ = now + period(lease_ms_);
     handles_.clear();
-    core.for_each_open([this](delivery::Slot, const delivery::Entry& entry) {
-        if (entry.state != delivery::State::settling) handles_.push_back(entry.handle);
+    slots_.clear();
+    core.for_each_open([this](delivery::Slot slot, const delivery::Entry& entry) {
+        if (entry.state == delivery::State::settling || entry.lease_lost) return;
+        handles_.push_back(entry.handle);
+        slots_.push_back(slot);
     });
-    if (handles_.empty()) return 0;
+    if (handles_.empty()) return lost_;
     results_.assign(handles_.size(), VOLLEY_OK);
     volley_error error{};
     error.struct_size = sizeof error;
@@ -44,10 +48,11 @@ std::uint32_t LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Del
         log::warning("leases could not be extended; their messages may be delivered twice",
                      {{"cause", error.text}});
         next_ = now + delivery::Millis(std::min<std::int64_t>(period(lease_ms_).count(), 1000));
-        return 0;
+        return lost_;
     }
-    return static_cast<std::uint32_t>(
-        std::count(results_.begin(), results_.end(), std::int32_t{VOLLEY_E_LOST}));
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        if (results_[i] == VOLLEY_E_LOST) lost_.push_back(slots_[i]);
+    return lost_;
 }
 
 }  // namespace volley::runtime

@@ -16,8 +16,9 @@ public:
     void attach(plugins::Consumer& consumer);
     // A message came with a lease of so many ms; 0: none.
     void saw(std::uint32_t lease_ms, delivery::Instant now);
-    // Extends if it is time to. Returns how many leases were lost since the last call.
-    std::uint32_t keep(plugins::Consumer& consumer, const delivery::Delivery& core, delivery::Instant now);
+    // Extends if it is time to. Returns the messages whose leases were found lost; valid until the next call.
+    const std::vector<delivery::Slot>& keep(plugins::Consumer& consumer, const delivery::Delivery& core,
+                                            delivery::Instant now);
     delivery::Instant next() const { return next_; }
 
 private:
@@ -25,6 +26,8 @@ private:
     std::uint32_t lease_ms_ = 0;  // the shortest seen
     delivery::Instant next_ = delivery::never;
     std::vector<std::uint64_t> handles_;
+    std::vector<delivery::Slot> slots_;  // of handles_
+    std::vector<delivery::Slot> lost_;
     std::vector<std::int32_t> results_;
 };
 

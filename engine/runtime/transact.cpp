@@ -139,9 +139,7 @@ bool Intake::try_transaction() {
         log::warning("a transaction could not be made; trying on",
                      {{"component", pipeline_.config.name}, {"queue", port.queue}, {"cause", cause.text}});
     }
-    constexpr std::int64_t longest_ms = 5000;
-    next_transaction_ = now_ + delivery::Millis(std::min<std::int64_t>(
-                                   25LL << std::min(transaction_failures_, 10U), longest_ms));
+    next_transaction_ = now_ + backoff(transaction_failures_);
     return false;
 }
 

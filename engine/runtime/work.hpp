@@ -3,6 +3,7 @@
 // thread otherwise.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,7 +38,8 @@ struct Work {
     std::string last_error;
     std::uint32_t reason = 0;  // VOLLEY_REASON_… of the last failure
     std::int64_t received_ms = 0;
-    bool truncate = false;  // its dead letter was too large for the queue
+    bool truncate = false;                // its dead letter was too large for the queue
+    std::atomic<bool> lease_lost{false};  // another has it; set by the intake thread, whoever works on it
 
     void reset() {
         outputs.clear();
@@ -48,6 +50,7 @@ struct Work {
         last_error.clear();
         reason = 0;
         truncate = false;
+        lease_lost.store(false, std::memory_order_relaxed);
     }
 
     void explain(std::uint32_t why, std::string_view text) {

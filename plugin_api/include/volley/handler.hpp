@@ -63,7 +63,8 @@ public:
     void send_tombstone(std::string_view queue, const OutputOptions& options = {}) {
         emit(view_of(queue), volley_view{}, options);
     }
-    // The result is no longer wanted: the engine stops.
+    // The result is no longer wanted: the engine stops, or the lease was lost and another has the message. A
+    // handler that works for long asks now and then, and throws RetryLater: no attempt is counted.
     bool cancelled() const { return jobs_.cancelled(jobs_.context, job_) != 0; }
 
 private:
