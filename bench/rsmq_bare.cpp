@@ -1,7 +1,8 @@
 // bench_rsmq_bare PORT NS FROM TO COUNT: moves COUNT messages from one RSMQ queue to another with hiredis
-// alone: a batch is one receive script, then one transaction that sends and deletes. An empty queue is asked
-// again after a millisecond. Prints the seconds from the first message to the last; with COUNT 0 it goes on
-// until it is killed.
+// alone: a batch is one receive script, then one transaction of plain commands that sends and deletes. While
+// there are full batches, two receives are outstanding, so that Redis always has the next one to do. An empty
+// queue is asked again after a millisecond. Prints the seconds from the first message to the last; with COUNT
+// 0 it goes on until it is killed.
 #include <hiredis/hiredis.h>
 
 #include <chrono>
@@ -29,6 +30,14 @@ void append(redisContext* redis, const Words& words) {
     redisAppendCommandArgv(redis, static_cast<int>(words.size()), data.data(), sizes.data());
 }
 
+void flush(redisContext* redis) {
+    for (int done = 0; done == 0;) {
+        if (redisBufferWrite(redis, &done) == REDIS_OK) continue;
+        std::fprintf(stderr, "redis: %s\n", redis->errstr);
+        std::exit(1);
+    }
+}
+
 redisReply* answer(redisContext* redis) {
     void* reply = nullptr;
     if (redisGetReply(redis, &reply) != REDIS_OK) {
@@ -51,27 +60,47 @@ int main(int argc, char** argv) {
     const std::string from = std::string(argv[2]) + ":" + argv[3], from_hash = from + ":Q";
     const std::string to = std::string(argv[2]) + ":" + argv[4], to_hash = to + ":Q";
     const long count = std::atol(argv[5]);
-    append(redis, {"SCRIPT", "LOAD", volley::rsmq::receive_script});
+    append(redis, {"SCRIPT", "LOAD", bench::receive_script});
     redisReply* loaded = answer(redis);
     const std::string receive(loaded->str, loaded->len);
     freeReplyObject(loaded);
+    const Words ask{"EVALSHA", receive, "2", from, from_hash, "512"};
+    constexpr std::size_t batch = 512, replies_of_commit = 7;
     std::chrono::steady_clock::time_point begin;
-    for (long done = 0; count == 0 || done < count;) {
-        append(redis, {"EVALSHA", receive, "2", from, from_hash, "512"});
+    std::deque<bool> outstanding;  // replies to come: of a commit (true) or a receive
+    long asked = 0;
+    const auto keep_asking = [&](long receives) {
+        for (; asked < receives; ++asked) {
+            append(redis, ask);
+            outstanding.push_back(false);
+        }
+        flush(redis);
+    };
+    keep_asking(1);
+    for (long done = 0; (count == 0 || done < count) || !outstanding.empty();) {
+        const bool of_commit = outstanding.front();
+        outstanding.pop_front();
+        if (of_commit) {
+            for (std::size_t i = 0; i < replies_of_commit; ++i) freeReplyObject(answer(redis));
+            continue;
+        }
         redisReply* got = answer(redis);
-        if (got->elements < 6) {
+        --asked;
+        if (got->elements < 4) {
             freeReplyObject(got);
+            if (!outstanding.empty() || (count > 0 && done >= count)) continue;
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            keep_asking(1);
             continue;
         }
         if (done == 0) begin = std::chrono::steady_clock::now();
         const std::string now = std::to_string(got->element[0]->integer);
+        const redisReply &ids = *got->element[1], &bodies = *got->element[2];
         std::deque<std::string> fields;
         Words add{"ZADD", to}, set{"HSET", to_hash}, remove{"ZREM", from}, forget{"HDEL", from_hash};
-        long moved = 0;
-        for (std::size_t i = 2; i + 3 < got->elements; i += 4, ++moved) {
-            const std::string_view id(got->element[i]->str, got->element[i]->len);
-            const std::string_view body(got->element[i + 1]->str, got->element[i + 1]->len);
+        for (std::size_t i = 0; i < ids.elements; ++i) {
+            const std::string_view id(ids.element[i]->str, ids.element[i]->len);
+            const std::string_view body(bodies.element[i]->str, bodies.element[i]->len);
             add.insert(add.end(), {now, id});
             set.insert(set.end(), {id, body});
             remove.push_back(id);
@@ -79,14 +108,15 @@ int main(int argc, char** argv) {
             const std::string_view fr = fields.emplace_back(std::string(id) + ":fr");
             forget.insert(forget.end(), {id, rc, fr});
         }
-        const std::string sent = std::to_string(moved);
+        const std::string sent = std::to_string(ids.elements);
         for (const Words& words : {Words{"MULTI"}, add, set, Words{"HINCRBY", to_hash, "totalsent", sent},
                                    remove, forget, Words{"EXEC"}}) {
             append(redis, words);
         }
-        for (int i = 0; i < 7; ++i) freeReplyObject(answer(redis));
+        outstanding.push_back(true);
+        keep_asking(ids.elements == batch ? 2 : 1);
+        done += static_cast<long>(ids.elements);
         freeReplyObject(got);
-        done += moved;
     }
     std::printf("%.6f\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     redisFree(redis);

@@ -1,6 +1,6 @@
-// volley.atomic/1: outputs and acks of one Redis in one script. A commit has a number, which Redis keeps: a
-// commit whose reply was lost is repeated with its number and its ids, and does nothing if it was carried
-// out.
+// volley.atomic/1: outputs and acks of one Redis in one transaction. A commit has a number, which Redis
+// keeps: a commit whose reply was lost is repeated with its number and its ids, and does nothing if it was
+// carried out.
 #include "consumer.hpp"
 #include "producer.hpp"
 #include "wakes.hpp"
@@ -12,7 +12,7 @@ namespace {
 using detail::guard;
 using detail::self;
 
-// Ids, receipts and bodies are spread over the stack of Redis' Lua.
+// Ids are spread over the stack of Redis' Lua.
 constexpr std::uint32_t most_in_commit = 1000;
 
 std::int32_t joins(volley_producer* producer, volley_consumer* consumer) {
@@ -39,7 +39,7 @@ constexpr volley_ext_atomic functions{sizeof(volley_ext_atomic), 0, &joins, &com
 const volley_ext_atomic* atomic_functions() { return &functions; }
 
 bool RsmqProducer::joins(RsmqConsumer& consumer) const {
-    return connection_.settings().store() == consumer.connection().settings().store();
+    return connection_.settings().store() == consumer.settings().store();
 }
 
 std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t) {
@@ -64,52 +64,139 @@ std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t)
         work = {std::move(handles), {}, std::to_string(++commits_)};
         for (std::uint32_t i = 0; i < t.record_count; ++i) work.ids.push_back(new_id());
     }
+    unsure_ = work;
+    constexpr int most_tries = 5;
+    for (int tries = 0; tries < most_tries; ++tries) {
+        const auto status = try_commit(consumer, t, work, repeat);  // if it throws, it stays unsure
+        if (!status) continue;
+        unsure_.reset();
+        return *status;
+    }
+    throw Error(ErrorCode::retry, "the attributes of queue " + connection_.settings().queue +
+                                      ", or Redis' clock, change again and again");
+}
+
+// Delay and maxsize of the output, and the time, are what was last heard of: Redis checks them.
+void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, const Batch& outputs,
+                                bool repeat) {
+    const Settings& out = connection_.settings();
+    const Settings& in = consumer.settings();
+    const std::int64_t now_ms = redis_us() / 1000;
+    const std::size_t acks = work.handles.size(), n = outputs.records.size();
+    const std::string sent = std::to_string(n), usual = std::to_string(now_ms + delay_ms_);
+    std::string receipts;
+    for (const std::uint64_t handle : work.handles) {
+        if (!receipts.empty()) receipts += ',';
+        receipts += consumer.find(handle)->rc;
+    }
+    Request& r = request_;
+    r.clear();
+    r.command({"MULTI"});
+    r.begin(14 + acks);
+    for (const std::string_view word :
+         {std::string_view("EVAL"), std::string_view(check_script), std::string_view("5"),
+          std::string_view(in.set_key), std::string_view(in.hash_key), std::string_view(out.set_key),
+          std::string_view(out.hash_key), std::string_view(commit_key_), std::string_view(work.number),
+          std::string_view(repeat ? "1" : "0")}) {
+        r.word(word);
+    }
+    r.word(std::to_string(now_ms));
+    r.word(attributes_.delay);
+    r.word(attributes_.maxsize);
+    r.word(receipts);
+    for (const std::uint64_t handle : work.handles) r.word(consumer.find(handle)->id, ":rc");
+    if (n > 0) {
+        r.begin(2 + 2 * n);
+        r.word("ZADD");
+        r.word(out.set_key);
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto delay = static_cast<std::int64_t>(outputs.records[i]->delay_ms);
+            r.word(delay > 0 ? std::string_view(std::to_string(now_ms + delay)) : std::string_view(usual));
+            r.word(outputs.ids[i]);
+        }
+        r.begin(2 + 2 * n);
+        r.word("HSET");
+        r.word(out.hash_key);
+        for (const std::string_view word : outputs.bodies) r.word(word);
+        r.command({"HINCRBY", out.hash_key, "totalsent", sent});
+    }
+    r.begin(2 + acks);
+    r.word("ZREM");
+    r.word(in.set_key);
+    for (const std::uint64_t handle : work.handles) r.word(consumer.find(handle)->id);
+    r.begin(2 + 3 * acks);
+    r.word("HDEL");
+    r.word(in.hash_key);
+    for (const std::uint64_t handle : work.handles) {
+        const std::string_view id = consumer.find(handle)->id;
+        r.word(id);
+        r.word(id, ":rc");
+        r.word(id, ":fr");
+    }
+    r.command({"EVAL", end_script, "5", in.set_key, in.hash_key, out.set_key, out.hash_key, commit_key_,
+               out.realtime ? std::string_view(out.realtime_key) : std::string_view(), sent});
+    r.command({"EXEC"});
+}
+
+std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, volley_transaction& t,
+                                                     const Unsure& work, bool repeat) {
     Batch outputs;
     for (std::uint32_t i = 0; i < t.record_count; ++i) {
         const volley_record& record = element(t.records, t.record_size, i);
         const std::string_view body = stored(outputs, record);
         std::string why;
         const std::int32_t verdict = check(record, body, why);
-        if (verdict != VOLLEY_OK) throw Error(static_cast<ErrorCode>(verdict), why);
+        if (verdict == VOLLEY_E_TOO_LARGE && maxsize_has_changed()) return std::nullopt;
+        if (verdict != VOLLEY_OK) {
+            unsure_.reset();
+            throw Error(static_cast<ErrorCode>(verdict), why);
+        }
         add(outputs, record, body, work.ids[i]);
     }
-    unsure_ = work;
-    const std::int32_t status =
-        try_commit(consumer, t, work, outputs, repeat);  // if it throws, it stays unsure
-    unsure_.reset();
-    return status;
-}
-
-std::int32_t RsmqProducer::try_commit(RsmqConsumer& consumer, volley_transaction& t, const Unsure& work,
-                                      const Batch& outputs, bool repeat) {
-    const Settings& out = connection_.settings();
-    const Settings& in = consumer.connection().settings();
-    const std::string acks = std::to_string(t.settlement_count);
-    const std::string_view channel = out.realtime ? out.realtime_key : std::string_view();
-    Words arguments{work.number, repeat ? "1" : "0", channel, acks};
-    for (const std::uint64_t handle : work.handles) {
-        const RsmqConsumer::Delivery& delivery = *consumer.find(handle);
-        arguments.insert(arguments.end(), {delivery.id, delivery.rc});
+    write_commit(consumer, work, outputs, repeat);
+    const bool same_user = consumer.settings().username == connection_.settings().username;
+    Connection& through = same_user ? consumer.link() : connection_;
+    std::vector<Reply> replies =
+        same_user ? consumer.exchange(request_, work.handles.size()) : through.exchange(request_);
+    const Reply result = std::move(replies.back());
+    if (result->type != REDIS_REPLY_ARRAY) {
+        // Why it was not carried out stands in the first refusal.
+        for (Reply& reply : replies)
+            if (reply) through.checked(std::move(reply));
+        throw Error(ErrorCode::fatal,
+                    "Redis at " + connection_.settings().place() + " refused a transaction");
     }
-    std::string count;
-    outputs.append_to(arguments, count);
-    const Words keys{in.set_key, in.hash_key, out.set_key, out.hash_key, commit_key_};
-    const Reply reply = connection_.run(commit_, keys, arguments);
-    if (reply->elements == 0) {
-        maxsize_ = ensure_queue(connection_);
-        throw Error(ErrorCode::retry, "queue " + out.queue + " was deleted, and is made again");
+    for (std::size_t i = 0; i < result->elements; ++i)
+        if (result->element[i]->type == REDIS_REPLY_ERROR)
+            throw_reply(connection_.settings(), text_of(result->element[i]));
+    const redisReply& said = *result->element[0];
+    switch (said.element[0]->integer) {
+        case 0:
+            for (std::uint32_t i = 0; i < t.settlement_count; ++i) {
+                if (said.element[i + 1]->integer == 0)
+                    element(t.settlements, t.settlement_size, i).result = VOLLEY_E_LOST;
+            }
+            return VOLLEY_E_LOST;
+        case 1:
+            adjust_clock(said.element[1]);
+            break;
+        case 2:
+            break;
+        case 3:
+            know(ensure_queue(connection_));
+            return std::nullopt;
+        case 4:
+            adjust_clock(said.element[1]);
+            know({std::string(text_of(said.element[2])), std::string(text_of(said.element[3]))});
+            return std::nullopt;
+        default:
+            throw_reply(connection_.settings(), text_of(said.element[1]));
     }
-    const bool done = reply->element[0]->integer == 1;
     for (std::uint32_t i = 0; i < t.settlement_count; ++i) {
         volley_settlement& one = element(t.settlements, t.settlement_size, i);
-        if (done) {
-            one.result = VOLLEY_OK;
-            consumer.finish(one.handle);
-        } else if (reply->element[i + 1]->integer == 0) {
-            one.result = VOLLEY_E_LOST;
-        }
+        one.result = VOLLEY_OK;
+        consumer.finish(one.handle);
     }
-    if (!done) return VOLLEY_E_LOST;
     tell_listeners(wake_name_);
     return VOLLEY_OK;
 }

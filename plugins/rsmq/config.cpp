@@ -2,8 +2,11 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <regex>
+
+#include "tls.hpp"
 
 namespace volley::rsmq {
 
@@ -58,16 +61,17 @@ std::string unescaped(const std::string& text) {
 
 // No part of the URL is repeated in an error: it may be a password.
 void read_url(Settings& s, const std::string& text, const std::string& key) {
-    if (text.rfind("rediss://", 0) == 0) wrong(key, std::string("rediss:// ") + no_tls);
+    s.tls = text.rfind("rediss://", 0) == 0;
+    if (s.tls && !has_tls()) wrong(key, std::string("rediss:// ") + no_tls);
     if (text.rfind("unix://", 0) == 0) {
         s.socket = text.substr(7);
         return;
     }
     static const std::regex form(
-        R"(redis://(?:([^:@/]*)(?::([^@/]*))?@)?(?:\[([^\]]+)\]|([^:/@]+))(?::(\d+))?(?:/(\d*))?)");
+        R"(rediss?://(?:([^:@/]*)(?::([^@/]*))?@)?(?:\[([^\]]+)\]|([^:/@]+))(?::(\d+))?(?:/(\d*))?)");
     std::smatch part;
     const char* expected =
-        "the URL is not of the form redis://user:password@host:port/db (what is special in a user or "
+        "the URL is not of the form redis[s]://user:password@host:port/db (what is special in a user or "
         "password is written %XX)";
     if (!std::regex_match(text, part, form)) wrong(key, expected);
     if (part[1].matched) s.username = unescaped(part[1]);
@@ -95,6 +99,25 @@ void read_place(Settings& s, const std::string& text, const std::string& key) {
     s.port = static_cast<int>(*port);
 }
 
+// Paths are relative to the configuration's folder.
+std::string file_of(const Context& context, const char* key) {
+    const std::string path = context.config(key, "");
+    return path.empty() ? path : (std::filesystem::path(context.base_dir()) / path).string();
+}
+
+void read_tls(Settings& s, const Context& context) {
+    s.tls = yes(context, "tls", s.tls);
+    if (s.tls && !has_tls()) wrong("tls", std::string("tls: true ") + no_tls);
+    if (s.tls && !s.socket.empty()) wrong("tls", "a Unix socket has no TLS: choose one of the two");
+    s.tls_ca = file_of(context, "tls_ca");
+    s.tls_cert = file_of(context, "tls_cert");
+    s.tls_key = file_of(context, "tls_key");
+    for (const char* key : {"tls_ca", "tls_cert", "tls_key"})
+        if (context.find(key) && !s.tls) wrong(key, std::string(key) + " is of no use without tls: true");
+    if (s.tls_cert.empty() != s.tls_key.empty())
+        wrong(s.tls_cert.empty() ? "tls_key" : "tls_cert", "tls_cert and tls_key go together");
+}
+
 void read_server(Settings& s, const Context& context) {
     const char* environment = std::getenv("REDIS_HOST");
     if (const auto url = context.find("url")) {
@@ -113,7 +136,7 @@ void read_server(Settings& s, const Context& context) {
     s.socket = context.config("socket", s.socket);
     s.username = context.config("username", s.username);
     s.password = context.config("password", s.password);
-    if (yes(context, "tls", false)) wrong("tls", std::string("tls: true ") + no_tls);
+    read_tls(s, context);
 }
 
 }  // namespace

@@ -14,12 +14,14 @@ struct Settings {
     int db = 0;
     std::string username;
     std::string password;
-    std::string queue;         // RSMQ's name
-    std::string set_key;       // {ns}:{queue}: ids by the time at which they are visible
-    std::string hash_key;      // {ns}:{queue}:Q: attributes and bodies
-    std::string names_key;     // {ns}:QUEUES
-    std::string realtime_key;  // {ns}:rt:{queue}
-    std::string ns;            // with its colon
+    bool tls = false;
+    std::string tls_ca, tls_cert, tls_key;  // files; empty: the system's authorities, no certificate of ours
+    std::string queue;                      // RSMQ's name
+    std::string set_key;                    // {ns}:{queue}: ids by the time at which they are visible
+    std::string hash_key;                   // {ns}:{queue}:Q: attributes and bodies
+    std::string names_key;                  // {ns}:QUEUES
+    std::string realtime_key;               // {ns}:rt:{queue}
+    std::string ns;                         // with its colon
     bool create = true;
     long vt_seconds = 30;
     long delay_seconds = 0;

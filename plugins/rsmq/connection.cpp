@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "lua.hpp"
+#include "tls.hpp"
 
 namespace volley::rsmq {
 
@@ -17,8 +17,6 @@ namespace {
 
 timeval to_timeval(int ms) { return {ms / 1000, (ms % 1000) * 1000}; }
 
-// Words from this size on are sent from where they are.
-constexpr std::size_t by_reference = 2048;
 constexpr std::size_t read_size = 256 * 1024;
 constexpr std::size_t most_iovecs = 512;
 
@@ -37,40 +35,20 @@ void Connection::connect() {
                     "cannot reach Redis at " + settings_.place() + " (" + why + "). Is it up?");
     }
     try {
+        if (settings_.tls) start_tls(*context_, settings_);
         if (!settings_.password.empty()) {
-            checked(exchange(settings_.username.empty()
-                                 ? Words{"AUTH", settings_.password}
-                                 : Words{"AUTH", settings_.username, settings_.password}));
+            checked(exchange_one(settings_.username.empty()
+                                     ? Words{"AUTH", settings_.password}
+                                     : Words{"AUTH", settings_.username, settings_.password}));
         }
         const std::string db = std::to_string(settings_.db);
-        if (settings_.db != 0) checked(exchange({"SELECT", db}));
+        if (settings_.db != 0) checked(exchange_one({"SELECT", db}));
     } catch (const Error& error) {
         context_.reset();
         // Nothing but the greeting was sent: whatever was to be done is not done.
         if (error.code == ErrorCode::unknown) throw Error(ErrorCode::retry, error.text);
         throw;
     }
-}
-
-void Connection::encode(const Words& words) {
-    head_.clear();
-    pieces_.clear();
-    std::size_t begin = 0;
-    head_ += "*" + std::to_string(words.size()) + "\r\n";
-    for (const std::string_view word : words) {
-        head_ += '$';
-        head_ += std::to_string(word.size());
-        head_ += "\r\n";
-        if (word.size() < by_reference) {
-            head_ += word;
-        } else {
-            pieces_.push_back({nullptr, begin, head_.size() - begin});
-            pieces_.push_back({word.data(), 0, word.size()});
-            begin = head_.size();
-        }
-        head_ += "\r\n";
-    }
-    pieces_.push_back({nullptr, begin, head_.size() - begin});
 }
 
 void Connection::broken(const std::string& why, bool sent) {
@@ -94,20 +72,15 @@ void Connection::wait(short events, Clock::time_point deadline, bool sent) {
     }
 }
 
-void Connection::send(Clock::time_point deadline) {
+void Connection::send(Request& request, Clock::time_point deadline) {
+    std::vector<iovec>& pieces = request.pieces();
+    if (settings_.tls) return send_by_tls(pieces, deadline);
     std::size_t at = 0;
     bool sent = false;
-    while (at < pieces_.size()) {
-        iovec vectors[most_iovecs];
-        const std::size_t n = std::min(pieces_.size() - at, most_iovecs);
-        for (std::size_t i = 0; i < n; ++i) {
-            const Piece& piece = pieces_[at + i];
-            const char* data = piece.data != nullptr ? piece.data : head_.data() + piece.offset;
-            vectors[i] = {const_cast<char*>(data), piece.size};
-        }
+    while (at < pieces.size()) {
         msghdr message{};
-        message.msg_iov = vectors;
-        message.msg_iovlen = n;
+        message.msg_iov = pieces.data() + at;
+        message.msg_iovlen = std::min(pieces.size() - at, most_iovecs);
         const ssize_t written = sendmsg(context_->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (written < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -118,41 +91,101 @@ void Connection::send(Clock::time_point deadline) {
         }
         sent = true;
         auto left = static_cast<std::size_t>(written);
-        for (; at < pieces_.size() && left >= pieces_[at].size; ++at) left -= pieces_[at].size;
+        for (; at < pieces.size() && left >= pieces[at].iov_len; ++at) left -= pieces[at].iov_len;
         if (left == 0) continue;
-        if (pieces_[at].data != nullptr)
-            pieces_[at].data += left;
-        else
-            pieces_[at].offset += left;
-        pieces_[at].size -= left;
+        pieces[at].iov_base = static_cast<char*>(pieces[at].iov_base) + left;
+        pieces[at].iov_len -= left;
     }
 }
 
-Reply Connection::receive(Clock::time_point deadline) {
+void Connection::send_by_tls(const std::vector<iovec>& pieces, Clock::time_point deadline) {
+    for (const iovec& piece : pieces)
+        tls_append(*context_, static_cast<const char*>(piece.iov_base), piece.iov_len);
+    for (int done = 0; done != 1;) {
+        done = tls_flush(*context_);
+        if (done < 0) broken(context_->errstr, true);
+        if (done == 0) wait(POLLOUT, deadline, true);
+    }
+}
+
+ssize_t Connection::fetch(char* bytes, std::size_t most) {
+    return settings_.tls ? tls_read(*context_, bytes, most) : recv(context_->fd, bytes, most, MSG_DONTWAIT);
+}
+
+// Null: there is no whole reply yet.
+Reply Connection::read() {
     in_.resize(read_size);
     for (;;) {
         void* parsed = nullptr;
         if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK)
             broken(context_->reader->errstr, true);
         if (parsed != nullptr) return Reply(static_cast<redisReply*>(parsed));
-        const ssize_t n = recv(context_->fd, in_.data(), in_.size(), MSG_DONTWAIT);
+        const ssize_t n = fetch(in_.data(), in_.size());
         if (n > 0) {
             if (redisReaderFeed(context_->reader, in_.data(), static_cast<std::size_t>(n)) != REDIS_OK)
                 broken(context_->reader->errstr, true);
         } else if (n == 0) {
             broken("it closed the connection", true);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            wait(POLLIN, deadline, true);
+            return nullptr;
         } else if (errno != EINTR) {
             broken(std::strerror(errno), true);
         }
     }
 }
 
-Reply Connection::exchange(const Words& words) {
+Reply Connection::receive(Clock::time_point deadline) {
+    for (;;) {
+        if (Reply reply = read()) return reply;
+        wait(POLLIN, deadline, true);
+    }
+}
+
+void Connection::post(Request& request) {
+    connect();
+    answer_by_ = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms);
+    send(request, answer_by_);
+}
+
+void Connection::post(const Script& script, const Words& keys, const Words& arguments) {
+    const std::string key_count = std::to_string(keys.size());
+    request_.clear();
+    request_.begin(3 + keys.size() + arguments.size());
+    request_.word("EVALSHA");
+    request_.word(script.sha);
+    request_.word(key_count);
+    for (const std::string_view key : keys) request_.word(key);
+    for (const std::string_view argument : arguments) request_.word(argument);
+    post(request_);
+}
+
+Reply Connection::next_reply() { return receive(answer_by_); }
+
+Reply Connection::next_reply(std::int64_t ms, int other) {
+    const auto deadline = std::min(answer_by_, Clock::now() + std::chrono::milliseconds(ms));
+    for (;;) {
+        if (Reply reply = read()) return reply;
+        const auto now = Clock::now();
+        if (now >= answer_by_) wait(POLLIN, answer_by_, true);  // says that it is late
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);
+        if (left.count() <= 0) return nullptr;
+        pollfd fds[] = {{context_->fd, POLLIN, 0}, {other, POLLIN, 0}};
+        if (poll(fds, 2, static_cast<int>(left.count())) > 0 && fds[0].revents == 0) return nullptr;
+    }
+}
+
+std::vector<Reply> Connection::exchange(Request& request) {
+    post(request);
+    std::vector<Reply> replies;
+    for (std::size_t i = 0; i < request.commands(); ++i) replies.push_back(next_reply());
+    return replies;
+}
+
+Reply Connection::exchange_one(const Words& words) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms);
-    encode(words);
-    send(deadline);
+    request_.clear();
+    request_.command(words);
+    send(request_, deadline);
     return receive(deadline);
 }
 
@@ -166,20 +199,20 @@ Reply Connection::checked(Reply reply) {
 
 Reply Connection::command(const Words& words) {
     connect();
-    return checked(exchange(words));
+    return checked(exchange_one(words));
 }
 
 Reply Connection::run(Script& script, const Words& keys, const Words& arguments) {
     connect();
     for (bool loaded = false;; loaded = true) {
         if (script.sha.empty())
-            script.sha = text_of(checked(exchange({"SCRIPT", "LOAD", script.text})).get());
+            script.sha = text_of(checked(exchange_one({"SCRIPT", "LOAD", script.text})).get());
         const std::string key_count = std::to_string(keys.size());
         Words words{"EVALSHA", script.sha, key_count};
         words.reserve(words.size() + keys.size() + arguments.size());
         words.insert(words.end(), keys.begin(), keys.end());
         words.insert(words.end(), arguments.begin(), arguments.end());
-        Reply reply = exchange(words);
+        Reply reply = exchange_one(words);
         // A flush, a restart or a fail-over has emptied the script cache.
         const bool unknown_script =
             reply->type == REDIS_REPLY_ERROR && text_of(reply.get()).substr(0, 8) == "NOSCRIPT";
@@ -192,7 +225,7 @@ bool Connection::skip_pushed() {
     char bytes[4096];
     bool came = false;
     for (;;) {
-        const ssize_t n = recv(context_->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        const ssize_t n = fetch(bytes, sizeof bytes);
         if (n > 0) {
             came = true;
         } else if (n < 0 && errno == EINTR) {
@@ -230,13 +263,13 @@ void throw_reply(const Settings& settings, std::string_view text) {
     throw Error(ErrorCode::fatal, said);
 }
 
-long ensure_queue(Connection& connection) {
+Attributes ensure_queue(Connection& connection) {
     const Settings& s = connection.settings();
     const Reply there = connection.command({"HMGET", s.hash_key, "vt", "delay", "maxsize"});
     const bool complete = there->elements == 3 && there->element[0]->type == REDIS_REPLY_STRING &&
                           there->element[1]->type == REDIS_REPLY_STRING &&
                           there->element[2]->type == REDIS_REPLY_STRING;
-    if (complete) return std::atol(there->element[2]->str);
+    if (complete) return {std::string(text_of(there->element[1])), std::string(text_of(there->element[2]))};
     if (!s.create) {
         throw Error(ErrorCode::config,
                     "the queue " + s.queue + " does not exist at " + s.place() + ", and create is false");
@@ -247,7 +280,7 @@ long ensure_queue(Connection& connection) {
     const std::string maxsize = std::to_string(s.maxsize);
     const Reply made =
         connection.run(create, {s.set_key, s.hash_key, s.names_key}, {vt, delay, maxsize, s.queue});
-    return std::atol(made->str);
+    return {std::string(text_of(made->element[0])), std::string(text_of(made->element[1]))};
 }
 
 }  // namespace volley::rsmq

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "config.hpp"
+#include "request.hpp"
 
 namespace volley::rsmq {
 
@@ -20,7 +21,6 @@ struct FreeReply {
     void operator()(redisReply* reply) const { freeReplyObject(reply); }
 };
 using Reply = std::unique_ptr<redisReply, FreeReply>;
-using Words = std::vector<std::string_view>;
 
 // A Lua script and its digest on this server, once known.
 struct Script {
@@ -44,6 +44,18 @@ public:
     // EVALSHA, and SCRIPT LOAD before it where the server does not know the script (any more). Throws
     // likewise.
     Reply run(Script& script, const Words& keys, const Words& arguments);
+    // Sends all commands of a request and returns their replies, errors among them. Throws only if there is
+    // no whole answer.
+    std::vector<Reply> exchange(Request& request);
+    // The same in steps, so that more can be sent before the replies come; they come in the order of what was
+    // sent. post connects if need be; the deadline of all that is outstanding is that of the last post.
+    void post(Request& request);
+    void post(const Script& script, const Words& keys, const Words& arguments);  // Requires: its sha is known
+    Reply next_reply();
+    // Waits for `ms` only, and not when `other` is readable; null: there is none yet.
+    Reply next_reply(std::int64_t ms, int other);
+    // Throws what an error reply means; returns any other.
+    Reply checked(Reply reply);
     // Reads and forgets what a subscription has brought. Returns whether anything came; drops a dead
     // connection.
     bool skip_pushed();
@@ -55,34 +67,34 @@ private:
     struct FreeContext {
         void operator()(redisContext* context) const { redisFree(context); }
     };
-    // A part of the request: of head_, or (data set) of the caller's memory.
-    struct Piece {
-        const char* data;
-        std::size_t offset;
-        std::size_t size;
-    };
 
-    Reply exchange(const Words& words);
-    Reply checked(Reply reply);
-    void encode(const Words& words);
-    void send(Clock::time_point deadline);
+    Reply exchange_one(const Words& words);
+    void send(Request& request, Clock::time_point deadline);
     Reply receive(Clock::time_point deadline);
+    Reply read();
+    void send_by_tls(const std::vector<iovec>& pieces, Clock::time_point deadline);
+    ssize_t fetch(char* bytes, std::size_t most);
     void wait(short events, Clock::time_point deadline, bool sent);
     [[noreturn]] void broken(const std::string& why, bool sent);
 
     Settings settings_;
     std::unique_ptr<redisContext, FreeContext> context_;
-    std::string head_;
-    std::vector<Piece> pieces_;
+    Request request_;  // of one command
+    Clock::time_point answer_by_{};
     std::vector<char> in_;
 };
 
 // What an error reply means for us. Never returns.
 [[noreturn]] void throw_reply(const Settings& settings, std::string_view text);
 
-// Makes the queue if it is missing and may be made. Returns its maxsize (-1: none). Throws Error{config} if
-// it is missing.
-long ensure_queue(Connection& connection);
+// What a queue says of itself, as it stands there.
+struct Attributes {
+    std::string delay;    // seconds
+    std::string maxsize;  // characters; -1: any
+};
+
+// Makes the queue if it is missing and may be made. Throws Error{config} if it is missing.
+Attributes ensure_queue(Connection& connection);
 
 inline std::string_view text_of(const redisReply* reply) { return {reply->str, reply->len}; }
 

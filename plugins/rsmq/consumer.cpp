@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "advice.hpp"
 #include "wakes.hpp"
 
 namespace volley::rsmq {
@@ -73,38 +74,19 @@ RsmqConsumer::~RsmqConsumer() {
 }
 
 void RsmqConsumer::open() {
-    ensure_queue(connection_);
-    if (!warned_) warn_about_server();
-    warned_ = true;
-    const Settings& s = connection_.settings();
+    ensure_queue(connection());
+    warn_about_server(connection_, context_);
+    const Settings& s = settings();
     stop_listening(sent_fd_);
     listen_for_sends(s.store() + s.set_key, sent_fd_);
 }
 
-// Advice only. A user who may not ask (INFO and CONFIG are "dangerous" to ACLs) can use queues all the same.
-void RsmqConsumer::warn_about_server() {
-    const std::string place = "Redis at " + connection_.settings().place();
-    try {
-        const Reply memory = connection_.command({"INFO", "memory"});
-        if (text_of(memory.get()).find("maxmemory_policy:noeviction") == std::string_view::npos) {
-            context_.warning(place +
-                             " may evict keys, and queues can vanish: set maxmemory-policy noeviction");
-        }
-        const Reply persistence = connection_.command({"INFO", "persistence"});
-        const Reply save = connection_.command({"CONFIG", "GET", "save"});
-        const bool aof = text_of(persistence.get()).find("aof_enabled:1") != std::string_view::npos;
-        if (!aof && save->elements == 2 && save->element[1]->len == 0) {
-            context_.warning(
-                place + " keeps nothing over a restart (neither AOF nor save is on): set appendonly yes");
-        }
-    } catch (const Error& error) {
-        if (error.code == ErrorCode::retry || error.code == ErrorCode::unknown) throw;
-        context_.debug("cannot tell how durable it is: " + error.text);
-    }
-}
-
 std::int32_t RsmqConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+    if (!ahead_.empty()) {
+        ask_for_rest(batch.capacity);
+        if (receive_ahead(batch, timeout_ms) || !ahead_.empty()) return VOLLEY_OK;
+    }
     for (;;) {
         take_signal(sent_fd_);  // what was sent before this look, it sees
         if (receive(batch)) {
@@ -146,35 +128,43 @@ RsmqConsumer::Wait RsmqConsumer::wait(std::int64_t ms) {
     if (realtime_.is_connected()) fds[2].fd = realtime_.fd();
     if (poll(fds, 3, static_cast<int>(ms)) <= 0) return Wait::timed_out;
     const bool published = fds[2].revents != 0 && realtime_.skip_pushed();
-    if (fds[0].revents != 0 && take_signal(interrupt_fd_)) return Wait::interrupted;
+    if (fds[0].revents != 0 && take_interrupt()) return Wait::interrupted;
     return published || fds[1].revents != 0 ? Wait::woken : Wait::timed_out;
 }
+
+bool RsmqConsumer::take_interrupt() { return take_signal(interrupt_fd_); }
 
 void RsmqConsumer::interrupt() { signal_fd(interrupt_fd_); }
 
 // How many to ask for: Redis' Lua copies the bodies of all that are asked for, taken or not.
-std::uint32_t RsmqConsumer::wanted(const volley_batch& batch, std::uint64_t most_bytes) const {
-    const std::uint32_t most = std::min(batch.capacity, script_batch);
+std::uint32_t RsmqConsumer::wanted(std::uint32_t room, std::uint64_t most_bytes) const {
+    const std::uint32_t most = std::min(room, script_batch);
     if (mean_bytes_ == 0) return most;
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most_bytes / mean_bytes_ + 1, 1, most));
 }
 
 bool RsmqConsumer::receive(volley_batch& batch) {
-    const Settings& s = connection_.settings();
-    const std::uint64_t most_bytes =
-        std::min(batch.max_bytes > 0 ? batch.max_bytes : reply_bytes, reply_bytes);
-    const std::string most = std::to_string(wanted(batch, most_bytes));
-    const std::string bytes = std::to_string(most_bytes);
-    Reply reply = connection_.run(receive_, {s.set_key, s.hash_key}, {most, bytes});
+    const Settings& s = settings();
+    most_bytes_ = std::min(batch.max_bytes > 0 ? batch.max_bytes : reply_bytes, reply_bytes);
+    asked_for_ = wanted(batch.capacity, most_bytes_);
+    const std::string most = std::to_string(asked_for_);
+    const std::string bytes = std::to_string(most_bytes_);
+    return take_reply(batch, connection().run(receive_, {s.set_key, s.hash_key}, {most, bytes}));
+}
+
+// Whether messages came.
+bool RsmqConsumer::take_reply(volley_batch& batch, Reply reply) {
     next_visible_ms_ = -1;
+    more_is_there_ = false;
     if (reply->elements == 0) {
         // Somebody has deleted the queue, or Redis came back without it.
-        ensure_queue(connection_);
+        ensure_queue(connection());
         return false;
     }
-    if (reply->elements > 3) {
+    if (reply->elements == 5) {
+        more_is_there_ = reply->element[2]->elements == asked_for_;
         fill(batch, std::move(reply));
-        return true;
+        return batch.count > 0;
     }
     if (reply->elements == 3) {
         const double at = std::strtod(reply->element[2]->str, nullptr);
@@ -184,11 +174,11 @@ bool RsmqConsumer::receive(volley_batch& batch) {
     return false;
 }
 
-void RsmqConsumer::describe(volley_message& m, const redisReply* id, const redisReply* body,
-                            const redisReply* rc, std::deque<Opened>& envelopes) const {
+void RsmqConsumer::describe(volley_message& m, const redisReply* id, const redisReply* body, std::int64_t rc,
+                            std::deque<Opened>& envelopes) const {
     m.id = {id->str, id->len};
     m.body = {body->str, body->len};
-    m.delivery_count = static_cast<std::uint32_t>(rc->integer);
+    m.delivery_count = static_cast<std::uint32_t>(rc);
     m.timestamp_ms = sent_ms(text_of(id));
     m.partition = -1;
     m.offset = -1;
@@ -211,9 +201,11 @@ void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
     free_received_.pop_back();
     Received& received = received_[index];
     const auto lease_ms = static_cast<std::uint32_t>(std::min(reply->element[1]->integer, 4'000'000'000LL));
+    const redisReply &ids = *reply->element[2], &bodies = *reply->element[3];
+    ReceiveCounts counts(*reply);
     std::uint64_t bytes = 0;
-    for (std::size_t i = 2; i + 2 < reply->elements; i += 3) {
-        const redisReply* id = reply->element[i];
+    std::size_t i = 0;
+    for (; i < ids.elements && batch.count < batch.capacity; ++i) {
         if (free_deliveries_.empty()) {
             free_deliveries_.push_back(static_cast<std::uint32_t>(deliveries_.size()));
             deliveries_.emplace_back();
@@ -222,16 +214,17 @@ void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
         free_deliveries_.pop_back();
         Delivery& delivery = deliveries_[slot];
         const std::uint32_t generation = delivery.generation + 1;
-        delivery = {index, generation, text_of(id), std::to_string(reply->element[i + 2]->integer),
-                    true,  false};
+        const std::int64_t rc = counts.next();
+        delivery = {index, generation, text_of(ids.element[i]), std::to_string(rc), true, false};
         volley_message& m = element(batch.messages, batch.message_size, batch.count++);
-        describe(m, id, reply->element[i + 1], reply->element[i + 2], received.envelopes);
+        describe(m, ids.element[i], bodies.element[i], rc, received.envelopes);
         m.handle = handle_of(slot, generation);
         m.lease_ms = lease_ms;
-        bytes += reply->element[i + 1]->len;
+        bytes += bodies.element[i]->len;
         ++received.open;
     }
     mean_bytes_ = bytes / std::max<std::uint32_t>(batch.count, 1);
+    if (i < ids.elements) put_back(*reply, i);
     received.reply = std::move(reply);
 }
 
@@ -240,7 +233,8 @@ void RsmqConsumer::show(volley_batch& batch, Reply reply) {
     batch.count = 0;
     for (std::size_t i = 0; i + 2 < reply->elements && batch.count < batch.capacity; i += 3) {
         volley_message& m = element(batch.messages, batch.message_size, batch.count++);
-        describe(m, reply->element[i], reply->element[i + 1], reply->element[i + 2], shown_.envelopes);
+        describe(m, reply->element[i], reply->element[i + 1], reply->element[i + 2]->integer,
+                 shown_.envelopes);
     }
     shown_.reply = std::move(reply);
 }
@@ -280,7 +274,7 @@ std::int32_t RsmqConsumer::settle(volley_settlement* settlements, std::uint32_t 
 // Deletes what is acked, makes visible what is not: a nack after its delay, what is left at once. What does
 // not reach Redis stays open.
 void RsmqConsumer::settle_batch(volley_settlement** settlements, std::size_t count) {
-    const Settings& s = connection_.settings();
+    const Settings& s = settings();
     std::vector<std::string> delays(count);
     Words arguments;
     arguments.reserve(3 * count);
@@ -293,7 +287,7 @@ void RsmqConsumer::settle_batch(volley_settlement** settlements, std::size_t cou
     }
     Reply reply;
     try {
-        reply = connection_.run(settle_, {s.set_key, s.hash_key}, arguments);
+        reply = connection().run(settle_, {s.set_key, s.hash_key}, arguments);
         settling_fails_ = false;
     } catch (const Error& error) {
         if (!settling_fails_) context_.warning(error.text);
@@ -318,7 +312,7 @@ void RsmqConsumer::settle_batch(volley_settlement** settlements, std::size_t cou
 
 std::int32_t RsmqConsumer::extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                                   std::uint32_t lease_ms) {
-    const Settings& s = connection_.settings();
+    const Settings& s = settings();
     const std::string lease = std::to_string(lease_ms);
     std::vector<std::uint32_t> ours;
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -332,15 +326,16 @@ std::int32_t RsmqConsumer::extend(const std::uint64_t* handles, std::int32_t* re
             const Delivery& delivery = *find(handles[ours[k]]);
             arguments.insert(arguments.end(), {delivery.id, delivery.rc, lease});
         }
-        const Reply reply = connection_.run(settle_, {s.set_key, s.hash_key}, arguments);
+        const Reply reply = connection().run(settle_, {s.set_key, s.hash_key}, arguments);
         for (std::size_t k = begin; k < end; ++k)
             if (reply->element[k - begin]->integer == 1) results[ours[k]] = VOLLEY_OK;
     }
     return VOLLEY_OK;
 }
 
-void RsmqConsumer::close(std::uint32_t) {
+void RsmqConsumer::close(std::uint32_t timeout_ms) {
     stop_listening(sent_fd_);
+    give_up_ahead(timeout_ms);
     connection_.drop();
     realtime_.drop();
 }

@@ -47,7 +47,17 @@ public:
     // Closes it: its views end. Requires: find(handle).
     void finish(std::uint64_t handle);
 
-    Connection& connection() { return connection_; }
+    const Settings& settings() const { return connection_.settings(); }
+    // The connection, with no reply outstanding on it. Throws as Connection::command.
+    Connection& connection();
+    // The same, though replies may be outstanding.
+    Connection& link() { return connection_; }
+    // As Connection::exchange, for a commit of so many acks; and behind it, so that Redis goes on with that,
+    // it asks for as many messages again, if they are there. Of what the engine may have in hand that is
+    // never more.
+    std::vector<Reply> exchange(Request& commit, std::size_t acks);
+    // How many were received that consume has not returned yet. Requires: no reply is outstanding.
+    std::size_t ahead() const;
     // Fills a batch from {id, body, rc, …} with views that live until the next call of it; handles are 0.
     void show(volley_batch& batch, Reply reply);
 
@@ -61,20 +71,39 @@ private:
     };
     enum class Wait { interrupted, woken, timed_out };
 
+    // A receive that consume did not ask for yet.
+    struct Ahead {
+        Clock::time_point since;
+        std::uint32_t asked_for;
+        Reply reply;  // null: it is outstanding
+    };
+
     bool receive(volley_batch& batch);
+    bool receive_ahead(volley_batch& batch, std::int64_t ms);
+    bool take_reply(volley_batch& batch, Reply reply);
     void fill(volley_batch& batch, Reply reply);
-    void describe(volley_message& m, const redisReply* id, const redisReply* body, const redisReply* rc,
+    void put_back(const redisReply& reply, std::size_t from);
+    void give_up_ahead(std::uint32_t timeout_ms);
+    void post_ahead(std::size_t many);
+    void ask_for_rest(std::size_t room);
+    void absorb(std::size_t most);
+    void forget_outstanding();
+    void describe(volley_message& m, const redisReply* id, const redisReply* body, std::int64_t rc,
                   std::deque<Opened>& envelopes) const;
     Wait wait(std::int64_t ms);
     void subscribe();
+    bool take_interrupt();
     void settle_batch(volley_settlement** settlements, std::size_t count);
-    std::uint32_t wanted(const volley_batch& batch, std::uint64_t most_bytes) const;
-    void warn_about_server();
+    std::uint32_t wanted(std::uint32_t room, std::uint64_t most_bytes) const;
 
     Context context_;
     Connection connection_;
     Connection realtime_;  // subscribed to what senders with the realtime option publish
     Clock::time_point next_subscribe_{};
+    std::deque<Ahead> ahead_;
+    std::uint32_t asked_for_ = 0;  // messages, in the last receive
+    std::uint64_t most_bytes_ = 0;
+    bool more_is_there_ = false;  // the last receive brought as many
     Script receive_{receive_script};
     Script settle_{settle_script};
     std::vector<Received> received_;
@@ -88,7 +117,23 @@ private:
     std::int64_t next_visible_ms_ = -1;  // from now, as the last receive said; -1: nothing is hidden
     std::uint64_t mean_bytes_ = 0;       // of a body, in the last batch
     bool settling_fails_ = false;
-    bool warned_ = false;
+};
+
+// The receive counts of a receive's reply, in turn: of most it does not speak, for it is 1.
+class ReceiveCounts {
+public:
+    explicit ReceiveCounts(const redisReply& reply) : again_(*reply.element[4]) {}
+    std::int64_t next() {
+        ++place_;
+        if (at_ + 1 >= again_.elements || again_.element[at_]->integer != place_) return 1;
+        at_ += 2;
+        return again_.element[at_ - 1]->integer;
+    }
+
+private:
+    const redisReply& again_;
+    std::size_t at_ = 0;
+    std::int64_t place_ = 0;
 };
 
 // The ms at which a message was sent: its id begins with the microseconds, to the base 36. 0: it is no such

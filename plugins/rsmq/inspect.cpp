@@ -18,19 +18,21 @@ RsmqConsumer& consumer_of(void* instance) { return *static_cast<RsmqConsumer*>(i
 
 Reply run(RsmqConsumer& consumer, const char* text, const Words& arguments) {
     Script script{text};
-    const Settings& s = consumer.connection().settings();
+    const Settings& s = consumer.settings();
     return consumer.connection().run(script, {s.set_key, s.hash_key}, arguments);
 }
 
 std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
     return detail::guard(error, [&] {
-        const Reply reply = run(consumer_of(instance), stats_script, {most_hidden});
+        RsmqConsumer& consumer = consumer_of(instance);
+        const Reply reply = run(consumer, stats_script, {most_hidden});
+        const auto ahead = static_cast<std::int64_t>(consumer.ahead());
         const auto value = [&](std::size_t i) {
             return static_cast<std::int64_t>(reply->element[i]->integer);
         };
-        out->ready = value(1);
+        out->ready = value(1) + ahead;
         out->delayed = value(3);
-        out->in_flight = value(2) - value(3);
+        out->in_flight = value(2) - value(3) - ahead;
         out->dead = -1;
         out->oldest_ms = -1;
         if (reply->elements < 5) return;
@@ -60,7 +62,7 @@ std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
 std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) {
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
-        const auto& key = consumer.connection().settings().set_key;
+        const auto& key = consumer.settings().set_key;
         // What is sent meanwhile is left: a busy queue would never be empty.
         const auto there = static_cast<std::uint64_t>(consumer.connection().command({"ZCARD", key})->integer);
         *removed = 0;

@@ -5,10 +5,11 @@
 
 namespace volley::rsmq {
 
-// ARGV: most messages, most bytes of bodies. Returns {now, lease in ms, id, body, rc, …}; of an empty queue
-// {now, lease} and the time at which the next message becomes visible, if there is one; {} if the queue is
-// gone. A lease under a second could not be kept up by any heartbeat: then it is a second. Ids without a body
-// are what a half-done delete of another client left: they are cleared away.
+// ARGV: most messages, most bytes of bodies. Returns {now, lease in ms, ids, bodies, place and receive count
+// of each that was received before}; of an empty queue {now, lease} and the time at which the next message
+// becomes visible, if there is one; {} if the queue is gone. A lease under a second could not be kept up by
+// any heartbeat: then it is a second. Ids without a body are what a half-done delete of another client left:
+// they are cleared away. (A list ends, for Redis, where Lua has nil.)
 inline constexpr char receive_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -17,39 +18,39 @@ if not vt then return {} end
 local lease = math.max(math.floor(vt * 1000 + 0.5), 1000)
 local most = tonumber(ARGV[2])
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-local out = {now, lease}
-if #ids == 0 then
-  local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-  if next[2] then out[3] = next[2] end
-  return out
+local count = #ids
+if count == 0 then
+  return {now, lease, redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]}
 end
 local wanted = {}
-for i, id in ipairs(ids) do
-  wanted[2 * i - 1] = id
-  wanted[2 * i] = id .. ':rc'
+for i = 1, count do
+  wanted[i] = ids[i]
+  wanted[count + i] = ids[i] .. ':rc'
 end
 local got = redis.call('HMGET', KEYS[2], unpack(wanted))
 local until_ms, now_ms = string.format('%.0f', now + lease), string.format('%.0f', now)
-local scores, fields, ghosts, leftovers, n, m, bytes = {}, {}, {}, {}, 0, 0, 0
-for i, id in ipairs(ids) do
-  local body = got[2 * i - 1]
+local scores, fields, again, ghosts, leftovers, n, m, bytes = {}, {}, {}, {}, {}, 0, 0, 0
+for i = 1, count do
+  local id, body, rc = ids[i], got[i], got[count + i]
   if body then
-    local before = got[2 * i]
-    local rc = before and (tonumber(before) or 0) + 1 or 1
     n = n + 1
+    ids[n] = id
+    got[n] = body
     scores[2 * n - 1] = until_ms
     scores[2 * n] = id
-    fields[m + 1] = wanted[2 * i]
-    fields[m + 2] = before and rc or '1'
-    m = m + 2
-    if not before then
-      fields[m + 1] = id .. ':fr'
-      fields[m + 2] = now_ms
+    fields[m + 1] = wanted[count + i]
+    if rc then
+      rc = (tonumber(rc) or 0) + 1
+      fields[m + 2] = rc
       m = m + 2
+      again[#again + 1] = n
+      again[#again + 1] = rc
+    else
+      fields[m + 2] = '1'
+      fields[m + 3] = id .. ':fr'
+      fields[m + 4] = now_ms
+      m = m + 4
     end
-    out[3 * n] = id
-    out[3 * n + 1] = body
-    out[3 * n + 2] = rc
     bytes = bytes + #body
     if bytes >= most then break end
   else
@@ -67,7 +68,9 @@ if n > 0 then
   redis.call('HSET', KEYS[2], unpack(fields))
   redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
 end
-return out
+ids[n + 1] = nil
+got[n + 1] = nil
+return {now, lease, ids, got, again}
 )lua";
 
 // ARGV: id, rc, and '' to delete or the ms after which it is visible, … Returns for each 1: done, 0: the
@@ -107,12 +110,13 @@ return out
 
 // ARGV: channel of the realtime option or ''; how many; id, body, …; and where any has a delay, all delays in
 // ms, '' for the queue's. Id and body stand as HSET wants them, so that bodies are not moved. An id that is
-// there already is a send whose reply was lost: it is not stored twice. Returns {Redis' microseconds}; {} if
-// the queue is gone. The publish is a hint: that a user may not publish must not undo a send.
+// there already is a send whose reply was lost: it is not stored twice. Returns {Redis' microseconds, delay,
+// maxsize}; {} if the queue is gone. It publishes as often as node's rsmq would: listeners may take one
+// message each time. The publish is a hint: that a user may not publish must not undo a send.
 inline constexpr char send_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local queue = redis.call('HMGET', KEYS[2], 'vt', 'delay')
+local queue = redis.call('HMGET', KEYS[2], 'vt', 'delay', 'maxsize')
 if not queue[1] then return {} end
 local usual = string.format('%.0f', now + (tonumber(queue[2]) or 0) * 1000)
 local n = tonumber(ARGV[2])
@@ -131,63 +135,80 @@ else
 end
 if new > 0 then
   redis.call('HINCRBY', KEYS[2], 'totalsent', new)
-  if ARGV[1] ~= '' then redis.pcall('PUBLISH', ARGV[1], redis.call('ZCARD', KEYS[1])) end
-end
-return {t[1] * 1000000 + t[2]}
-)lua";
-
-// Outputs and acks, all or nothing. KEYS: the input's set and hash, the output's set and hash, and a key that
-// remembers the last commit of this producer. ARGV: number of this commit; 1 if it is a repeat, whose first
-// reply was lost; channel or ''; how many acks; id, rc, …; then outputs as in a send. Returns {1} if it is
-// done, {0, 1 or 0 for each ack} if a receipt is not valid any more, {} if the output's queue is gone. Writes
-// that need memory come first, so that a full Redis refuses before anything is changed.
-inline constexpr char commit_script[] = R"lua(
-if ARGV[2] == '1' and redis.call('GET', KEYS[5]) == ARGV[1] then return {1} end
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local acks = tonumber(ARGV[4])
-local wanted, ids, gone = {}, {}, {}
-for i = 1, acks do wanted[i] = ARGV[3 + 2 * i] .. ':rc' end
-local rcs = redis.call('HMGET', KEYS[2], unpack(wanted))
-local valid, lost = {0}, false
-for i = 1, acks do
-  local id = ARGV[3 + 2 * i]
-  valid[i + 1] = rcs[i] == ARGV[4 + 2 * i] and 1 or 0
-  if valid[i + 1] == 0 then lost = true end
-  ids[i] = id
-  gone[3 * i - 2] = id
-  gone[3 * i - 1] = id .. ':rc'
-  gone[3 * i] = id .. ':fr'
-end
-if lost then return valid end
-local before = 5 + 2 * acks
-local n = tonumber(ARGV[before])
-local last = before + 2 * n
-local scores = {}
-if n > 0 then
-  local queue = redis.call('HMGET', KEYS[4], 'vt', 'delay')
-  if not queue[1] then return {} end
-  local usual = string.format('%.0f', now + (tonumber(queue[2]) or 0) * 1000)
-  for i = 1, n do
-    local delay = tonumber(ARGV[last + i])
-    scores[2 * i - 1] = delay and now + delay or usual
-    scores[2 * i] = ARGV[before + 2 * i - 1]
+  if ARGV[1] ~= '' then
+    local length = redis.call('ZCARD', KEYS[1])
+    for sent = 1, new do redis.pcall('PUBLISH', ARGV[1], length - new + sent) end
   end
 end
-redis.call('SET', KEYS[5], ARGV[1], 'EX', 3600)
-if n > 0 then
-  redis.call('ZADD', KEYS[3], unpack(scores))
-  redis.call('HSET', KEYS[4], unpack(ARGV, before + 1, last))
-  redis.call('HINCRBY', KEYS[4], 'totalsent', n)
+return {t[1] * 1000000 + t[2], queue[2] or '', queue[3] or ''}
+)lua";
+
+// A commit of outputs and acks is one MULTI: the check below, then plain commands that store the outputs and
+// delete the inputs, then the end. Plain commands, because what passes through Lua costs Redis half as much
+// again; but a transaction of Redis has no way out. So where the check does not hold it renames the four keys
+// away: the commands between find nothing to delete and fill keys that nobody has seen, which the end drops
+// before it renames the four back. To everybody else all of it is one moment.
+//
+// KEYS of both: the input's set and hash, the output's set and hash, and a key that remembers the last commit
+// of this producer.
+//
+// ARGV of the check: number of this commit; 1 if it is a repeat, whose first reply was lost; and what the
+// commands were made from: the time in ms, the output's delay and maxsize, and the receipts with commas
+// between; then the names of the receipts' fields. Returns {1, Redis' microseconds} if it holds; {2} if the
+// repeat was carried out the first time; {0, 1 or 0 for each ack} if a receipt is not valid any more; {3} if
+// the output's queue is gone; {4, Redis' microseconds, delay, maxsize} if time, delay or maxsize are not as
+// assumed; {5, error}. Nothing may raise: an error would not keep the commands from being carried out.
+inline constexpr char check_script[] = R"lua(
+local function check()
+  if ARGV[2] == '1' and redis.call('GET', KEYS[5]) == ARGV[1] then return {2} end
+  local rcs = redis.call('HMGET', KEYS[2], unpack(ARGV, 7))
+  local all, joined = pcall(table.concat, rcs, ',')
+  if not all or joined ~= ARGV[6] then
+    local valid, i = {0}, 0
+    for rc in string.gmatch(ARGV[6], '[^,]+') do
+      i = i + 1
+      valid[i + 1] = rcs[i] == rc and 1 or 0
+    end
+    return valid
+  end
+  redis.call('ZCARD', KEYS[1])
+  redis.call('ZCARD', KEYS[3])
+  local queue = redis.call('HMGET', KEYS[4], 'vt', 'delay', 'maxsize')
+  if not queue[1] then return {3} end
+  local delay, maxsize = queue[2] or '', queue[3] or ''
+  local t = redis.call('TIME')
+  local ahead = ARGV[3] - (t[1] * 1000 + t[2] / 1000)
+  if ahead > 1 or ahead < -1000 or delay ~= ARGV[4] or maxsize ~= ARGV[5] then
+    return {4, t[1] * 1000000 + t[2], delay, maxsize}
+  end
+  redis.call('SET', KEYS[5], ARGV[1], 'EX', 3600)
+  return {1, t[1] * 1000000 + t[2]}
 end
-redis.call('ZREM', KEYS[1], unpack(ids))
-redis.call('HDEL', KEYS[2], unpack(gone))
-if n > 0 and ARGV[3] ~= '' then redis.pcall('PUBLISH', ARGV[3], redis.call('ZCARD', KEYS[3])) end
-return {1}
+local ran, said = pcall(check)
+if ran and said[1] == 1 then return said end
+for i = 1, 4 do
+  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('RENAME', KEYS[i], KEYS[5] .. ':' .. i) end
+end
+redis.call('SET', KEYS[5] .. ':aside', 1)
+return ran and said or {5, type(said) == 'table' and said.err or tostring(said)}
+)lua";
+
+// ARGV: channel of the realtime option or '', and how many were sent.
+inline constexpr char end_script[] = R"lua(
+if redis.call('DEL', KEYS[5] .. ':aside') == 1 then
+  redis.call('DEL', KEYS[3], KEYS[4])
+  for i = 1, 4 do
+    if redis.call('EXISTS', KEYS[5] .. ':' .. i) == 1 then redis.call('RENAME', KEYS[5] .. ':' .. i, KEYS[i]) end
+  end
+elseif ARGV[1] ~= '' then
+  local length = redis.call('ZCARD', KEYS[3])
+  for sent = 1, ARGV[2] do redis.pcall('PUBLISH', ARGV[1], length - ARGV[2] + sent) end
+end
+return 1
 )lua";
 
 // ARGV: vt, delay, maxsize. Makes the queue as RSMQ does, at once: half an attribute list is a queue that no
-// client can use. Returns its maxsize.
+// client can use. Returns its delay and maxsize.
 inline constexpr char create_script[] = R"lua(
 local now = redis.call('TIME')[1]
 redis.call('HSETNX', KEYS[2], 'vt', ARGV[1])
@@ -196,7 +217,7 @@ redis.call('HSETNX', KEYS[2], 'maxsize', ARGV[3])
 redis.call('HSETNX', KEYS[2], 'created', now)
 redis.call('HSETNX', KEYS[2], 'modified', now)
 redis.call('SADD', KEYS[3], ARGV[4])
-return redis.call('HGET', KEYS[2], 'maxsize')
+return redis.call('HMGET', KEYS[2], 'delay', 'maxsize')
 )lua";
 
 // ARGV: how many of the hidden to look at. Returns {now, ready, hidden, hidden and never received, id of the

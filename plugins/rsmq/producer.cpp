@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "advice.hpp"
 #include "envelope.hpp"
 #include "wakes.hpp"
 
@@ -62,11 +63,27 @@ RsmqProducer::RsmqProducer(Context context, volley_report_fn report_function, vo
 }
 
 void RsmqProducer::open() {
-    maxsize_ = ensure_queue(connection_);
+    know(ensure_queue(connection_));
+    warn_about_server(connection_, context_);
     const Reply time = connection_.command({"TIME"});
     clock_ahead_us_ = std::strtoll(time->element[0]->str, nullptr, 10) * 1'000'000 +
                       std::strtoll(time->element[1]->str, nullptr, 10) - monotonic_us();
 }
+
+// Others may change them at any time, with setQueueAttributes.
+void RsmqProducer::know(Attributes attributes) {
+    attributes_ = std::move(attributes);
+    delay_ms_ = static_cast<std::int64_t>(std::strtod(attributes_.delay.c_str(), nullptr) * 1000);
+    maxsize_ = std::strtol(attributes_.maxsize.c_str(), nullptr, 10);
+}
+
+bool RsmqProducer::maxsize_has_changed() {
+    const long before = maxsize_;
+    know(ensure_queue(connection_));
+    return maxsize_ != before;
+}
+
+std::int64_t RsmqProducer::redis_us() const { return monotonic_us() + clock_ahead_us_; }
 
 void RsmqProducer::adjust_clock(const redisReply* redis_us) {
     clock_ahead_us_ = redis_us->integer - monotonic_us();
@@ -74,7 +91,7 @@ void RsmqProducer::adjust_clock(const redisReply* redis_us) {
 
 // Of one producer they ascend: messages of the same millisecond are delivered in the order of their ids.
 std::string RsmqProducer::new_id() {
-    last_id_us_ = std::max(monotonic_us() + clock_ahead_us_, last_id_us_ + 1);
+    last_id_us_ = std::max(redis_us(), last_id_us_ + 1);
     return make_id(last_id_us_, random_);
 }
 
@@ -120,6 +137,18 @@ std::int32_t RsmqProducer::check(const volley_record& record, std::string_view s
     return VOLLEY_E_TOO_LARGE;
 }
 
+// As check, but a maxsize that was raised meanwhile counts.
+std::int32_t RsmqProducer::check_now(const volley_record& record, std::string_view stored, std::string& why) {
+    const std::int32_t verdict = check(record, stored, why);
+    if (verdict != VOLLEY_E_TOO_LARGE) return verdict;
+    try {
+        return maxsize_has_changed() ? check(record, stored, why) : verdict;
+    } catch (const Error& error) {
+        why = error.text;
+        return static_cast<std::int32_t>(error.code);
+    }
+}
+
 std::string_view RsmqProducer::stored(Batch& batch, const volley_record& record) const {
     if (!connection_.settings().envelope || is_absent(record.body)) return volley::text_of(record.body);
     return batch.texts.emplace_back(put_into_envelope(record));
@@ -156,7 +185,7 @@ std::int32_t RsmqProducer::produce(const volley_record* records, std::uint32_t c
         }
         const std::string_view body = stored(batch, record);
         std::string why;
-        const std::int32_t verdict = check(record, body, why);
+        const std::int32_t verdict = check_now(record, body, why);
         if (verdict == VOLLEY_OK) {
             add(batch, record, body, id_of(record));
             continue;
@@ -193,12 +222,13 @@ std::int32_t RsmqProducer::send(Batch& batch) {
         Reply reply = connection_.run(send_, {s.set_key, s.hash_key}, arguments);
         if (reply->elements == 0) {
             // Somebody has deleted the queue, or Redis came back without it.
-            maxsize_ = ensure_queue(connection_);
+            know(ensure_queue(connection_));
             reply = connection_.run(send_, {s.set_key, s.hash_key}, arguments);
         }
         if (reply->elements == 0)
             throw Error(ErrorCode::retry, "queue " + s.queue + " is deleted again and again");
         adjust_clock(reply->element[0]);
+        know({std::string(text_of(reply->element[1])), std::string(text_of(reply->element[2]))});
         tell_listeners(wake_name_);
     } catch (const Error& error) {
         status = static_cast<std::int32_t>(error.code);

@@ -60,13 +60,19 @@ private:
     std::int32_t send(Batch& batch);
     std::int32_t refuse_rest(const volley_record* records, std::uint32_t count, std::uint32_t stride,
                              std::uint32_t& accepted);
+    void know(Attributes attributes);
+    bool maxsize_has_changed();
+    std::int64_t redis_us() const;  // what Redis' clock shows, as far as we know
     void adjust_clock(const redisReply* redis_us);
-    std::int32_t try_commit(RsmqConsumer& consumer, volley_transaction& transaction, const Unsure& work,
-                            const Batch& outputs, bool repeat);
+    // Nothing: what it was made from was out of date, and is not any more.
+    std::optional<std::int32_t> try_commit(RsmqConsumer& consumer, volley_transaction& transaction,
+                                           const Unsure& work, bool repeat);
+    void write_commit(RsmqConsumer& consumer, const Unsure& work, const Batch& outputs, bool repeat);
     std::string new_id();
     std::string id_of(const volley_record& record);
     // Returns VOLLEY_OK, or why it can never be stored.
     std::int32_t check(const volley_record& record, std::string_view stored, std::string& why) const;
+    std::int32_t check_now(const volley_record& record, std::string_view stored, std::string& why);
     void remember(const volley_record& record, const std::string& id, std::int32_t status);
 
     Context context_;
@@ -74,7 +80,8 @@ private:
     volley_report_fn report_;
     void* report_context_;
     Script send_{send_script};
-    Script commit_{commit_script};
+    Attributes attributes_;
+    std::int64_t delay_ms_ = 0;  // of attributes_
     long maxsize_ = 65536;
     bool down_ = false;                // as the host was told
     std::int64_t clock_ahead_us_ = 0;  // of Redis' clock, against our monotonic one
@@ -84,6 +91,7 @@ private:
     std::string commit_key_;
     std::uint64_t commits_ = 0;
     std::optional<Unsure> unsure_;
+    Request request_;
     // Ids of sends that may have been stored without our knowing, by the record's stable id; oldest first in
     // the queue beside it, for it is bounded.
     std::unordered_map<std::string, std::string> unconfirmed_;

@@ -16,6 +16,7 @@ class Proxy:
         self.target = target
         self.cut = 0  # replies that were lost
         self._frozen = False
+        self._hold = None
         self._chance = None
         self._share = 0.0
         self._pairs = {}  # client socket to server socket
@@ -47,6 +48,14 @@ class Proxy:
                 if poll.poll(0):
                     self._close(client)
             self._frozen = False
+
+    def hold(self, request, passes: bool):
+        """Freezes at the next request for which `request(bytes)` is true: with `passes` it arrives, and its reply does not."""
+        with self._lock:
+            self._hold = (request, passes)
+
+    def held(self) -> bool:
+        return self._frozen
 
     def reset(self):
         """Every connection ends with a reset."""
@@ -96,7 +105,11 @@ class Proxy:
 
     def _pass(self, client, source):
         try:
-            data = source.recv(1 << 16)
+            data = source.recv(1 << 20)
+            if source is client and self._hold and self._hold[0](data):
+                self._frozen = True
+                if not self._hold[1]:
+                    return
             if source is not client and data and self._share and self._chance.random() < self._share:
                 self.cut += 1
                 client.sendall(data[:self._chance.randrange(len(data))])

@@ -1,17 +1,19 @@
-"""Faults of Redis and of the way to it; the ledger judges. Rows 19, 20 and 24 to 27 of the fault matrix, and 30 of clocks."""
+"""Faults of Redis and of the way to it; the ledger judges."""
 
 import json
 import os
 import struct
 import subprocess
+import time
 
 import pytest
 from job import CLEAN, HANDLERS, Job, settled
 from proxy import Proxy
+from support.ledger import Ledger
 from support.servers import wait_until
 
 
-def test_an_output_that_is_down_holds_the_ack_and_repeats_nothing_to_the_other(redis, tmp_path):
+def test_an_output_that_is_down_holds_the_ack_and_repeats_nothing_to_the_other(redis, tmp_path, fault):
     with Proxy(redis.port) as way:
         job = Job(redis, tmp_path).queue("in", output=False).queue("a").queue("b", way.port)
         volleyd = job.start()
@@ -25,10 +27,12 @@ def test_an_output_that_is_down_holds_the_ack_and_repeats_nothing_to_the_other(r
         job.wait_done()
         wait_until(lambda: volleyd.get("/readyz")[0] == 200, "it is ready again")
         assert volleyd.stop() == 0, volleyd.log
-        assert job.verdict(ledger, "a") == job.verdict(ledger, "b") == CLEAN
+        verdict = job.verdict(ledger, "a")
+        fault("an output is frozen while another takes messages", ledger, verdict, "no ack, readiness false, until it is back")
+        assert verdict == job.verdict(ledger, "b") == CLEAN
 
 
-def test_kill_9_while_an_output_is_down_repeats_no_more_than_was_in_hand(redis, tmp_path):
+def test_kill_9_while_an_output_is_down_repeats_no_more_than_was_in_hand(redis, tmp_path, fault):
     with Proxy(redis.port) as way:
         job = Job(redis, tmp_path, vt=2).queue("in", output=False).queue("a").queue("b", way.port)
         volleyd = job.start()
@@ -43,10 +47,11 @@ def test_kill_9_while_an_output_is_down_repeats_no_more_than_was_in_hand(redis, 
         assert volleyd.stop() == 0, volleyd.log
         assert job.verdict(ledger, "b") == CLEAN
         verdict = job.verdict(ledger, "a")
+        fault("kill -9 of volleyd meanwhile", ledger, verdict, f"in hand at the kill: {in_hand}")
         assert verdict == {**CLEAN, "duplicates": in_hand}
 
 
-def test_poison_waits_for_a_dead_letter_queue_that_is_down(redis, tmp_path):
+def test_poison_waits_for_a_dead_letter_queue_that_is_down(redis, tmp_path, fault):
     with Proxy(redis.port) as way:
         job = Job(redis, tmp_path).queue("in", output=False).queue("out").queue("dead", way.port, output=False)
         volleyd = job.start("poison.py", dead_letter_queue="dead")
@@ -61,10 +66,12 @@ def test_poison_waits_for_a_dead_letter_queue_that_is_down(redis, tmp_path):
         assert volleyd.stop() == 0, volleyd.log
         letters = job.store.take("dead")
         assert len(letters) == 30
-        assert job.verdict(ledger, dead=[json.loads(letter)["body"] for letter in letters]) == CLEAN
+        verdict = job.verdict(ledger, dead=[json.loads(letter)["body"] for letter in letters])
+        fault("the dead-letter queue is frozen while poison comes", ledger, verdict, f"{len(letters)} dead letters, each once")
+        assert verdict == CLEAN
 
 
-def test_a_redis_that_is_killed_and_comes_back_has_lost_nothing(redis, tmp_path):
+def test_a_redis_that_is_killed_and_comes_back_has_lost_nothing(redis, tmp_path, fault):
     job = Job(redis, tmp_path, vt=6).queue("in", output=False).queue("out")
     ledger = job.put(3000)
     volleyd = job.start("slow.py", workers=2, order="none")
@@ -75,10 +82,12 @@ def test_a_redis_that_is_killed_and_comes_back_has_lost_nothing(redis, tmp_path)
     assert job.count("in") > 0, "the kills came too late to prove anything"
     job.wait_done()
     assert volleyd.stop() == 0, volleyd.log
-    assert job.verdict(ledger) == CLEAN
+    verdict = job.verdict(ledger)
+    fault("three kills of Redis under load, appendfsync always", ledger, verdict)
+    assert verdict == CLEAN
 
 
-def test_a_redis_that_keeps_nothing_loses_what_it_had_and_volleyd_goes_on(start_redis, tmp_path):
+def test_a_redis_that_keeps_nothing_loses_what_it_had_and_volleyd_goes_on(start_redis, tmp_path, fault):
     redis = start_redis("--appendonly", "no")
     job = Job(redis, tmp_path).queue("in", output=False).queue("out")
     volleyd = job.start()
@@ -91,11 +100,13 @@ def test_a_redis_that_keeps_nothing_loses_what_it_had_and_volleyd_goes_on(start_
     wait_until(lambda: job.count("out") == 100, "what came afterwards is through; the first ten are Redis' loss")
     job.wait_done()
     assert volleyd.stop() == 0, volleyd.log
-    assert job.verdict(ledger) == CLEAN
+    verdict = job.verdict(ledger)
+    fault("Redis is killed, and keeps nothing: what comes afterwards", ledger, verdict, "what it had before is Redis' loss")
+    assert verdict == CLEAN
 
 
 @pytest.mark.parametrize("said", ["READONLY", "MASTERDOWN"])
-def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it(said, start_redis, tmp_path):
+def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it(said, start_redis, tmp_path, fault):
     redis = start_redis("--repl-diskless-sync-delay", "0")
     replica = start_redis("--replica-serve-stale-data", "no" if said == "MASTERDOWN" else "yes")
     with Proxy(redis.port) as link, Proxy(redis.port) as way:
@@ -122,11 +133,13 @@ def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it
         promoted.wait_done()
         assert volleyd.process.poll() is None and volleyd.stop() == 0, volleyd.log
         verdict = promoted.verdict(ledger)
+        fault(f"a lagging replica is promoted behind the same address ({said})", ledger, verdict,
+              f"half known to it or in hand: {half_known + in_hand:.0f}")
         assert verdict["duplicates"] <= half_known + in_hand
         assert verdict == {**CLEAN, "duplicates": verdict["duplicates"]}
 
 
-def test_a_stale_ack_does_not_delete_what_another_has_taken_over(redis, tmp_path):
+def test_a_stale_ack_does_not_delete_what_another_has_taken_over(redis, tmp_path, fault):
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
@@ -151,14 +164,16 @@ def test_a_stale_ack_does_not_delete_what_another_has_taken_over(redis, tmp_path
         first.wait_done()
         assert settled(owner) == 1
         assert (stale.stop(), owner.stop()) == (0, 0), stale.log + owner.log
-        assert first.verdict(ledger) == {**CLEAN, "duplicates": 1}
+        verdict = first.verdict(ledger)
+        fault("the lease runs out behind a frozen network, and another takes over", ledger, verdict, "the stale ack deletes nothing")
+        assert verdict == {**CLEAN, "duplicates": 1}
 
 
-@pytest.mark.parametrize("where", ["in", "out"])
-def test_lost_replies_lose_and_repeat_nothing(where, redis, tmp_path):
+@pytest.mark.parametrize("where", ["in", "out", "both"])
+def test_lost_replies_lose_and_repeat_nothing(where, redis, tmp_path, fault):
     with Proxy(redis.port) as way:
         job = Job(redis, tmp_path, vt=2)
-        job.queue("in", way.port if where == "in" else None, output=False).queue("out", way.port if where == "out" else None)
+        job.queue("in", way.port if where != "out" else None, output=False).queue("out", way.port if where != "in" else None)
         ledger = job.put(2000)
         volleyd = job.start("slow.py", workers=2, order="none")
         way.cut_replies(0.15, seed=7)
@@ -168,10 +183,13 @@ def test_lost_replies_lose_and_repeat_nothing(where, redis, tmp_path):
         job.wait_done()
         assert volleyd.stop() == 0, volleyd.log
         assert way.cut >= 10, "too few replies were cut to prove anything"
-        assert job.verdict(ledger) == CLEAN
+        verdict = job.verdict(ledger)
+        replies = {"in": "receives and acks", "out": "sends"}.get(where, "commits and receives")
+        fault(f"replies to {replies} break off anywhere", ledger, verdict, f"{way.cut} replies cut")
+        assert verdict == CLEAN
 
 
-def test_a_wall_clock_that_jumps_changes_nothing(redis, tmp_path):
+def test_a_wall_clock_that_jumps_changes_nothing(redis, tmp_path, fault):
     shim, clock = tmp_path / "clock.so", tmp_path / "clock"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, HANDLERS / "clock.c", "-ldl"], check=True)
     clock.write_bytes(struct.pack("q", 0))
@@ -191,4 +209,76 @@ def test_a_wall_clock_that_jumps_changes_nothing(redis, tmp_path):
     now = int(job.cli("TIME").split()[0])
     ages = [now - int(id[:10], 36) / 1e6 for id in ids]
     assert all(-1 < age < 600 for age in ages), "ids tell a time that Redis' clock never showed"
-    assert job.verdict(ledger) == CLEAN
+    verdict = job.verdict(ledger)
+    fault("the wall clock jumps an hour forth and back under load", ledger, verdict, "no lease lost")
+    assert verdict == CLEAN
+
+
+def test_a_redis_clock_behind_or_ahead_of_ours_is_the_clock_that_counts(redis, tmp_path, fault):
+    """The other side of it: Redis' own clock jumps. Sends are visible by the clock that Redis has then."""
+    shim, clock = tmp_path / "clock.so", tmp_path / "clock"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, HANDLERS / "clock.c", "-ldl"], check=True)
+    clock.write_bytes(struct.pack("q", 0))
+    redis.kill()
+    redis.spawn(["env", f"LD_PRELOAD={shim}", f"CLOCK_FILE={clock}", "redis-server", "--port", str(redis.port), "--bind", "127.0.0.1",
+                 "--dir", str(tmp_path), "--save", ""])
+    redis.wait_for_port()
+    job = Job(redis, tmp_path, vt=30).queue("in", output=False).queue("out")
+    volleyd = job.start()
+    ledger = Ledger(3)
+    for n, seconds in enumerate((0, 7200, 3600)):
+        with clock.open("r+b") as file:
+            file.write(struct.pack("q", seconds))
+        wait_until(lambda: abs(int(job.cli("TIME").split()[0]) - time.time() - seconds) < 60, "its clock has jumped")
+        job.store.put("in", ledger.bodies()[n:n + 1], [None])
+        wait_until(lambda: job.count("out") == n + 1, "it is moved")
+        now = int(job.cli("TIME").split()[0]) * 1000
+        assert int(job.cli("ZCOUNT", f"{job.store.ns}:out", "-inf", now + 1000)) == n + 1, "it is visible by Redis' clock"
+    assert volleyd.stop() == 0, volleyd.log
+    verdict = job.verdict(ledger)
+    fault("Redis' own clock jumps two hours ahead, and one back", ledger, verdict, "sends are visible at once")
+    assert verdict == CLEAN
+
+
+def asks_to_delete(data):
+    """A settlement of our script names id and receipt, and an empty delay."""
+    return b"EVALSHA" in data and b"\r\n$1\r\n1\r\n$0\r\n\r\n" in data
+
+
+def carries_a_body(data):
+    return b'"seq"' in data
+
+
+# What volleyd was doing when it died, which queue is elsewhere, and how often the message is in the output afterwards.
+STEPS = {
+    "before a send reaches Redis": ("out", carries_a_body, False, 1),
+    "after a send, before its reply": ("out", carries_a_body, True, 2),
+    "after a send, before the ack reaches Redis": ("in", asks_to_delete, False, 2),
+    "after the ack, before its reply": ("in", asks_to_delete, True, 1),
+    "before a commit reaches Redis": ("both", lambda data: b"EXEC" in data, False, 1),
+    "after a commit, before its reply": ("both", lambda data: b"EXEC" in data, True, 1),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_death_at_each_step_repeats_what_was_sent_and_not_acked_and_no_more(step, redis, tmp_path, fault):
+    where, request, passes, times = STEPS[step]
+    with Proxy(redis.port) as way:
+        job = Job(redis, tmp_path, vt=1)
+        place = {"in": (way.port, None), "out": (None, way.port), "both": (way.port, way.port)}[where]
+        job.queue("in", place[0], output=False, command_timeout_ms=20000).queue("out", place[1], command_timeout_ms=20000)
+        volleyd = job.start()
+        way.hold(request, passes)
+        ledger = job.put(1)
+        wait_until(way.held, "it is at this step")
+        if passes:
+            wait_until(lambda: job.count("out") == 1 and (where == "out" or job.count("in") == 0), "Redis has done it")
+        volleyd.kill()
+        way.hold(lambda data: False, True)
+        way.thaw()
+        volleyd = job.start()
+        job.wait_done()
+        assert volleyd.stop() == 0, volleyd.log
+        verdict = job.verdict(ledger)
+        fault(f"kill -9 {step}", ledger, verdict, "one transaction" if where == "both" else "outputs and ack apart")
+        assert verdict == {**CLEAN, "duplicates": times - 1}

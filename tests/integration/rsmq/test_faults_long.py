@@ -22,7 +22,7 @@ def sent(volleyd):
     return volleyd.metric("volley_messages_sent_total")
 
 
-def test_ten_kills_of_redis_under_load_lose_nothing(redis, tmp_path):
+def test_ten_kills_of_redis_under_load_lose_nothing(redis, tmp_path, fault):
     pick = chance()
     job = Job(redis, tmp_path, vt=5).queue("in", output=False).queue("out")
     ledger = job.put(15_000)
@@ -35,10 +35,12 @@ def test_ten_kills_of_redis_under_load_lose_nothing(redis, tmp_path):
     assert job.count("in") > 0, "the kills came too late to prove anything"
     job.wait_done(180)
     assert volleyd.stop() == 0, volleyd.log
-    assert job.verdict(ledger) == CLEAN
+    verdict = job.verdict(ledger)
+    fault("ten kills of Redis under load, appendfsync always", ledger, verdict)
+    assert verdict == CLEAN
 
 
-def test_kills_of_volleyd_and_lost_replies_together_lose_nothing(redis, tmp_path):
+def test_kills_of_volleyd_and_lost_replies_together_lose_nothing(redis, tmp_path, fault):
     pick = chance()
     with Proxy(redis.port) as way:
         job = Job(redis, tmp_path, vt=2).queue("in", way.port, output=False).queue("out", way.port)
@@ -59,12 +61,12 @@ def test_kills_of_volleyd_and_lost_replies_together_lose_nothing(redis, tmp_path
         job.wait_done(180)
         assert volleyd.stop() == 0, volleyd.log
         verdict = job.verdict(ledger)
-        print(f"{verdict['duplicates']} duplicates of {in_hand} in hand at 10 kills, {way.cut} replies cut")
+        fault("ten kills of volleyd and lost replies together", ledger, verdict, f"in hand: {in_hand}, {way.cut} replies cut")
         assert verdict["duplicates"] <= in_hand
         assert verdict == {**CLEAN, "duplicates": verdict["duplicates"]}
 
 
-def test_forty_resets_and_freezes_lose_and_repeat_nothing(redis, tmp_path):
+def test_forty_resets_and_freezes_lose_and_repeat_nothing(redis, tmp_path, fault):
     pick = chance()
     with Proxy(redis.port) as way:
         job = Job(redis, tmp_path, vt=8).queue("in", way.port, output=False).queue("out", way.port)
@@ -82,4 +84,6 @@ def test_forty_resets_and_freezes_lose_and_repeat_nothing(redis, tmp_path):
         assert job.count("in") > 0, "the faults came too late to prove anything"
         job.wait_done(180)
         assert volleyd.stop() == 0, volleyd.log
-        assert job.verdict(ledger) == CLEAN
+        verdict = job.verdict(ledger)
+        fault("forty resets and freezes", ledger, verdict)
+        assert verdict == CLEAN

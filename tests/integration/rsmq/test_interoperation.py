@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 
 import pytest
 from support.servers import ROOT, wait_until
-from support.volleyd import VOLLEY, Volleyd
+from support.volleyd import BUILD, VOLLEY, Volleyd
 
 BODIES = ['{"n": 1}', '{"text": "Grüße, 世界 🌍"}', '[]']
 
@@ -43,6 +44,16 @@ class PyRsmq:
 
     def queues(self):
         return set(self.client.listQueues().execute())
+
+    def set(self, queue, **attributes):
+        self.client.setQueueAttributes(qname=queue, **attributes).execute()
+
+    def pop(self, queue):
+        got = self.client.popMessage(qname=queue, quiet=True).exceptions(False).execute()
+        return {"id": got["id"], "message": got["message"], "rc": got["rc"]} if got else None
+
+    def drop(self, queue):
+        self.client.deleteQueue(qname=queue).execute()
 
 
 class NodeRsmq:
@@ -81,6 +92,16 @@ class NodeRsmq:
     def queues(self):
         return set(self.call("listQueues"))
 
+    def set(self, queue, **attributes):
+        self.call("setQueueAttributes", qname=queue, **attributes)
+
+    def pop(self, queue):
+        got = self.call("popMessage", qname=queue)
+        return {"id": got["id"], "message": got["message"], "rc": got["rc"]} if got else None
+
+    def drop(self, queue):
+        assert self.call("deleteQueue", qname=queue) == 1
+
 
 class Shared:
     """Two queues, in and out, that Volley and the other library share."""
@@ -113,6 +134,7 @@ def shared(request, redis_server, tmp_path):
 
 
 def test_they_take_and_delete_what_we_send(shared):
+    """We send; it receives and deletes; both counters"""
     shared.volley("send", "in", "--file", "-", text="\n".join(BODIES) + "\n")
     got = shared.take_all("in", len(BODIES))
     assert [json.loads(m["message"]) for m in got] == [json.loads(body) for body in BODIES]
@@ -123,6 +145,7 @@ def test_they_take_and_delete_what_we_send(shared):
 
 
 def test_a_queue_that_we_make_is_one_of_theirs(shared):
+    """We make the queue; it lists it and reads its attributes"""
     shared.volley("send", "in", "{}")
     attributes = shared.other.attributes("in")
     assert [int(attributes[k]) for k in ("vt", "delay", "maxsize", "msgs", "totalsent")] == [20, 0, 65536, 1, 1]
@@ -131,6 +154,7 @@ def test_a_queue_that_we_make_is_one_of_theirs(shared):
 
 
 def test_what_they_send_we_move_and_they_take(shared):
+    """It makes the queue and sends; we receive, send on and delete; all counters"""
     shared.other.create("in", vt=40, delay=0, maxsize=2048)
     for body in BODIES:
         shared.other.send("in", body)
@@ -144,6 +168,7 @@ def test_what_they_send_we_move_and_they_take(shared):
 
 
 def test_their_delay_and_their_change_of_visibility_hold_for_us(shared):
+    """It delays, and changes a visibility; we wait, and receive"""
     shared.other.create("in", vt=40)
     shared.other.send("in", '"later"', delay=600)
     shared.other.send("in", '"taken"')
@@ -155,4 +180,78 @@ def test_their_delay_and_their_change_of_visibility_hold_for_us(shared):
     assert json.loads(shared.take_all("out", 1)[0]["message"]) == "taken"
     wait_until(lambda: shared.other.attributes("in")["msgs"] == 1, "one is settled, and one is still delayed")
     assert not shared.other.delete("in", taken["id"])
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_what_they_set_while_we_run_counts_at_once(shared):
+    """It sets vt, delay and maxsize of a queue in use; we obey from the next message on"""
+    volleyd = Volleyd(shared.folder, shared.config).wait_ready()
+    shared.other.send("in", "1")
+    shared.take_all("out", 1)
+    shared.other.set("out", delay=600, maxsize=1024)
+    shared.other.send("in", "2")
+    wait_until(lambda: shared.other.attributes("out")["hiddenmsgs"] == 2, "the second is delayed, the first in hand")
+    shared.other.send("in", json.dumps("x" * 1024))
+    wait_until(lambda: "maxsize of queue out is 1024" in volleyd.log, "the third is too long")
+    shared.other.set("out", delay=0, maxsize=65536, vt=7)
+    wait_until(lambda: len(shared.take_all("out", 1)[0]["message"]) > 1024, "it passes when it may")
+    assert volleyd.stop() == 0, volleyd.log
+    assert int(shared.other.attributes("out")["vt"]) == 7
+
+
+def test_they_pop_what_we_send(shared):
+    """We send; it pops; nothing is left, and it counts as received"""
+    shared.volley("send", "in", '{"n": 1}')
+    assert json.loads(shared.other.pop("in")["message"]) == {"n": 1}
+    attributes = shared.other.attributes("in")
+    assert [int(attributes[k]) for k in ("msgs", "totalsent", "totalrecv")] == [0, 1, 1]
+    assert shared.other.receive("in") is None
+
+
+def test_a_queue_that_they_delete_is_made_again(shared):
+    """It deletes a queue in use; we make it again, as configured"""
+    shared.other.create("in", vt=40)
+    volleyd = Volleyd(shared.folder, shared.config).wait_ready()
+    shared.other.drop("in")
+    wait_until(lambda: "in" in shared.other.queues(), "it is made again")
+    assert int(shared.other.attributes("in")["vt"]) == 20
+    shared.other.send("in", '{"n": 1}')
+    assert json.loads(shared.take_all("out", 1)[0]["message"]) == {"n": 1}
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_what_they_take_from_us_we_do_not_delete(shared):
+    """It makes visible and receives what is in our hand; our stale ack changes nothing, the handler is told, it is counted"""
+    config = shared.config.replace("handler: forward", f'handler: "{BUILD}/tests/integration/trouble.so:Trouble", max_in_flight: 1')
+    volleyd = Volleyd(shared.folder, config.replace("vt: 20", "vt: 6")).wait_ready()
+    mine = shared.other.send("in", '"wait"')
+    wait_until((shared.folder / "waiting").exists, "the handler has it")
+
+    def take():  # before the next heartbeat hides it again
+        shared.other.show("in", mine)
+        return shared.other.receive("in", vt=600)
+
+    theirs = wait_until(take, "it is theirs")
+    assert (theirs["id"], theirs["rc"]) == (mine, 2)
+    wait_until((shared.folder / "told").exists, "the handler is told that its result is not wanted")
+    wait_until(lambda: volleyd.metric("volley_leases_lost_total") == 1, "it is counted, once")
+    assert volleyd.stop() == 0, volleyd.log
+    attributes = shared.other.attributes("in")
+    assert (attributes["msgs"], attributes["hiddenmsgs"]) == (1, 1), "it is hidden, for as long as they said"
+    assert shared.other.delete("in", mine)
+    assert shared.other.receive("out") is None
+
+
+def test_json_that_pyrsmq_encodes_is_json_to_a_handler(redis_server, tmp_path):
+    shared = Shared(PyRsmq, redis_server.port, tmp_path)
+    shutil.copy(ROOT / "plugin_api" / "python" / "volley_handler.py", tmp_path)
+    (tmp_path / "kind.py").write_text("from volley_handler import run\n"
+                                      "run(lambda message, out: out.send('out', [type(message.body).__name__, message.body]))\n")
+    values = [{"n": 1, "text": "Grüße \U0001f30d"}, ["a", None, 1.5], "text", 7, True]
+    shared.other.create("in", vt=20)
+    for value in values:
+        shared.other.client.sendMessage(qname="in", message=value, encode=True).execute()
+    volleyd = Volleyd(tmp_path, shared.config.replace("handler: forward", f'handler: {{exec: ["{sys.executable}", kind.py]}}')).wait_ready()
+    got = [json.loads(m["message"]) for m in shared.take_all("out", len(values))]
+    assert sorted(got, key=repr) == sorted(([type(value).__name__, value] for value in values), key=repr)
     assert volleyd.stop() == 0, volleyd.log
