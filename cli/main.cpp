@@ -1,5 +1,7 @@
 // volley: the operator's tool. Data goes to standard output, everything else to standard error; exit codes
 // are sysexits'.
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -41,7 +43,9 @@ int report_guarantees(const cli::Arguments& arguments, const Config& config) {
 int check_file(const cli::Arguments& arguments) {
     const auto checked =
         check::check_file(arguments.check_path, arguments.plugin_dirs, config::environment());
-    std::fputs(config::render(checked.diagnostics, format_of(arguments.format)).c_str(), stderr);
+    const config::Format format = format_of(arguments.format);
+    std::fputs(config::render(checked.diagnostics, format, config::screen_of(STDERR_FILENO)).c_str(),
+               format == config::Format::text ? stderr : stdout);
     if (!checked.config) return cli::exit_config;
     if (arguments.guarantees || !arguments.required.empty())
         return report_guarantees(arguments, *checked.config);
@@ -50,11 +54,16 @@ int check_file(const cli::Arguments& arguments) {
 }
 
 int explain(const std::string& code) {
-    if (const auto text = config::explain(code)) {
+    std::string upper = code;
+    std::transform(upper.begin(), upper.end(), upper.begin(),
+                   [](char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });
+    if (const auto text = config::explain(upper)) {
         std::fputs(text->c_str(), stdout);
         return cli::exit_ok;
     }
-    std::fprintf(stderr, "volley: there is no code %s\n", code.c_str());
+    std::string all;
+    for (const std::string& known : config::explained_codes()) all += " " + known;
+    std::fprintf(stderr, "volley: there is no code %s; the codes are%s\n", code.c_str(), all.c_str());
     return cli::exit_usage;
 }
 
@@ -70,7 +79,9 @@ template <typename Command>
 int with_config(const cli::Arguments& arguments, Command&& command) {
     const auto loaded = config::load_file(arguments.config, config::environment());
     if (!loaded.config) {
-        std::fputs(config::render(loaded.diagnostics, config::Format::text).c_str(), stderr);
+        std::fputs(config::render(loaded.diagnostics, config::Format::text, config::screen_of(STDERR_FILENO))
+                       .c_str(),
+                   stderr);
         return cli::exit_config;
     }
     log::configure(log::Level::warning, log::Format::text);

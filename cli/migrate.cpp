@@ -1,5 +1,7 @@
 #include "migrate.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -19,7 +21,8 @@ int migrate(const std::string& path) {
         return exit_config;
     }
     const auto migrated = config::migrate(text.str(), path);
-    const std::string told = config::render(migrated.told, config::Format::text, migrated.told.size());
+    const std::string told = config::render(migrated.told, config::Format::text,
+                                            config::screen_of(STDERR_FILENO), migrated.told.size());
     std::fputs(told.c_str(), stderr);
     if (config::has_errors(migrated.told)) return exit_config;
     std::fputs(migrated.yaml.c_str(), stdout);

@@ -1,5 +1,7 @@
 #include "volley/engine.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "check/check.hpp"
@@ -31,10 +33,22 @@ log::Level level_of(const std::string& name) {
 }
 
 Error all_of(const std::vector<config::Diagnostic>& diagnostics) {
-    return Error(ErrorCode::config, config::render(diagnostics, config::Format::text));
+    return Error(ErrorCode::config,
+                 config::render(diagnostics, config::Format::text, config::screen_of(STDERR_FILENO)));
 }
 
-runtime::BuiltInHandler Engine::Parts::handler_for(const ComponentConfig& component) const {
+// With what the plugins have to say of the parts that could be read.
+Error all_of(config::Loaded& loaded, const EngineOptions& options) {
+    if (loaded.readable) {
+        plugins::Catalog catalog(plugins::search_path(options.plugin_dirs, *loaded.readable));
+        for (const auto& [name, plugin] : options.plugins) static_cast<void>(catalog.add(plugin, name));
+        const auto found = check::check_plugins(*loaded.readable, catalog, loaded.unsound);
+        loaded.diagnostics.insert(loaded.diagnostics.end(), found.begin(), found.end());
+    }
+    return all_of(loaded.diagnostics);
+}
+
+runtime::BuiltInHandler Engine::Parts::handler_for(const Config& of, const ComponentConfig& component) const {
     const auto function = functions.find(component.name);
     if (function != functions.end())
         return {function->second->functions(), function->second->config(), "function", true};
@@ -42,9 +56,11 @@ runtime::BuiltInHandler Engine::Parts::handler_for(const ComponentConfig& compon
     handlers::ProcessOptions process;
     process.exec = component.handler.process.exec;
     process.handler_timeout_ms = static_cast<std::uint64_t>(component.handler_timeout.count());
-    process.max_message_bytes = config.max_message_bytes;
+    process.max_message_bytes = of.max_message_bytes;
     std::string label;
-    for (const std::string& word : process.exec) label += (label.empty() ? "" : " ") + word;
+    // It stands in logs and in the headers of dead letters.
+    for (const std::string& word : config::shown_words(of, process.exec, component.path + "/handler/exec"))
+        label += (label.empty() ? "" : " ") + word;
     return {handlers::process_handler_class(), handlers::process_config(process), label, false};
 }
 
@@ -74,7 +90,7 @@ Result<std::unique_ptr<runtime::Component>> Engine::Parts::make_component(const 
     intake.shutdown_timeout = from.shutdown_timeout;
     intake.stall_timeout = from.stall_timeout;
     intake.watch_idle = options.exit_when_idle;
-    return runtime::Component::make(from, component, catalog, handler_for(component), intake);
+    return runtime::Component::make(from, component, catalog, handler_for(from, component), intake);
 }
 
 // Checks the configuration against the plugins that it names, too.
@@ -105,7 +121,7 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineOptions options) {
         if (config::has_errors(diagnostics)) return all_of(diagnostics);
     } else {
         auto loaded = config::load_file(options.file, config::environment());
-        if (!loaded.config) return all_of(loaded.diagnostics);
+        if (!loaded.config) return all_of(loaded, options);
         for (const auto& diagnostic : loaded.diagnostics) {
             if (options.log && diagnostic.severity == config::Diagnostic::Severity::warning)
                 log::warning(diagnostic.text);

@@ -1,4 +1,6 @@
 // volleyd: arguments, signals, exit codes. Everything else is the library's.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "check/check.hpp"
+#include "check/effective.hpp"
 #include "check/guarantees.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
@@ -107,15 +110,21 @@ int check(const Arguments& arguments) {
                                                        : volley::config::Format::text;
     const auto result =
         volley::check::check_file(arguments.file, arguments.plugin_dirs, volley::config::environment());
-    const std::string text = volley::config::render(result.diagnostics, format);
-    std::fputs(text.c_str(), stderr);
+    const bool for_people = format == volley::config::Format::text;
+    const std::string text =
+        volley::config::render(result.diagnostics, format, volley::config::screen_of(STDERR_FILENO));
+    std::fputs(text.c_str(), for_people ? stderr : stdout);
     if (!result.config) return exit_config;
-    if (arguments.print_config) std::fputs(volley::config::print(*result.config).c_str(), stdout);
+    if (arguments.print_config) {
+        volley::plugins::Catalog catalog(volley::plugins::search_path(arguments.plugin_dirs, *result.config));
+        const auto shown = volley::check::effective(*result.config, catalog, volley::config::environment());
+        std::fputs(volley::config::print(shown).c_str(), stdout);
+    }
     if (arguments.guarantees) {
         volley::plugins::Catalog catalog(volley::plugins::search_path(arguments.plugin_dirs, *result.config));
         const auto promised = volley::check::guarantees(*result.config, catalog);
         std::fputs(volley::check::render(promised).c_str(), stdout);
-    } else if (arguments.check && format == volley::config::Format::text)
+    } else if (arguments.check && for_people)
         std::printf("%s: ok\n", arguments.file.c_str());
     return 0;
 }

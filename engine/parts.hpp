@@ -21,6 +21,7 @@ namespace volley {
 
 // Every mistake, ready to print.
 Error all_of(const std::vector<config::Diagnostic>& diagnostics);
+Error all_of(config::Loaded& loaded, const EngineOptions& options);
 log::Level level_of(const std::string& name);
 
 // A new configuration on its way in: those that stay go on untouched; those that are replaced or gone are
@@ -50,7 +51,7 @@ struct Engine::Parts {
     bool reload_asked = false;
     std::optional<Change> change;  // being carried out
 
-    runtime::BuiltInHandler handler_for(const ComponentConfig& component) const;
+    runtime::BuiltInHandler handler_for(const Config& of, const ComponentConfig& component) const;
     Result<std::unique_ptr<runtime::Component>> make_component(const Config& from,
                                                                const ComponentConfig& component,
                                                                plugins::Catalog& catalog) const;

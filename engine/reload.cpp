@@ -81,7 +81,7 @@ void Engine::Parts::begin_reload() {
         return;
     }
     auto loaded = config::load_file(options.file, config::environment());
-    if (!loaded.config) return refuse(all_of(loaded.diagnostics).text);
+    if (!loaded.config) return refuse(all_of(loaded, options).text);
     for (const auto& [name, function] : functions) {
         if (find_component(*loaded.config, name) == nullptr)
             return refuse("component \"" + name +

@@ -32,7 +32,8 @@ constexpr OtherName other_names[] = {{"redis", "rsmq"}, {"confluent", "kafka"}};
 
 class PluginCheck {
 public:
-    PluginCheck(const Config& config, plugins::Catalog& catalog) : config_(config), catalog_(catalog) {}
+    PluginCheck(const Config& config, plugins::Catalog& catalog, const config::Unsound& unsound)
+        : config_(config), catalog_(catalog), unsound_(unsound) {}
 
     std::vector<Diagnostic> run() {
         for (const ComponentConfig& component : config_.components) {
@@ -42,10 +43,13 @@ public:
             if (!component.dead_letter_queue.empty()) {
                 check(plugins::Kind::producer, component.dead_letter_queue, component);
             }
+            if (unsound_.count(component.path) != 0) continue;
             check_handler(component);
             check_log(component);
         }
-        for (const QueueConfig& queue : config_.queues) check_schema(queue);
+        for (const QueueConfig& queue : config_.queues) {
+            if (unsound_.count(queue.path) == 0) check_schema(queue);
+        }
         return std::move(found_);
     }
 
@@ -55,6 +59,10 @@ private:
         if (const std::size_t end = text.find('\n'); end != std::string::npos) {
             help += (help.empty() ? "" : "\n") + text.substr(end + 1);
             text.resize(end);
+        }
+        if (const std::size_t guess = text.find("; did you mean "); guess != std::string::npos) {
+            help = text.substr(guess + 2) + (help.empty() ? "" : "\n") + help;
+            text.resize(guess);
         }
         Diagnostic d = config::diagnostic_at(config_, path, code, std::move(text), std::move(help));
         // Two roles of one queue find the same mistake.
@@ -69,20 +77,21 @@ private:
         if (!done_.insert({kind, name}).second) return;
         const auto queue = std::find_if(config_.queues.begin(), config_.queues.end(),
                                         [&](const QueueConfig& q) { return q.name == name; });
-        if (queue == config_.queues.end()) return;  // found by the rules already
+        // Found by the rules already, or while it was read.
+        if (queue == config_.queues.end() || unsound_.count(queue->path) != 0) return;
         auto found = catalog_.find_for_queue(kind, *queue, config_.base_dir);
         if (!found) {
             const std::string& given = kind == plugins::Kind::consumer ? queue->consumer : queue->producer;
             const char* key = given.empty()                     ? "/type"
                               : kind == plugins::Kind::consumer ? "/consumer"
                                                                 : "/producer";
-            return add(queue->path + key, no_plugin, found.error().text, advice(*queue, given));
+            return add(queue->path + key, no_plugin, found.error().text, advice(*queue, kind));
         }
         const auto mistakes = plugins::check_config(*found, queue->config);
         for (const auto& mistake : mistakes) {
             const std::string path = queue->path + "/config" + mistake.pointer;
             add(mistake.is_key ? path + "#key" : path, wrong_config,
-                "queue \"" + name + "\": " + mistake.text);
+                "queue \"" + name + "\": " + mistake.text, mistake.help);
         }
         if (mistakes.empty()) try_to_make(kind, *found, *queue, component);
     }
@@ -130,12 +139,22 @@ private:
         return own[key].GetString();
     }
 
-    static std::string advice(const QueueConfig& queue, const std::string& given) {
+    static std::string advice(const QueueConfig& queue, plugins::Kind kind) {
+        const bool reads = kind == plugins::Kind::consumer;
+        const std::string& given = reads ? queue.consumer : queue.producer;
+        if (given.empty() && queue.type.empty())
+            return "name the class that " +
+                   std::string(reads ? "reads it: consumer: \"file.so:Class\""
+                                     : "writes it: producer: \"file.so:Class\"") +
+                   ", or the connector that can do both: type: sqlite";
         for (const OtherName& other : other_names) {
             if (given.empty() && queue.type == other.given)
                 return "our connector for it is \"type: " + std::string(other.ours) + "\"";
         }
-        return {};
+        return given.find('/') == std::string::npos
+                   ? ""
+                   : "a path is relative to the configuration's folder; a name "
+                     "without / is searched in the plugin directories";
     }
 
     // What a connector refuses by itself may be the key or its value: the key stands before both.
@@ -183,7 +202,7 @@ private:
         for (const auto& mistake : plugins::check_config(*found, library.config)) {
             const std::string path = component.path + "/handler/config" + mistake.pointer;
             add(mistake.is_key ? path + "#key" : path, wrong_config,
-                "component \"" + component.name + "\": " + mistake.text);
+                "component \"" + component.name + "\": " + mistake.text, mistake.help);
         }
     }
 
@@ -191,12 +210,13 @@ private:
         if (queue.schema.kind != SchemaConfig::Kind::json_schema) return;
         auto decoder = codec::Decoder::make(codec::Encoding::json, queue.schema, {}, {});
         if (!decoder)
-            add(queue.path + "/schema", wrong_schema,
+            add(queue.path + "/schema" + decoder.error().field, wrong_schema,
                 "queue \"" + queue.name + "\": " + decoder.error().text);
     }
 
     const Config& config_;
     plugins::Catalog& catalog_;
+    const config::Unsound& unsound_;
     std::set<std::pair<plugins::Kind, std::string>> done_;
     std::vector<Diagnostic> found_;
 };
@@ -216,16 +236,18 @@ const char* name_of(std::uint32_t kind) {
 
 }  // namespace
 
-std::vector<Diagnostic> check_plugins(const Config& config, plugins::Catalog& catalog) {
-    return PluginCheck(config, catalog).run();
+std::vector<Diagnostic> check_plugins(const Config& config, plugins::Catalog& catalog,
+                                      const config::Unsound& unsound) {
+    return PluginCheck(config, catalog, unsound).run();
 }
 
 Checked check_file(const std::string& path, const std::vector<std::string>& plugin_dirs,
                    const config::Environment& environment) {
     auto loaded = config::load_file(path, environment);
-    if (!loaded.config) return {std::nullopt, std::move(loaded.diagnostics)};
-    plugins::Catalog catalog(plugins::search_path(plugin_dirs, *loaded.config));
-    const auto found = check_plugins(*loaded.config, catalog);
+    if (!loaded.config && !loaded.readable) return {std::nullopt, std::move(loaded.diagnostics)};
+    const Config& readable = loaded.config ? *loaded.config : *loaded.readable;
+    plugins::Catalog catalog(plugins::search_path(plugin_dirs, readable));
+    const auto found = check_plugins(readable, catalog, loaded.unsound);
     loaded.diagnostics.insert(loaded.diagnostics.end(), found.begin(), found.end());
     if (config::has_errors(loaded.diagnostics)) loaded.config.reset();
     return {std::move(loaded.config), std::move(loaded.diagnostics)};

@@ -19,8 +19,9 @@ struct Checked {
 Checked check_file(const std::string& path, const std::vector<std::string>& plugin_dirs,
                    const config::Environment& environment);
 
-// The plugins and their `config:` alone, for a configuration that is sound by itself.
-std::vector<config::Diagnostic> check_plugins(const Config& config, plugins::Catalog& catalog);
+// The plugins and their `config:` alone, of all parts but the unsound.
+std::vector<config::Diagnostic> check_plugins(const Config& config, plugins::Catalog& catalog,
+                                              const config::Unsound& unsound = {});
 
 // What --list-plugins prints.
 std::string render_plugins(plugins::Catalog& catalog);

@@ -4,6 +4,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <array>
+
 #include "codec/json.hpp"
 #include "codec/msgpack.hpp"
 #include "codec/schema.hpp"
@@ -37,27 +39,92 @@ std::string key_at(const rapidjson::Document& document, const std::string& point
     return {buffer.GetString(), buffer.GetSize()};
 }
 
-// Checks `json` against what a queue asks for. The document is made only if somebody needs it.
-std::optional<Failure> check(std::string_view json, const Schema* schema, bool any_object,
-                             const std::string* key_pointer, std::string* key) {
-    if (schema == nullptr && (key == nullptr || key_pointer == nullptr || key_pointer->empty())) {
-        JsonShape shape;
-        if (auto failure = check_json(json, &shape)) return decode_failure(*failure);
-        if (any_object && !shape.is_object)
-            return Failure{VOLLEY_REASON_SCHEMA, "the message: must be a JSON object"};
-        return std::nullopt;
+// What a queue asks of a body.
+struct Asked {
+    const Schema* schema = nullptr;
+    bool any_object = false;
+    bool distinct_keys = false;  // for what reads each of two equal keys only once
+};
+
+std::optional<Failure> check_tree(const rapidjson::Document& tree, const JsonShape& shape,
+                                  const Asked& asked) {
+    if (asked.any_object && !tree.IsObject())
+        return Failure{VOLLEY_REASON_SCHEMA, "the message: type: must be object"};
+    if (asked.schema != nullptr || asked.distinct_keys) {
+        if (auto twice = repeated_key(tree)) return decode_failure(*twice);
     }
-    rapidjson::Document document;
-    if (auto failure = parse_json(json, document)) return decode_failure(*failure);
-    if (any_object && !document.IsObject())
-        return Failure{VOLLEY_REASON_SCHEMA, "the message: must be a JSON object"};
-    if (schema != nullptr) {
-        if (auto twice = repeated_key(document)) return decode_failure(*twice);
-        if (auto violation = schema->violation(document)) return Failure{VOLLEY_REASON_SCHEMA, *violation};
-    }
-    if (key != nullptr && key_pointer != nullptr && !key_pointer->empty())
-        *key = key_at(document, *key_pointer);
+    if (asked.schema == nullptr) return std::nullopt;
+    if (auto violation = asked.schema->violation(tree, shape.has_large))
+        return Failure{VOLLEY_REASON_SCHEMA, *violation};
     return std::nullopt;
+}
+
+std::optional<Failure> check_text(std::string_view json, const Asked& asked) {
+    JsonShape shape;
+    if (auto failure = check_json(json, &shape)) return decode_failure(*failure);
+    if (asked.any_object && !shape.is_object)
+        return Failure{VOLLEY_REASON_SCHEMA, "the message: type: must be object"};
+    return std::nullopt;
+}
+
+}  // namespace
+
+struct Parsed::State {
+    // Most messages fit the first piece, which stays: the pool frees only what it has beyond it.
+    std::array<char, 64 * 1024> first;
+    rapidjson::MemoryPoolAllocator<> pool{first.data(), first.size()};
+    std::optional<rapidjson::Document> tree;
+    JsonShape shape;
+    const char* text = nullptr;
+    std::size_t size = 0;
+
+    rapidjson::Document& fresh() {
+        tree.reset();
+        pool.Clear();
+        text = nullptr;
+        return tree.emplace(&pool);
+    }
+    std::optional<std::string> parse(std::string_view json) {
+        rapidjson::Document& document = fresh();
+        shape = {};
+        auto failure = parse_json(json, document, &shape);
+        if (!failure) hold(json);
+        return failure;
+    }
+    void hold(std::string_view json) {
+        text = json.data();
+        size = json.size();
+    }
+};
+
+Encoding encoding_of(const QueueConfig& queue, bool connector_has_json) {
+    switch (queue.serializer) {
+        case Serializer::json:
+            return Encoding::json;
+        case Serializer::msgpack:
+            return Encoding::msgpack;
+        case Serializer::none:
+            return Encoding::none;
+        case Serializer::automatic:
+            break;
+    }
+    return queue.schema.kind != SchemaConfig::Kind::none || connector_has_json ? Encoding::json
+                                                                               : Encoding::none;
+}
+
+Parsed::Parsed() : state_(std::make_unique<State>()) {}
+Parsed::~Parsed() = default;
+void Parsed::clear() { state_->text = nullptr; }
+bool Parsed::is_of(std::string_view text) const {
+    return state_->text == text.data() && state_->size == text.size() && !text.empty();
+}
+
+namespace {
+
+// For callers that keep none.
+Parsed& own_tree() {
+    thread_local Parsed parsed;
+    return parsed;
 }
 
 }  // namespace
@@ -84,17 +151,32 @@ Result<Decoder> Decoder::make(Encoding encoding, const SchemaConfig& schema, std
 bool Decoder::is_pass_through() const { return encoding_ == Encoding::none; }
 
 std::optional<Failure> Decoder::decode(std::string_view body, std::string& scratch, std::string_view& out,
-                                       std::string* key) const {
+                                       std::string* key, Parsed* keep) const {
     out = body;
     if (auto failure = size_failure(body.size(), limits_)) return failure;
     if (encoding_ == Encoding::none) return std::nullopt;
-    if (encoding_ == Encoding::msgpack) {
+    const bool takes_key = key != nullptr && !key_pointer_.empty();
+    const Asked asked{schema_.get(), any_object_};
+    const bool looks = schema_ != nullptr || takes_key || keep != nullptr;
+    if (encoding_ == Encoding::json && !looks) return check_text(body, asked);
+    if (encoding_ == Encoding::msgpack && !looks && !any_object_) {
         if (auto failure = msgpack_to_json(body, scratch)) return decode_failure(*failure);
         out = scratch;
-        const bool looks = schema_ != nullptr || any_object_ || key != nullptr;
-        if (!looks) return std::nullopt;
+        return std::nullopt;
     }
-    return check(out, schema_.get(), any_object_, &key_pointer_, key);
+    Parsed::State& tree = *(keep != nullptr ? *keep : own_tree()).state_;
+    if (encoding_ == Encoding::msgpack) {
+        if (auto failure = msgpack_to_tree(body, tree.fresh(), tree.shape.has_large))
+            return decode_failure(*failure);
+        tree_to_json(*tree.tree, scratch);
+        out = scratch;
+        tree.hold(out);
+    } else if (auto failure = tree.parse(body)) {
+        return decode_failure(*failure);
+    }
+    if (auto failure = check_tree(*tree.tree, tree.shape, asked)) return failure;
+    if (takes_key) *key = key_at(*tree.tree, key_pointer_);
+    return std::nullopt;
 }
 
 Result<Encoder> Encoder::make(Encoding encoding, const SchemaConfig& schema, Limits limits) {
@@ -114,21 +196,29 @@ bool Encoder::is_pass_through() const {
 }
 
 std::optional<Failure> Encoder::encode(std::string_view body, Encoding, std::string& scratch,
-                                       std::string_view& out) const {
+                                       std::string_view& out, const Parsed* parsed) const {
     out = body;
-    if (encoding_ == Encoding::msgpack) {
-        rapidjson::Document document;
-        if (auto failure = parse_json(body, document)) return decode_failure(*failure);
-        if (auto number = number_beyond_64_bits(body)) return decode_failure(*number);
-        if (auto twice = repeated_key(document)) return decode_failure(*twice);
-        if (schema_ != nullptr) {
-            if (auto violation = schema_->violation(document))
-                return Failure{VOLLEY_REASON_SCHEMA, *violation};
+    const bool packs = encoding_ == Encoding::msgpack;
+    const Asked asked{schema_.get(), any_object_, packs};
+    if (encoding_ == Encoding::json && schema_ == nullptr) {
+        const bool known = parsed != nullptr && parsed->is_of(body);
+        if (auto failure = known ? check_tree(*parsed->state_->tree, parsed->state_->shape, asked)
+                                 : check_text(body, asked))
+            return failure;
+    } else if (encoding_ != Encoding::none) {
+        if (parsed == nullptr || !parsed->is_of(body)) {
+            if (auto failure = own_tree().state_->parse(body)) return decode_failure(*failure);
+            parsed = &own_tree();
         }
-        json_to_msgpack(document, scratch);
-        out = scratch;
-    } else if (encoding_ == Encoding::json) {
-        if (auto failure = check(body, schema_.get(), any_object_, nullptr, nullptr)) return failure;
+        const Parsed::State& tree = *parsed->state_;
+        if (packs) {
+            if (auto number = number_beyond_64_bits(body)) return decode_failure(*number);
+        }
+        if (auto failure = check_tree(*tree.tree, tree.shape, asked)) return failure;
+        if (packs) {
+            json_to_msgpack(*tree.tree, scratch);
+            out = scratch;
+        }
     }
     return size_failure(out.size(), limits_);
 }

@@ -21,17 +21,38 @@ namespace volley::codec {
 
 enum class Encoding : std::uint8_t { json, msgpack, none };
 
+// A queue's serializer, or what it is by default: json with a schema, else json where the connector's bodies
+// are JSON, else none.
+Encoding encoding_of(const QueueConfig& queue, bool connector_has_json);
+
 struct Limits {
     std::uint64_t max_message_bytes = 0;
 };
 
-// Why a body can never be used. The text names the place and the rule, and holds no raw bytes of the body.
+// Why a body can never be used. The text names the place, the rule and the value, as JSON and cut short.
 struct Failure {
     std::uint32_t reason = 0;  // VOLLEY_REASON_DECODE, _SCHEMA or _TOO_LARGE
     std::string text;
 };
 
 class Schema;  // a compiled JSON Schema
+
+// The tree of a decoded body, kept for the encoders of the same text, so that it is parsed once. Its memory
+// is used again for the next one. One a thread.
+class Parsed {
+public:
+    Parsed();
+    ~Parsed();
+    void clear();
+    // The tree of this very text?
+    bool is_of(std::string_view text) const;
+
+private:
+    friend class Decoder;
+    friend class Encoder;
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 class Decoder {
 public:
@@ -44,9 +65,9 @@ public:
 
     // Checks `body` and makes what the handler sees: `out` borrows from `body`, or from `scratch` where the
     // text had to be made. `key`, if not null, gets the value at the key pointer: a string's text, another
-    // value's JSON. One parse.
+    // value's JSON. One parse. `keep`, if not null, is left holding the tree of `out`.
     std::optional<Failure> decode(std::string_view body, std::string& scratch, std::string_view& out,
-                                  std::string* key) const;
+                                  std::string* key, Parsed* keep = nullptr) const;
 
 private:
     Encoding encoding_ = Encoding::none;
@@ -65,9 +86,10 @@ public:
     bool is_pass_through() const;
 
     // Makes the queue's bytes of `body`, which is encoded as `from`: json for what a handler of a json or
-    // msgpack input sends, none for raw bytes. `out` borrows from `body`, or from `scratch`.
+    // msgpack input sends, none for raw bytes. `out` borrows from `body`, or from `scratch`. `parsed`, if not
+    // null and of this body, spares the parse.
     std::optional<Failure> encode(std::string_view body, Encoding from, std::string& scratch,
-                                  std::string_view& out) const;
+                                  std::string_view& out, const Parsed* parsed = nullptr) const;
 
 private:
     Encoding encoding_ = Encoding::none;

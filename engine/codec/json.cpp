@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <unordered_set>
 
 namespace volley::codec {
@@ -17,13 +18,44 @@ namespace {
 constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag |
                                  rapidjson::kParseValidateEncodingFlag;
 
-// Takes the reader's calls, counts the depth, and keeps nothing.
-struct DepthLimit : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, DepthLimit> {
-    bool Default() { return true; }
-    bool StartObject() { return enter(true); }
-    bool StartArray() { return enter(false); }
-    bool EndObject(rapidjson::SizeType) { return leave(); }
-    bool EndArray(rapidjson::SizeType) { return leave(); }
+struct Nowhere {
+    bool Null() { return true; }
+    bool Bool(bool) { return true; }
+    bool Int(int) { return true; }
+    bool Uint(unsigned) { return true; }
+    bool Int64(std::int64_t) { return true; }
+    bool Uint64(std::uint64_t) { return true; }
+    bool Double(double) { return true; }
+    bool String(const char*, rapidjson::SizeType, bool) { return true; }
+    bool Key(const char*, rapidjson::SizeType, bool) { return true; }
+    bool StartObject() { return true; }
+    bool EndObject(rapidjson::SizeType) { return true; }
+    bool StartArray() { return true; }
+    bool EndArray(rapidjson::SizeType) { return true; }
+};
+
+// Passes the reader's calls on, as long as they are not too deep.
+template <typename To>
+struct Bounded {
+    explicit Bounded(To& taker) : to(taker) {}
+    bool Null() { return to.Null(); }
+    bool Bool(bool value) { return to.Bool(value); }
+    bool Int(int value) { return to.Int(value); }
+    bool Uint(unsigned value) { return to.Uint(value); }
+    bool Int64(std::int64_t value) { return to.Int64(value); }
+    bool Uint64(std::uint64_t value) {
+        constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
+        shape.has_large = shape.has_large || value > largest;
+        return to.Uint64(value);
+    }
+    bool Double(double value) { return to.Double(value); }
+    bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // not asked for
+    bool String(const char* text, rapidjson::SizeType size, bool copy) { return to.String(text, size, copy); }
+    bool Key(const char* text, rapidjson::SizeType size, bool copy) { return to.Key(text, size, copy); }
+    bool StartObject() { return enter(true) && to.StartObject(); }
+    bool EndObject(rapidjson::SizeType count) { return leave() && to.EndObject(count); }
+    bool StartArray() { return enter(false) && to.StartArray(); }
+    bool EndArray(rapidjson::SizeType count) { return leave() && to.EndArray(count); }
 
     bool enter(bool object) {
         if (depth == 0) shape.is_object = object;
@@ -33,6 +65,7 @@ struct DepthLimit : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, DepthLimit> 
         --depth;
         return true;
     }
+    To& to;
     std::size_t depth = 0;
     JsonShape shape;
 };
@@ -52,16 +85,21 @@ std::string describe(std::string_view text, rapidjson::ParseErrorCode code, std:
         return "no JSON that is accepted: more than " + std::to_string(max_depth) + " levels deep";
     }
     std::string why = rapidjson::GetParseError_En(code);
+    if (!why.empty() && why.back() == '.') why.pop_back();
     return "no JSON: " + why + " (" + place(text, offset) + ")";
 }
 
 }  // namespace
 
-std::optional<std::string> check_json(std::string_view text, JsonShape* shape) {
+namespace {
+
+template <typename To>
+std::optional<std::string> read(std::string_view text, To& to, JsonShape* shape) {
     // One reader a thread: its stack keeps its room, so that the steady state allocates nothing.
     thread_local rapidjson::Reader reader;
+    ++parsed_texts;
     rapidjson::MemoryStream raw(text.data(), text.size());
-    DepthLimit handler;
+    Bounded<To> handler(to);
     const rapidjson::ParseResult result = reader.Parse<parse_flags>(raw, handler);
     if (result.IsError()) return describe(text, result.Code(), result.Offset());
     // RapidJSON takes a NUL for the end.
@@ -71,11 +109,22 @@ std::optional<std::string> check_json(std::string_view text, JsonShape* shape) {
     return std::nullopt;
 }
 
-std::optional<std::string> parse_json(std::string_view text, rapidjson::Document& document) {
-    if (auto failure = check_json(text, nullptr)) return failure;
-    rapidjson::MemoryStream raw(text.data(), text.size());
-    document.ParseStream<parse_flags>(raw);
-    return std::nullopt;
+}  // namespace
+
+std::optional<std::string> check_json(std::string_view text, JsonShape* shape) {
+    Nowhere nowhere;
+    return read(text, nowhere, shape);
+}
+
+std::optional<std::string> parse_json(std::string_view text, rapidjson::Document& document,
+                                      JsonShape* shape) {
+    std::optional<std::string> failure;
+    const auto from_text = [&](rapidjson::Document& to) {
+        failure = read(text, to, shape);
+        return !failure;
+    };
+    document.Populate(from_text);
+    return failure;
 }
 
 std::optional<std::string> repeated_key(const rapidjson::Value& document) {

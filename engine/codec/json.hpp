@@ -3,6 +3,7 @@
 
 #include <rapidjson/document.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,14 +15,19 @@ inline constexpr std::size_t max_depth = 64;
 
 struct JsonShape {
     bool is_object = false;
+    bool has_large = false;  // whole numbers above the largest of a signed integer of 64 bits
 };
+
+// How many texts this thread has parsed: tests count them.
+inline thread_local std::uint64_t parsed_texts = 0;
 
 // Returns why `text` is no JSON (with line and column), or nothing. Allocates only for deeper nesting than
 // before.
 std::optional<std::string> check_json(std::string_view text, JsonShape* shape);
 
-// The same, making a document. Requires nothing of `text`.
-std::optional<std::string> parse_json(std::string_view text, rapidjson::Document& document);
+// The same in one go with making a document. Requires nothing of `text`.
+std::optional<std::string> parse_json(std::string_view text, rapidjson::Document& document,
+                                      JsonShape* shape = nullptr);
 
 // Returns that a key stands twice in one object, and which.
 std::optional<std::string> repeated_key(const rapidjson::Value& document);

@@ -4,68 +4,100 @@
 #include <rapidjson/writer.h>
 
 #include <cmath>
+#include <limits>
 #include <msgpack.hpp>
 
 #include "codec/json.hpp"
+#include "text/text.hpp"
 
 namespace volley::codec {
 
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
-                                 rapidjson::CrtAllocator, rapidjson::kWriteValidateEncodingFlag>;
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using Failure = std::optional<std::string>;
 
-std::optional<std::string> write(const msgpack::object& value, Writer& writer);
+// Walks a value as RapidJSON's reader walks a text: to a writer, or to a document.
+template <typename To>
+class Walk {
+public:
+    explicit Walk(To& to) : to_(to) {}
+    bool has_large = false;
 
-std::optional<std::string> write_string(const char* data, std::uint32_t size, Writer& writer) {
-    if (writer.String(data, size)) return std::nullopt;
-    return "no JSON in it: a string that is no UTF-8";
-}
-
-std::optional<std::string> write_map(const msgpack::object& value, Writer& writer) {
-    writer.StartObject();
-    for (std::uint32_t i = 0; i < value.via.map.size; ++i) {
-        const auto& pair = value.via.map.ptr[i];
-        if (pair.key.type != msgpack::type::STR) return "no JSON in it: a map key that is no string";
-        if (auto failure = write_string(pair.key.via.str.ptr, pair.key.via.str.size, writer)) return failure;
-        if (auto failure = write(pair.val, writer)) return failure;
+    Failure value(const msgpack::object& value) {
+        switch (value.type) {
+            case msgpack::type::NIL:
+                to_.Null();
+                return std::nullopt;
+            case msgpack::type::BOOLEAN:
+                to_.Bool(value.via.boolean);
+                return std::nullopt;
+            case msgpack::type::POSITIVE_INTEGER:
+                has_large = has_large || value.via.u64 > std::numeric_limits<std::int64_t>::max();
+                to_.Uint64(value.via.u64);
+                return std::nullopt;
+            case msgpack::type::NEGATIVE_INTEGER:
+                to_.Int64(value.via.i64);
+                return std::nullopt;
+            case msgpack::type::FLOAT32:
+            case msgpack::type::FLOAT64:
+                if (!std::isfinite(value.via.f64)) return "no JSON in it: NaN or Infinity";
+                to_.Double(value.via.f64);
+                return std::nullopt;
+            case msgpack::type::STR:
+                if (!text::is_utf8({value.via.str.ptr, value.via.str.size}))
+                    return "no JSON in it: a string that is no UTF-8";
+                to_.String(value.via.str.ptr, value.via.str.size, true);
+                return std::nullopt;
+            case msgpack::type::ARRAY:
+                return array(value.via.array);
+            case msgpack::type::MAP:
+                return map(value.via.map);
+            default:
+                return "no JSON in it: a binary or extension value";
+        }
     }
-    writer.EndObject();
-    return std::nullopt;
-}
 
-std::optional<std::string> write(const msgpack::object& value, Writer& writer) {
-    switch (value.type) {
-        case msgpack::type::NIL:
-            writer.Null();
-            return std::nullopt;
-        case msgpack::type::BOOLEAN:
-            writer.Bool(value.via.boolean);
-            return std::nullopt;
-        case msgpack::type::POSITIVE_INTEGER:
-            writer.Uint64(value.via.u64);
-            return std::nullopt;
-        case msgpack::type::NEGATIVE_INTEGER:
-            writer.Int64(value.via.i64);
-            return std::nullopt;
-        case msgpack::type::FLOAT32:
-        case msgpack::type::FLOAT64:
-            if (!std::isfinite(value.via.f64)) return "no JSON in it: NaN or Infinity";
-            writer.Double(value.via.f64);
-            return std::nullopt;
-        case msgpack::type::STR:
-            return write_string(value.via.str.ptr, value.via.str.size, writer);
-        case msgpack::type::ARRAY:
-            writer.StartArray();
-            for (std::uint32_t i = 0; i < value.via.array.size; ++i) {
-                if (auto failure = write(value.via.array.ptr[i], writer)) return failure;
-            }
-            writer.EndArray();
-            return std::nullopt;
-        case msgpack::type::MAP:
-            return write_map(value, writer);
-        default:
-            return "no JSON in it: a binary or extension value";
+private:
+    Failure array(const msgpack::object_array& elements) {
+        to_.StartArray();
+        for (std::uint32_t i = 0; i < elements.size; ++i) {
+            if (auto failure = value(elements.ptr[i])) return failure;
+        }
+        to_.EndArray(elements.size);
+        return std::nullopt;
+    }
+    Failure map(const msgpack::object_map& pairs) {
+        to_.StartObject();
+        for (std::uint32_t i = 0; i < pairs.size; ++i) {
+            const msgpack::object& key = pairs.ptr[i].key;
+            if (key.type != msgpack::type::STR) return "no JSON in it: a map key that is no string";
+            if (!text::is_utf8({key.via.str.ptr, key.via.str.size}))
+                return "no JSON in it: a map key that is no UTF-8";
+            to_.Key(key.via.str.ptr, key.via.str.size, true);
+            if (auto failure = value(pairs.ptr[i].val)) return failure;
+        }
+        to_.EndObject(pairs.size);
+        return std::nullopt;
+    }
+    To& to_;
+};
+
+// Unpacks and walks: `walk` takes the value.
+template <typename Taker>
+Failure unpack(std::string_view bytes, Taker&& walk) {
+    ++parsed_texts;
+    try {
+        // The limits bound what a few hostile bytes may claim to hold.
+        const msgpack::unpack_limit limit(bytes.size(), bytes.size(), bytes.size(), bytes.size(),
+                                          bytes.size(), max_depth);
+        std::size_t offset = 0;
+        const msgpack::object_handle handle =
+            msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
+        if (offset != bytes.size()) return "no MessagePack: bytes after the end of the value";
+        return walk(handle.get());
+    } catch (const msgpack::unpack_error& e) {
+        return std::string("no MessagePack: ") + e.what();
     }
 }
 
@@ -110,22 +142,32 @@ void pack(const rapidjson::Value& value, msgpack::packer<msgpack::sbuffer>& pack
 
 std::optional<std::string> msgpack_to_json(std::string_view bytes, std::string& json) {
     json.clear();
-    try {
-        // The limits bound what a few hostile bytes may claim to hold.
-        const msgpack::unpack_limit limit(bytes.size(), bytes.size(), bytes.size(), bytes.size(),
-                                          bytes.size(), max_depth);
-        std::size_t offset = 0;
-        const msgpack::object_handle handle =
-            msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
-        if (offset != bytes.size()) return "no MessagePack: bytes after the end of the value";
-        rapidjson::StringBuffer buffer;
-        Writer writer(buffer);
-        if (auto failure = write(handle.get(), writer)) return failure;
-        json.assign(buffer.GetString(), buffer.GetSize());
-        return std::nullopt;
-    } catch (const msgpack::unpack_error& e) {
-        return std::string("no MessagePack: ") + e.what();
-    }
+    rapidjson::StringBuffer buffer;
+    Writer writer(buffer);
+    Walk<Writer> walk(writer);
+    auto failure = unpack(bytes, [&](const msgpack::object& value) { return walk.value(value); });
+    if (!failure) json.assign(buffer.GetString(), buffer.GetSize());
+    return failure;
+}
+
+std::optional<std::string> msgpack_to_tree(std::string_view bytes, rapidjson::Document& tree,
+                                           bool& has_large) {
+    Failure failure;
+    const auto fill = [&](rapidjson::Document& to) {
+        Walk<rapidjson::Document> walk(to);
+        failure = unpack(bytes, [&](const msgpack::object& value) { return walk.value(value); });
+        has_large = walk.has_large;
+        return !failure;
+    };
+    tree.Populate(fill);
+    return failure;
+}
+
+void tree_to_json(const rapidjson::Document& tree, std::string& json) {
+    rapidjson::StringBuffer buffer;
+    Writer writer(buffer);
+    tree.Accept(writer);
+    json.assign(buffer.GetString(), buffer.GetSize());
 }
 
 void json_to_msgpack(const rapidjson::Value& document, std::string& bytes) {

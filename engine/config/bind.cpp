@@ -15,7 +15,7 @@ class Binder {
 public:
     Binder(Config& config, Diagnostics& diagnostics) : config_(config), diagnostics_(diagnostics) {}
 
-    void bind(const Node& root) {
+    Unsound bind(const Node& root) {
         Section top(root, "", "", config_, diagnostics_);
         top.text("app", config_.app);
         top.duration("shutdown_timeout", config_.shutdown_timeout);
@@ -30,6 +30,7 @@ public:
         if (const Node* components = top.find("components")) bind_components(*components, top);
         if (const Node* operations = top.find("operations")) bind_operations(*operations, top);
         if (const Node* log = top.find("log")) bind_log(*log, top);
+        return std::move(unsound_);
     }
 
 private:
@@ -55,22 +56,31 @@ private:
 
     void bind_queues(const Node& queues, Section& top) {
         if (queues.kind == Node::Kind::mapping) {
-            for (const auto& [key, value] : queues.members)
-                bind_queue(value, key.scalar, key.mark, config_, diagnostics_);
+            for (const auto& [key, value] : queues.members) bind_one_queue(value, key.scalar, key.mark);
         } else if (queues.kind == Node::Kind::sequence) {
-            for (const Node& element : queues.elements)
-                bind_queue(element, {}, element.mark, config_, diagnostics_);
+            for (const Node& element : queues.elements) bind_one_queue(element, {}, element.mark);
         } else {
             top.wrong(queues, "queues", "a list of queues, or a mapping from name to queue",
                       "queues: {" + queues.scalar + ": {type: sqlite}}");
         }
     }
 
+    void bind_one_queue(const Node& node, const std::string& name, const Mark& mark) {
+        const std::size_t before = diagnostics_.errors();
+        bind_queue(node, name, mark, config_, diagnostics_);
+        if (diagnostics_.errors() > before) unsound_.insert(config_.queues.back().path);
+    }
+
     void bind_components(const Node& components, Section& top) {
         if (components.kind != Node::Kind::sequence)
             return top.wrong(components, "components", "a list of components",
                              "write each as - name: ship, with its keys below it");
-        for (const Node& element : components.elements) bind_component(element);
+        for (const Node& element : components.elements) {
+            const std::size_t before = diagnostics_.errors();
+            bind_component(element);
+            if (diagnostics_.errors() > before && !config_.components.empty())
+                unsound_.insert(config_.components.back().path);
+        }
     }
 
     void bind_component(const Node& node) {
@@ -141,10 +151,11 @@ private:
         const bool process = node.find("exec") != nullptr;
         const bool library = node.find("library") != nullptr;
         if (process == library) {
-            diagnostics_.error("V0114", node.mark,
-                               process ? "a handler has \"exec\" or \"library\", not both"
-                                       : "a handler has \"exec\" or \"library\", and here is neither",
-                               "exec: [python3, ship.py], or library: libship.so");
+            diagnostics_.error(
+                "V0114", node.mark,
+                process ? "a handler has \"exec\" or \"library\", not both"
+                        : "a handler has \"exec\" or \"library\", and here is neither",
+                "write exec: [python3, ship.py] for a program, or library: libship.so for a shared object");
         }
         const Node* exec = node.find("exec");
         if (process && exec->kind == Node::Kind::sequence && exec->elements.empty())
@@ -193,12 +204,13 @@ private:
 
     Config& config_;
     Diagnostics& diagnostics_;
+    Unsound unsound_;
 };
 
 }  // namespace
 
-void bind(const Node& root, Config& config, Diagnostics& diagnostics) {
-    Binder(config, diagnostics).bind(root);
+Unsound bind(const Node& root, Config& config, Diagnostics& diagnostics) {
+    return Binder(config, diagnostics).bind(root);
 }
 
 }  // namespace volley::config

@@ -22,7 +22,10 @@ public:
         queue.path = "/queues/" + std::to_string(config_.queues.size());
         config_.origins[queue.path] = mark;
         const std::string what = name.empty() ? "a queue" : "queue " + in_quotes(name);
-        if (!is_mapping(node, what, "write {type: sqlite}", diagnostics_)) return;
+        if (!is_mapping(node, what, "write {type: sqlite}", diagnostics_)) {
+            config_.queues.push_back(std::move(queue));  // components may name it
+            return;
+        }
         const Node* given = node.find("name");
         const bool has_name = given != nullptr && given->kind == Node::Kind::scalar;
         Section section(node, "queue", queue.path, config_, diagnostics_,
@@ -43,7 +46,10 @@ public:
         bind_serializer(section, queue);
         section.text("key", queue.key);
         section.json("config", queue.config);
-        if (const Node* schema = section.find("schema")) bind_schema(*schema, queue.schema);
+        if (const Node* schema = section.find("schema")) {
+            section.remember_places("schema");
+            bind_schema(*schema, queue.schema);
+        }
         bind_ancestor(node, section, queue);
         if (queue.type.empty() && queue.consumer.empty() && queue.producer.empty() &&
             node.find("profile") == nullptr && node.find("consumer") == nullptr &&
@@ -177,13 +183,13 @@ private:
             return no_counterpart(node,
                                   in_quotes(node.scalar) + " is a Python class, and schemas are JSON Schema",
                                   "write its JSON Schema to a file and name that (pydantic's "
-                                  "model_json_schema() prints it),\n"
-                                  "or volley.data_models.ComponentMessage for any JSON object");
+                                  "model_json_schema() prints it), or "
+                                  "volley.data_models.ComponentMessage for any JSON object");
         }
         if (!in || node.kind != Node::Kind::scalar) {
             diagnostics_.error("V0100", node.mark, "the schema " + in_quotes(node.scalar) + " cannot be read",
                                "a path is relative to the configuration's folder; other values are none, an "
-                               "inline {…} and\nvolley.data_models.ComponentMessage",
+                               "inline {…} and volley.data_models.ComponentMessage",
                                node.length);
             return;
         }

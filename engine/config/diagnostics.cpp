@@ -36,22 +36,28 @@ std::size_t distance(std::string_view a, std::string_view b) {  // Levenshtein's
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
-// The byte at which character `n` of a UTF-8 text begins, or its end.
-std::size_t byte_of(std::string_view text, std::size_t n) {
-    std::size_t at = 0;
-    while (at < text.size() && n > 0) {
-        ++at;
-        while (at < text.size() && continues(text[at])) ++at;
-        --n;
-    }
-    return at;
+// Characters that would drive a terminal, or turn round the order in which a line is read.
+bool is_hostile(std::string_view text, std::size_t at) {
+    const auto byte = [&](std::size_t i) {
+        return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+    };
+    if (byte(0) == 0xC2U) return byte(1) < 0xA0U;  // C1
+    if (byte(0) != 0xE2U) return false;
+    return (byte(1) == 0x80U && byte(2) >= 0xAAU && byte(2) <= 0xAEU) ||
+           (byte(1) == 0x81U && byte(2) >= 0xA6U && byte(2) <= 0xA9U);
 }
 
 std::string printable(std::string_view text) {
-    std::string out = text::safe(text);
-    for (char& c : out) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7F) c = ' ';
+    const std::string whole = text::safe(text);
+    std::string out;
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        const auto byte = static_cast<unsigned char>(whole[at]);
+        if (is_hostile(whole, at)) {
+            out += '?';
+            while (at + 1 < whole.size() && continues(whole[at + 1])) ++at;
+        } else {
+            out += byte < 0x20 || byte == 0x7F ? ' ' : whole[at];
+        }
     }
     return out;
 }
@@ -65,20 +71,47 @@ void mask(std::string& line, std::size_t begin, std::size_t end) {
                line.begin() + static_cast<std::ptrdiff_t>(end));
 }
 
+// The default of a variable that holds a secret, or that fills the key of one.
+void mask_default(std::string& line, std::size_t variable, bool is_of_secret) {
+    const std::size_t end = std::min(line.find('}', variable), line.size());
+    const std::size_t colon = line.find(":-", variable);
+    if (colon == std::string::npos || colon > end) return;
+    const std::string_view name = std::string_view(line).substr(variable + 2, colon - variable - 2);
+    if (is_of_secret || names_a_secret(name)) mask(line, colon + 2, end);
+}
+
+// A value in quotes ends with its quote, whatever is in it.
+std::size_t end_of_value(const std::string& line, std::size_t value) {
+    const char before = value > 0 ? line[value - 1] : ' ';
+    const bool quoted = before == '"' || before == '\'';
+    const std::size_t end = quoted ? line.find(before, value) : line.find_first_of(",}\r", value);
+    return std::min(end, line.size());
+}
+
 // A line of the file is shown beside a mistake in it; a secret in it is not. Its places stay.
 std::string without_secrets(std::string_view text) {
     std::string line(text);
+    for (std::size_t at = 0; (at = line.find("${", at)) != std::string::npos; ++at)
+        mask_default(line, at, false);
     for (std::size_t colon = 0; (colon = line.find(':', colon)) != std::string::npos; ++colon) {
         const std::size_t name = line.find_last_of(" {,\"'", colon == 0 ? 0 : colon - 1) + 1;
         const std::size_t value = line.find_first_not_of(" \"'", colon + 1);
-        if (value == std::string::npos || line.compare(value, 2, "${") == 0) continue;
-        if (names_a_secret(std::string_view(line).substr(name, colon - name)))
-            mask(line, value, std::min(line.find_first_of(",}\"'\r", value), line.size()));
+        if (value == std::string::npos || !names_a_secret(std::string_view(line).substr(name, colon - name)))
+            continue;
+        if (line.compare(value, 2, "${") == 0)
+            mask_default(line, value, true);
+        else
+            mask(line, value, end_of_value(line, value));
     }
     for (std::size_t at = 0; (at = line.find("://", at)) != std::string::npos; at += 3) {
         const std::size_t end = std::min(line.find_first_of(" /,\"'}", at + 3), line.size());
         const std::size_t host = line.rfind('@', end);
         if (host != std::string::npos && host > at) mask(line, at + 3, host);
+    }
+    // user:password@host, which is no URL and may be a mistake itself.
+    for (std::size_t at = 0; (at = line.find('@', at)) != std::string::npos; ++at) {
+        const std::size_t begin = line.find_last_of(" \"'{}[],/", at) + 1;
+        if (line.substr(begin, at - begin).find(':') != std::string::npos) mask(line, begin, at);
     }
     return line;
 }
@@ -109,6 +142,18 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
     }
     return longer.size() == 1 && least > 1 ? *longer.front() : best;
 }
+
+std::size_t byte_of(std::string_view text, std::size_t n) {
+    std::size_t at = 0;
+    while (at < text.size() && n > 0) {
+        ++at;
+        while (at < text.size() && continues(text[at])) ++at;
+        --n;
+    }
+    return at;
+}
+
+bool holds_a_secret(std::string_view line) { return without_secrets(line) != line; }
 
 std::string in_quotes(std::string_view text) {
     const std::size_t end = byte_of(text, widest_quote);

@@ -25,9 +25,21 @@ struct Diagnostic {
 
 enum class Format : std::uint8_t { text, json, github };
 
+// What text is written on.
+struct Screen {
+    // Columns: longer lines are wrapped, those of the file cut around the place. 0: no terminal, so that a
+    // log keeps whole lines.
+    std::size_t width = 0;
+    bool colours = false;
+};
+// That of a descriptor: a terminal's own width, with colours unless NO_COLOR or TERM=dumb forbid them; else
+// the default.
+Screen screen_of(int descriptor);
+
 // All of them as a person, a program or GitHub's annotations read them. Text shows at most `most_shown`, the
 // errors first where there are more, and then the count.
-std::string render(const std::vector<Diagnostic>& diagnostics, Format format, std::size_t most_shown = 20);
+std::string render(const std::vector<Diagnostic>& diagnostics, Format format, const Screen& screen = {},
+                   std::size_t most_shown = 20);
 
 bool has_errors(const std::vector<Diagnostic>& diagnostics);
 
@@ -37,6 +49,12 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
 
 // `text` in quotation marks, for a message: cut where it is long, without control characters.
 std::string in_quotes(std::string_view text);
+
+// The byte at which character `n` of a UTF-8 text begins, or its end.
+std::size_t byte_of(std::string_view text, std::size_t n);
+
+// Does a line of a file hold what must not be shown?
+bool holds_a_secret(std::string_view line);
 
 // Puts the line that `d.mark` stands in, or the part of it around the place, into `d`.
 void show_line(Diagnostic& d, std::string_view line);
@@ -49,6 +67,7 @@ public:
     void warning(const char* code, const Mark& mark, std::string text, std::string help = {}, int length = 1);
     void note(const char* code, const Mark& mark, std::string text, std::string help = {}, int length = 1);
     bool has_errors() const { return errors_ > 0; }
+    std::size_t errors() const { return errors_; }
     const std::vector<std::string>& lines() const { return lines_; }
     std::vector<Diagnostic> take() { return std::move(list_); }
 
@@ -62,5 +81,8 @@ private:
 
 // What `volley explain CODE` prints; nothing for a code that does not exist.
 std::optional<std::string> explain(std::string_view code);
+
+// All codes, in order.
+std::vector<std::string> explained_codes();
 
 }  // namespace volley::config

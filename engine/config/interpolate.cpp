@@ -127,14 +127,16 @@ bool names_a_secret(std::string_view name) {
     std::string lower(name);
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](char c) { return static_cast<char>(std::tolower(c)); });
-    for (const char* word : {"password", "passwd", "secret", "token", "credential", "private"}) {
+    if (lower == "pwd" || lower == "oldpwd") return false;  // the shell's working directories
+    for (const char* word :
+         {"password", "passwd", "passphrase", "secret", "token", "credential", "private", "apikey"}) {
         if (lower.find(word) != std::string::npos) return true;
     }
     const auto ends_with = [&](std::string_view end) {
         return lower.size() >= end.size() && lower.compare(lower.size() - end.size(), end.size(), end) == 0;
     };
-    return ends_with("_key") || ends_with("ssl.key.pem") || lower == "sasl.oauthbearer.config" ||
-           lower == "dsn";
+    return ends_with("_key") || ends_with("_pass") || ends_with("pwd") || lower == "pass" ||
+           ends_with("ssl.key.pem") || lower == "sasl.oauthbearer.config" || lower == "dsn";
 }
 
 }  // namespace volley::config

@@ -20,7 +20,7 @@ Loaded failed(const std::string& file, std::string text, std::string help) {
     d.text = std::move(text);
     d.mark.file = file;
     d.help = std::move(help);
-    return {std::nullopt, {d}};
+    return {std::nullopt, {d}, std::nullopt, {}};
 }
 
 bool looks_like_a_queue(const Node& node) {
@@ -52,7 +52,8 @@ Loaded load_file(const std::string& path, const Environment& environment) {
     std::ifstream in(path, std::ios::binary);
     if (!in) {
         return failed(path, "cannot read " + path + ": " + std::strerror(errno),
-                      "name the configuration with --config FILE");
+                      errno == EACCES ? "give the user that runs volleyd the right to read it"
+                                      : "name the configuration with --config FILE");
     }
     std::ostringstream text;
     text << in.rdbuf();
@@ -64,16 +65,16 @@ Loaded load_text(const std::string& text, const std::string& file, const std::st
                  const Environment& environment) {
     Diagnostics diagnostics(text);
     Node root = read_yaml(text, file, diagnostics);
-    if (diagnostics.has_errors()) return {std::nullopt, diagnostics.take()};
+    if (diagnostics.has_errors()) return {std::nullopt, diagnostics.take(), std::nullopt, {}};
     if (looks_like_the_ancestors(root)) {
         diagnostics.error("V0108", root.mark, "the queues must stand under a key \"queues:\"",
                           "indent them under queues:, and say under components: what reads and writes them\n"
                           "`volley migrate FILE` writes a file of py-volley anew");
-        return {std::nullopt, diagnostics.take()};
+        return {std::nullopt, diagnostics.take(), std::nullopt, {}};
     }
     if (root.kind == Node::Kind::null) {
         diagnostics.error("V0108", {file, 0, 0, {}}, "the file is empty", smallest);
-        return {std::nullopt, diagnostics.take()};
+        return {std::nullopt, diagnostics.take(), std::nullopt, {}};
     }
     if (root.kind != Node::Kind::mapping) {
         const char* given = root.kind == Node::Kind::sequence ? "a list" : "a single value";
@@ -81,22 +82,22 @@ Loaded load_text(const std::string& text, const std::string& file, const std::st
             "V0108", root.mark,
             "the file must be a mapping with \"queues:\" and \"components:\", not " + std::string(given),
             smallest, root.length);
-        return {std::nullopt, diagnostics.take()};
+        return {std::nullopt, diagnostics.take(), std::nullopt, {}};
     }
     Config config;
     config.file = file;
     config.base_dir = base_dir;
     config.app = std::filesystem::path(file).stem().string();
     interpolate(root, base_dir, environment, diagnostics);
-    bind(root, config, diagnostics);
+    Unsound unsound = bind(root, config, diagnostics);
+    const bool is_whole = !diagnostics.has_errors();
     std::vector<Diagnostic> all = diagnostics.take();
-    // References are judged only in a file whose parts could be read: else one mistake would be told twice.
-    if (!has_errors(all)) {
-        const auto rules = check_rules(config);
+    if (is_whole || (!config.queues.empty() && !config.components.empty())) {
+        const auto rules = check_rules(config, unsound);
         all.insert(all.end(), rules.begin(), rules.end());
     }
-    if (has_errors(all)) return {std::nullopt, std::move(all)};
-    return {std::move(config), std::move(all)};
+    if (has_errors(all)) return {std::nullopt, std::move(all), std::move(config), std::move(unsound)};
+    return {std::move(config), std::move(all), std::nullopt, {}};
 }
 
 }  // namespace volley::config

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,14 @@
 
 namespace volley::config {
 
+// Paths (as in Config::origins) of queues and components that have a mistake of their own.
+using Unsound = std::set<std::string>;
+
 struct Loaded {
     std::optional<Config> config;  // none if there is any error
     std::vector<Diagnostic> diagnostics;
+    std::optional<Config> readable;  // what could be read of one with errors, for further checks
+    Unsound unsound;
 };
 
 Loaded load_file(const std::string& path, const Environment& environment);
@@ -22,15 +28,20 @@ Loaded load_text(const std::string& text, const std::string& file, const std::st
 
 // The rules between keys: references, names, contradictions. For a Config built in code, whose defaults
 // (names, values) are filled in here, as for one from a file.
-std::vector<Diagnostic> check_rules(Config& config);
+// Of `unsound` parts nothing is said.
+std::vector<Diagnostic> check_rules(Config& config, const Unsound& unsound = {});
 
 // A mistake found later at a value of the configuration, by its path in Config::origins:
 // "/queues/0/config/topic".
 Diagnostic diagnostic_at(const Config& config, const std::string& path, const char* code, std::string text,
                          std::string help = {});
 
-// The effective values, each with where it came from. Secrets are ***.
+// The values, each with where it came from. Secrets are ***.
 std::string print(const Config& config);
+
+// Words of a list at `path` (in Config::origins) with *** for those that hold a secret: for logs.
+std::vector<std::string> shown_words(const Config& config, std::vector<std::string> words,
+                                     const std::string& path);
 
 // What a connector says of its `config:`.
 struct ConnectorSchema {

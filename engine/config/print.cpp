@@ -6,13 +6,15 @@
 #include "config/bind.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
 namespace {
 
+// Automatic values were made effective before, where the plugins are known.
 const char* name_of(Order order) {
-    const char* const names[] = {"by workers", "partition", "key", "none"};
+    const char* const names[] = {"partition with one worker, else key", "partition", "key", "none"};
     return names[static_cast<std::size_t>(order)];
 }
 const char* name_of(OnFail on_fail) {
@@ -38,7 +40,8 @@ public:
         line(0, "shutdown_timeout", duration(config_.shutdown_timeout), "/shutdown_timeout");
         line(0, "startup_timeout", duration(config_.startup_timeout), "/startup_timeout");
         line(0, "stall_timeout", duration(config_.stall_timeout), "/stall_timeout");
-        if (!config_.state_dir.empty()) line(0, "state_dir", config_.state_dir, "/state_dir");
+        if (!config_.state_dir.empty()) line(0, "state_dir", quoted(config_.state_dir), "/state_dir");
+        if (!config_.plugin_dirs.empty()) line(0, "plugin_dirs", listed(config_.plugin_dirs), "/plugin_dirs");
         line(0, "max_message_bytes", std::to_string(config_.max_message_bytes), "/max_message_bytes");
         out_ += "queues:\n";
         for (const QueueConfig& queue : config_.queues) print_queue(queue);
@@ -63,8 +66,9 @@ private:
 
     std::string origin(const std::string& path) const {
         const auto found = config_.origins.find(path);
-        if (found == config_.origins.end() || found->second.line == 0) return "default";
+        if (found == config_.origins.end()) return "default";
         const Mark& mark = found->second;
+        if (mark.line == 0) return mark.origin.empty() ? "default" : mark.origin;
         std::string text = mark.file + ":" + std::to_string(mark.line);
         if (!mark.origin.empty() && mark.origin != "secret") text += ", " + mark.origin;
         return text;
@@ -85,17 +89,40 @@ private:
         if (!queue.consumer.empty()) line(4, "consumer", quoted(queue.consumer), queue.path + "/consumer");
         if (!queue.producer.empty()) line(4, "producer", quoted(queue.producer), queue.path + "/producer");
         if (queue.schema.kind != SchemaConfig::Kind::none)
-            line(4, "schema", quoted(queue.schema.name), queue.path + "/schema");
+            line(4, "schema", queue.schema.name == "inline" ? queue.schema.text : quoted(queue.schema.name),
+                 queue.path + "/schema");
         line(4, "serializer", name_of(queue.serializer), queue.path + "/serializer");
         if (!queue.key.empty()) line(4, "key", quoted(queue.key), queue.path + "/key");
+        print_own(queue.config, 4, queue.path + "/config");
+    }
+
+    // The `config:` of a connector or a handler.
+    void print_own(const std::string& object, std::size_t indent, const std::string& path) {
         rapidjson::Document document;
-        document.Parse(queue.config.c_str());
+        document.Parse<rapidjson::kParseIterativeFlag>(object.c_str());
         if (!document.IsObject() || document.ObjectEmpty()) return;
-        out_ += "    config:\n";
-        for (const auto& member : document.GetObject()) {
+        out_ += std::string(indent, ' ') + "config:\n";
+        for (auto& member : document.GetObject()) {
             const std::string key = member.name.GetString();
-            const std::string path = queue.path + "/config/" + key;
-            line(6, key, is_secret(key, path, member.value) ? "\"***\"" : json(member.value), path);
+            const std::string below = path + "/" + text::pointer_step(key);
+            mask(key, below, member.value, document.GetAllocator());
+            line(indent + 2, quoted(key), json(member.value), below);
+        }
+    }
+
+    // At any depth.
+    void mask(const std::string& key, const std::string& path, rapidjson::Value& value,
+              rapidjson::Document::AllocatorType& allocator) const {
+        if (is_secret(key, path, value)) {
+            value.SetString("***", allocator);
+        } else if (value.IsObject()) {
+            for (auto& member : value.GetObject()) {
+                const std::string name = member.name.GetString();
+                mask(name, path + "/" + text::pointer_step(name), member.value, allocator);
+            }
+        } else if (value.IsArray()) {
+            for (rapidjson::SizeType i = 0; i < value.Size(); ++i)
+                mask({}, path + "/" + std::to_string(i), value[i], allocator);
         }
     }
 
@@ -119,10 +146,8 @@ private:
         const std::string& p = c.path;
         line(2, "name", quoted(c.name), p + "/name", "- ");
         line(4, "input", quoted(c.input), p + "/input");
-        std::string outputs;
-        for (const std::string& output : c.outputs) outputs += (outputs.empty() ? "" : ", ") + quoted(output);
-        line(4, "outputs", "[" + outputs + "]", p + "/outputs");
-        line(4, "handler", handler(c.handler), p + "/handler");
+        line(4, "outputs", listed(c.outputs), p + "/outputs");
+        print_handler(c.handler, p + "/handler");
         if (!c.dead_letter_queue.empty())
             line(4, "dead_letter_queue", quoted(c.dead_letter_queue), p + "/dead_letter_queue");
         line(4, "workers", std::to_string(c.workers), p + "/workers");
@@ -139,23 +164,32 @@ private:
         line(4, "max_crashes", std::to_string(c.max_crashes), p + "/max_crashes");
     }
 
-    static std::string handler(const HandlerConfig& h) {
+    void print_handler(const HandlerConfig& h, const std::string& path) {
+        const std::string spec =
+            quoted(h.library.library + (h.library.class_name.empty() ? "" : ":" + h.library.class_name));
         switch (h.kind) {
-            case HandlerConfig::Kind::library:
-                return quoted(h.library.library +
-                              (h.library.class_name.empty() ? "" : ":" + h.library.class_name));
-            case HandlerConfig::Kind::process: {
-                std::string words;
-                for (const std::string& word : h.process.exec)
-                    words += (words.empty() ? "" : ", ") + quoted(word);
-                return "{exec: [" + words + "]}";
-            }
-            case HandlerConfig::Kind::function:
-                return "a function of the program";
             case HandlerConfig::Kind::forward:
+                return line(4, "handler", "forward", path);
+            case HandlerConfig::Kind::function:
+                return line(4, "handler", "a function of the program", path);
+            case HandlerConfig::Kind::process:
+                return line(4, "handler",
+                            "{exec: " + listed(shown_words(config_, h.process.exec, path + "/exec")) + "}",
+                            path);
+            case HandlerConfig::Kind::library:
                 break;
         }
-        return "forward";
+        if (h.library.config == "{}") return line(4, "handler", spec, path);
+        out_ += "    handler:\n";
+        line(6, "library", quoted(h.library.library), path + "/library");
+        if (!h.library.class_name.empty()) line(6, "class", quoted(h.library.class_name), path + "/class");
+        print_own(h.library.config, 6, path + "/config");
+    }
+
+    static std::string listed(const std::vector<std::string>& words) {
+        std::string out;
+        for (const std::string& word : words) out += (out.empty() ? "" : ", ") + quoted(word);
+        return "[" + out + "]";
     }
 
     const Config& config_;
@@ -165,5 +199,14 @@ private:
 }  // namespace
 
 std::string print(const Config& config) { return Printer(config).print(); }
+
+std::vector<std::string> shown_words(const Config& config, std::vector<std::string> words,
+                                     const std::string& path) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const auto found = config.origins.find(path + "/" + std::to_string(i));
+        if (found != config.origins.end() && found->second.origin == "secret") words[i] = "***";
+    }
+    return words;
+}
 
 }  // namespace volley::config

@@ -1,11 +1,15 @@
 // Mistakes as a person, a program or GitHub reads them.
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <tuple>
 
 #include "config/diagnostics.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
@@ -30,21 +34,72 @@ std::string place_of(const Mark& mark) {
     return mark.file + ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column);
 }
 
-std::string render_one(const Diagnostic& d) {
-    std::string out = std::string(name_of(d.severity)) + "[" + d.code + "]: " + d.text + "\n";
-    const std::string number = std::to_string(d.mark.line);
-    const std::string margin(number.size() + 1, ' ');
-    if (!d.mark.file.empty()) out += margin + "--> " + place_of(d.mark) + "\n";
-    if (!d.line_text.empty()) {
-        const std::string cut = d.line_start > 0 ? "…" : "";
-        const auto column = static_cast<std::size_t>(std::max(d.mark.column - 1 - d.line_start, 0));
-        out += margin + " |\n " + number + " | " + cut + d.line_text + "\n" + margin + " | ";
-        out += std::string(column + (cut.empty() ? 0 : 1), ' ');
-        out += std::string(static_cast<std::size_t>(std::max(d.length, 1)), '^') + "\n";
+// A terminal narrower than this is not worth a thought.
+constexpr std::size_t narrowest = 40;
+
+// Appends `text`, broken between words where it would not fit: `lead` begins its lines, `next_lead` those
+// that it continues on.
+void append_wrapped(std::string& out, std::string_view text, std::string lead, const std::string& next_lead,
+                    std::size_t width) {
+    if (width == 0) width = lead.size() + text.size() + 1;
+    for (;;) {
+        const std::size_t room = width - std::min(width - 1, text::display_width(lead));
+        std::size_t end = text::fitting(text, room);
+        if (end < text.size() && text[end] != ' ') {
+            const std::size_t space = text.rfind(' ', end);
+            // A word that is longer than a line is not broken: it is to be copied.
+            end = space != std::string_view::npos && space > 0 ? space
+                                                               : std::min(text.find(' ', end), text.size());
+        }
+        out += lead + std::string(text.substr(0, end)) + "\n";
+        text.remove_prefix(std::min(text.find_first_not_of(' ', end), text.size()));
+        if (text.empty()) return;
+        lead = next_lead;
     }
+}
+
+// The line of the file, or as much of it around the place as fits, with carets below.
+std::string pictured(const Diagnostic& d, const std::string& margin, const Screen& screen, const char* colour,
+                     const char* plain) {
+    const std::string number = std::to_string(d.mark.line);
+    std::string_view line = d.line_text;
+    bool cut = d.line_start > 0;
+    auto before = static_cast<std::size_t>(std::max(d.mark.column - 1 - d.line_start, 0));
+    std::size_t at = byte_of(line, before);
+    const std::size_t room =
+        screen.width == 0 ? line.size() : screen.width - std::min(screen.width / 2, margin.size() + 5);
+    if (text::display_width(line) > room && text::display_width(line.substr(0, at)) > room * 2 / 3) {
+        const std::size_t start = byte_of(line, before - std::min(before, room / 3));
+        line.remove_prefix(start);
+        at -= start;
+        cut = true;
+    }
+    const std::size_t end = text::fitting(line, room);
+    const std::string shown =
+        (cut ? "…" : "") + std::string(line.substr(0, end)) + (end < line.size() ? "…" : "");
+    const std::size_t left = text::display_width(line.substr(0, at)) + (cut ? 1 : 0);
+    const std::string_view below = line.substr(at, std::min(end, line.size()) - std::min(at, end));
+    const auto length = static_cast<std::size_t>(std::max(d.length, 1));
+    const std::size_t carets = text::display_width(below.substr(0, byte_of(below, length)));
+    return margin + " |\n " + number + " | " + shown + "\n" + margin + " | " + std::string(left, ' ') +
+           colour + std::string(std::max<std::size_t>(carets, 1), '^') + plain + "\n";
+}
+
+std::string render_one(const Diagnostic& d, const Screen& screen) {
+    const char* const colours[] = {"\x1b[1;31m", "\x1b[1;33m", "\x1b[1;36m"};
+    const char* const colour = screen.colours ? colours[static_cast<std::size_t>(d.severity)] : "";
+    const char* const plain = screen.colours ? "\x1b[0m" : "";
+    std::string out = colour;
+    append_wrapped(out, d.text, std::string(name_of(d.severity)) + "[" + d.code + "]: ", "    ",
+                   screen.width);
+    out.insert(out.find(']') + 1, plain);
+    const std::string margin(std::to_string(d.mark.line).size() + 1, ' ');
+    if (!d.mark.file.empty()) out += margin + "--> " + place_of(d.mark) + "\n";
+    if (!d.line_text.empty()) out += pictured(d, margin, screen, colour, plain);
     for (std::size_t begin = 0; begin < d.help.size();) {
         const std::size_t end = std::min(d.help.find('\n', begin), d.help.size());
-        out += margin + " = " + d.help.substr(begin, end - begin) + "\n";
+        append_wrapped(out, std::string_view(d.help).substr(begin, end - begin), margin + " = ",
+                       margin + "   ", screen.width);
         begin = end + 1;
     }
     return out;
@@ -54,7 +109,8 @@ std::string count(std::size_t n, const char* word) {
     return std::to_string(n) + " " + word + (n == 1 ? "" : "s");
 }
 
-std::string render_text(const std::vector<Diagnostic>& diagnostics, std::size_t most_shown) {
+std::string render_text(const std::vector<Diagnostic>& diagnostics, const Screen& screen,
+                        std::size_t most_shown) {
     if (diagnostics.empty()) return {};
     std::vector<const Diagnostic*> shown;
     std::size_t number[3] = {};
@@ -70,16 +126,17 @@ std::string render_text(const std::vector<Diagnostic>& diagnostics, std::size_t 
         return std::tie(a->mark.line, a->mark.column) < std::tie(b->mark.line, b->mark.column);
     });
     std::string out;
-    for (const Diagnostic* d : shown) out += render_one(*d);
+    for (const Diagnostic* d : shown) out += render_one(*d, screen);
     if (diagnostics.size() > shown.size())
         out += "… and " + std::to_string(diagnostics.size() - shown.size()) + " more\n";
-    out += count(number[0], "error") + ", " + count(number[1], "warning") + ".";
+    std::string last = count(number[0], "error") + ", " + count(number[1], "warning") + ".";
     if (number[0] > 0) {
         const auto first = std::find_if(shown.begin(), shown.end(),
                                         [](const Diagnostic* d) { return d->severity == Severity::error; });
-        out += " `volley explain " + (*first)->code + "` says more.";
+        last += " `volley explain " + (*first)->code + "` says more.";
     }
-    return out + "\n";
+    append_wrapped(out, last, "", "", screen.width);
+    return out;
 }
 
 std::string render_json(const std::vector<Diagnostic>& diagnostics) {
@@ -107,12 +164,14 @@ std::string render_json(const std::vector<Diagnostic>& diagnostics) {
     return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
-// As GitHub's workflow commands want it: a line each, with their own escapes.
-std::string escaped(const std::string& text) {
+// As GitHub's workflow commands want it: a line each, with their own escapes, of which a property has more.
+std::string escaped(const std::string& text, bool is_property) {
     std::string out;
     for (const char c : text) {
         if (c == '%' || c == '\n' || c == '\r')
             out += c == '%' ? "%25" : c == '\n' ? "%0A" : "%0D";
+        else if (is_property && (c == ':' || c == ','))
+            out += c == ':' ? "%3A" : "%2C";
         else
             out += c;
     }
@@ -123,19 +182,33 @@ std::string render_github(const std::vector<Diagnostic>& diagnostics) {
     std::string out;
     for (const Diagnostic& d : diagnostics) {
         out += "::" + std::string(d.severity == Severity::note ? "notice" : name_of(d.severity)) +
-               " file=" + escaped(d.mark.file) + ",line=" + std::to_string(d.mark.line) +
-               ",col=" + std::to_string(d.mark.column) + ",title=" + d.code + "::" + escaped(d.text) +
-               (d.help.empty() ? "" : escaped("\n" + d.help)) + "\n";
+               " file=" + escaped(d.mark.file, true) + ",line=" + std::to_string(d.mark.line) +
+               ",col=" + std::to_string(d.mark.column) + ",title=" + d.code + "::" + escaped(d.text, false) +
+               (d.help.empty() ? "" : escaped("\n" + d.help, false)) + "\n";
     }
     return out;
 }
 
 }  // namespace
 
-std::string render(const std::vector<Diagnostic>& diagnostics, Format format, std::size_t most_shown) {
+Screen screen_of(int descriptor) {
+    Screen screen;
+    if (isatty(descriptor) == 0) return screen;
+    winsize size{};
+    if (ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        screen.width = std::max<std::size_t>(size.ws_col, narrowest);
+    const char* const forbidden = std::getenv("NO_COLOR");
+    const char* const terminal = std::getenv("TERM");
+    screen.colours = (forbidden == nullptr || *forbidden == '\0') && terminal != nullptr &&
+                     std::string_view(terminal) != "dumb";
+    return screen;
+}
+
+std::string render(const std::vector<Diagnostic>& diagnostics, Format format, const Screen& screen,
+                   std::size_t most_shown) {
     if (format == Format::json) return render_json(diagnostics);
     if (format == Format::github) return render_github(diagnostics);
-    return render_text(diagnostics, most_shown);
+    return render_text(diagnostics, screen, most_shown);
 }
 
 }  // namespace volley::config

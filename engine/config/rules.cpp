@@ -19,7 +19,7 @@ const QueueConfig* find_queue(const Config& config, const std::string& name) {
 
 class Rules {
 public:
-    explicit Rules(Config& config) : config_(config) {}
+    Rules(Config& config, const Unsound& unsound) : config_(config), unsound_(unsound) {}
 
     std::vector<Diagnostic> check() {
         fill_defaults();
@@ -32,10 +32,12 @@ public:
                       ", outputs: […], handler: forward}]");
         } else {
             check_names();
-            for (const ComponentConfig& c : config_.components) check_component(c);
+            for (const ComponentConfig& c : config_.components) {
+                if (unsound_.count(c.path) == 0) check_component(c);
+            }
         }
         // A queue is unused because of the mistakes that are told already.
-        if (!has_errors(found_)) check_unused();
+        if (unsound_.empty() && !has_errors(found_)) check_unused();
         return std::move(found_);
     }
 
@@ -66,7 +68,7 @@ private:
     void check_names() {
         std::set<std::string> seen;
         for (const QueueConfig& queue : config_.queues) {
-            if (!seen.insert(queue.name).second) {
+            if (!queue.name.empty() && !seen.insert(queue.name).second) {
                 error(queue.path + "/name", "V0113", "two queues are named " + in_quotes(queue.name),
                       "rename one: components refer to queues by their names");
             }
@@ -78,7 +80,7 @@ private:
         }
         seen.clear();
         for (const ComponentConfig& component : config_.components) {
-            if (!seen.insert(component.name).second) {
+            if (!component.name.empty() && !seen.insert(component.name).second) {
                 error(component.path + "/name", "V0113",
                       "two components are named \"" + component.name + "\"",
                       "give one of them a name: of its own; the default is its input");
@@ -87,7 +89,8 @@ private:
     }
 
     void check_queue(const std::string& path, const std::string& name) {
-        if (find_queue(config_, name) != nullptr) return;
+        // A queue without a name may be the one that is meant.
+        if (find_queue(config_, name) != nullptr || find_queue(config_, {}) != nullptr) return;
         std::vector<std::string> names;
         std::string all;
         for (const QueueConfig& queue : config_.queues) {
@@ -179,6 +182,7 @@ private:
     }
 
     Config& config_;
+    const Unsound& unsound_;
     std::vector<Diagnostic> found_;
 };
 
@@ -205,7 +209,9 @@ int length_at(const std::string& line, int column) {
 
 }  // namespace
 
-std::vector<Diagnostic> check_rules(Config& config) { return Rules(config).check(); }
+std::vector<Diagnostic> check_rules(Config& config, const Unsound& unsound) {
+    return Rules(config, unsound).check();
+}
 
 Diagnostic diagnostic_at(const Config& config, const std::string& path, const char* code, std::string text,
                          std::string help) {

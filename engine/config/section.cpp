@@ -5,6 +5,7 @@
 #include "config/ancestor.hpp"
 #include "config/interpolate.hpp"
 #include "config/keys.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
@@ -81,7 +82,8 @@ void Section::duration(const char* key, Milliseconds& out) {
     }
     const bool bare = is_whole(value->scalar) && value->scalar.front() != '-';
     wrong(*value, key, "a duration such as 100ms, 30s, 5m or 1h",
-          bare ? "the unit is missing: " + value->scalar + "s, or " + value->scalar + "ms" : std::string());
+          bare ? "the unit is missing: " + value->scalar + "s, or " + value->scalar + "ms"
+               : "a number and one unit: ms, s, m or h; two days are 48h");
 }
 
 void Section::size(const char* key, std::uint64_t& out) {
@@ -90,7 +92,8 @@ void Section::size(const char* key, std::uint64_t& out) {
     if (const auto parsed = parse_size(value->scalar))
         out = *parsed;
     else
-        wrong(*value, key, "a size such as 512, 64 KiB or 64 MiB");
+        wrong(*value, key, "a size such as 512, 64 KiB or 64 MiB",
+              "the units are KiB, MiB, GiB, kB, MB and GB; none means bytes");
 }
 
 std::optional<std::uint64_t> Section::whole_number(const char* key, std::uint64_t least, std::uint64_t most) {
@@ -140,11 +143,14 @@ void Section::names(const char* key, std::vector<std::string>& out) {
     }
     for (std::size_t i = 0; i < value->elements.size(); ++i) {
         const Node& element = value->elements[i];
-        config_.origins[path_ + "/" + key + "/" + std::to_string(i)] = element.mark;
+        Mark mark = element.mark;
+        if (element.secret) mark.origin = "secret";
+        config_.origins[path_ + "/" + key + "/" + std::to_string(i)] = mark;
         if (element.kind == Node::Kind::scalar)
             out.push_back(element.scalar);
         else
-            wrong(element, key, "a list of words", "this entry is no word");
+            wrong(element, key, "a list of words",
+                  "each entry is one word: write [a, b], without further brackets");
     }
 }
 
@@ -155,6 +161,10 @@ void Section::json(const char* key, std::string& out) {
         return wrong(*value, key, "a mapping", "write it as {name: value, other: value}");
     remember(*value, path_ + "/" + key);
     out = to_json(*value);
+}
+
+void Section::remember_places(const char* key) {
+    if (const Node* value = find(key)) remember(*value, path_ + "/" + key);
 }
 
 void Section::required(const char* key, std::string help) {
@@ -175,6 +185,12 @@ void Section::required(const char* key, std::string help) {
 
 void Section::wrong(const Node& value, const char* key, const std::string& wanted, std::string help,
                     const char* code) {
+    if (help.empty()) {
+        const auto entry = std::find_if(keys().begin(), keys().end(), [&](const Key& k) {
+            return section_ == k.section && std::string_view(key) == k.name;
+        });
+        if (entry != keys().end()) help = std::string(key) + ": " + entry->meaning;
+    }
     const bool hidden = value.secret || names_a_secret(key);
     std::string given;
     switch (value.kind) {
@@ -222,7 +238,7 @@ void Section::refuse_key(const Node& key, const std::vector<std::string>& known)
     if (section_ == "queue")
         candidates.insert(candidates.end(), ancestor_keys().begin(), ancestor_keys().end());
     const std::string near = nearest(key.scalar, candidates);
-    std::string help = "known keys: " + joined(known, " ");
+    std::string help = "known keys: " + joined(known, ", ");
     if (elsewhere != keys().end()) {
         help = in_quotes(key.scalar) + " stands " + place_of(*elsewhere);
     } else if (!near.empty()) {
@@ -249,8 +265,9 @@ void Section::remember(const Node& node, const std::string& path) {
     config_.origins[path] = mark;
     if (section_ == "queue") refuse_template(node);
     for (const auto& [key, value] : node.members) {
-        remember(value, path + "/" + key.scalar);
-        config_.origins[path + "/" + key.scalar + "#key"] = key.mark;
+        const std::string below = path + "/" + text::pointer_step(key.scalar);
+        remember(value, below);
+        config_.origins[below + "#key"] = key.mark;
     }
     for (std::size_t i = 0; i < node.elements.size(); ++i)
         remember(node.elements[i], path + "/" + std::to_string(i));

@@ -29,6 +29,9 @@ public:
     // A mapping as JSON; remembers where each of its keys stands.
     void json(const char* key, std::string& out);
 
+    // Remembers where everything in the value of a key stands, for mistakes that are found later.
+    void remember_places(const char* key);
+
     template <typename Number>
     void number(const char* key, Number& out, std::uint64_t least, std::uint64_t most) {
         if (const auto value = whole_number(key, least, most)) out = static_cast<Number>(*value);

@@ -1,7 +1,10 @@
 #include "config/yaml_errors.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
+#include "config/interpolate.hpp"
 #include "text/text.hpp"
 
 namespace volley::config {
@@ -32,6 +35,11 @@ int line_above(const Diagnostics& diagnostics, int line) {
     return 0;
 }
 
+// Marks count characters.
+std::size_t byte_at(std::string_view line, const Mark& mark) {
+    return byte_of(line, static_cast<std::size_t>(std::max(mark.column, 1)) - 1);
+}
+
 std::string_view trimmed(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t\r");
     if (first == std::string_view::npos) return {};
@@ -46,9 +54,11 @@ bool is_lonely_colon(std::string_view line, std::size_t colon) {
 Told colon(const Diagnostics& diagnostics, Mark& mark) {
     const std::string_view line = line_at(diagnostics, mark.line);
     const std::size_t first = line.find(": ");
-    const auto here = static_cast<std::size_t>(mark.column) - 1;
+    const std::size_t here = byte_at(line, mark);
     if (first != std::string_view::npos && first < here) {
         const std::string_view value = trimmed(line.substr(first + 2));
+        if (holds_a_secret(line))
+            return {"a value with \": \" in it is not in quotes", "put the value in quotes"};
         return {"a value with \": \" in it is not in quotes",
                 "write " + std::string(trimmed(line.substr(0, first))) + ": " + in_quotes(value)};
     }
@@ -58,6 +68,8 @@ Told colon(const Diagnostics& diagnostics, Mark& mark) {
     mark.line = above;
     mark.column = static_cast<int>(before.find_first_not_of(" \t")) + 1;
     const std::size_t lonely = before.find(':');
+    if (is_lonely_colon(before, lonely) && names_a_secret(trimmed(before.substr(0, lonely))))
+        return {"there is no space after the colon", "write a space after the colon"};
     if (is_lonely_colon(before, lonely)) {
         const std::string whole(trimmed(before));
         const std::size_t at = whole.find(':');
@@ -68,6 +80,11 @@ Told colon(const Diagnostics& diagnostics, Mark& mark) {
 }
 
 Told indentation(const Diagnostics& diagnostics, const Mark& mark) {
+    const std::string_view line = line_at(diagnostics, mark.line);
+    const std::size_t here = byte_at(line, mark);
+    if (here > 0 && here <= line.size() && (line[here - 1] == '"' || line[here - 1] == '\''))
+        return {"the text goes on after the quote that closes it",
+                "inside '…' write '' for a quote, inside \"…\" write \\\""};
     const int above = line_above(diagnostics, mark.line);
     std::string help = "what belongs together begins in the same column";
     if (above > 0) {
@@ -77,10 +94,21 @@ Told indentation(const Diagnostics& diagnostics, const Mark& mark) {
     return {"this line does not fit the indentation above it", help};
 }
 
+// In { } and [ ] the braces of a variable are YAML's own.
+std::optional<Told> unquoted_variable(std::string_view line) {
+    const std::size_t begin = line.find("${");
+    if (begin == std::string_view::npos || (begin > 0 && (line[begin - 1] == '"' || line[begin - 1] == '\'')))
+        return std::nullopt;
+    const std::size_t end = line.find('}', begin);
+    const std::string_view variable =
+        line.substr(begin, end == std::string_view::npos ? end : end + 1 - begin);
+    if (holds_a_secret(line)) return Told{"${…} inside { } or [ ] is not in quotes", "write \"${…}\""};
+    return Told{"${…} inside { } or [ ] is not in quotes", "write " + in_quotes(variable)};
+}
+
 Told unclosed(const Diagnostics& diagnostics, const Mark& mark, const Mark& opened, char close) {
     const std::string_view line = line_at(diagnostics, mark.line);
-    if (line.find("${") != std::string_view::npos && line.find("\"${") == std::string_view::npos)
-        return {"${…} inside { } or [ ] is not in quotes", "write \"${NAME}\""};
+    if (const auto variable = unquoted_variable(line)) return *variable;
     std::string help = "close it, or put what stands here in quotes";
     if (opened.line > 0) {
         help = "it was opened at line " + std::to_string(opened.line) + ", column " +
@@ -90,10 +118,45 @@ Told unclosed(const Diagnostics& diagnostics, const Mark& mark, const Mark& open
     return {"\"" + std::string(1, close) + "\" or a comma is missing before this", help};
 }
 
+// A } or ] that does not close what was opened last, as far as its line shows.
+Told wrong_end(const Diagnostics& diagnostics, const Mark& mark) {
+    const std::string_view line = line_at(diagnostics, mark.line);
+    const std::size_t here = byte_at(line, mark);
+    std::vector<std::size_t> open;
+    char quote = '\0';
+    for (std::size_t i = 0; i < std::min(here, line.size()); ++i) {
+        const char c = line[i];
+        if (quote != '\0') {
+            if (c == quote) quote = '\0';
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+        } else if (c == '{' || c == '[') {
+            open.push_back(i);
+        } else if ((c == '}' || c == ']') && !open.empty()) {
+            open.pop_back();
+        }
+    }
+    if (open.empty())
+        return {"this closes what was not opened, or something inside it is not closed",
+                "each [ needs its ], each { its }"};
+    const char opened = line[open.back()];
+    const auto column =
+        std::count_if(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(open.back()),
+                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+    return {"the " + std::string(1, opened) + " in column " + std::to_string(column + 1) +
+                " is not closed before this",
+            "write its " + std::string(1, opened == '[' ? ']' : '}') + " where the " +
+                (opened == '[' ? "list" : "mapping") + " ends"};
+}
+
 Told reserved(const Diagnostics& diagnostics, const Mark& mark) {
     const std::string_view line = line_at(diagnostics, mark.line);
-    const auto at = static_cast<std::size_t>(mark.column) - 1;
+    const std::size_t at = byte_at(line, mark);
     const std::string character = at < line.size() ? std::string(1, line[at]) : std::string();
+    if (character == "%" && at > 0 && line[at - 1] == '{')
+        return {"template statements {% … %} are not carried out",
+                "write the file out; ${NAME} stands for the environment variable NAME"};
+    if (holds_a_secret(line)) return {"a value cannot begin with " + character, "put it in quotes"};
     return {"a value cannot begin with " + character,
             at < line.size() ? "put it in quotes: " + in_quotes(trimmed(line.substr(at))) : std::string()};
 }
@@ -104,9 +167,7 @@ Told tell(const std::string& message, Mark& mark, const Mark& opened, const Diag
     if (begins(message, "illegal map value")) return colon(diagnostics, mark);
     if (begins(message, "end of map flow")) return unclosed(diagnostics, mark, opened, '}');
     if (begins(message, "end of sequence flow")) return unclosed(diagnostics, mark, opened, ']');
-    if (begins(message, "illegal flow end"))
-        return {"this closes what was not opened, or something inside it is not closed",
-                "each [ needs its ], each { its }"};
+    if (begins(message, "illegal flow end")) return wrong_end(diagnostics, mark);
     if (begins(message, "end of map") || begins(message, "end of sequence"))
         return indentation(diagnostics, mark);
     if (begins(message, "illegal block entry"))
@@ -156,7 +217,9 @@ bool check_bytes(const std::string& text, const std::string& file, Diagnostics& 
     });
     if (odd == text.end()) return true;
     bad_bytes(text, static_cast<std::size_t>(odd - text.begin()), file, diagnostics,
-              "a control character (" + std::to_string(static_cast<unsigned char>(*odd)) + ")",
+              *odd == '\0'
+                  ? std::string("a zero byte")
+                  : "a control character (byte " + std::to_string(static_cast<unsigned char>(*odd)) + ")",
               "remove it; inside \"…\" it can be written as an escape");
     return false;
 }
@@ -171,8 +234,13 @@ void add_yaml_error(const std::string& message, Mark mark, const Mark& opened, D
         return;
     }
     if (begins(message, "the referenced anchor")) {
-        diagnostics.error("V0103", mark, "aliases (*name) are not read",
-                          "write the value out; text that begins with * is written in quotes");
+        const std::string_view rest = line.substr(byte_at(line, mark));
+        const std::string name(
+            rest.substr(std::min<std::size_t>(1, rest.size()), rest.find_first_of(" ,]}:\t\r") - 1));
+        diagnostics.error("V0103", mark, "no value above is marked " + in_quotes("&" + name),
+                          "write &" + name +
+                              " before the value that is meant; text that begins with * is written in quotes",
+                          std::max(static_cast<int>(name.size()) + 1, 1));
         return;
     }
     Told told = tell(message, mark, opened, diagnostics);

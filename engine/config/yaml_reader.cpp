@@ -2,12 +2,14 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <unordered_map>
 
 #include "config/tree.hpp"
 #include "config/yaml_errors.hpp"
+#include "config/yaml_places.hpp"
 
 namespace volley::config {
 
@@ -19,62 +21,6 @@ constexpr std::size_t most_nodes = 100'000;
 
 struct TooMuch {};  // ends the parse; the diagnostic is made already
 
-bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
-
-// yaml-cpp counts bytes from 0; people count characters from 1. Marks come nearly in order, so that a long
-// line is walked once.
-class Columns {
-public:
-    explicit Columns(const std::vector<std::string>& lines) : lines_(lines) {}
-
-    Mark place(const std::string& file, const YAML::Mark& mark) {
-        const auto line = static_cast<std::size_t>(std::max(mark.line, 0));
-        auto byte = static_cast<std::size_t>(std::max(mark.column, 0));
-        if (line < lines_.size()) byte = std::min(byte, lines_[line].size());
-        if (line != line_ || byte < byte_) {
-            line_ = line;
-            byte_ = characters_ = 0;
-        }
-        for (; byte_ < byte; ++byte_) {
-            if (line >= lines_.size() || begins_character(lines_[line][byte_])) ++characters_;
-        }
-        return {file, static_cast<int>(line) + 1, static_cast<int>(characters_) + 1, {}};
-    }
-
-    // The text from `mark` on, as far as its line goes.
-    std::string_view rest(const YAML::Mark& mark) const {
-        const auto line = static_cast<std::size_t>(std::max(mark.line, 0));
-        const auto byte = static_cast<std::size_t>(std::max(mark.column, 0));
-        if (line >= lines_.size() || byte > lines_[line].size()) return {};
-        return std::string_view(lines_[line]).substr(byte);
-    }
-
-    // Does the quoted scalar that begins at `mark` end before the file does?
-    bool is_closed(const YAML::Mark& mark) const {
-        std::string_view text = rest(mark);
-        if (text.empty() || (text[0] != '"' && text[0] != '\'')) return true;
-        const char quote = text[0];
-        text.remove_prefix(1);
-        for (auto line = static_cast<std::size_t>(mark.line);;) {
-            for (std::size_t i = 0; i < text.size(); ++i) {
-                const bool doubled = quote == '\'' && i + 1 < text.size() && text[i + 1] == quote;
-                if (text[i] == (quote == '"' ? '\\' : quote) && (quote == '"' || doubled))
-                    ++i;
-                else if (text[i] == quote)
-                    return true;
-            }
-            if (++line >= lines_.size()) return false;
-            text = lines_[line];
-        }
-    }
-
-private:
-    const std::vector<std::string>& lines_;
-    std::size_t line_ = 0;
-    std::size_t byte_ = 0;
-    std::size_t characters_ = 0;
-};
-
 class TreeBuilder : public YAML::EventHandler {
 public:
     TreeBuilder(const std::string& file, Diagnostics& diagnostics)
@@ -83,18 +29,32 @@ public:
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-        refuse(mark, {}, anchor);
         Node node;
         node.mark = place(mark);
-        add(std::move(node));
+        add(std::move(node), anchor);
     }
-    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        diagnostics_.error("V0103", place(mark), "aliases (*name) are not read", "write the value out");
-        OnNull(mark, 0);
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        const auto found = anchors_.find(anchor);
+        const std::string_view rest = columns_.rest(mark);
+        const auto length = static_cast<int>(std::min(rest.find_first_of(" ,]}:\t\r"), rest.size()));
+        if (found == anchors_.end()) {
+            diagnostics_.error("V0103", place(mark), "an alias inside the value that it stands for",
+                               "it would never end: write the value out", length);
+            throw TooMuch{};
+        }
+        const Anchored& meant = found->second;
+        if (open_.size() + meant.height > deepest) return too_deep(mark);
+        count(meant.nodes, place(mark));
+        Node node = meant.node;
+        node.mark = place(mark);
+        node.mark.origin = "line " + std::to_string(meant.node.mark.line);
+        node.length = length;
+        if (!open_.empty()) open_.back().height = std::max(open_.back().height, meant.height + 1);
+        add(std::move(node), 0);
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& value) override {
-        refuse(mark, tag, anchor);
+        refuse_tag(mark, tag);
         Node node;
         node.kind = Node::Kind::scalar;
         node.mark = place(mark);
@@ -107,7 +67,7 @@ public:
         }
         node.length = length_on_line(value, columns_.rest(mark));
         if (!node.quoted && (value.empty() || value == "~" || value == "null")) node.kind = Node::Kind::null;
-        add(std::move(node));
+        add(std::move(node), anchor);
     }
     void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value) override {
@@ -139,6 +99,16 @@ private:
         std::unordered_map<std::string, int> lines;  // of the keys so far
         Node key;
         bool has_key = false;
+        std::vector<Member> merged;  // by <<: it gives way to the mapping's own keys
+        YAML::anchor_t anchor = 0;
+        std::size_t nodes_before = 0;
+        std::size_t height = 1;
+    };
+    // What an alias stands for: a copy, since it may be used many times.
+    struct Anchored {
+        Node node;
+        std::size_t nodes = 1;   // of the whole value
+        std::size_t height = 0;  // levels of it; a scalar has none
     };
 
     // As it stands in the file: with its quotes, and no longer than its first line.
@@ -149,37 +119,57 @@ private:
         const auto room = std::count_if(rest.begin(), rest.end(), begins_character);
         return static_cast<int>(std::max<std::ptrdiff_t>(std::min(wanted, room), 1));
     }
-    void refuse(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-        if (anchor != 0)
-            diagnostics_.error("V0103", place(mark), "anchors (&name) are not read", "write the value out");
+    void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
         if (!tag.empty() && tag != "?" && tag != "!")
             diagnostics_.error("V0103", place(mark), "tags (!!name) are not read",
                                "remove it; text that looks like a number is written in quotes");
     }
+    void too_deep(const YAML::Mark& mark) {
+        diagnostics_.error("V0101", place(mark), "nested deeper than " + std::to_string(deepest) + " levels",
+                           "a configuration needs five; is a bracket not closed?");
+        throw TooMuch{};
+    }
+    // Anchored values count twice and more often: so do the copies of them.
+    void count(std::size_t nodes, const Mark& mark) {
+        nodes_ += nodes;
+        if (nodes_ <= most_nodes) return;
+        diagnostics_.error("V0101", mark,
+                           "more than " + std::to_string(most_nodes) + " values, those of aliases included",
+                           "a configuration has hundreds; is this the right file?");
+        throw TooMuch{};
+    }
     void begin(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node::Kind kind) {
-        refuse(mark, tag, anchor);
-        if (open_.size() >= deepest) {
-            diagnostics_.error("V0101", place(mark),
-                               "nested deeper than " + std::to_string(deepest) + " levels",
-                               "a configuration needs five; is a bracket not closed?");
-            throw TooMuch{};
-        }
+        refuse_tag(mark, tag);
+        if (open_.size() >= deepest) too_deep(mark);
         open_.emplace_back();
         open_.back().at = mark;
+        open_.back().anchor = anchor;
+        open_.back().nodes_before = nodes_;
         open_.back().node.kind = kind;
         open_.back().node.mark = place(mark);
     }
     void end() {
-        Node node = std::move(open_.back().node);
+        Open done = std::move(open_.back());
         open_.pop_back();
-        add(std::move(node));
-    }
-    void add(Node node) {
-        if (++nodes_ > most_nodes) {
-            diagnostics_.error("V0101", node.mark, "more than " + std::to_string(most_nodes) + " values",
-                               "a configuration has hundreds; is this the right file?");
-            throw TooMuch{};
+        for (Member& member : done.merged) {
+            if (done.node.find(member.first.scalar) == nullptr)
+                done.node.members.push_back(std::move(member));
         }
+        if (!open_.empty()) open_.back().height = std::max(open_.back().height, done.height + 1);
+        count(1, done.node.mark);
+        if (done.anchor != 0) {
+            const std::size_t nodes = nodes_ - done.nodes_before;
+            count(nodes, done.node.mark);
+            anchors_[done.anchor] = {done.node, nodes, done.height};
+        }
+        place_in_parent(std::move(done.node));
+    }
+    void add(Node node, YAML::anchor_t anchor) {
+        count(1, node.mark);
+        if (anchor != 0) anchors_[anchor] = {node, 1, 0};
+        place_in_parent(std::move(node));
+    }
+    void place_in_parent(Node node) {
         if (open_.empty()) {
             root_ = std::move(node);
             return;
@@ -190,15 +180,32 @@ private:
         } else if (!top.has_key) {
             add_key(top, std::move(node));
         } else {
-            top.node.members.push_back({std::move(top.key), std::move(node)});
             top.has_key = false;
+            if (is_merge(top.key))
+                merge(top, std::move(node));
+            else
+                top.node.members.push_back({std::move(top.key), std::move(node)});
+        }
+    }
+    static bool is_merge(const Node& key) { return key.scalar == "<<" && !key.quoted; }
+    // << takes one mapping or a list of them; of two that have a key, the first counts.
+    void merge(Open& top, Node value) {
+        std::vector<Node> one;
+        one.push_back(std::move(value));
+        std::vector<Node>& all = one[0].kind == Node::Kind::sequence ? one[0].elements : one;
+        for (Node& mapping : all) {
+            if (mapping.kind != Node::Kind::mapping) {
+                diagnostics_.error("V0105", mapping.mark, "<< takes the keys of a mapping, and this is none",
+                                   "write <<: *name, where a mapping above begins with &name",
+                                   mapping.length);
+                continue;
+            }
+            for (Member& member : mapping.members) top.merged.push_back(std::move(member));
         }
     }
     void add_key(Open& top, Node key) {
         if (key.kind == Node::Kind::mapping || key.kind == Node::Kind::sequence) {
             refuse_key(key);
-        } else if (key.scalar == "<<" && !key.quoted) {
-            diagnostics_.error("V0103", key.mark, "merge keys (<<) are not read", "write the keys out", 2);
         } else {
             const auto [before, is_new] = top.lines.emplace(key.scalar, key.mark.line);
             if (!is_new) {
@@ -237,6 +244,7 @@ private:
     Columns columns_;
     std::vector<Open> open_;
     Node root_;
+    std::map<YAML::anchor_t, Anchored> anchors_;
     std::size_t nodes_ = 0;
 };
 

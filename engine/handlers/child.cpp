@@ -101,10 +101,10 @@ bool is_secret_variable(const std::string& name) {
     std::string upper(name);
     std::transform(upper.begin(), upper.end(), upper.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    for (const char* word : {"SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "CREDENTIAL"}) {
+    for (const char* word : {"SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "TOKEN", "KEY", "CREDENTIAL"}) {
         if (upper.find(word) != std::string::npos) return true;
     }
-    return false;
+    return upper.size() > 5 && upper.compare(upper.size() - 5, 5, "_PASS") == 0;
 }
 
 Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {

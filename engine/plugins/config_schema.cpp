@@ -10,6 +10,7 @@
 
 #include "codec/valijson.hpp"
 #include "plugins/nearest.hpp"
+#include "text/text.hpp"
 
 namespace volley::plugins {
 
@@ -28,20 +29,6 @@ const Value* member(const Value* object, const char* name) {
     if (object == nullptr || !object->IsObject()) return nullptr;
     const auto it = object->FindMember(name);
     return it == object->MemberEnd() ? nullptr : &it->value;
-}
-
-std::string escaped(std::string_view name) {
-    std::string out;
-    for (const char c : name) {
-        if (c == '~') {
-            out += "~0";
-        } else if (c == '/') {
-            out += "~1";
-        } else {
-            out += c;
-        }
-    }
-    return out;
 }
 
 // The walk down both trees: what stands at `pointer`, and what the schema says of it (null: nothing that we
@@ -107,6 +94,12 @@ std::string named(const std::string& pointer) {
     return '"' + name + "\" ";
 }
 
+// "vt: seconds a message is ours": what a schema says of a value; empty: nothing.
+std::string meaning_of(const Value* schema, const std::string& name) {
+    const Value* meaning = member(schema, "description");
+    return meaning != nullptr && meaning->IsString() ? name + ": " + meaning->GetString() : std::string();
+}
+
 bool fits(const Value& schema, const Value& value, std::string& why);
 
 void check_members(const Place& place, std::vector<SchemaError>& errors);
@@ -133,23 +126,25 @@ void check_members(const Place& place, std::vector<SchemaError>& errors) {
 
     for (const auto& m : place.value->GetObject()) {
         const std::string name(m.name.GetString(), m.name.GetStringLength());
-        const std::string pointer = place.pointer + "/" + escaped(name);
+        const std::string pointer = place.pointer + "/" + text::pointer_step(name);
         if (const Value* schema = schema_of_member(place.schema, name.c_str())) {
             check_place({pointer, &m.value, schema}, errors);
         } else if (closed) {
-            std::string text = "unknown key \"" + name + "\"" + did_you_mean(name, names);
-            if (text.back() != '?' && !names.empty()) {
-                text += "; known are: ";
-                for (const std::string& n : names) text += (&n == &names.front() ? "" : ", ") + n;
+            const std::string near = nearest(name, names);
+            std::string help = near.empty() ? "" : "did you mean \"" + near + "\"?";
+            if (near.empty()) {
+                for (const std::string& n : names) help += (help.empty() ? "known keys: " : ", ") + n;
             }
-            errors.push_back({pointer, text, true});
+            errors.push_back({pointer, "unknown key \"" + name + "\"", true, help});
         }
     }
     const Value* required = member(place.schema, "required");
     if (required == nullptr || !required->IsArray()) return;
     for (const Value& name : required->GetArray())
         if (name.IsString() && member(place.value, name.GetString()) == nullptr)
-            errors.push_back({place.pointer, "the key \"" + std::string(name.GetString()) + "\" is missing"});
+            errors.push_back(
+                {place.pointer, "the key \"" + std::string(name.GetString()) + "\" is missing", false,
+                 meaning_of(member(member(place.schema, "properties"), name.GetString()), name.GetString())});
 }
 
 void check_place(const Place& place, std::vector<SchemaError>& errors) {
@@ -160,7 +155,9 @@ void check_place(const Place& place, std::vector<SchemaError>& errors) {
     const bool refers = as_json(own).find("\"$ref\"") != std::string::npos;
     if (!refers && !fits(own, *place.value, why)) {
         const std::string words = expected(*place.schema);
-        errors.push_back({place.pointer, named(place.pointer) + (words.empty() ? why : "must be " + words)});
+        errors.push_back({place.pointer, named(place.pointer) + (words.empty() ? why : "must be " + words),
+                          false,
+                          meaning_of(place.schema, place.pointer.substr(place.pointer.rfind('/') + 1))});
         return;
     }
     if (place.value->IsObject()) check_members(place, errors);

@@ -10,10 +10,11 @@
 namespace volley::plugins {
 
 struct SchemaError {
-    std::string pointer;  // JSON pointer of the wrong key or value inside `config`: "/bootstrap.servers";
-                          // empty: the whole
-    std::string text;     // what is wrong and what is allowed, without the value: it may be a secret
-    bool is_key = false;  // the key itself is unknown, rather than its value wrong
+    std::string pointer;    // JSON pointer of the wrong key or value inside `config`: "/bootstrap.servers";
+                            // empty: the whole
+    std::string text;       // what is wrong and what is allowed, without the value: it may be a secret
+    bool is_key = false;    // the key itself is unknown, rather than its value wrong
+    std::string help = {};  // the nearest key, all of them, or what the schema says of this one; may be empty
 };
 
 // Returns every error, in the order of the document; empty: it fits, or the class has no schema. An unknown

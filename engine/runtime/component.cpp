@@ -19,18 +19,7 @@ Error no_such_queue(const std::string& component, const std::string& queue) {
 }
 
 codec::Encoding encoding_of(const QueueConfig& queue, std::uint64_t flags) {
-    switch (queue.serializer) {
-        case Serializer::json:
-            return codec::Encoding::json;
-        case Serializer::msgpack:
-            return codec::Encoding::msgpack;
-        case Serializer::none:
-            return codec::Encoding::none;
-        case Serializer::automatic:
-            break;
-    }
-    const bool json = queue.schema.kind != SchemaConfig::Kind::none || (flags & VOLLEY_JSON_BODIES) != 0;
-    return json ? codec::Encoding::json : codec::Encoding::none;
+    return codec::encoding_of(queue, (flags & VOLLEY_JSON_BODIES) != 0);
 }
 
 std::string connector_of(const QueueConfig& queue, const plugins::PluginClass& found) {
@@ -186,6 +175,7 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
     port->completions = &pipeline_.completions;
     port->encoding = encoding_of(queue, found->flags());
     port->schema = queue.schema.kind != SchemaConfig::Kind::none;
+    port->has_schema_of_input = port->schema && queue.schema == pipeline_.input.schema;
     // A dead letter is the original bytes: nothing encodes or checks it.
     if (!dead_letters) {
         auto encoder = codec::Encoder::make(port->encoding, queue.schema, {config.max_message_bytes});
@@ -248,6 +238,11 @@ Result<void> Component::make_decoder(codec::Encoding encoding) {
     });
     p.decode = p.schema || !p.input.key.empty() ||
                (encoding != codec::Encoding::none && (!p.is_forward() || other_serializer));
+    p.keeps_tree =
+        p.decode && p.is_forward() && std::any_of(p.ports.begin(), p.ports.end(), [&](const auto& port) {
+            return (port->schema && !port->has_schema_of_input) ||
+                   (port->encoding == codec::Encoding::msgpack && port->encoding != encoding);
+        });
     if (!p.decode) return {};
     auto decoder = codec::Decoder::make(encoding, p.input.schema, p.input.key, {p.max_message_bytes});
     if (!decoder) return decoder.error();

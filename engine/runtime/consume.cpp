@@ -100,6 +100,11 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     work.reset();
     work.message = message;
     work.received_ms = received_ms;
+    if (probe_key.decoded) {  // the worker need not do it again
+        work.decoded = true;
+        work.key = std::move(probe_key.key);
+        work.scratch = std::move(probe_key.scratch);
+    }
     leases_.saw(message.lease_ms, now_);
 }
 

@@ -2,7 +2,8 @@
 
 namespace volley::runtime {
 
-std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work) {
+std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work, codec::Parsed* keep) {
+    if (keep != nullptr) keep->clear();
     const std::string_view bytes = text_of(work.message.body);
     work.body = bytes;
     if (work.decoded) {
@@ -17,7 +18,7 @@ std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work) {
     if (!pipeline.decode || is_absent(work.message.body)) return std::nullopt;
     work.scratch.clear();
     std::string* key = pipeline.input.key.empty() ? nullptr : &work.key;
-    if (auto failure = pipeline.decoder->decode(bytes, work.scratch, work.body, key)) return failure;
+    if (auto failure = pipeline.decoder->decode(bytes, work.scratch, work.body, key, keep)) return failure;
     work.decoded = true;
     return std::nullopt;
 }

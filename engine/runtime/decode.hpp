@@ -10,8 +10,9 @@
 
 namespace volley::runtime {
 
-// Fills work.body. Returns why the message can never be handled, or nothing. At most one parse of a message.
+// Fills work.body. Returns why the message can never be handled, or nothing. A message that was decoded is
+// not parsed again. `keep`, if not null, is left holding the tree of the body, if there was one to make.
 // Thread: whoever has the message in hand.
-std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work);
+std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work, codec::Parsed* keep = nullptr);
 
 }  // namespace volley::runtime

@@ -56,13 +56,19 @@ void copy_headers(Work& work, volley_record& record) {
     record.headers = headers;
 }
 
+bool is_same(const volley_view& a, const volley_view& b) { return a.data == b.data && a.size == b.size; }
+
 // The original bytes go on as they are between equal serializers; forward also passes them with `none` on
-// either side, whereas what a handler sends to a json queue is checked.
+// either side, whereas what a handler sends to a json queue is checked. What was checked on the way in is not
+// checked by the same schema again.
 bool passes_untouched(const Pipeline& pipeline, const Work& work, const volley_record& record,
                       const Port& port) {
-    if (record.body.data != work.message.body.data || record.body.size != work.message.body.size)
-        return false;
-    if (port.encoding == pipeline.input_encoding) return !port.schema;
+    const bool checked = !port.schema || port.has_schema_of_input;
+    const bool is_json_of_ours = work.decoded && port.encoding == codec::Encoding::json &&
+                                 pipeline.input_encoding != codec::Encoding::none;
+    if (is_json_of_ours && is_same(record.body, view_of(work.body))) return checked;
+    if (!is_same(record.body, work.message.body)) return false;
+    if (port.encoding == pipeline.input_encoding) return checked;
     return pipeline.is_forward() &&
            (port.encoding == codec::Encoding::none || pipeline.input_encoding == codec::Encoding::none);
 }
@@ -142,7 +148,7 @@ Result<void> add_emitted(const Pipeline& pipeline, Work& work, delivery::Slot sl
     return {};
 }
 
-std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work) {
+std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work, const codec::Parsed* parsed) {
     const bool from_json = pipeline.input_encoding != codec::Encoding::none;
     for (std::size_t i = 0; i < work.outputs.size(); ++i) {
         volley_record& record = work.outputs[i].record;
@@ -157,7 +163,7 @@ std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work) {
             std::string scratch;
             std::string_view encoded;
             const auto from = from_json ? codec::Encoding::json : codec::Encoding::none;
-            if (auto failure = port.encoder->encode(text_of(record.body), from, scratch, encoded)) {
+            if (auto failure = port.encoder->encode(text_of(record.body), from, scratch, encoded, parsed)) {
                 failure->text = "output to \"" + port.queue + "\": " + failure->text;
                 return failure;
             }

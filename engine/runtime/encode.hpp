@@ -22,7 +22,8 @@ Result<void> add_emitted(const Pipeline& pipeline, Work& work, delivery::Slot sl
 volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what);
 
 // Encodes the bodies of all outputs for their queues, and gives each its stable id. Returns why one is
-// unsendable.
-std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work);
+// unsendable. `parsed`, if not null, may hold the tree of work.body.
+std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work,
+                                     const codec::Parsed* parsed = nullptr);
 
 }  // namespace volley::runtime

@@ -32,7 +32,8 @@ struct Pipeline {
     std::optional<codec::Decoder> decoder;
     codec::Encoding input_encoding = codec::Encoding::none;
     bool decode = false;
-    bool schema = false;  // tombstones skip it
+    bool schema = false;      // tombstones skip it
+    bool keeps_tree = false;  // forward to a queue whose encoder looks into the body, too: it is parsed once
 
     // The handler's class; none: forward.
     std::optional<plugins::PluginClass> handler;

@@ -26,6 +26,7 @@ struct Port {
     std::optional<codec::Encoder> encoder;
     codec::Encoding encoding = codec::Encoding::none;
     bool schema = false;
+    bool has_schema_of_input = false;  // what the decoder let pass, its encoder would, too
     std::optional<plugins::Producer> producer;
     std::mutex turn;  // taken around calls unless the class is VOLLEY_THREAD_SAFE
     Completions* completions = nullptr;

@@ -158,7 +158,7 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
         }
         Work& work = pipeline_.works[run.slot];
         work.outputs.clear();
-        const auto failure = decode(pipeline_, work);
+        const auto failure = decode(pipeline_, work, pipeline_.keeps_tree ? &tree_ : nullptr);
         const std::uint32_t crashes = failure ? 0 : crashes_with(work);
         if (!failure && crashes == 0) {
             sound_.push_back(run);
@@ -239,7 +239,7 @@ void Worker::forward(const Run& run) {
 // Its outputs go to the producers at the end of the batch.
 void Worker::hand_over(const Run& run) {
     Work& work = pipeline_.works[run.slot];
-    if (auto failure = encode(pipeline_, work)) {
+    if (auto failure = encode(pipeline_, work, pipeline_.keeps_tree ? &tree_ : nullptr)) {
         work.outputs.clear();
         work.explain(failure->reason, failure->text);
         return give_back(run, {Verdict::fail, failure->reason, 0});

@@ -75,6 +75,7 @@ private:
     std::vector<Completion> completions_;
     std::vector<delivery::Run> sound_;  // of a group: those that could be decoded
     std::vector<Handled> handled_;
+    codec::Parsed tree_;                       // of the message that is forwarded
     std::vector<std::uint32_t> chain_stamps_;  // by chain: the group that last had a message of it
     std::uint32_t group_ = 0;
 

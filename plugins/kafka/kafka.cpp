@@ -1,5 +1,6 @@
 // What kafka.so is: name, version, classes, abilities.
 #include "consumer.hpp"
+#include "embedded.hpp"
 #include "producer.hpp"
 
 namespace {
@@ -9,12 +10,6 @@ constexpr auto producer_functions = volley::producer_functions<volley::kafka::Ka
 constexpr const char* consumer_extensions[] = {VOLLEY_EXT_PARTITIONS, VOLLEY_EXT_LOG, VOLLEY_EXT_INSPECT,
                                                VOLLEY_EXT_HISTORY, nullptr};
 
-// Keys are librdkafka's own and are judged by the running library, which knows more of them than a list
-// could.
-constexpr char config_schema[] =
-    R"json({"$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
-            "additionalProperties": {"type": ["string", "number", "boolean"]}})json";
-
 constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS | VOLLEY_ORDERED;
 
 constexpr volley_class consumer_class{sizeof(volley_class),
@@ -22,7 +17,7 @@ constexpr volley_class consumer_class{sizeof(volley_class),
                                       carries,
                                       "KafkaConsumer",
                                       "reads Kafka topics as a member of a consumer group",
-                                      config_schema,
+                                      consumer_schema,
                                       consumer_extensions,
                                       &consumer_functions};
 constexpr volley_class producer_class{sizeof(volley_class),
@@ -30,7 +25,7 @@ constexpr volley_class producer_class{sizeof(volley_class),
                                       carries | VOLLEY_CAN_TOMBSTONE | VOLLEY_THREAD_SAFE,
                                       "KafkaProducer",
                                       "writes to a Kafka topic",
-                                      config_schema,
+                                      producer_schema,
                                       nullptr,
                                       &producer_functions};
 constexpr const volley_class* classes[] = {&consumer_class, &producer_class};

@@ -90,7 +90,8 @@ void read_place(Settings& s, const std::string& text, const std::string& key) {
     static const std::regex form(
         R"((?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d+))?|([0-9a-fA-F:.]*:[0-9a-fA-F:.]*:.*))");
     std::smatch part;
-    const std::string expected = "\"" + text + "\" is no host or host:port";
+    // It may hold a password that stands in the wrong place.
+    const std::string expected = "it must be a host, host:port or a URL that begins with redis://";
     if (!std::regex_match(text, part, form)) wrong(key, expected);
     s.host = part[1].matched ? part[1] : part[2].matched ? part[2] : part[4];
     if (!part[3].matched) return;

@@ -100,6 +100,22 @@ def test_secrets_are_never_printed(tmp_path):
     assert "canary" not in result.stdout + result.stderr
 
 
+def test_the_effective_values_are_printed_with_where_each_is_from(tmp_path):
+    (tmp_path / "volley.yml").write_text(
+        'queues:\n  in: {type: rsmq, value: "${TOPIC}"}\n  out: {type: kafka, schema: {type: object}}\n  dead: {type: sqlite}\n'
+        'components: [{input: in, outputs: [out], handler: forward, workers: "${N:-3}", dead_letter_queue: dead}]\n')
+    environment = {"PATH": os.environ["PATH"], "TOPIC": "orders", "REDIS_HOST": "redis.example", "KAFKA_SECRET": "canary",
+                   "KAFKA_BROKERS": "broker:9092"}
+    result = subprocess.run([VOLLEYD, "--print-config"], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = {" ".join(line.split()) for line in result.stdout.splitlines()}
+    assert {"value: orders # volley.yml:2, environment TOPIC", 'host: "redis.example" # environment REDIS_HOST', "vt: 30 # default",
+            'bootstrap.servers: "broker:9092" # environment KAFKA_BROKERS', 'sasl.password: "***" # environment KAFKA_SECRET',
+            'path: "volley.db" # default', "workers: 3 # volley.yml:5, default in the file", "order: key # default",
+            "on_fail: dead_letter # default", "serializer: json # default", 'schema: {"type":"object"} # volley.yml:3'} <= lines, result.stdout
+    assert "canary" not in result.stdout
+
+
 def test_the_command_line_explains_itself():
     assert subprocess.run([VOLLEYD, "--nonsense"], capture_output=True).returncode == 64
     listed = subprocess.run([VOLLEYD, "--list-plugins"], capture_output=True, text=True)
@@ -114,12 +130,12 @@ def test_mistakes_come_as_json_and_as_annotations_for_programs(tmp_path):
     (tmp_path / "volley.yml").write_text("queues: {in: {type: sqlite}}\ncomponents: [{input: in, handlr: forward}]\n")
     as_json = subprocess.run([VOLLEYD, "--check", "--format", "json"], capture_output=True, text=True, cwd=tmp_path)
     assert as_json.returncode == 78
-    errors = [m for m in json.loads(as_json.stderr) if m["severity"] == "error"]
+    errors = [m for m in json.loads(as_json.stdout) if m["severity"] == "error"]
     assert [(m["code"], m["file"], m["line"], m["column"], m["help"]) for m in errors] == [
         ("V0104", "volley.yml", 2, 26, 'did you mean "handler"?')]
     annotations = subprocess.run([VOLLEYD, "--check", "--format", "github"], capture_output=True, text=True, cwd=tmp_path)
     assert annotations.returncode == 78
-    assert "::error file=volley.yml,line=2,col=26,title=V0104::unknown key" in annotations.stderr
+    assert "::error file=volley.yml,line=2,col=26,title=V0104::unknown key" in annotations.stdout
 
 
 def test_a_file_of_a_credential_is_looked_for_where_systemd_puts_it(tmp_path):

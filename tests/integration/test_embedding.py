@@ -1,5 +1,6 @@
 """libvolley as a stranger has it: installed, found by CMake, and used by programs outside of the tree."""
 
+import sqlite3
 import subprocess
 
 from support.install import build_outside
@@ -53,6 +54,38 @@ int main() {
 """
 
 
+LINKED = """
+#include <iostream>
+#include <volley/engine.hpp>
+#include <volley/plugin.hpp>
+struct Numbers : volley::Consumer {
+    explicit Numbers(const volley::Context&) {}
+    std::optional<volley::QueueMessage> consume(std::string_view) override {
+        if (given == 100) return std::nullopt;
+        return volley::QueueMessage{std::to_string(given), std::to_string(given++)};
+    }
+    bool delete_message(std::string_view, std::string_view) override { return ++deleted > 0; }
+    bool on_fail(std::string_view, std::string_view) override { return true; }
+    static inline int given = 0, deleted = 0;
+};
+VOLLEY_PLUGIN("numbers", "1.0.0", VOLLEY_CLASS(Numbers));
+int main() {
+    volley::EngineOptions options;
+    options.file = "linked.yml";
+    options.plugins["numbers"] = volley_plugin_v0(nullptr, nullptr);
+    options.handlers["double"] = [](const volley::Message& m, volley::Outputs& out) {
+        out.send("out", std::to_string(2 * std::stoi(std::string(m.body()))));
+    };
+    options.exit_when_idle = true;
+    auto engine = volley::Engine::make(std::move(options));
+    if (!engine) return std::cerr << engine.error().text, 78;
+    const int code = (*engine)->run();
+    std::cout << Numbers::deleted << " deleted\\n";
+    return code;
+}
+"""
+
+
 def test_the_example_is_built_outside_and_runs(tmp_path):
     build = build_outside(tmp_path, ROOT / "examples" / "embedded")
     ended = subprocess.run([build / "embedded"], capture_output=True, text=True, timeout=60)
@@ -65,9 +98,10 @@ def test_a_file_and_a_config_are_told_apart_and_a_stop_from_another_thread_drain
     source.mkdir()
     (source / "misuse.cpp").write_text(MISUSE)
     (source / "stopped.cpp").write_text(STOPPED)
+    (source / "linked.cpp").write_text(LINKED)
     (source / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.25)\nproject(programs LANGUAGES CXX)\nfind_package(volley REQUIRED)\n"
-        "foreach(name misuse stopped)\n  add_executable(${name} ${name}.cpp)\n"
+        "foreach(name misuse stopped linked)\n  add_executable(${name} ${name}.cpp)\n"
         "  target_link_libraries(${name} PRIVATE volley::volley)\nendforeach()\n")
     build = build_outside(tmp_path, source)
     misuse = subprocess.run([build / "misuse"], capture_output=True, text=True, timeout=60)
@@ -79,3 +113,11 @@ def test_a_file_and_a_config_are_told_apart_and_a_stop_from_another_thread_drain
     stopped = subprocess.run([build / "stopped"], capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert stopped.returncode == 0, stopped.stderr
     assert 'volley_messages_settled_total{' in stopped.stdout
+    # A connector in the program itself, one that is loaded, and a lambda, by one file.
+    (tmp_path / "linked.yml").write_text(
+        "queues: {in: {type: numbers}, out: {type: sqlite}}\n"
+        "components: [{name: double, input: in, outputs: [out], on_fail: stop}]\noperations: off\n")
+    linked = subprocess.run([build / "linked"], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert (linked.returncode, linked.stdout) == (0, "100 deleted\n"), linked.stderr
+    rows = sqlite3.connect(tmp_path / "volley.db").execute("SELECT body FROM volley_messages WHERE queue = 'out'").fetchall()
+    assert sorted(int(body) for (body,) in rows) == list(range(0, 200, 2))

@@ -32,10 +32,12 @@ queues:
   - {{name: dead, type: sqlite, config: {store.config()}}}
   - {{name: one, type: rsmq, config: {{port: {redis_server.port}, username: default, password: "${{MY_PASSWORD}}"}}}}
   - {{name: two, type: rsmq, config: {{url: "redis://default:canary-in-url@127.0.0.1:{redis_server.port}/0"}}}}
+  - {{name: four, type: rsmq, config: {{port: {redis_server.port}, password: "${{NO_SUCH:-canary-default}}"}}}}
+  - {{name: five, type: rsmq, config: {{host: "me:canary-in-host@127.0.0.1"}}}}
   - {{name: three, type: kafka, config: {{bootstrap.servers: "127.0.0.1:1", security.protocol: sasl_plaintext, sasl.mechanism: PLAIN,
                                         sasl.username: me, sasl.password: "${{file:secret.txt}}"}}}}
 components:
-  - {{name: nosy, input: in, outputs: [], handler: {{exec: ["{sys.executable}", nosy.py]}}, dead_letter_queue: dead}}
+  - {{name: nosy, input: in, outputs: [], handler: {{exec: ["{sys.executable}", nosy.py, "--key=${{MY_TOKEN}}"]}}, dead_letter_queue: dead}}
 operations: {{listen: "127.0.0.1:0", token: "${{MY_TOKEN}}"}}
 log: {{level: trace}}
 """
@@ -61,7 +63,7 @@ log: {{level: trace}}
                     [VOLLEY, "peek", "one"], [VOLLEY, "send", "two", "x"], [VOLLEY, "send", "three", "x"]):
         run = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=90)
         seen.append(run.stdout + run.stderr)
-    broken = config.replace("port:", "prt:").replace("outputs: []", "outputs: [one, two, three]")
+    broken = config.replace("port:", "prt:").replace("outputs: []", "outputs: [one, two, three, four, five]")
     (tmp_path / "volley.yml").write_text(broken)
     run = subprocess.run([str(VOLLEYD), "--check"], capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert run.returncode == 78

@@ -33,8 +33,8 @@ struct EngineOptions {
     std::vector<std::string> plugin_dirs;
     // Handlers by component name: they take the place of what the configuration says.
     std::map<std::string, HandlerFunction> handlers;
-    // Plugins linked into the program, by the name under which the configuration knows them: {"mine",
-    // volley_plugin_v0} is type: mine.
+    // Plugins linked into the program, by the name under which the configuration knows them: with {"mine",
+    // volley_plugin_v0(nullptr, nullptr)} there is type: mine.
     std::map<std::string, const volley_plugin*> plugins;
     // Drain and return once every input is empty.
     bool exit_when_idle = false;

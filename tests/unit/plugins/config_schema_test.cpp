@@ -11,7 +11,7 @@ const char schema[] = R"({
   "type": "object", "additionalProperties": false, "required": ["path"],
   "properties": {
     "path": {"type": "string", "minLength": 1},
-    "lease_ms": {"type": "integer", "minimum": 1000},
+    "lease_ms": {"type": "integer", "minimum": 1000, "description": "How long."},
     "mode": {"enum": ["fast", "safe"]},
     "hosts": {"type": "array", "items": {"type": "string"}},
     "tls": {"type": "object", "additionalProperties": false, "properties": {"ca": {"type": "string"}}}
@@ -37,9 +37,11 @@ TEST_CASE("an unknown key is pointed at and the nearest known key named", "[conf
     const auto errors = check(R"({"path": "a", "leese_ms": 5, "tls": {"cert": 1}})");
     REQUIRE(errors.size() == 2);
     CHECK(errors[0].pointer == "/leese_ms");
-    CHECK(errors[0].text == "unknown key \"leese_ms\"; did you mean \"lease_ms\"?");
+    CHECK(errors[0].text == "unknown key \"leese_ms\"");
+    CHECK(errors[0].help == "did you mean \"lease_ms\"?");
     CHECK(errors[1].pointer == "/tls/cert");
-    CHECK(errors[1].text == "unknown key \"cert\"; known are: ca");
+    CHECK(errors[1].text == "unknown key \"cert\"");
+    CHECK(errors[1].help == "known keys: ca");
 }
 
 TEST_CASE("a wrong value says what is allowed and not what it was", "[config_schema]") {
@@ -47,6 +49,7 @@ TEST_CASE("a wrong value says what is allowed and not what it was", "[config_sch
     REQUIRE(errors.size() == 3);
     CHECK(errors[0].pointer == "/lease_ms");
     CHECK(errors[0].text == "\"lease_ms\" must be a whole number from 1000");
+    CHECK(errors[0].help == "lease_ms: How long.");
     CHECK(errors[1].text == "\"mode\" must be one of \"fast\", \"safe\"");
     CHECK(errors[2].pointer == "/hosts/1");
     CHECK(errors[2].text == "an entry of \"hosts\" must be a string");
