@@ -4,9 +4,9 @@
 // An idempotent producer of librdkafka has one request under way for a partition (2.0.2 counts its limit of
 // five in messages), and its thread polls without waiting as long as messages older than linger.ms stand
 // behind that request: under load all the time, for twice the CPU of the work itself. So a burst is what one
-// request takes, and behind it nothing stands. That a request takes the burst, and not the few records that
-// are there when the thread awakes, is linger.ms's doing; and where few records are on their way nobody waits
-// for it, because the serving thread then flushes.
+// request to each partition takes, and behind them nothing stands. That a request takes the burst, and not
+// the few records that are there when the thread awakes, is linger.ms's doing; and where few records are on
+// their way nobody waits for it, because the serving thread then flushes.
 #include <algorithm>
 #include <array>
 
@@ -69,11 +69,13 @@ void KafkaProducer::hand_over() {
     }
 }
 
-// Sends what one request takes. Returns false if librdkafka's queue is full.
+// Sends what one request to each partition takes. Returns false if librdkafka's queue is full.
 bool KafkaProducer::send_burst() {
     std::size_t end = paced_ ? burst_sent_ : burst_.size();
-    for (std::size_t bytes = 0;
-         end < burst_.size() && end - burst_sent_ < burst_records_ && bytes < burst_bytes_; ++end) {
+    const std::size_t requests = partitions_.load(std::memory_order_relaxed);
+    for (std::size_t bytes = 0; end < burst_.size() && end - burst_sent_ < requests * burst_records_ &&
+                                bytes < requests * burst_bytes_;
+         ++end) {
         bytes += burst_[end].body.size + burst_[end].key.size + overhead;
     }
     while (burst_sent_ < end) {

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 
@@ -84,9 +85,10 @@ void KafkaProducer::open() {
     if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         const rd_kafka_resp_err_t refused =
             metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
-        // Statistics tell later if it has got more.
-        single_partition_ = metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt == 1 &&
-                            number_of(properties_, "statistics.interval.ms", 0) > 0;
+        if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0) {
+            partitions_ = static_cast<std::size_t>(metadata->topics[0].partition_cnt);
+            single_partition_ = partitions_ == 1 && number_of(properties_, "statistics.interval.ms", 0) > 0;
+        }
         rd_kafka_metadata_destroy(metadata);
         if (is_unauthorized(refused))
             throw unauthorized(refused, "topic \"" + context_.value() + "\": " + rd_kafka_err2str(refused));
@@ -127,6 +129,7 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
 void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
     auto& self = *static_cast<KafkaProducer*>(opaque);
     const Statistics statistics = read_statistics(json);
+    self.partitions_ = std::max<std::size_t>(statistics.partitions.size(), 1);
     self.single_partition_ = statistics.partitions.size() == 1;
     self.health_.judge(statistics, statistics.queued_messages > 0, self.client_->trouble.last());
     self.metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);

@@ -83,18 +83,19 @@ private:
     // Of bursts.
     bool paced_;                 // false: linger.ms is the user's, and librdkafka alone makes the batches
     std::size_t most_open_;      // records that may be accepted and not reported
-    std::size_t burst_records_;  // what a request takes, or a little less
+    std::size_t burst_records_;  // what a request takes, or a little less; a request has one partition
     std::size_t burst_bytes_;
     std::mutex held_mutex_;
     std::condition_variable handed_over_;
     std::vector<Held> held_;     // not yet of a burst
     bool handing_over_ = false;  // some thread does, and shares client_mutex_: it alone uses the next two
     std::vector<Held> burst_;
-    std::size_t burst_sent_ = 0;               // of burst_
-    std::atomic<std::size_t> open_{0};         // accepted, and not reported
-    std::atomic<std::size_t> with_client_{0};  // of those: librdkafka has them
-    std::atomic<bool> single_partition_{false};
-    int hurry_ms_ = 1;  // of the serving thread
+    std::size_t burst_sent_ = 0;                 // of burst_
+    std::atomic<std::size_t> open_{0};           // accepted, and not reported
+    std::atomic<std::size_t> with_client_{0};    // of those: librdkafka has them
+    std::atomic<std::size_t> partitions_{1};     // of the topic, as last heard
+    std::atomic<bool> single_partition_{false};  // and it would be heard if there were more
+    int hurry_ms_ = 1;                           // of the serving thread
 
     std::thread thread_;
     std::atomic<bool> ending_{false};
