@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <limits>
 
 namespace volley::kafka {
 
@@ -32,6 +33,16 @@ std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted
     }
 }
 
+// librdkafka's 0 is no limit.
+std::size_t limit_of(const Properties& properties, const char* key, std::int64_t fallback) {
+    const std::int64_t number = number_of(properties, key, fallback);
+    return number > 0 ? static_cast<std::size_t>(number) : std::numeric_limits<std::size_t>::max();
+}
+
+std::size_t part_of(std::int64_t number, std::int64_t tenths) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(number * tenths / 10, 1));
+}
+
 std::uint64_t token_of(void* opaque) { return reinterpret_cast<std::uint64_t>(opaque); }
 
 }  // namespace
@@ -44,9 +55,9 @@ KafkaProducer::KafkaProducer(Context context, volley_report_fn report, void* rep
       report_(report),
       report_context_(report_context),
       paced_(!sets_linger(context_)),
-      most_open_(static_cast<std::size_t>(number_of(properties_, "queue.buffering.max.messages", 100'000))),
-      burst_records_(static_cast<std::size_t>(number_of(properties_, "batch.num.messages", 10'000) * 7 / 10)),
-      burst_bytes_(static_cast<std::size_t>(number_of(properties_, "batch.size", 1'000'000) * 9 / 10)) {}
+      most_open_(limit_of(properties_, "queue.buffering.max.messages", 100'000)),
+      burst_records_(part_of(number_of(properties_, "batch.num.messages", 10'000), 7)),
+      burst_bytes_(part_of(number_of(properties_, "batch.size", 1'000'000), 9)) {}
 
 KafkaProducer::~KafkaProducer() {
     end_serving();

@@ -155,6 +155,18 @@ TEST_CASE("records of many requests arrive once, in the order in which they were
     REQUIRE(sender.producer.close(5000));
 }
 
+TEST_CASE("the smallest batches, and a queue without a limit, hold nothing up", "[kafka]") {
+    const std::string limits =
+        GENERATE(R"(,"batch.num.messages":1)", R"(,"batch.size":1)", R"(,"queue.buffering.max.messages":0)");
+    CAPTURE(limits);
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    Sender sender(rig, "t", cluster.config(limits));
+    for (const volley_report& report : sender.send_and_wait(300)) CHECK(report.status == VOLLEY_OK);
+    REQUIRE(sender.producer.close(5000));
+}
+
 TEST_CASE("what is held back when the producer ends is reported too", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
