@@ -60,9 +60,9 @@ def config(server, source: str, to: str, handler: str = "forward", of_input: str
             f"components: [{{input: in, outputs: [out], handler: {handler}, on_fail: stop}}]\n")
 
 
-def beside_bare(folder, server, name, count, size=100, partitions=1, **of_config):
+def beside_bare(folder, server, name, count, size=100, partitions=1, lean=False, **of_config):
     source, to = fill(server, count, size, partitions), target(server, partitions)
-    pairs(name, count, lambda: bare("bench_kafka_bare", server.bootstrap, uuid.uuid4().hex, source, to, count),
+    pairs(name, count, lambda: bare("bench_kafka_bare", server.bootstrap, uuid.uuid4().hex, source, to, count, *["lean"] * lean),
           lambda: volley(folder, config(server, source, to, **of_config), count))
     server.admin.delete_topics([source, to])
 
@@ -71,6 +71,7 @@ def forward(folder):
     with broker(folder) as server:
         head()
         beside_bare(folder, server, "Kafka, forward, 100 B", 1_000_000)
+        beside_bare(folder, server, "beside a loop blind for headers", 1_000_000, lean=True)
 
 
 def sizes(folder):
@@ -91,25 +92,61 @@ def schema(folder):
 
 def latency(folder):
     """From produce to consume through each, at 1,000 messages a second; the probe's own two hops are in both."""
-    count = 10_000
+    count = 5_000
     with broker(folder) as server:
-        seen = {"bare loop": [], "volleyd": []}
+        def run_bare(source, to):
+            loop = subprocess.Popen([BIN / "bench_kafka_bare", server.bootstrap, uuid.uuid4().hex, source, to, str(count)],
+                                    stdout=subprocess.DEVNULL)
+            return lambda: loop.wait(30)
+
+        def run_volleyd(source, to):
+            return Volleyd(folder, config(server, source, to) + 'operations: {listen: "127.0.0.1:0"}\n').wait_ready().stop
+
+        def run_benthos(source, to):
+            benthos = subprocess.Popen(benthos_command(folder, server, source, to))
+
+            def stop():
+                benthos.terminate()
+                return benthos.wait(30)
+            return stop
+
+        sides = {"bare loop": run_bare, "volleyd": run_volleyd, "Benthos": run_benthos}
+        seen = {side: [] for side in sides}
         for _ in range(PAIRS):
-            for side, results in seen.items():
+            for side, run in sides.items():
                 source, to = server.topic("in"), server.topic("out")
-                if side == "volleyd":
-                    engine = Volleyd(folder, config(server, source, to) + 'operations: {listen: "127.0.0.1:0"}\n').wait_ready()
-                else:
-                    engine = subprocess.Popen([BIN / "bench_kafka_bare", server.bootstrap, uuid.uuid4().hex, source, to,
-                                               str(count)], stdout=subprocess.DEVNULL)
+                stop = run(source, to)
                 probe = subprocess.run([BIN / "bench_kafka_latency", server.bootstrap, source, to, str(count)], check=True,
                                        capture_output=True, text=True)
-                results.append(tuple(map(float, probe.stdout.split())))
-                assert (engine.stop() if side == "volleyd" else engine.wait(30)) == 0
+                seen[side].append(tuple(map(float, probe.stdout.split())))
+                assert stop() == 0
         print(f"{'latency at 1,000/s, ms':34} {'p50':>8} {'p99':>8}")
         for side, results in seen.items():
             p50, p99 = (statistics.median(r[i] for r in results) for i in (0, 1))
             print(f"{side:34} {p50:8.2f} {p99:8.2f}", flush=True)
+
+
+def benthos_command(folder, server, source, to):
+    """bench/benthos, built at the first run, moving messages from one topic to another."""
+    program = ROOT / "build" / "benthos"
+    if not program.exists():
+        subprocess.run(["go", "build", "-o", program, "."], cwd=ROOT / "bench" / "benthos", check=True)
+    place = f"seed_brokers: ['{server.bootstrap}']"
+    file = folder / "benthos.yaml"
+    file.write_text(f"http: {{enabled: false}}\nlogger: {{level: 'OFF'}}\n"
+                    f"input: {{kafka_franz: {{{place}, topics: [{source}], consumer_group: g{uuid.uuid4().hex}, commit_period: 100ms}}}}\n"
+                    f"output: {{kafka_franz: {{{place}, topic: {to}, max_in_flight: 1000}}}}\n")
+    return [program, "-c", file]
+
+
+def benthos(folder):
+    count, slow_count = 1_000_000, 100_000
+    with broker(folder) as server:
+        source, to = fill(server, count), target(server)
+        head("Benthos")
+        pairs("forward, 100 B", count, lambda: watched(folder, server, slow_count,
+                                                       lambda own: benthos_command(folder, server, source, own)),
+              lambda: volley(folder, config(server, source, to), count), slow_count)
 
 
 def py_volley():
@@ -122,10 +159,35 @@ def py_volley():
     return home / "bin" / "python"
 
 
-def python(folder):
-    """The same function in both. What py-volley has done is seen by the end of its output topic."""
+def watched(folder, server, count, command):
+    """Seconds and seconds of CPU for so many messages of a program that tells nothing: what it has done is seen by the end of its
+    output topic."""
     from confluent_kafka import Consumer, TopicPartition
 
+    own = server.topic("out")
+    watch = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "watch"})
+    log = folder / "watched.log"
+    with Cpu() as cpu, open(log, "wb") as out:
+        worker = subprocess.Popen(command(own), stdout=out, stderr=out)
+
+        def stored():
+            assert worker.poll() is None, log.read_text()[-2000:]
+            return watch.get_watermark_offsets(TopicPartition(own, 0), timeout=5)[1]
+
+        servers.wait_until(lambda: stored() > 0, "its first message", every=0.01)
+        begin, first = time.perf_counter(), stored()
+        servers.wait_until(lambda: stored() >= count, "its last", 300, 0.02)
+        # As for `count` messages, whatever it did before and after the two looks.
+        seconds = (time.perf_counter() - begin) * count / (stored() - first)
+        done = stored()
+        worker.kill()
+        worker.wait()
+    watch.close()
+    return seconds, cpu.seconds * count / done
+
+
+def python(folder):
+    """The same function in both."""
     slow_count, count = 20_000, 300_000
     interpreter = py_volley()
     here = ROOT / "bench"
@@ -133,27 +195,8 @@ def python(folder):
         source, to = fill(server, count), target(server)
 
         def run_py_volley():
-            own = server.topic("out")
-            watch = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "watch"})
-            log = folder / "py-volley.log"
-            with Cpu() as cpu, open(log, "wb") as out:
-                worker = subprocess.Popen([interpreter, here / "py_volley.py", server.bootstrap, uuid.uuid4().hex, source, own],
-                                          stdout=out, stderr=out)
-
-                def stored():
-                    assert worker.poll() is None, log.read_text()[-2000:]
-                    return watch.get_watermark_offsets(TopicPartition(own, 0), timeout=5)[1]
-
-                servers.wait_until(lambda: stored() > 0, "its first message", every=0.01)
-                begin, first = time.perf_counter(), stored()
-                servers.wait_until(lambda: stored() >= slow_count, "its last", 300, 0.02)
-                # As for slow_count messages, whatever it did before and after the two looks.
-                seconds = (time.perf_counter() - begin) * slow_count / (stored() - first)
-                done = stored()
-                worker.kill()
-                worker.wait()
-            watch.close()
-            return seconds, cpu.seconds * slow_count / done
+            return watched(folder, server, slow_count,
+                           lambda own: [interpreter, here / "py_volley.py", server.bootstrap, uuid.uuid4().hex, source, own])
 
         handler = f'{{exec: [python3, "{here / "python_handler.py"}"]}}'
         head("py-volley")

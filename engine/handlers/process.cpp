@@ -28,7 +28,8 @@ constexpr milliseconds longest_backoff{10'000};
 constexpr milliseconds early_death{
     1'000};                   // one that dies sooner, having answered nothing, is restarted ever later
 constexpr int look_ms = 100;  // at whether the engine stops
-constexpr std::size_t outbox_low = 64 * 1024;
+constexpr std::size_t outbox_low =
+    8 * 1024;  // so much is written first: the child need not wait for all lines
 
 bool holds(const std::vector<std::uint32_t>& chains, std::uint32_t chain) {
     return std::find(chains.begin(), chains.end(), chain) != chains.end();

@@ -14,6 +14,12 @@ namespace {
 // Of two batches a worker: a connector that takes less at a time may ask for the second while the first
 // comes.
 constexpr std::uint32_t consume_batch = 1024;
+constexpr volley_message blank = [] {
+    volley_message m{};
+    m.partition = -1;
+    m.offset = -1;
+    return m;
+}();
 constexpr delivery::Millis outage_log_period{60'000};
 constexpr delivery::Millis tell_again_after{500};
 // A store that does not say what it has is idle after so long without a message.
@@ -37,11 +43,7 @@ std::uint32_t Intake::room() const {
 void Intake::consume(delivery::Millis wait) {
     const std::uint32_t capacity = room();
     if (capacity == 0 || source_ended_ || now_ < next_try_ || paused_) return rest(wait);
-    messages_.assign(capacity, volley_message{});
-    for (volley_message& m : messages_) {
-        m.partition = -1;
-        m.offset = -1;
-    }
+    if (messages_.size() < capacity) messages_.resize(capacity, blank);
     volley_batch batch{};
     batch.struct_size = sizeof batch;
     batch.message_size = sizeof(volley_message);
@@ -59,7 +61,10 @@ void Intake::consume(delivery::Millis wait) {
     const auto result = consumer_.consume(batch, static_cast<std::uint32_t>(wait.count()));
     pipeline_.completions.end_wait();
     now_ = now();
-    if (!result) return consume_failed(result.error());
+    if (!result) {
+        messages_.clear();  // whatever was filled in
+        return consume_failed(result.error());
+    }
     if (consume_failures_ > 0) {
         log::info("the input is back",
                   {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}});
@@ -68,7 +73,10 @@ void Intake::consume(delivery::Millis wait) {
     input_up_.store(true, std::memory_order_relaxed);
     source_ended_ = *result == VOLLEY_END;
     const std::int64_t received_ms = unix_ms();
-    for (std::uint32_t i = 0; i < batch.count; ++i) receive(messages_[i], received_ms);
+    for (std::uint32_t i = 0; i < batch.count; ++i) {
+        receive(messages_[i], received_ms);
+        messages_[i] = blank;  // as a consumer expects it
+    }
     if (batch.count > 0) last_received_ = last_progress_ = now_;
     note_idle(batch.count == 0);
 }

@@ -2,17 +2,16 @@
 
 #include <pthread.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstring>
+#include <limits>
 
 namespace volley::kafka {
 
 namespace {
 
 constexpr int meet_ms = 4000;
-constexpr int serve_ms = 100;
 constexpr std::chrono::seconds replace_pause{1};
 constexpr std::int64_t patience_ms = 6000;
 
@@ -34,14 +33,17 @@ std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted
     }
 }
 
-std::uint64_t token_of(void* opaque) { return reinterpret_cast<std::uint64_t>(opaque); }
-void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(token); }
-
-// What rd_kafka_produce_batch can carry. It knows partitions too, but leaks a message for an unknown one
-// (2.0.2).
-bool is_plain(const volley_record& record) {
-    return record.header_count == 0 && record.timestamp_ms == 0 && record.partition < 0;
+// librdkafka's 0 is no limit.
+std::size_t limit_of(const Properties& properties, const char* key, std::int64_t fallback) {
+    const std::int64_t number = number_of(properties, key, fallback);
+    return number > 0 ? static_cast<std::size_t>(number) : std::numeric_limits<std::size_t>::max();
 }
+
+std::size_t part_of(std::int64_t number, std::int64_t tenths) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(number * tenths / 10, 1));
+}
+
+std::uint64_t token_of(void* opaque) { return reinterpret_cast<std::uint64_t>(opaque); }
 
 }  // namespace
 
@@ -51,15 +53,23 @@ KafkaProducer::KafkaProducer(Context context, volley_report_fn report, void* rep
       health_(context_, patience_ms),
       metrics_(context_),
       report_(report),
-      report_context_(report_context) {}
+      report_context_(report_context),
+      paced_(!sets_linger(context_)),
+      most_open_(limit_of(properties_, "queue.buffering.max.messages", 100'000)),
+      burst_records_(part_of(number_of(properties_, "batch.num.messages", 10'000), 7)),
+      burst_bytes_(part_of(number_of(properties_, "batch.size", 1'000'000), 9)) {}
 
 KafkaProducer::~KafkaProducer() {
-    ending_.store(true);
-    if (thread_.joinable()) thread_.join();
+    end_serving();
     if (topic_ != nullptr) rd_kafka_topic_destroy(topic_);
     if (rk_ == nullptr) return;
     rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     destroy(rk_, 0, std::move(client_));
+}
+
+void KafkaProducer::end_serving() {
+    ending_.store(true, std::memory_order_release);
+    if (thread_.joinable()) thread_.join();
 }
 
 void KafkaProducer::make_client() {
@@ -86,6 +96,10 @@ void KafkaProducer::open() {
     if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         const rd_kafka_resp_err_t refused =
             metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0) {
+            partitions_ = static_cast<std::size_t>(metadata->topics[0].partition_cnt);
+            single_partition_ = partitions_ == 1 && number_of(properties_, "statistics.interval.ms", 0) > 0;
+        }
         rd_kafka_metadata_destroy(metadata);
         if (is_unauthorized(refused))
             throw unauthorized(refused, "topic \"" + context_.value() + "\": " + rd_kafka_err2str(refused));
@@ -104,7 +118,8 @@ void KafkaProducer::open() {
 void KafkaProducer::serve() {
     pthread_setname_np(pthread_self(), "kafka-reports");
     while (!ending_.load(std::memory_order_acquire)) {
-        rd_kafka_poll(rk_, serve_ms);
+        poll_client();
+        hand_over();  // first of all: the broker waits for it
         hand_over_reports();
         replace_if_fatal();
     }
@@ -119,11 +134,14 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
     report.offset = message->offset;
     if (report.status != VOLLEY_OK) report.text = volley_text(rd_kafka_err2str(message->err));  // static text
     self.reports_.push_back(report);
+    self.with_client_.fetch_sub(1);
 }
 
 void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
     auto& self = *static_cast<KafkaProducer*>(opaque);
     const Statistics statistics = read_statistics(json);
+    self.partitions_ = std::max<std::size_t>(statistics.partitions.size(), 1);
+    self.single_partition_ = statistics.partitions.size() == 1;
     self.health_.judge(statistics, statistics.queued_messages > 0, self.client_->trouble.last());
     self.metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);
     self.metrics_.set("kafka_queued_messages", "Messages that Kafka has not confirmed yet",
@@ -135,6 +153,7 @@ void KafkaProducer::hand_over_reports() {
     if (reports_.empty()) return;
     report_(report_context_, reports_.data(), static_cast<std::uint32_t>(reports_.size()),
             sizeof(volley_report));
+    open_.fetch_sub(reports_.size());
     reports_.clear();
 }
 
@@ -151,6 +170,7 @@ void KafkaProducer::replace_if_fatal() {
     rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     while (rd_kafka_outq_len(rk_) > 0 && !ending_.load()) rd_kafka_poll(rk_, serve_ms);
     hand_over_reports();
+    refuse_held(RD_KAFKA_RESP_ERR__PURGE_QUEUE);  // they must not overtake what failed before them
     rd_kafka_t* const broken = rk_;
     rd_kafka_topic_t* const its_topic = topic_;
     std::unique_ptr<Client> its_client = std::move(client_);
@@ -167,96 +187,21 @@ void KafkaProducer::replace_if_fatal() {
     destroy(broken, 0, std::move(its_client));
 }
 
-// ---- producing
-
-std::int32_t KafkaProducer::produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,
-                                    std::uint32_t& accepted) {
-    const std::shared_lock lock(client_mutex_);
-    while (accepted < count) {
-        const volley_record& record = element(records, stride, accepted);
-        if (is_plain(record)) {
-            if (!send_plain(records, count, stride, accepted)) return VOLLEY_AGAIN;
-            continue;
-        }
-        const rd_kafka_resp_err_t code = send(record);
-        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return VOLLEY_AGAIN;
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record, code);
-        ++accepted;
-    }
-    return VOLLEY_OK;
-}
-
-// Hands over the plain records from `accepted` on, some at a time: librdkafka then reads its clocks once, not
-// for each. Returns false if its queue is full.
-bool KafkaProducer::send_plain(const volley_record* records, std::uint32_t count, std::uint32_t stride,
-                               std::uint32_t& accepted) {
-    constexpr std::uint32_t most = 128;  // on the stack
-    std::array<rd_kafka_message_t, most> batch;
-    std::uint32_t size = 0;
-    for (; size < most && accepted + size < count; ++size) {
-        const volley_record& record = element(records, stride, accepted + size);
-        if (!is_plain(record)) break;
-        rd_kafka_message_t& message = batch[size];
-        message = {};
-        message.payload = const_cast<void*>(record.body.data);
-        message.len = record.body.size;
-        message.key = const_cast<void*>(record.key.data);
-        message.key_len = record.key.size;
-        message._private = opaque_of(record.token);
-    }
-    rd_kafka_produce_batch(topic_, RD_KAFKA_PARTITION_UA, 0, batch.data(), static_cast<int>(size));
-    for (std::uint32_t i = 0; i < size; ++i) {
-        // Nothing behind one that found the queue full was taken.
-        if (batch[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            refuse(element(records, stride, accepted), batch[i].err);
-        ++accepted;
-    }
-    return true;
-}
-
-// Without RD_KAFKA_MSG_F_COPY: an accepted record's body stays valid until its report.
-rd_kafka_resp_err_t KafkaProducer::send(const volley_record& record) {
-    void* payload = const_cast<void*>(record.body.data);
-    void* opaque = opaque_of(record.token);
-    const std::int32_t partition = record.partition >= 0 ? record.partition : RD_KAFKA_PARTITION_UA;
-    rd_kafka_headers_t* headers = rd_kafka_headers_new(record.header_count);
-    for (std::uint32_t i = 0; i < record.header_count; ++i) {
-        const volley_header& h = record.headers[i];
-        rd_kafka_header_add(headers, static_cast<const char*>(h.name.data), static_cast<ssize_t>(h.name.size),
-                            h.value.data, static_cast<ssize_t>(h.value.size));
-    }
-// librdkafka's macros cast as C does.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wold-style-cast"
-    const rd_kafka_resp_err_t code = rd_kafka_producev(
-        rk_, RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_VALUE(payload, record.body.size), RD_KAFKA_V_KEY(record.key.data, record.key.size),
-        RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_END);
-#pragma GCC diagnostic pop
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(headers);  // else they are the message's
-    return code;
-}
-
-void KafkaProducer::refuse(const volley_record& record, rd_kafka_resp_err_t code) {
+void KafkaProducer::refuse(std::uint64_t token, rd_kafka_resp_err_t code) {
     volley_report report{};
-    report.token = record.token;
+    report.token = token;
     report.status = status_of(code, RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
     report.partition = -1;
     report.offset = -1;
     report.text = volley_text(rd_kafka_err2str(code));
     report_(report_context_, &report, 1, sizeof report);
+    open_.fetch_sub(1);
 }
 
 std::int32_t KafkaProducer::flush(std::uint32_t timeout_ms) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
-    const auto waiting = [this] {
-        const std::shared_lock lock(client_mutex_);  // it may be replaced meanwhile
-        return rd_kafka_outq_len(rk_);
-    };
-    // The serving thread takes the reports; librdkafka sends without being asked.
-    while (waiting() > 0) {
+    // The serving thread takes the reports, and hands over what is held.
+    while (open_.load() > 0) {
         if (Clock::now() >= deadline) return VOLLEY_AGAIN;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
@@ -267,15 +212,15 @@ void KafkaProducer::close(std::uint32_t timeout_ms) {
     if (rk_ == nullptr) return;
     if (flush(timeout_ms) != VOLLEY_OK) {
         {
-            const std::shared_lock lock(client_mutex_);
+            const std::unique_lock lock(client_mutex_);  // nobody hands over
             rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+            refuse_held(RD_KAFKA_RESP_ERR__PURGE_QUEUE);
         }
         constexpr std::uint32_t purge_ms = 2000;
         if (flush(purge_ms) != VOLLEY_OK)
             context_.warning("kafka: librdkafka keeps messages that were purged");
     }
-    ending_.store(true, std::memory_order_release);
-    if (thread_.joinable()) thread_.join();
+    end_serving();
     rd_kafka_poll(rk_, 0);
     hand_over_reports();
 }

@@ -1,4 +1,5 @@
-// The Kafka producer: idempotent by default, no copy of a body, reports gathered by a thread of its own.
+// The Kafka producer: idempotent by default, no copy of a body, reports gathered by a thread of its own, and
+// records handed to librdkafka in bursts (bursts.cpp).
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -38,14 +39,33 @@ private:
     static void on_statistics(void* self, std::string_view json);
     void make_client();
     void serve();
+    void end_serving();
     void hand_over_reports();
     void replace_if_fatal();
-    bool send_plain(const volley_record* records, std::uint32_t count, std::uint32_t stride,
-                    std::uint32_t& accepted);
-    rd_kafka_resp_err_t send(const volley_record& record);
-    void refuse(const volley_record& record, rd_kafka_resp_err_t code);
+    void refuse(std::uint64_t token, rd_kafka_resp_err_t code);
+
+    // What is sent of a record; the views are the engine's, valid until the report.
+    struct Held {
+        volley_view body;
+        volley_view key;
+        const volley_header* headers;
+        std::uint32_t header_count;
+        std::int32_t partition;
+        std::int64_t timestamp_ms;
+        std::uint64_t token;
+    };
+
+    // bursts.cpp
+    void hand_over();
+    bool send_burst();
+    bool send_plain(std::size_t end);
+    rd_kafka_resp_err_t send(const Held& record);
+    void count_in(std::size_t records);
+    void poll_client();
+    void refuse_held(rd_kafka_resp_err_t code);
 
     using Clock = std::chrono::steady_clock;
+    static constexpr int serve_ms = 100;  // between two looks of the serving thread, at the most
 
     Context context_;
     std::unique_ptr<Client> client_;  // of rk_; each has its own
@@ -59,6 +79,23 @@ private:
     std::shared_mutex client_mutex_;
     rd_kafka_t* rk_ = nullptr;
     rd_kafka_topic_t* topic_ = nullptr;
+
+    // Of bursts.
+    bool paced_;                 // false: linger.ms is the user's, and librdkafka alone makes the batches
+    std::size_t most_open_;      // records that may be accepted and not reported
+    std::size_t burst_records_;  // what a request takes, or a little less; a request has one partition
+    std::size_t burst_bytes_;
+    std::mutex held_mutex_;
+    std::condition_variable handed_over_;
+    std::vector<Held> held_;     // not yet of a burst
+    bool handing_over_ = false;  // some thread does, and shares client_mutex_: it alone uses the next two
+    std::vector<Held> burst_;
+    std::size_t burst_sent_ = 0;                 // of burst_
+    std::atomic<std::size_t> open_{0};           // accepted, and not reported
+    std::atomic<std::size_t> with_client_{0};    // of those: librdkafka has them
+    std::atomic<std::size_t> partitions_{1};     // of the topic, as last heard
+    std::atomic<bool> single_partition_{false};  // and it would be heard if there were more
+    int hurry_ms_ = 1;                           // of the serving thread
 
     std::thread thread_;
     std::atomic<bool> ending_{false};

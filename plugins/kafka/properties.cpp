@@ -159,7 +159,8 @@ Properties defaults(const Context& context, Role role) {
         p["enable.partition.eof"] = "false";
     } else {
         p["enable.idempotence"] = "true";
-        p["linger.ms"] = "0";
+        // Records leave at once nevertheless: see bursts.cpp.
+        p["linger.ms"] = "2";
         // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also
         // the size of a request's buffer, so it is no larger than it need be, but for dead letters, which are
         // few.
@@ -198,6 +199,12 @@ Properties read_properties(const Context& context, Role role) {
     if (context.value().empty()) refuse("", "the queue has no topic");
     check_together(p, role, config);
     return p;
+}
+
+bool sets_linger(const Context& context) {
+    rapidjson::Document config;
+    config.Parse(context.config_json().c_str(), context.config_json().size());
+    return config.HasMember("linger.ms") || config.HasMember("queue.buffering.max.ms");
 }
 
 std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback) {

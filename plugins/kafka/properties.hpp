@@ -24,6 +24,9 @@ using Properties = std::map<std::string, std::string>;
 // that librdkafka does not have, a wrong value, or one that would break what Volley promises. No I/O.
 Properties read_properties(const Context& context, Role role);
 
+// Does the file say how long a record may wait for others? Requires: read_properties() took the same.
+bool sets_linger(const Context& context);
+
 // A number among them; librdkafka has checked it.
 std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback);
 

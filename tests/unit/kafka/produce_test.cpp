@@ -116,3 +116,93 @@ TEST_CASE("timestamps, keys, headers and tombstones are carried", "[kafka]") {
     REQUIRE(member.consumer.close(5000));
     REQUIRE(sender.producer.close(5000));
 }
+
+TEST_CASE("records of many requests arrive once, in the order in which they were given", "[kafka]") {
+    const int partitions = GENERATE(1, 3);
+    CAPTURE(partitions);
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", partitions, 1);
+    Rig rig("kafka.so");
+    Sender sender(rig, "t", cluster.config());
+    constexpr std::uint32_t count = 20'000;
+    Outgoing out;
+    out.records.reserve(count);
+    const volley_header header{out.keep("name"), out.keep("value")};
+    for (std::uint32_t i = 0; i < count; ++i) {
+        volley_record& record = out.add(std::to_string(i));
+        record.token = i;
+        if (partitions > 1) record.partition = static_cast<std::int32_t>(i % 3);
+        if (i % 100 == 0) {  // librdkafka takes those one by one
+            record.headers = &header;
+            record.header_count = 1;
+        }
+    }
+    REQUIRE(sender.send(out) == count);
+    REQUIRE(until([&] { return sender.reports().size() == count; }));
+    std::vector<std::int64_t> last(3, -1);
+    std::vector<std::int64_t> last_offset(3, -1);
+    std::set<std::uint64_t> tokens;
+    for (const volley_report& report : sender.reports()) {
+        REQUIRE(report.status == VOLLEY_OK);
+        tokens.insert(report.token);
+        const auto partition = static_cast<std::size_t>(report.partition);
+        REQUIRE(static_cast<std::int64_t>(report.token) > last[partition]);
+        REQUIRE(report.offset > last_offset[partition]);
+        last[partition] = static_cast<std::int64_t>(report.token);
+        last_offset[partition] = report.offset;
+    }
+    CHECK(tokens.size() == count);
+    REQUIRE(sender.producer.close(5000));
+}
+
+TEST_CASE("the smallest batches, and a queue without a limit, hold nothing up", "[kafka]") {
+    const std::string limits =
+        GENERATE(R"(,"batch.num.messages":1)", R"(,"batch.size":1)", R"(,"queue.buffering.max.messages":0)");
+    CAPTURE(limits);
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    Sender sender(rig, "t", cluster.config(limits));
+    for (const volley_report& report : sender.send_and_wait(300)) CHECK(report.status == VOLLEY_OK);
+    REQUIRE(sender.producer.close(5000));
+}
+
+TEST_CASE("what is held back when the producer ends is reported too", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    Sender sender(rig, "t", cluster.config());
+    CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
+    rd_kafka_mock_broker_set_down(cluster.mock, 1);
+    constexpr std::uint32_t count = 20'000;  // more than a request takes
+    Outgoing out;
+    out.records.reserve(count);
+    for (std::uint32_t i = 0; i < count; ++i) out.add("x");
+    REQUIRE(sender.send(out) == count);
+    REQUIRE(sender.producer.close(200));
+    const std::vector<volley_report> reports = sender.reports();
+    REQUIRE(reports.size() == count + 1);
+    for (std::size_t i = 1; i < reports.size(); ++i)
+        CHECK((reports[i].status == VOLLEY_E_RETRY || reports[i].status == VOLLEY_E_UNKNOWN));
+}
+
+TEST_CASE("a producer that failed for good holds nothing back for its successor", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    Sender sender(rig, "t", cluster.config());
+    CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
+    cluster.fail(produce_request, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+    constexpr std::uint32_t count = 20'000;
+    Outgoing out;
+    out.records.reserve(count);
+    for (std::uint32_t i = 0; i < count; ++i) out.add("x").token = i + 1;
+    REQUIRE(sender.send(out) == count);
+    REQUIRE(until([&] { return sender.reports().size() == count + 1; }));
+    // Sent after those that failed, it would have overtaken them.
+    for (const volley_report& report : sender.reports()) {
+        if (report.token == count) CHECK(report.status != VOLLEY_OK);
+    }
+    CHECK(until([&] { return sender.send_and_wait(1)[0].status == VOLLEY_OK; }));
+    REQUIRE(sender.producer.close(5000));
+}
