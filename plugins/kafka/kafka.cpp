@@ -8,6 +8,7 @@ constexpr auto consumer_functions = volley::consumer_functions<volley::kafka::Ka
 constexpr auto producer_functions = volley::producer_functions<volley::kafka::KafkaProducer>();
 constexpr const char* consumer_extensions[] = {VOLLEY_EXT_PARTITIONS, VOLLEY_EXT_LOG, VOLLEY_EXT_INSPECT,
                                                VOLLEY_EXT_HISTORY, nullptr};
+constexpr const char* producer_extensions[] = {VOLLEY_EXT_ABILITIES, nullptr};
 
 // Keys are librdkafka's own and are judged by the running library, which knows more of them than a list
 // could.
@@ -15,24 +16,20 @@ constexpr char config_schema[] =
     R"json({"$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
             "additionalProperties": {"type": ["string", "number", "boolean"]}})json";
 
-constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS | VOLLEY_ORDERED;
+constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS;
 
 constexpr volley_class consumer_class{sizeof(volley_class),
                                       VOLLEY_KIND_CONSUMER,
-                                      carries,
+                                      carries | VOLLEY_ORDERED,
                                       "KafkaConsumer",
                                       "reads Kafka topics as a member of a consumer group",
                                       config_schema,
                                       consumer_extensions,
                                       &consumer_functions};
-constexpr volley_class producer_class{sizeof(volley_class),
-                                      VOLLEY_KIND_PRODUCER,
-                                      carries | VOLLEY_CAN_TOMBSTONE | VOLLEY_THREAD_SAFE,
-                                      "KafkaProducer",
-                                      "writes to a Kafka topic",
-                                      config_schema,
-                                      nullptr,
-                                      &producer_functions};
+constexpr volley_class producer_class{
+    sizeof(volley_class), VOLLEY_KIND_PRODUCER,      carries | VOLLEY_CAN_TOMBSTONE | VOLLEY_THREAD_SAFE,
+    "KafkaProducer",      "writes to a Kafka topic", config_schema,
+    producer_extensions,  &producer_functions};
 constexpr const volley_class* classes[] = {&consumer_class, &producer_class};
 
 constexpr volley_plugin plugin{sizeof(volley_plugin),
