@@ -1,5 +1,6 @@
 """Beside us on the same topics: kcat, and the broker's own producer, consumer and group command."""
 
+import ctypes
 import json
 import subprocess
 
@@ -72,3 +73,15 @@ def test_the_broker_s_own_tools_on_both_sides_and_its_word_on_our_group(store, t
     assert volleyd.stop() == 0, volleyd.log
     # It has left, and at once: nobody waits for its session to end.
     assert all(row["CONSUMER-ID"] == "-" for row in described())
+
+
+def test_the_assignor_is_the_best_that_the_running_library_has_without_its_bugs(store, tmp_path):
+    """`./dev librdkafka` runs this with a newer one than `./dev test`."""
+    consumer = properties(store.server.bootstrap)
+    volleyd = Volleyd(tmp_path, job(store, consumer)).wait_ready()
+    wait_until(lambda: volleyd.log.count("partition assigned") == 3, "it has its partitions")
+    group = store.server.admin.describe_consumer_groups([consumer["group.id"]])[consumer["group.id"]].result(timeout=20)
+    assert volleyd.stop() == 0, volleyd.log
+    cooperative_is_sound = 0x020A0000
+    newer = ctypes.CDLL("librdkafka.so.1").rd_kafka_version() >= cooperative_is_sound
+    assert group.partition_assignor == ("cooperative-sticky" if newer else "range")
