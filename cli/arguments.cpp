@@ -42,6 +42,14 @@ void add_configuration_verbs(CLI::App& app, Arguments& a) {
     add_verb(app, a, Verb::plugins, "plugins", "Show the plugins that are found");
 }
 
+void add_window(CLI::App* verb, Window& window, bool required) {
+    auto* from =
+        verb->add_option("--from", window.from,
+                         "What was stored from then on, read or not: 2026-11-24T10:00:00Z, or 90m ago as 90m")
+            ->required(required);
+    verb->add_option("--to", window.to, "Up to then; default: now")->needs(from);
+}
+
 void add_queue_verbs(CLI::App& app, Arguments& a) {
     CLI::App* send = add_verb(app, a, Verb::send, "send", "Put messages into a queue");
     send->add_option("QUEUE", a.send.queue, "The queue's name in the configuration")->required();
@@ -56,6 +64,15 @@ void add_queue_verbs(CLI::App& app, Arguments& a) {
     peek->add_option("-n,--limit", a.peek.limit, "Show at most so many")->capture_default_str();
     peek->add_flag("--count", a.peek.count, "Only say how many wait");
     peek->add_flag("--json", a.peek.json, "One object a message: id, key, headers and body");
+    add_window(peek, a.peek.window, false);
+    CLI::App* replay =
+        add_verb(app, a, Verb::replay, "replay",
+                 "Send again what was in a queue between two times; for stores that keep what was read");
+    replay->add_option("QUEUE", a.replay.queue, "The queue's name in the configuration")->required();
+    add_window(replay, a.replay.window, true);
+    replay->add_option("--into", a.replay.into, "Into this queue; default: the same");
+    replay->add_option("-n,--limit", a.replay.limit, "Send at most so many, from the first on; default: all");
+    replay->add_flag("--dry-run", a.replay.dry_run, "Only say how many there are");
     CLI::App* queues =
         add_verb(app, a, Verb::queues, "queues", "Show how much waits in each queue, and how long");
     queues->add_option("QUEUE", a.queues.names, "Only these");

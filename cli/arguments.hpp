@@ -17,6 +17,7 @@ enum class Verb : std::uint8_t {
     plugins,
     send,
     peek,
+    replay,
     queues,
     purge,
     dlq_list,
@@ -37,6 +38,7 @@ struct Arguments {
     std::vector<std::string> required;
     Send send;
     Peek peek;
+    Replay replay;
     Queues queues;
     Purge purge;
     DeadLetters dead_letters;

@@ -11,4 +11,8 @@ namespace volley::cli {
 // found, or the schema is wrong.
 Result<codec::Encoder> encoder_for(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue);
 
+// What the queue's bodies are. Errors: the connector is not found.
+Result<codec::Encoding> encoding_of(const Config& config, plugins::Catalog& catalog,
+                                    const QueueConfig& queue);
+
 }  // namespace volley::cli

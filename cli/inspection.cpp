@@ -85,6 +85,13 @@ Result<const std::vector<volley_message>*> Inspection::peek(std::uint64_t skip, 
     return &page_;
 }
 
+Result<void> Inspection::between(const Times& times) {
+    const auto* history = static_cast<const volley_ext_history*>(consumer_->extension(VOLLEY_EXT_HISTORY));
+    if (history == nullptr) return cannot("keeps nothing of what was read");
+    volley_error error = no_error();
+    return outcome(history->between(consumer_->get(), times.from_ms, times.to_ms, &error), error);
+}
+
 Result<const volley_message*> Inspection::find(std::string_view id) {
     if (functions_->find == nullptr) return cannot("cannot look a message up");
     volley_batch batch = empty_batch(1);

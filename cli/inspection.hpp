@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plugins/instance.hpp"
+#include "times.hpp"
 #include "volley/config.hpp"
 
 namespace volley::cli {
@@ -28,6 +29,9 @@ public:
     // A page of what waits, after `skip` messages, of at most `limit`; empty at the end. The views are valid
     // until the next call.
     Result<const std::vector<volley_message>*> peek(std::uint64_t skip, std::uint64_t limit);
+
+    // From now on peek shows what was stored then, whoever has read it. Not every store keeps that.
+    Result<void> between(const Times& times);
 
     // The waiting message with this id, or null. Its views are valid until the next call.
     Result<const volley_message*> find(std::string_view id);

@@ -113,6 +113,8 @@ int main(int argc, char** argv) {
             return on_queues(cli::send, a.send);
         case cli::Verb::peek:
             return on_queues(cli::peek, a.peek);
+        case cli::Verb::replay:
+            return on_queues(cli::replay, a.replay);
         case cli::Verb::queues:
             return on_queues(cli::list_queues, a.queues);
         case cli::Verb::purge:

@@ -53,7 +53,19 @@ void print_body(const volley_message& m) {
     std::fputc('\n', stdout);
 }
 
-int print_count(Inspection& inspection) {
+// What was stored in a window is read to be counted.
+int print_count(Inspection& inspection, bool in_window) {
+    if (in_window) {
+        std::uint64_t count = 0;
+        for (;;) {
+            const auto page = inspection.peek(count, ~std::uint64_t{0});
+            if (!page) return report(page.error());
+            if ((*page)->empty()) break;
+            count += (*page)->size();
+        }
+        std::printf("%llu\n", static_cast<unsigned long long>(count));
+        return exit_ok;
+    }
     const auto stats = inspection.stats();
     if (!stats) return report(stats.error());
     std::printf("%lld\n", static_cast<long long>(stats->ready));
@@ -76,9 +88,15 @@ int print_messages(Inspection& inspection, const Peek& options) {
 int peek(const Config& config, plugins::Catalog& catalog, const Peek& options) {
     const QueueConfig* queue = find_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
+    const bool in_window = !options.window.from.empty();
+    const auto times = in_window ? read_window(options.window) : Times{};
+    if (!times) return exit_usage;
     auto inspection = Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
-    return options.count ? print_count(*inspection) : print_messages(*inspection, options);
+    if (in_window) {
+        if (auto chosen = inspection->between(*times); !chosen) return report(chosen.error());
+    }
+    return options.count ? print_count(*inspection, in_window) : print_messages(*inspection, options);
 }
 
 }  // namespace volley::cli

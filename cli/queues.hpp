@@ -1,5 +1,5 @@
-// `volley send`, `peek`, `queues` and `purge`: queues from outside, through the same plugins, without a
-// running engine.
+// `volley send`, `peek`, `replay`, `queues` and `purge`: queues from outside, through the same plugins,
+// without a running engine.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plugins/catalog.hpp"
+#include "times.hpp"
 #include "volley/config.hpp"
 
 namespace volley::cli {
@@ -25,6 +26,15 @@ struct Peek {
     std::uint64_t limit = 10;
     bool count = false;  // only how many wait
     bool json = false;   // one object a message, with key, id and headers
+    Window window;       // what was stored then, instead of what waits
+};
+
+struct Replay {
+    std::string queue;
+    Window window;
+    std::string into;         // empty: the same queue
+    std::uint64_t limit = 0;  // 0: all
+    bool dry_run = false;     // only say how many
 };
 
 struct Purge {
@@ -40,6 +50,7 @@ struct Queues {
 // Each prints data to standard output and the rest to standard error, and returns the exit code.
 int send(const Config& config, plugins::Catalog& catalog, const Send& send);
 int peek(const Config& config, plugins::Catalog& catalog, const Peek& peek);
+int replay(const Config& config, plugins::Catalog& catalog, const Replay& replay);
 int list_queues(const Config& config, plugins::Catalog& catalog, const Queues& queues);
 int purge(const Config& config, plugins::Catalog& catalog, const Purge& purge);
 

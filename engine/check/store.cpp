@@ -69,7 +69,13 @@ void judge_kafka(plugins::Kind kind, const std::string& name, const Value& confi
     if (acks == "0" || acks == "1")
         store.losses.push_back("a broker fails: acks: " + acks + " confirms what only one of `" + name +
                                "`'s replicas has");
-    if (text_at(config, "enable.idempotence") == "false") store.keeps_order = false;
+    // As the connector has it (plugins/kafka/properties.cpp): idempotent, unless told not to be, or fewer
+    // acks are wanted.
+    const std::string idempotence = text_at(config, "enable.idempotence");
+    const bool all = acks.empty() || acks == "all" || acks == "-1";
+    const bool one_at_a_time = text_at(config, "max.in.flight") == "1" ||
+                               text_at(config, "max.in.flight.requests.per.connection") == "1";
+    store.keeps_order = one_at_a_time || (idempotence.empty() ? all : idempotence == "true");
 }
 
 }  // namespace

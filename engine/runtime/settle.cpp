@@ -86,7 +86,8 @@ void Intake::commit(bool wait, delivery::Millis timeout) {
     if (log_ == nullptr || (!wait && now_ < next_commit_)) return;
     commits_.clear();
     core_.take_commits(commits_);
-    if (commits_.empty()) return;
+    // What was handed over before may not be carried out yet: waiting waits for that too.
+    if (commits_.empty() && !wait) return;
     next_commit_ = now_ + commit_period;
     std::vector<volley_partition> partitions;
     for (const delivery::Commit& c : commits_) {

@@ -9,25 +9,22 @@ constexpr auto consumer_functions = volley::consumer_functions<volley::kafka::Ka
 constexpr auto producer_functions = volley::producer_functions<volley::kafka::KafkaProducer>();
 constexpr const char* consumer_extensions[] = {VOLLEY_EXT_PARTITIONS, VOLLEY_EXT_LOG, VOLLEY_EXT_INSPECT,
                                                VOLLEY_EXT_HISTORY, nullptr};
+constexpr const char* producer_extensions[] = {VOLLEY_EXT_ABILITIES, nullptr};
 
-constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS | VOLLEY_ORDERED;
+constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS;
 
 constexpr volley_class consumer_class{sizeof(volley_class),
                                       VOLLEY_KIND_CONSUMER,
-                                      carries,
+                                      carries | VOLLEY_ORDERED,
                                       "KafkaConsumer",
                                       "reads Kafka topics as a member of a consumer group",
                                       consumer_schema,
                                       consumer_extensions,
                                       &consumer_functions};
-constexpr volley_class producer_class{sizeof(volley_class),
-                                      VOLLEY_KIND_PRODUCER,
-                                      carries | VOLLEY_CAN_TOMBSTONE | VOLLEY_THREAD_SAFE,
-                                      "KafkaProducer",
-                                      "writes to a Kafka topic",
-                                      producer_schema,
-                                      nullptr,
-                                      &producer_functions};
+constexpr volley_class producer_class{
+    sizeof(volley_class), VOLLEY_KIND_PRODUCER,      carries | VOLLEY_CAN_TOMBSTONE | VOLLEY_THREAD_SAFE,
+    "KafkaProducer",      "writes to a Kafka topic", producer_schema,
+    producer_extensions,  &producer_functions};
 constexpr const volley_class* classes[] = {&consumer_class, &producer_class};
 
 constexpr volley_plugin plugin{sizeof(volley_plugin),

@@ -225,4 +225,16 @@ void KafkaProducer::close(std::uint32_t timeout_ms) {
     hand_over_reports();
 }
 
+// Order survives librdkafka's own retries if it is idempotent, or has one request under way at a time.
+const void* KafkaProducer::extension(std::string_view id) {
+    static constexpr volley_ext_abilities ordered{sizeof(volley_ext_abilities), 0, VOLLEY_ORDERED};
+    constexpr std::int64_t unlimited = 1'000'000;
+    const bool one_at_a_time =
+        number_of(properties_, "max.in.flight.requests.per.connection", unlimited) == 1 ||
+        number_of(properties_, "max.in.flight", unlimited) == 1;
+    return id == VOLLEY_EXT_ABILITIES && (one_at_a_time || is_on(properties_, "enable.idempotence"))
+               ? &ordered
+               : nullptr;
+}
+
 }  // namespace volley::kafka

@@ -33,6 +33,7 @@ public:
                          std::uint32_t& accepted);
     std::int32_t flush(std::uint32_t timeout_ms);
     void close(std::uint32_t timeout_ms);
+    const void* extension(std::string_view id);
 
 private:
     static void on_delivery(rd_kafka_t* rk, const rd_kafka_message_t* message, void* client);

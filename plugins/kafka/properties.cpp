@@ -34,6 +34,12 @@ std::string environment(const char* name) {
     return value == nullptr ? "" : value;
 }
 
+// What librdkafka's property table has, and only code can set.
+bool is_callback(const std::string& key) {
+    return key == "interceptors" || key == "opaque" || key == "default_topic_conf" ||
+           (key.size() > 3 && key.compare(key.size() - 3, 3, "_cb") == 0);
+}
+
 // What would break a promise of ours. Values of these keys that change nothing are let through.
 void check_allowed(const std::string& key, const std::string& value) {
     const bool off = value == "false" || value == "f" || value == "0";
@@ -44,8 +50,7 @@ void check_allowed(const std::string& key, const std::string& value) {
         refuse(key, "plugin.library.paths loads code into the engine: it is refused");
     if (key == "transactional.id" && !value.empty())
         refuse(key, "transactional.id is refused: Volley does not use Kafka's transactions");
-    if (key == "interceptors" || key == "opaque" || key == "default_topic_conf" ||
-        (key.size() > 3 && key.compare(key.size() - 3, 3, "_cb") == 0)) {
+    if (is_callback(key) && !value.empty()) {
         refuse(key, key + " is a callback of librdkafka and cannot be set in a file");
     }
 }
@@ -181,6 +186,7 @@ Properties read_properties(const Context& context, Role role) {
         const std::string key = member.name.GetString();
         const std::string value = as_text(member.value);
         check_allowed(key, value);
+        if (is_callback(key)) continue;  // an empty one sets nothing
         p[key] = value;
     }
     // librdkafka refuses fewer acks, or more requests in flight, together with idempotence: who asks for them
@@ -210,6 +216,12 @@ bool sets_linger(const Context& context) {
 std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback) {
     const auto found = properties.find(key);
     return found == properties.end() ? fallback : std::strtoll(found->second.c_str(), nullptr, 10);
+}
+
+bool is_on(const Properties& properties, const char* key) {
+    const auto found = properties.find(key);
+    return found != properties.end() &&
+           (found->second == "true" || found->second == "t" || found->second == "1");
 }
 
 Conf make_conf(const Properties& properties) {

@@ -30,6 +30,9 @@ bool sets_linger(const Context& context);
 // A number among them; librdkafka has checked it.
 std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback);
 
+// A boolean among them, as librdkafka reads it.
+bool is_on(const Properties& properties, const char* key);
+
 // A new librdkafka configuration of these. Throws as read_properties does.
 Conf make_conf(const Properties& properties);
 

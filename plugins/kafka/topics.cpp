@@ -120,8 +120,10 @@ void skip_committed(rd_kafka_t* rk, std::vector<Range>& ranges) {
     if (ranges.empty()) return;
     const List list = list_of(ranges, [](const Range&) -> std::int64_t { return RD_KAFKA_OFFSET_INVALID; });
     check(rd_kafka_committed(rk, list.get(), ask_ms), "the group's offsets");
-    for (std::size_t i = 0; i < ranges.size(); ++i)
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        check(list->elems[i].err, "the group's offsets in topic \"" + *ranges[i].topic + "\"");
         ranges[i].begin = std::max(ranges[i].begin, list->elems[i].offset);
+    }
 }
 
 }  // namespace volley::kafka

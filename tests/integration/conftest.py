@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import servers  # noqa: E402
+from support import fault_table, servers  # noqa: E402
 from support.volleyd import Volleyd  # noqa: E402
 
 
@@ -15,6 +15,13 @@ def no_engine_is_left_behind():
     yield
     while Volleyd.running:
         Volleyd.running.pop().kill()
+
+
+def pytest_terminal_summary(terminalreporter):
+    if fault_table.rows:
+        terminalreporter.section("the fault matrix in this run")
+        for line in fault_table.table():
+            terminalreporter.write_line(line)
 
 
 def serve(kind):

@@ -392,7 +392,7 @@ typedef struct volley_ext_partitions {
 typedef struct volley_ext_log {
   uint32_t struct_size;
   uint32_t reserved;
-  /* required. wait == 0: may be carried out later, in order. VOLLEY_E_LOST: an epoch is over; the others are committed. [owner] */
+  /* required. wait == 0: may be carried out later, in order; else this and all before it, also if count is 0. VOLLEY_E_LOST: an epoch is over; the others are committed. [owner] */
   int32_t (*commit)(volley_consumer *, const volley_partition *, uint32_t count, uint32_t stride, int32_t wait, uint32_t timeout_ms, volley_error *);
   int32_t (*seek)(volley_consumer *, const volley_partition *, uint32_t count, uint32_t stride, volley_error *);    /* [owner] */
 } volley_ext_log;

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from support import fault_table
 from support.kafka_jobs import SLOW, Group, Trace, job, properties, put
 from support.ledger import Ledger
 from support.proxy import Proxy
@@ -51,10 +52,19 @@ def start(tmp_path, config, store, ledger, some=200):
     return volleyd
 
 
-def finish(volleyd, store, ledger, duplicates=0):
+def goes_on(volleyd, timeout):
+    """Waits until something more was sent. Returns the seconds that this took."""
+    sent, began = volleyd.metric("volley_messages_sent_total"), time.monotonic()
+    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > sent, "work goes on", timeout)
+    return time.monotonic() - began
+
+
+def finish(volleyd, store, ledger, duplicates=0, row=None, recovery=None):
     wait_for_all(store, ledger)
     assert volleyd.stop() == 0, volleyd.log
     verdict = ledger.judge(store.take("out"))
+    if row:
+        fault_table.note(*row, verdict, duplicates, recovery)
     assert verdict["lost"] == [] and verdict["phantoms"] == 0 and verdict["disordered"] == [], f"{verdict}\n{volleyd.log}"
     assert verdict["duplicates"] <= duplicates, f"{verdict}\n{volleyd.log}"
 
@@ -73,11 +83,10 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing_and_readiness_says
         assert volleyd.process.poll() is None, volleyd.log
     finally:
         server.start_again()
-    sent = volleyd.metric("volley_messages_sent_total")
-    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > sent, "work goes on", timeout=15)
-    wait_until(lambda: ready(volleyd), "it is ready again", timeout=15)
+    recovery = goes_on(volleyd, timeout=75)
+    wait_until(lambda: ready(volleyd), "it is ready again", timeout=75)
     # The session ended with the broker or outlived it; what was in flight, or done and not committed, may run again.
-    finish(volleyd, store, ledger, duplicates=2 * LOST_ONCE)
+    finish(volleyd, store, ledger, 2 * LOST_ONCE, (9, f"the broker is killed, and back after {seconds} s or when that is noticed"), recovery)
 
 
 @pytest.mark.faults
@@ -91,9 +100,8 @@ def test_a_frozen_broker_is_waited_for(store, proxy, tmp_path, seconds):
         wait_until(lambda: not ready(volleyd), "it says that it is not ready", timeout=12)
     time.sleep(seconds)
     proxy.calm()
-    sent = volleyd.metric("volley_messages_sent_total")
-    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > sent, "work goes on", timeout=20)
-    finish(volleyd, store, ledger, duplicates=2 * LOST_ONCE)
+    recovery = goes_on(volleyd, timeout=75)
+    finish(volleyd, store, ledger, 2 * LOST_ONCE, (10, f"the broker is frozen for {seconds} s"), recovery)
 
 
 def test_a_stop_while_the_broker_is_frozen_ends_in_time(store, proxy, tmp_path):
@@ -104,10 +112,26 @@ def test_a_stop_while_the_broker_is_frozen_ends_in_time(store, proxy, tmp_path):
     began = time.monotonic()
     # In flight is what the broker never confirmed: the drain runs out of time.
     assert volleyd.stop(timeout=40) in (0, 75), volleyd.log
-    print(f"ended {time.monotonic() - began:.1f} s after the signal")
+    fault_table.note(10, "SIGTERM while the broker is frozen, deadline 1 s", also=f"ended after {time.monotonic() - began:.1f} s")
     proxy.calm()
     group = Group(store, consumer["group.id"])
     assert group.passed_unfinished(store) == []
+    group.close()
+
+
+def test_what_was_done_while_the_broker_was_silent_is_committed_before_a_stop_ends(store, proxy, tmp_path):
+    """A commit waits for its answer, and what is done meanwhile is to go with the next: the stop comes in between."""
+    consumer = properties(store.server.behind_proxy, session_timeout_ms=45000)
+    group = Group(store, consumer["group.id"])
+    ledger = Ledger(1500)
+    volleyd = start(tmp_path, job(store, consumer, {"bootstrap.servers": store.server.bootstrap}, handler=SLOW), store, ledger, some=50)
+    proxy.freeze()
+    wait_until(lambda: volleyd.metric("volley_messages_sent_total") == 1500, "what was fetched is done")
+    volleyd.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "draining" in volleyd.log, "it drains")
+    proxy.calm()
+    assert volleyd.wait() == 0, volleyd.log
+    assert sum(group.committed()) == 1500, volleyd.log
     group.close()
 
 
@@ -122,7 +146,7 @@ def test_connections_that_are_reset_every_half_second_lose_and_duplicate_nothing
         proxy.reset()
         time.sleep(0.5)
     proxy.calm()
-    finish(volleyd, store, ledger)  # the producer is idempotent: what it sends again, the broker knows
+    finish(volleyd, store, ledger, row=(11, f"every connection is reset each 0.5 s, {resets} times"))  # the producer is idempotent: what it sends again, the broker knows
     assert trace.went_back() == []
     group.close()
 
@@ -139,7 +163,7 @@ def test_connections_cut_in_the_middle_of_requests_and_replies_lose_nothing(stor
         proxy.calm()
         sent = volleyd.metric("volley_messages_sent_total")
         wait_until(lambda: volleyd.metric("volley_messages_sent_total") > sent, "work goes on", timeout=20)
-    finish(volleyd, store, ledger)
+    finish(volleyd, store, ledger, row=(12, f"connections are cut after N bytes of requests or replies, {cuts} times"))
 
 
 @pytest.mark.faults
@@ -153,4 +177,5 @@ def test_a_broker_that_is_suspended_is_waited_for(store, tmp_path):
         time.sleep(30)
     finally:
         server.process.send_signal(signal.SIGCONT)
-    finish(volleyd, store, ledger, duplicates=2 * LOST_ONCE)
+    recovery = goes_on(volleyd, timeout=75)
+    finish(volleyd, store, ledger, 2 * LOST_ONCE, (9, "the broker's process is suspended for 30 s"), recovery)

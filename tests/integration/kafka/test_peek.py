@@ -55,6 +55,9 @@ def test_what_waits_is_shown_and_counted_from_what_its_group_has_committed(store
     assert count(tmp_path, "out") == 500 and members(store, consumer["group.id"]) == 1
     assert volleyd.metric("volley_plugin_kafka_rebalances_total") == 0
     assert volleyd.stop() == 0, volleyd.log
+    group = Group(store, consumer["group.id"])
+    assert sum(group.committed()) == 500, volleyd.log
+    group.close()
     assert peek(tmp_path, "in") == [] and count(tmp_path, "in") == 0
     assert volleyd.log.count("partition assigned") == 3
 
@@ -102,3 +105,42 @@ def test_settled_dead_letters_are_hidden_and_their_resolutions_are_no_messages(s
     group = Group(store, consumer["group.id"])
     assert sum(group.committed()) == 55
     group.close()
+
+
+def test_dead_letters_are_listed_sent_again_and_deleted_by_the_command_line(store, tmp_path):
+    ledger = Ledger(30)
+    put(store, ledger)
+    consumer = properties(store.server.bootstrap)
+    refusing = Volleyd(tmp_path, job(store, consumer, handler=REFUSES, dead=True)).wait_ready()
+    wait_until(lambda: len(store.take("dead")) == 30, "all are dead")
+    assert refusing.stop() == 0, refusing.log
+
+    def dlq(*arguments, code=0):
+        done = volley(tmp_path, "dlq", *arguments)
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    letters = [json.loads(line) for line in dlq("list", "--json", "--limit", "100").splitlines()]
+    assert len(letters) == 30
+    one, two, three = (letter["id"] for letter in letters[:3])
+    assert json.loads(dlq("show", one, "--json"))["id"] == one
+    dlq("retry", one)
+    dlq("delete", two)
+    dlq("retry", one, code=1)  # it is settled
+    assert count(tmp_path, "dead") == 28 and count(tmp_path, "in") == 1
+    (tmp_path / "volley.yml").write_text(job(store, consumer, dead=True))
+    dlq("retry", "--all")
+    assert count(tmp_path, "dead") == 0 and count(tmp_path, "in") == 29
+    mended = Volleyd(tmp_path, job(store, consumer, dead=True)).wait_ready()
+    wait_until(lambda: len(store.take("out")) == 29, "they come out")
+    assert mended.stop() == 0, mended.log
+    deleted = next(letter for letter in letters if letter["id"] == two)
+    verdict = ledger.judge(store.take("out"), [deleted["body"]])
+    assert verdict["lost"] == [] and verdict["duplicates"] == 0, verdict
+    assert all(not m.headers() for m in store.take_messages("out"))
+    mended = Volleyd(tmp_path, job(store, consumer, handler=REFUSES, dead=True)).wait_ready()
+    store.put("in", ["again"], ["k"])
+    wait_until(lambda: count(tmp_path, "dead") == 1, "one is dead again")
+    assert mended.stop() == 0, mended.log
+    assert volley(tmp_path, "purge", "dead", "--yes").returncode == 0
+    assert count(tmp_path, "dead") == 0 and dlq("list", "--json") == ""

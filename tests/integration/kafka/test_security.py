@@ -4,6 +4,7 @@ import os
 import uuid
 
 import pytest
+from support import fault_table
 from support.kafka_jobs import errors_of
 from support.ledger import Ledger
 from support.servers import wait_until
@@ -107,6 +108,14 @@ def deny(server, kind, name, operation):
         future.result(timeout=30)
 
 
+def admin_allows_again(server, topic):
+    from confluent_kafka.admin import AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+    denials = AclBindingFilter(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.DENY)
+    for future in server.admin.delete_acls([denials]).values():
+        future.result(timeout=30)
+
+
 @pytest.mark.parametrize("operation", ["READ", "DESCRIBE"])
 def test_a_topic_that_may_not_be_read_is_77(store, tmp_path, operation):
     deny(store.server, "TOPIC", store.topic("in"), operation)
@@ -142,3 +151,10 @@ def test_a_right_taken_away_at_work_ends_it_with_77_and_loses_nothing(store, tmp
     store.put("in", ledger.bodies()[50:], keys[50:])
     assert volleyd.wait() == 77, volleyd.log
     assert committed(server, properties["group.id"], store.topic("in")) == 50 == len(store.take("out"))
+    admin_allows_again(server, store.topic("out"))
+    again = Volleyd(tmp_path, job(store, properties)).wait_ready()
+    wait_for_all(store, ledger)
+    assert again.stop() == 0, again.log
+    verdict = ledger.judge(store.take("out"))
+    fault_table.note(15, "the right to write is taken away at work, and given back", verdict, 0, also="exit 77 meanwhile")
+    assert verdict == {"lost": [], "duplicates": 0, "phantoms": 0, "disordered": []}

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from support import fault_table
 from support.kafka_jobs import Group, errors_of, job, properties, put
 from support.ledger import Ledger
 from support.servers import wait_until
@@ -44,6 +45,8 @@ def test_hostile_messages_cost_a_dead_letter_at_most(store, tmp_path):
     assert all(m.value() in {message["value"] for message in messages} for m in [*out, *dead])
     assert "\x1b" not in volleyd.log
     assert [len(m.headers()) for m in out if m.value() == b'{"n": 1}'] == [10000]
+    fault_table.note(33, "hostile messages: 1 MB of [, invalid UTF-8, NULs, 10,000 headers, no body, no key",
+                     also=f"{len(out)} through, {len(dead)} dead letters, each once")
 
 
 def test_partitions_that_are_added_are_read_from_their_start(store, tmp_path):
@@ -64,6 +67,7 @@ def test_partitions_that_are_added_are_read_from_their_start(store, tmp_path):
     assert producer.flush(30) == 0
     out = come(store, "out", 12)
     assert {m.value() for m in out[10:]} == {b"early 1", b"early 2"}
+    fault_table.note(34, "partitions are added", also="read from their start")
     assert volleyd.stop() == 0, volleyd.log
 
 
@@ -77,7 +81,9 @@ def test_a_topic_deleted_at_work_keeps_nobody_from_stopping(store, tmp_path):
     wait_until(lambda: "partition revoked" in volleyd.log or "partition lost" in volleyd.log, "it is noticed")
     began = time.monotonic()
     assert volleyd.stop() == 0, volleyd.log
-    assert time.monotonic() - began < 15
+    ended = time.monotonic() - began
+    assert ended < 15
+    fault_table.note(34, "the topic is deleted at work", also=f"a stop ends after {ended:.1f} s, exit 0")
 
 
 def delete_records(store, before):
@@ -105,4 +111,5 @@ def test_messages_that_retention_deleted_unread_are_told(store, tmp_path, policy
     assert len(come(store, "out", 150)) == 150
     assert volleyd.metric("volley_plugin_kafka_truncations_total") == 1
     assert volleyd.stop() == 0
+    fault_table.note(34, "retention deletes messages unread", also="told, counted, and on at auto.offset.reset")
     assert len(errors_of(volleyd.log)) == 1 and "offsets 100 to 149 were deleted" in volleyd.log, volleyd.log

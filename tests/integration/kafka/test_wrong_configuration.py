@@ -52,7 +52,7 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, mistake):
     assert said.count("error[V0202]") == 1, said
 
 
-HARMLESS = {"consumer": 'enable.auto.commit: false\n      enable.auto.offset.store: "0"\n      plugin.library.paths: ""',
+HARMLESS = {"consumer": 'enable.auto.commit: false\n      enable.auto.offset.store: "0"\n      plugin.library.paths: ""\n      rebalance_cb: ""',
             "producer": 'transactional.id: ""\n      acks: 1'}
 
 

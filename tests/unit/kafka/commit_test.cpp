@@ -68,6 +68,24 @@ TEST_CASE("a commit never goes back", "[kafka]") {
     REQUIRE(member.consumer.close(5000));
 }
 
+TEST_CASE("a commit that is waited for carries out those before it, also if it brings nothing", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    fill(rig, cluster, 5);
+    Member member(rig, "t", cluster.config(group));
+    read_all(member, 5);
+    constexpr int rtt_ms = 300;
+    rd_kafka_mock_broker_set_rtt(cluster.mock, 1, rtt_ms);
+    REQUIRE(member.commit(0, member.epochs[0], 2, false) == VOLLEY_OK);
+    REQUIRE(member.commit(0, member.epochs[0], 5, false) == VOLLEY_OK);  // goes when the first is answered
+    constexpr std::uint32_t timeout_ms = 15'000;
+    CHECK(member.log->commit(member.consumer.get(), nullptr, 0, sizeof(volley_partition), 1, timeout_ms,
+                             nullptr) == VOLLEY_OK);
+    CHECK(cluster.committed("g", "t", 0) == 5);
+    REQUIRE(member.consumer.close(5000));
+}
+
 TEST_CASE("a member that is fenced says so in the next call, and commits nothing more", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
