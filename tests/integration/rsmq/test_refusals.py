@@ -25,20 +25,6 @@ def test_a_busy_redis_is_waited_for(redis, tmp_path):
     assert job.verdict(ledger) == CLEAN
 
 
-def test_a_redis_that_is_loading_is_waited_for(redis, tmp_path):
-    job = Job(redis, tmp_path).queue("in", output=False).queue("out")
-    ledger = job.put(200)
-    redis.kill()
-    redis.spawn(["redis-server", "--port", str(redis.port), "--bind", "127.0.0.1", "--dir", str(redis.folder), "--appendonly", "yes",
-                 "--save", "", "--key-load-delay", "5000", "--loading-process-events-interval-bytes", "1024"])
-    redis.wait_for_port()
-    volleyd = Volleyd(tmp_path, job.config())
-    wait_until(lambda: "LOADING" in volleyd.log, "it says why it waits")
-    job.wait_done()
-    assert volleyd.stop() == 0, volleyd.log
-    assert job.verdict(ledger) == CLEAN
-
-
 def test_a_full_redis_is_waited_for_and_a_script_cache_that_is_flushed_is_not_noticed(redis, tmp_path):
     job = Job(redis, tmp_path).queue("in", output=False).queue("out")
     ledger = job.put(100)
