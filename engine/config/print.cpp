@@ -129,9 +129,11 @@ private:
     bool is_secret(const std::string& key, const std::string& path, const rapidjson::Value& value) const {
         const auto found = config_.origins.find(path);
         if (found != config_.origins.end() && found->second.origin == "secret") return true;
-        const bool user_in_url = value.IsString() &&
-                                 std::string_view(value.GetString()).find('@') != std::string_view::npos &&
-                                 std::string_view(value.GetString()).find("://") != std::string_view::npos;
+        // user:password@host, with or without a scheme before it.
+        const std::string_view text = value.IsString() ? value.GetString() : "";
+        const std::size_t host = text.rfind('@');
+        const bool user_in_url =
+            host != std::string_view::npos && text.substr(0, host).find(':') != std::string_view::npos;
         return names_a_secret(key) || user_in_url;
     }
 
