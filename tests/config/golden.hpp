@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -44,6 +45,9 @@ inline Ran run(const fs::path& folder, const std::string& command) {
         for (std::size_t at = 0; (at = ran.said.find(path, at)) != std::string::npos; at += name.size())
             ran.said.replace(at, path.size(), name);
     }
+    // A connector's warnings are lines of the log.
+    static const std::regex time(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)");
+    ran.said = std::regex_replace(ran.said, time, "TIME");
     return ran;
 }
 
