@@ -98,8 +98,9 @@ int run(const Arguments& arguments) {
     }
     signals.watch(**engine);
     const int code = (*engine)->run();
-    // A handler that hangs still uses the engine: end without taking it apart.
-    if ((*engine)->hung()) std::_Exit(code);
+    // A handler that hangs still uses the engine; and past the deadline no client is waited for that cannot
+    // be taken apart while its broker is silent.
+    if ((*engine)->hung() || code == exit_again) std::_Exit(code);
     signals.end();
     return code;
 }

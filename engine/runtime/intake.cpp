@@ -15,7 +15,7 @@ constexpr delivery::Millis longest_wait{1000};  // the client library is polled 
 constexpr delivery::Millis outage_log_period{60'000};
 constexpr delivery::Millis close_timeout{5'000};  // of all producers and the consumer together
 constexpr delivery::Millis least_to_close{100};   // of each, when that is used up
-constexpr delivery::Millis abandon_after{1'000};  // for workers, once the drain deadline has passed
+constexpr delivery::Millis abandon_after{1'000};  // for everything, once the drain deadline has passed
 
 }  // namespace
 
@@ -257,8 +257,10 @@ void Intake::shut_down() {
                                            : now_ + std::max(options_.shutdown_timeout, abandon_after);
     join_workers(deadline);
     hear();
-    // All that is closed shares one span; what comes last has a moment nevertheless.
-    const delivery::Instant close_by = out_of_time_.load() ? deadline : now() + close_timeout;
+    // All that is closed shares one span, which ends a second after the drain deadline at the latest; what
+    // comes last has a moment nevertheless.
+    delivery::Instant close_by = now() + close_timeout;
+    if (drain_deadline_) close_by = std::min(close_by, *drain_deadline_ + abandon_after);
     const auto time_left = [close_by] { return std::clamp(close_by - now(), least_to_close, close_timeout); };
     const auto time_left_ms = [&time_left] { return static_cast<std::uint32_t>(time_left().count()); };
     for (const auto& port : pipeline_.ports) close(*port, time_left_ms());
