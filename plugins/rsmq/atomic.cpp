@@ -42,11 +42,28 @@ bool RsmqProducer::joins(RsmqConsumer& consumer) const {
     return connection_.settings().store() == consumer.settings().store();
 }
 
+// A check that fails renames keys away, and nothing may keep it from that.
+void RsmqProducer::be_sure_to_rename() {
+    if (may_rename_) return;
+    Script ask{may_rename_script};
+    const Reply said = connection_.run(ask, {commit_key_}, {});
+    const std::string why(text_of(said.get()));
+    if (why.find("no such key") == std::string::npos) {
+        throw Error(ErrorCode::unauthorized,
+                    "Redis at " + connection_.settings().place() +
+                        " does not let this user RENAME keys, which a commit of outputs and "
+                        "acks needs: " +
+                        why + ". Add +rename to the user's ACL");
+    }
+    may_rename_ = true;
+}
+
 std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t) {
     if (t.record_count > most_in_commit || t.settlement_count > most_in_commit || t.settlement_count == 0) {
         throw Error(ErrorCode::permanent, "a commit has 1 to " + std::to_string(most_in_commit) +
                                               " acks and as many outputs at most");
     }
+    be_sure_to_rename();
     std::vector<std::uint64_t> handles;
     bool lost = false;
     for (std::uint32_t i = 0; i < t.settlement_count; ++i) {

@@ -143,6 +143,12 @@ end
 return {t[1] * 1000000 + t[2], queue[2] or '', queue[3] or ''}
 )lua";
 
+// Before the first commit: may this user rename at all? Returns why not; of a key that is not there Redis
+// says so.
+inline constexpr char may_rename_script[] = R"lua(
+return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
+)lua";
+
 // A commit of outputs and acks is one MULTI: the check below, then plain commands that store the outputs and
 // delete the inputs, then the end. Plain commands, because what passes through Lua costs Redis half as much
 // again; but a transaction of Redis has no way out. So where the check does not hold it renames the four keys

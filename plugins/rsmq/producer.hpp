@@ -65,6 +65,7 @@ private:
     std::int64_t redis_us() const;  // what Redis' clock shows, as far as we know
     void adjust_clock(const redisReply* redis_us);
     // Nothing: what it was made from was out of date, and is not any more.
+    void be_sure_to_rename();
     std::optional<std::int32_t> try_commit(RsmqConsumer& consumer, volley_transaction& transaction,
                                            const Unsure& work, bool repeat);
     void write_commit(RsmqConsumer& consumer, const Unsure& work, const Batch& outputs, bool repeat);
@@ -89,6 +90,7 @@ private:
     std::mt19937_64 random_;
     std::string wake_name_;
     std::string commit_key_;
+    bool may_rename_ = false;
     std::uint64_t commits_ = 0;
     std::optional<Unsure> unsure_;
     Request request_;

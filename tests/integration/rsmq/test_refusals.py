@@ -29,7 +29,7 @@ def test_a_full_redis_is_waited_for_and_a_script_cache_that_is_flushed_is_not_no
     job = Job(redis, tmp_path).queue("in", output=False).queue("out")
     ledger = job.put(100)
     job.cli("CONFIG", "SET", "maxmemory", 1)
-    volleyd = job.start()
+    volleyd = Volleyd(tmp_path, job.config())
     wait_until(lambda: "OOM" in volleyd.log, "it says why it waits")
     assert job.count("out") == 0
     job.cli("SCRIPT", "FLUSH")
@@ -62,6 +62,18 @@ def test_rights_that_are_taken_away_end_it_with_77_and_nothing_is_acked(redis, t
     assert "NOPERM" in volleyd.log and "ACL" in volleyd.log
     assert (job.count("in"), job.count("out")) == (1, 5)
     assert job.verdict(ledger) == CLEAN
+
+
+def test_a_user_who_may_not_rename_is_told_before_anything_is_committed(redis, tmp_path):
+    job = Job(redis, tmp_path)
+    job.cli("ACL", "SETUSER", "worker", "on", ">pw", f"~{job.store.ns}:*", f"&{job.store.ns}:*", "+@all", "-rename")
+    for queue in ("in", "out"):
+        job.queue(queue, output=queue == "out", username="worker", password="pw")
+    job.put(5)
+    volleyd = Volleyd(tmp_path, job.config())
+    assert volleyd.wait() == 77
+    assert "+rename" in volleyd.log
+    assert job.count("out") == 0
 
 
 def test_a_redis_that_may_lose_queues_is_warned_of_once(start_redis, tmp_path):
