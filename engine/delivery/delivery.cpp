@@ -31,104 +31,6 @@ Lane Delivery::open_lane() {
     return lane;
 }
 
-void Delivery::revoke(Lane lane) {
-    lanes_[lane].revoked = true;
-    for_lane(lane, &Delivery::leave_waiting);
-}
-
-bool Delivery::is_drained(Lane lane) const {
-    if (lanes_[lane].active > 0) return false;
-    for (Slot slot = 0; slot < next_new_; ++slot) {
-        if (entries_[slot].state == State::waiting && entries_[slot].lane == lane) return false;
-    }
-    return true;
-}
-
-void Delivery::end_lane(Lane lane) {
-    LaneState& state = lanes_[lane];
-    VOLLEY_ASSERT(state.in_use && !state.ended);
-    state.revoked = true;
-    state.ended = true;
-    for_lane(lane, &Delivery::orphan);
-    state.window.clear();
-    free_lane_if_over(lane);
-}
-
-// Visits every used slot of a lane. Rare (a rebalance), so it looks at all slots rather than keep a list.
-void Delivery::for_lane(Lane lane, void (Delivery::*visit)(Slot)) {
-    for (Slot slot = 0; slot < next_new_; ++slot) {
-        if (entries_[slot].state != State::free && entries_[slot].lane == lane) (this->*visit)(slot);
-    }
-}
-
-void Delivery::orphan(Slot slot) {
-    Entry& entry = entries_[slot];
-    entry.orphan = true;
-    entry.in_window = false;
-    if (entry.state == State::settled)
-        free_if_over(slot);
-    else
-        leave_waiting(slot);
-}
-
-void Delivery::lose(Slot slot) {
-    Entry& entry = entries_[slot];
-    VOLLEY_ASSERT(!options_.log && entry.state != State::free && entry.state != State::settled);
-    entry.lease_lost = true;
-    orphan(slot);
-}
-
-// Does the committed offset need this message, because one behind it has started? Not if it was given up with
-// its chain.
-bool Delivery::is_needed(const Entry& entry) const {
-    return options_.log && !entry.orphan && entry.offset < lanes_[entry.lane].newest_started &&
-           !chains_.is_closed(entry.chain, entry.offset);
-}
-
-// A chain that has lost the message at `offset` to the stop may not go on behind it: what follows would
-// overtake it.
-void Delivery::leave_behind(Chain chain, std::int64_t offset) {
-    chains_.close(chain, offset);
-    for (Slot slot = chains_.first(chain); slot != no_slot;) {
-        const Slot next = entries_[slot].chain_next;
-        if (entries_[slot].state == State::waiting && entries_[slot].offset > offset) abandon(slot);
-        slot = next;
-    }
-}
-
-// What a stop finds waiting for its next attempt is tried once more at once, if what was done behind it on
-// the log would otherwise be done again. Returns false if it is not, or has been.
-bool Delivery::try_once_more(Slot slot) {
-    Entry& entry = entries_[slot];
-    if (!is_needed(entry) || entry.last_try || entry.attempt >= options_.max_attempts) return false;
-    entry.last_try = true;
-    ++entry.generation;  // its backoff is void
-    entry.state = State::waiting;
-    if (entry.chain == no_chain)
-        chains_.append(slot);
-    else
-        chains_.release(slot);
-    return true;
-}
-
-// Leaves a message that nobody has in hand.
-void Delivery::leave_waiting(Slot slot) {
-    switch (entries_[slot].state) {
-        case State::waiting:
-            if (!is_needed(entries_[slot])) abandon(slot);
-            break;
-        case State::backing_off:
-            if (!try_once_more(slot)) abandon(slot);
-            break;
-        case State::resend_wait:
-        case State::dead_letter_wait:
-            if (entries_[slot].orphan) abandon(slot);
-            break;
-        default:
-            break;
-    }
-}
-
 // ---- intake
 
 std::uint32_t Delivery::room() const {
@@ -477,29 +379,6 @@ void Delivery::tick(Instant now) {
                 VOLLEY_ASSERT(entry.state == State::settling);
         }
     }
-}
-
-// ---- stopping
-
-void Delivery::stop() {
-    if (stopping_) return;
-    stopping_ = true;
-    for (Slot slot = 0; slot < next_new_; ++slot) leave_waiting(slot);
-}
-
-void Delivery::abort() {
-    stop();
-    aborting_ = true;
-    for (Slot slot = 0; slot < next_new_; ++slot) {
-        if (entries_[slot].state == State::free || entries_[slot].state == State::settled) continue;
-        entries_[slot].orphan = true;
-        leave_waiting(slot);
-    }
-    // What waits for a worker is dropped here: there may be no worker to take it.
-    for (; urgent_taken_ < urgent_.size(); ++urgent_taken_) abandon(urgent_[urgent_taken_]);
-    urgent_.clear();
-    urgent_taken_ = 0;
-    leave_uncommitted();
 }
 
 }  // namespace volley::delivery

@@ -152,6 +152,13 @@ void Simulator::expire_a_lease() {
     if (d->second.lost) return;
     d->second.lost = true;
     world_.messages[static_cast<std::size_t>(d->second.message)].taken = false;
+    // Whoever keeps the leases may notice while the message is at work, or never.
+    if (chance(random_, 0.5)) return;
+    Slot slot = no_slot;
+    p_->core.for_each_open([&](Slot open, const Entry& entry) {
+        if (entry.handle == d->first && entry.state != State::settling && !entry.lease_lost) slot = open;
+    });
+    if (slot != no_slot) p_->core.lose(slot);
 }
 
 void Simulator::step() {
