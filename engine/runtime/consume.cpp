@@ -94,7 +94,8 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     const bool key_inside = !pipeline_.input.key.empty() && core_options_.order == delivery::Order::key;
     if (key_inside) {
         probe_key.message = message;
-        if (!decode(pipeline_, probe_key)) incoming.has_key = !probe_key.key.empty();
+        probe_key.undecodable = decode(pipeline_, probe_key);
+        incoming.has_key = !probe_key.undecodable && !probe_key.key.empty();
         incoming.key_hash = std::hash<std::string_view>{}(probe_key.key);
     } else if (core_options_.order == delivery::Order::key && !is_absent(message.key)) {
         incoming.has_key = true;
@@ -108,7 +109,10 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     work.reset();
     work.message = message;
     work.received_ms = received_ms;
-    if (probe_key.decoded) {  // the worker need not do it again
+    // The worker need not do it again. It has no tree of the body, though: those of all that is in flight
+    // would be too much to keep, so forward to a queue with another schema parses once more.
+    work.undecodable = std::move(probe_key.undecodable);
+    if (probe_key.decoded) {
         work.decoded = true;
         work.key = std::move(probe_key.key);
         work.scratch = std::move(probe_key.scratch);

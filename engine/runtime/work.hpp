@@ -5,10 +5,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "codec/codec.hpp"
 #include "delivery/slab.hpp"
 #include "delivery/types.hpp"
 #include "runtime/arena.hpp"
@@ -29,6 +31,7 @@ struct Work {
     volley_message message{};  // the consumer's views: valid until the delivery is settled
     std::string_view body;     // what the handler sees
     bool decoded = false;
+    std::optional<codec::Failure> undecodable;  // found by the intake thread, when it looked for the key
     std::vector<Output> outputs;
     Arena arena;
     std::string scratch;  // the decoded body where it is not the input's own bytes
@@ -45,6 +48,7 @@ struct Work {
         outputs.clear();
         arena.reset();
         decoded = false;
+        undecodable.reset();
         key.clear();
         first_error.clear();
         last_error.clear();

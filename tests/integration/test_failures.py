@@ -134,6 +134,18 @@ def test_dead_letters_keep_their_bytes_and_say_why_in_headers_on_kafka(kafka_ser
     assert [json.loads(b)["n"] for b in store.take("out")] == [1]
 
 
+def test_a_body_without_the_key_that_is_looked_for_in_it_is_a_dead_letter_or_has_no_order(tmp_path):
+    store = Sqlite(tmp_path)
+    store.put("in", ['{"n": 1, "customer": {"id": "a"}}', "this is no JSON", '{"n": 2}'], ["x"] * 3)
+    queues = "".join(f"  - {{name: {q}, type: sqlite, serializer: json, key: /customer/id, config: {store.config()}}}\n"
+                     for q in ("in", "out", "dead"))
+    volleyd = Volleyd(tmp_path, "queues:\n" + queues + component(moody(tmp_path), dead_letter_queue="dead", order="key")).wait_ready()
+    wait_until(lambda: len(store.take("out")) == 2 and len(store.take("dead")) == 1, "two out, one dead")
+    assert volleyd.metric("volley_message_failures_total", reason="decode") == 1
+    assert volleyd.stop() == 0, volleyd.log
+    assert store.take("dead") == ["this is no JSON"]
+
+
 def test_dead_letters_come_in_an_envelope_on_rsmq(redis_server, tmp_path):
     store = Rsmq(redis_server)
     store.put("in", BODIES, ["a"] * 4)
