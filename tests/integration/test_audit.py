@@ -127,5 +127,6 @@ def test_a_sender_cannot_forge_what_only_the_engine_says(tmp_path):
     assert volleyd.stop() == 0, volleyd.log
     headers = {queue: json.loads(text) for queue, text in store.connect().execute("SELECT queue, headers FROM volley_messages")}
     assert headers["one"] == [["trace", "kept"]]
-    assert ["trace", "kept"] in headers["dead"] and ["volley-attempts", "1"] in headers["dead"]
-    assert "99" not in json.dumps(headers["dead"]) and "forged" not in json.dumps(headers["dead"])
+    assert ["trace", "kept"] in headers["dead"]
+    assert [value for name, value in headers["dead"] if name == "volley-attempts"] == ["1"]
+    assert "forged" not in json.dumps(headers["dead"])
