@@ -15,6 +15,7 @@ namespace {
 // again elsewhere, which is a bounded number of duplicates.
 constexpr delivery::Millis drain_timeout{10'000};
 constexpr delivery::Millis commit_timeout{5'000};
+constexpr delivery::Millis last_commit_timeout{500};  // at the end, when a commit has been waited for already
 
 }  // namespace
 
@@ -103,7 +104,7 @@ void Intake::revoked(const volley_partition* partitions, std::uint32_t count, st
             dispatch();  // outputs to send again, and the other lanes
             pipeline_.completions.wait_for(delivery::Millis(20));
         }
-        commit(true, commit_timeout);
+        commit(true, over ? last_commit_timeout : commit_timeout);
     }
     for (const AssignedLane& lane : gone) {
         core_.end_lane(lane.lane);
