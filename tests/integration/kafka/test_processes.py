@@ -107,9 +107,14 @@ def test_a_hung_handler_ends_a_stop_with_75_and_only_what_hung_runs_again(store,
     consumer = properties(store.server.bootstrap, group_instance_id="one")
     handler = f'{{exec: ["{sys.executable}", hang.py]}}'
     ledger = Ledger(60)
-    put(store, ledger)
+    bodies, keys = ledger.bodies(), [entry["key"] for entry in ledger.sent]
+    store.put("in", bodies[:40], keys[:40])
     top = "shutdown_timeout: 1s\n" if signals == 1 else "shutdown_timeout: 1h\n"
     volleyd = Volleyd(tmp_path, job(store, consumer, handler=handler, settings=", workers: 2, order: key", top=top)).wait_ready()
+    group = Group(store, consumer["group.id"])
+    # What is not committed yet may come twice; what may then is the 20 beside and behind the hung one.
+    wait_until(lambda: sum(max(0, offset) for offset in group.committed()) == 40, "the first 40 are committed", timeout=30)
+    store.put("in", bodies[40:], keys[40:])
     wait_until((tmp_path / "hangs").exists, "it hangs")
     for _ in range(signals):
         volleyd.process.send_signal(signal.SIGTERM)
@@ -119,7 +124,6 @@ def test_a_hung_handler_ends_a_stop_with_75_and_only_what_hung_runs_again(store,
     # The deadline, a second for what runs, and no drain of the revocation on top of it.
     ended = time.monotonic() - began
     assert ended < 8, volleyd.log
-    group = Group(store, consumer["group.id"])
     assert group.passed_unfinished(store) == []
     group.close()
     assert set(ledger.judge(store.take("out"))["lost"]) >= {seq for seq in range(40, 60) if seq % 7 == 5}
@@ -129,8 +133,8 @@ def test_a_hung_handler_ends_a_stop_with_75_and_only_what_hung_runs_again(store,
     verdict = ledger.judge(store.take("out"))
     fault = "SIGTERM with a hung handler, deadline 1 s" if signals == 1 else "a second SIGTERM"
     fault_table.note(3 + signals, fault, verdict, 20, also=f"exit 75 after {ended:.1f} s")
-    # What hung, and what waited behind it, had no output yet.
-    assert clean(verdict) and verdict["duplicates"] <= 20, verdict
+    # Less what hung and what waited behind it, which had no output yet.
+    assert clean(verdict) and verdict["duplicates"] < 20, verdict
 
 
 def test_a_process_that_stood_still_for_longer_than_its_session_commits_nothing_afterwards(store, tmp_path):
