@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/decode.hpp"
+#include "runtime/encode.hpp"
 #include "runtime/intake.hpp"
 
 namespace volley::runtime {
@@ -90,13 +91,9 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     incoming.offset = message.offset;
     incoming.bytes = static_cast<std::uint32_t>(std::min<std::size_t>(
         message.body.size + message.key.size, std::numeric_limits<std::uint32_t>::max()));
-    Work probe_key;  // only for a queue whose key is inside the body
     const bool key_inside = !pipeline_.input.key.empty() && core_options_.order == delivery::Order::key;
     if (key_inside) {
-        probe_key.message = message;
-        probe_key.undecodable = decode(pipeline_, probe_key);
-        incoming.has_key = !probe_key.undecodable && !probe_key.key.empty();
-        incoming.key_hash = std::hash<std::string_view>{}(probe_key.key);
+        find_key(message, incoming);
     } else if (core_options_.order == delivery::Order::key && !is_absent(message.key)) {
         incoming.has_key = true;
         incoming.key_hash = std::hash<std::string_view>{}(text_of(message.key));
@@ -109,15 +106,34 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     work.reset();
     work.message = message;
     work.received_ms = received_ms;
-    // The worker need not do it again. It has no tree of the body, though: those of all that is in flight
-    // would be too much to keep, so forward to a queue with another schema parses once more.
-    work.undecodable = std::move(probe_key.undecodable);
-    if (probe_key.decoded) {
-        work.decoded = true;
-        work.key = std::move(probe_key.key);
-        work.scratch = std::move(probe_key.scratch);
-    }
+    if (key_inside) keep_probe(work, slot);
     leases_.saw(message.lease_ms, now_);
+}
+
+// The key of a message that carries it in its body; a body that cannot be decoded has none.
+void Intake::find_key(const volley_message& message, delivery::Incoming& incoming) {
+    constexpr std::size_t on_the_heap = 64;  // so that a swap does not move the text, which the tree is of
+    probe_.reset();
+    probe_.scratch.reserve(on_the_heap);
+    probe_.message = message;
+    probe_.refused = decode(pipeline_, probe_, pipeline_.keeps_tree ? &probe_tree_ : nullptr);
+    incoming.has_key = !probe_.refused && !probe_.key.empty();
+    incoming.key_hash = std::hash<std::string_view>{}(probe_.key);
+}
+
+// The body is parsed once, so what needs its tree is done now, while there is one: those of all that is in
+// flight would be too much to keep for the workers.
+void Intake::keep_probe(Work& work, delivery::Slot slot) {
+    work.refused = std::move(probe_.refused);
+    if (!probe_.decoded) return;
+    work.decoded = true;
+    work.key.swap(probe_.key);
+    work.scratch.swap(probe_.scratch);
+    if (!pipeline_.keeps_tree) return;
+    work.body = work.scratch.empty() ? text_of(work.message.body) : std::string_view(work.scratch);
+    for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, slot, port->index);
+    work.refused = encode(pipeline_, work, &probe_tree_);
+    work.encoded = true;
 }
 
 // The lane of a message; null if its partition is not ours now: then it must not touch the core.

@@ -6,7 +6,7 @@ std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work, codec
     if (keep != nullptr) keep->clear();
     const std::string_view bytes = text_of(work.message.body);
     work.body = bytes;
-    if (work.undecodable) return work.undecodable;
+    if (work.refused) return work.refused;
     if (work.decoded) {
         if (!work.scratch.empty()) work.body = work.scratch;
         return std::nullopt;

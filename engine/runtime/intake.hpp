@@ -106,6 +106,8 @@ private:
     // consume.cpp
     void consume(delivery::Millis wait);
     void receive(const volley_message& message, std::int64_t received_ms);
+    void find_key(const volley_message& message, delivery::Incoming& incoming);
+    void keep_probe(Work& work, delivery::Slot slot);
     void rest(delivery::Millis wait);
     std::uint32_t room() const;
     void consume_failed(const Error& error);
@@ -173,6 +175,8 @@ private:
     std::vector<volley_settlement> to_settle_;
     std::vector<delivery::Commit> commits_;
     std::vector<volley_message> messages_;
+    Work probe_;  // decoded for its key, before the core has a slot for it
+    codec::Parsed probe_tree_;
 
     std::vector<delivery::Slot> transaction_;  // tried until its outcome is known, always the same
     std::vector<delivery::Slot> one_by_one_;  // of one that was refused, to find the message that is to blame

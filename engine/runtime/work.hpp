@@ -31,7 +31,8 @@ struct Work {
     volley_message message{};  // the consumer's views: valid until the delivery is settled
     std::string_view body;     // what the handler sees
     bool decoded = false;
-    std::optional<codec::Failure> undecodable;  // found by the intake thread, when it looked for the key
+    bool encoded = false;  // the outputs are there: forwarded and encoded when the key was looked for
+    std::optional<codec::Failure> refused;  // why it can never be handled, found when the key was looked for
     std::vector<Output> outputs;
     Arena arena;
     std::string scratch;  // the decoded body where it is not the input's own bytes
@@ -47,8 +48,8 @@ struct Work {
     void reset() {
         outputs.clear();
         arena.reset();
-        decoded = false;
-        undecodable.reset();
+        decoded = encoded = false;
+        refused.reset();
         key.clear();
         first_error.clear();
         last_error.clear();

@@ -157,7 +157,7 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
             continue;
         }
         Work& work = pipeline_.works[run.slot];
-        work.outputs.clear();
+        if (!work.encoded) work.outputs.clear();
         const auto failure = decode(pipeline_, work, pipeline_.keeps_tree ? &tree_ : nullptr);
         const std::uint32_t crashes = failure ? 0 : crashes_with(work);
         if (!failure && crashes == 0) {
@@ -232,11 +232,11 @@ void Worker::call_handler() {
 
 void Worker::forward(const Run& run) {
     Work& work = pipeline_.works[run.slot];
+    if (work.encoded) return send(run);
     for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, run.slot, port->index);
     hand_over(run);
 }
 
-// Its outputs go to the producers at the end of the batch.
 void Worker::hand_over(const Run& run) {
     Work& work = pipeline_.works[run.slot];
     if (auto failure = encode(pipeline_, work, pipeline_.keeps_tree ? &tree_ : nullptr)) {
@@ -244,6 +244,12 @@ void Worker::hand_over(const Run& run) {
         work.explain(failure->reason, failure->text);
         return give_back(run, {Verdict::fail, failure->reason, 0});
     }
+    send(run);
+}
+
+// Its outputs go to the producers at the end of the batch.
+void Worker::send(const Run& run) {
+    const Work& work = pipeline_.works[run.slot];
     if (!pipeline_.transactions) {
         for (const Output& output : work.outputs) records_[output.port].push_back(output.record);
     }

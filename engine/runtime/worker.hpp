@@ -51,6 +51,7 @@ private:
     void send_again(const delivery::Run& run);
     void send_dead_letter(const delivery::Run& run);
     void hand_over(const delivery::Run& run);
+    void send(const delivery::Run& run);
     void give_back(const delivery::Run& run, const Handled& result);
     bool chain_failed(const delivery::Run& run) const;
     void produce_all();
