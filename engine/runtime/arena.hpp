@@ -17,14 +17,10 @@ public:
     // Returns room for `size` bytes, aligned for any type; valid until reset().
     void* allocate(std::size_t size) {
         const std::size_t aligned = (size + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
-        if (chunks_.empty() || used_ + aligned > chunks_.back().size) {
-            const std::size_t room =
-                std::max(aligned, chunks_.empty() ? std::size_t{256} : chunks_.back().size * 2);
-            chunks_.push_back({std::make_unique<std::byte[]>(room), room});
-            used_ = 0;
-        }
-        void* at = chunks_.back().bytes.get() + used_;
-        used_ += aligned;
+        if (aligned > left_) add_chunk(aligned);
+        void* at = next_;
+        next_ += aligned;
+        left_ -= aligned;
         return at;
     }
 
@@ -37,22 +33,43 @@ public:
 
     // Forgets everything, and gives back what one unusually large message took.
     void reset() {
-        if (chunks_.empty()) return;
-        if (chunks_.size() > 1 || chunks_.front().size > kept_size) {
-            const bool keep = chunks_.front().size <= kept_size;
-            chunks_.resize(keep ? 1 : 0);
-        }
-        used_ = 0;
+        left_ += static_cast<std::size_t>(next_ - start_);
+        next_ = start_;
+        if (chunks_.size() > 1 || left_ > kept_size) keep_first();
     }
 
 private:
+    static constexpr std::size_t first_size = 256;
     static constexpr std::size_t kept_size = 4096;
     struct Chunk {
         std::unique_ptr<std::byte[]> bytes;
         std::size_t size;
     };
+
+    void add_chunk(std::size_t least) {
+        const std::size_t size = std::max(least, chunks_.empty() ? first_size : chunks_.back().size * 2);
+        chunks_.push_back({std::make_unique<std::byte[]>(size), size});
+        use(chunks_.back());
+    }
+    void keep_first() {
+        chunks_.resize(chunks_.front().size <= kept_size ? 1 : 0);
+        if (chunks_.empty()) {
+            start_ = next_ = nullptr;
+            left_ = 0;
+        } else {
+            use(chunks_.front());
+        }
+    }
+    void use(const Chunk& chunk) {
+        start_ = next_ = chunk.bytes.get();
+        left_ = chunk.size;
+    }
+
+    // The chunk in use is the last; these say it without a look there.
+    std::byte* start_ = nullptr;
+    std::byte* next_ = nullptr;
+    std::size_t left_ = 0;
     std::vector<Chunk> chunks_;
-    std::size_t used_ = 0;
 };
 
 }  // namespace volley::runtime

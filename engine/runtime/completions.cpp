@@ -21,7 +21,7 @@ void Completions::push(Completion completion, std::string_view text) {
     {
         const std::lock_guard lock(mutex_);
         queue_.texts.emplace_back(text);
-        completion.text = static_cast<std::uint32_t>(queue_.texts.size());
+        completion.detail = static_cast<std::uint32_t>(queue_.texts.size());
         queue_.completions.push_back(completion);
     }
     ring();

@@ -15,6 +15,7 @@
 
 namespace volley::runtime {
 
+// Two of them for each message go from core to core, so they are small.
 struct Completion {
     enum class Kind : std::uint8_t {
         handled,      // a worker returns a message
@@ -25,13 +26,11 @@ struct Completion {
         worker_failed  // its handler could not be opened; the text is with the worker
     } kind = Kind::handled;
     delivery::Verdict verdict = delivery::Verdict::ok;
+    std::int16_t status = 0;  // reports: VOLLEY_OK or VOLLEY_E_…
     std::uint32_t slot = 0;
-    std::uint32_t count = 0;   // handled: outputs handed over
-    std::int32_t status = 0;   // reports
-    std::uint32_t output = 0;  // reported: which
-    std::uint32_t reason = 0;
-    std::uint32_t text = 0;  // 1 + place among the drained texts; 0 none
-    std::uint64_t retry_after_ms = 0;
+    std::uint32_t count = 0;   // handled: outputs handed over; reported: which output
+    std::uint32_t detail = 0;  // handled: the reason of a failure; reports: 1 + place of the text, 0 none
+    std::uint32_t retry_after_ms = 0;  // handled: the handler's wish, 0 none
 };
 
 // What drain() hands over.
@@ -40,7 +39,7 @@ struct Drained {
     std::vector<std::string> texts;
     // Why the report failed, for a person.
     std::string_view text_of(const Completion& completion) const {
-        return completion.text == 0 ? std::string_view() : std::string_view(texts[completion.text - 1]);
+        return completion.detail == 0 ? std::string_view() : std::string_view(texts[completion.detail - 1]);
     }
 };
 

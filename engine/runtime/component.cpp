@@ -98,6 +98,7 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     p.state_dir = config.state_dir;
     if (!p.state_dir.empty() && p.state_dir.front() != '/') p.state_dir = config.base_dir + "/" + p.state_dir;
     p.config = component;
+    p.id_middle = "/" + component.name + "/";
     p.max_message_bytes = config.max_message_bytes;
     std::optional<plugins::Consumer> consumer;
     if (auto input = made->make_input(config, catalog, consumer); !input) return input.error();
@@ -169,6 +170,8 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
     auto port = std::make_unique<Port>();
     port->queue = queue.name;
     port->value = queue.value;
+    port->blank.queue = view_of(port->value);
+    port->blank.partition = -1;
     port->connector = connector_of(queue, *found);
     port->dead_letters = dead_letters;
     port->flags = found->flags();

@@ -15,12 +15,6 @@ namespace {
 // Of two batches a worker: a connector that takes less at a time may ask for the second while the first
 // comes.
 constexpr std::uint32_t consume_batch = 1024;
-constexpr volley_message blank = [] {
-    volley_message m{};
-    m.partition = -1;
-    m.offset = -1;
-    return m;
-}();
 constexpr delivery::Millis outage_log_period{60'000};
 constexpr delivery::Millis tell_again_after{500};
 // A store that does not say what it has is idle after so long without a message.
@@ -34,7 +28,7 @@ constexpr delivery::Millis stats_period{100};
 std::uint32_t Intake::room() const {
     std::uint32_t room = std::min(core_.room(), consume_batch);
     if (!core_options_.log) {
-        const std::uint64_t most = std::uint64_t{2} * workers_.size() * batch_limit();
+        const std::uint64_t most = std::uint64_t{batches_ahead()} * workers_.size() * batch_limit();
         const std::uint64_t open = core_.counters().in_flight;
         room = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, open < most ? most - open : 0));
     }
@@ -44,7 +38,7 @@ std::uint32_t Intake::room() const {
 void Intake::consume(delivery::Millis wait) {
     const std::uint32_t capacity = room();
     if (capacity == 0 || source_ended_ || now_ < next_try_ || paused_) return rest(wait);
-    if (messages_.size() < capacity) messages_.resize(capacity, blank);
+    if (messages_.size() < capacity) messages_.resize(capacity, blank_);
     volley_batch batch{};
     batch.struct_size = sizeof batch;
     batch.message_size = sizeof(volley_message);
@@ -76,7 +70,7 @@ void Intake::consume(delivery::Millis wait) {
     const std::int64_t received_ms = unix_ms();
     for (std::uint32_t i = 0; i < batch.count; ++i) {
         receive(messages_[i], received_ms);
-        messages_[i] = blank;  // as a consumer expects it
+        messages_[i] = blank_;  // as a consumer expects it
     }
     if (batch.count > 0) last_received_ = last_progress_ = now_;
     note_idle(batch.count == 0);
@@ -103,9 +97,7 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     if (slot == delivery::no_slot) return leave(message.handle);
     pipeline_.works.grow_to(slot);
     Work& work = pipeline_.works[slot];
-    work.reset();
-    work.message = message;
-    work.received_ms = received_ms;
+    work.arrive(message, received_ms);
     if (key_inside) keep_probe(work, slot);
     leases_.saw(message.lease_ms, now_);
 }
@@ -113,9 +105,9 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
 // The key of a message that carries it in its body; a body that cannot be decoded has none.
 void Intake::find_key(const volley_message& message, delivery::Incoming& incoming) {
     constexpr std::size_t on_the_heap = 64;  // so that a swap does not move the text, which the tree is of
-    probe_.reset();
+    probe_.arrive(message, 0);
+    probe_.begin();
     probe_.scratch.reserve(on_the_heap);
-    probe_.message = message;
     probe_.refused = decode(pipeline_, probe_, pipeline_.keeps_tree ? &probe_tree_ : nullptr);
     incoming.has_key = !probe_.refused && !probe_.key.empty();
     incoming.key_hash = std::hash<std::string_view>{}(probe_.key);
@@ -124,6 +116,8 @@ void Intake::find_key(const volley_message& message, delivery::Incoming& incomin
 // The body is parsed once, so what needs its tree is done now, while there is one: those of all that is in
 // flight would be too much to keep for the workers.
 void Intake::keep_probe(Work& work, delivery::Slot slot) {
+    work.begin();
+    work.is_clean = false;
     work.refused = std::move(probe_.refused);
     if (!probe_.decoded) return;
     work.decoded = true;

@@ -17,6 +17,7 @@ std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work, codec
                                                            std::to_string(pipeline.max_message_bytes)};
     }
     if (!pipeline.decode || is_absent(work.message.body)) return std::nullopt;
+    work.is_clean = false;
     work.scratch.clear();
     std::string* key = pipeline.input.key.empty() ? nullptr : &work.key;
     if (auto failure = pipeline.decoder->decode(bytes, work.scratch, work.body, key, keep)) return failure;

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint32_t largest_batch = 512;
 constexpr std::uint64_t batch_ns = 5'000'000;      // a batch is about this long, so that workers share evenly
-constexpr std::uint32_t batches_ahead = 2;         // one at work, one waiting: no gap between them
 constexpr std::uint32_t failures_per_period = 20;  // logged; the rest is counted
 constexpr delivery::Millis failure_period{10'000};
 
@@ -41,14 +40,18 @@ std::uint32_t Intake::batch_limit() const {
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(batch_ns / each, 1, largest_batch));
 }
 
+// One is at work and one waits, so that there is no gap between them; of short ones another comes back.
+std::uint32_t Intake::batches_ahead() const { return batch_limit() == largest_batch ? 3 : 2; }
+
 // The least busy worker first. Another one is asked only if it is no busier: it may have the next messages of
 // its chains, which nobody else may take; but while a worker is idle, the chains had better come to rest, so
 // that they are shared.
 void Intake::dispatch() {
+    const std::uint32_t ahead = batches_ahead();
     for (bool gave = true; gave && core_.has_work();) {
         gave = false;
         const std::uint32_t least = *std::min_element(outstanding_.begin(), outstanding_.end());
-        if (least >= batches_ahead) return;
+        if (least >= ahead) return;
         for (std::uint32_t worker = 0; worker < workers_.size() && !gave; ++worker)
             gave = outstanding_[worker] == least && give(worker);
     }
@@ -100,7 +103,7 @@ void Intake::hear() {
 }
 
 void Intake::hear_handled(const Completion& c) {
-    core_.handled(c.slot, c.verdict, c.count, delivery::Millis(c.retry_after_ms), c.reason, now_);
+    core_.handled(c.slot, c.verdict, c.count, delivery::Millis(c.retry_after_ms), c.detail, now_);
     if (c.verdict == Verdict::retry || c.verdict == Verdict::fail) log_failure(c.slot);
 }
 
@@ -110,14 +113,14 @@ void Intake::hear_report(const Completion& c, std::string_view text) {
         return;
     }
     Work& work = pipeline_.works[c.slot];
-    VOLLEY_ASSERT(c.output < work.outputs.size());
-    stop_if_hopeless(c, pipeline_.ports[work.outputs[c.output].port]->queue, text);
+    VOLLEY_ASSERT(c.count < work.outputs.size());
+    stop_if_hopeless(c, pipeline_.ports[work.outputs[c.count].port]->queue, text);
     const SendFailure kind = kind_of(c.status);
     const std::uint32_t reason = c.status == VOLLEY_E_TOO_LARGE ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
                                                                 : std::uint32_t{VOLLEY_REASON_OUTPUT};
-    const std::string& queue = pipeline_.ports[work.outputs[c.output].port]->queue;
+    const std::string& queue = pipeline_.ports[work.outputs[c.count].port]->queue;
     work.explain(reason, "output to \"" + queue + "\": " + std::string(text));
-    work.outputs[c.output].failed = kind != SendFailure::permanent;
+    work.outputs[c.count].failed = kind != SendFailure::permanent;
     core_.send_failed(c.slot, kind, reason, now_);
     log_failure(c.slot);
 }

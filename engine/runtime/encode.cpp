@@ -32,11 +32,9 @@ void pass_headers(Work& work, volley_record& record) {
 }
 
 Output& add_output(Work& work, const Pipeline& pipeline, delivery::Slot slot, std::uint16_t port) {
-    Output& output = work.outputs.emplace_back();
-    output.port = port;
+    const volley_record& blank = pipeline.ports[port]->blank;
+    Output& output = work.outputs.emplace_back(Output{port, false, blank});
     output.record.token = token_of(slot, work.outputs.size() - 1);
-    output.record.queue = view_of(pipeline.ports[port]->value);
-    output.record.partition = -1;
     return output;
 }
 
@@ -90,7 +88,7 @@ volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view wha
         is_absent(m.source) ? std::string_view(pipeline.input.value) : text_of(m.source);
     const std::string_view id = text_of(m.id);
     constexpr std::size_t numbers = 40;  // of a partition and an offset, with their separators
-    const std::size_t most = source.size() + id.size() + pipeline.config.name.size() + what.size() + numbers;
+    const std::size_t most = source.size() + id.size() + pipeline.id_middle.size() + what.size() + numbers;
     char* const begin = static_cast<char*>(work.arena.allocate(most));
     char* end = begin;
     const auto text = [&](std::string_view part) {
@@ -108,9 +106,7 @@ volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view wha
         number(m.offset);
     else
         text(id);
-    *end++ = '/';
-    text(pipeline.config.name);
-    *end++ = '/';
+    text(pipeline.id_middle);
     text(what);
     return {begin, static_cast<std::size_t>(end - begin)};
 }

@@ -42,7 +42,10 @@ Intake::Intake(Pipeline& pipeline, plugins::Consumer consumer, const delivery::O
       core_(core),
       core_options_(core),
       options_(options),
-      interrupt_([this] { consumer_.interrupt(); }) {}
+      interrupt_([this] { consumer_.interrupt(); }) {
+    blank_.partition = -1;
+    blank_.offset = -1;
+}
 
 void Intake::stop() {
     stop_requested_.store(true, std::memory_order_release);

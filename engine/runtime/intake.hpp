@@ -101,6 +101,7 @@ private:
     void dispatch();
     bool give(std::uint32_t worker);
     std::uint32_t batch_limit() const;
+    std::uint32_t batches_ahead() const;
     void log_failure(delivery::Slot slot);
 
     // consume.cpp
@@ -175,7 +176,8 @@ private:
     std::vector<volley_settlement> to_settle_;
     std::vector<delivery::Commit> commits_;
     std::vector<volley_message> messages_;
-    Work probe_;  // decoded for its key, before the core has a slot for it
+    volley_message blank_{};  // copied, for zeroing so much is slow (rep stos)
+    Work probe_;              // decoded for its key, before the core has a slot for it
     codec::Parsed probe_tree_;
 
     std::vector<delivery::Slot> transaction_;  // tried until its outcome is known, always the same

@@ -25,6 +25,7 @@ struct Pipeline {
     ComponentConfig config;
     QueueConfig input;
     std::string connector;      // the input's type
+    std::string id_middle;      // of an output's id: "/component/"
     std::string handler_label;  // "forward", "libship.so:Ship", "python3 ship.py"
     std::uint64_t max_message_bytes = 0;
 

@@ -14,8 +14,9 @@ Completion completion_of(const Port& port, std::uint64_t token, std::int32_t sta
     Completion c;
     c.kind = port.dead_letters ? Completion::Kind::dead_letter : Completion::Kind::reported;
     c.slot = slot_of(token);
-    c.output = static_cast<std::uint32_t>(output_of(token));
-    c.status = status;
+    c.count = static_cast<std::uint32_t>(output_of(token));
+    const bool known = status <= VOLLEY_OK && status >= VOLLEY_E_UNSUPPORTED;
+    c.status = static_cast<std::int16_t>(known ? status : VOLLEY_E_UNKNOWN);
     return c;
 }
 

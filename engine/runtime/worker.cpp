@@ -16,6 +16,13 @@ using delivery::Run;
 using delivery::Step;
 using delivery::Verdict;
 
+namespace {
+
+// Another core wrote the message; that takes about as long as so many others to fetch.
+constexpr std::size_t fetched_ahead = 4;
+
+}  // namespace
+
 Worker::~Worker() {
     if (thread_.joinable()) {
         finish();
@@ -97,6 +104,7 @@ void Worker::run_batch(const std::vector<Run>& batch) {
     for (auto& records : records_) records.clear();
     std::size_t handled = 0;
     for (std::size_t i = 0; i < batch.size();) {
+        if (i + fetched_ahead < batch.size()) pipeline_.works[batch[i + fetched_ahead].slot].fetch();
         switch (batch[i].step) {
             case Step::send_again:
                 send_again(batch[i++]);
@@ -105,6 +113,11 @@ void Worker::run_batch(const std::vector<Run>& batch) {
                 send_dead_letter(batch[i++]);
                 break;
             case Step::handle:
+                if (pipeline_.is_forward()) {
+                    forward(batch[i++]);
+                    ++handled;
+                    break;
+                }
                 const std::size_t count = group_from(batch, i);
                 handle_group(&batch[i], count);
                 i += count;
@@ -128,7 +141,6 @@ void Worker::run_batch(const std::vector<Run>& batch) {
 // How many messages from `first` on may be in one call of the handler: no two of a chain, unless it knows
 // what to do with the second when the first fails.
 std::size_t Worker::group_from(const std::vector<Run>& batch, std::size_t first) {
-    if (pipeline_.is_forward()) return 1;
     ++group_;
     std::size_t end = first;
     for (; end < batch.size() && batch[end].step == Step::handle; ++end) {
@@ -157,8 +169,9 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
             continue;
         }
         Work& work = pipeline_.works[run.slot];
-        if (!work.encoded) work.outputs.clear();
-        const auto failure = decode(pipeline_, work, pipeline_.keeps_tree ? &tree_ : nullptr);
+        work.begin();
+        work.outputs.clear();
+        const auto failure = decode(pipeline_, work);
         const std::uint32_t crashes = failure ? 0 : crashes_with(work);
         if (!failure && crashes == 0) {
             sound_.push_back(run);
@@ -169,8 +182,7 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
         if (chain_failed(run)) {
             give_back(run, {Verdict::not_started, 0, 0});
         } else if (failure) {
-            work.explain(failure->reason, failure->text);
-            give_back(run, {Verdict::fail, failure->reason, 0});
+            refuse(run, *failure);
         } else {
             handle_suspect(run, crashes);
         }
@@ -202,11 +214,6 @@ void Worker::handle_suspect(const Run& run, std::uint32_t crashes) {
 // Hands the collected messages to the handler and takes them back.
 void Worker::call_handler() {
     if (sound_.empty()) return;
-    if (pipeline_.is_forward()) {
-        forward(sound_.front());
-        sound_.clear();
-        return;
-    }
     if (pipeline_.journal) {
         for (const Run& run : sound_)
             pipeline_.journal->enter(number_,
@@ -231,20 +238,30 @@ void Worker::call_handler() {
 }
 
 void Worker::forward(const Run& run) {
+    if (pipeline_.is_cut_off() || chain_failed(run)) return give_back(run, {Verdict::not_started, 0, 0});
     Work& work = pipeline_.works[run.slot];
-    if (work.encoded) return send(run);
-    for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, run.slot, port->index);
-    hand_over(run);
+    work.begin();
+    codec::Parsed* const tree = pipeline_.keeps_tree ? &tree_ : nullptr;
+    if (const auto failure = decode(pipeline_, work, tree)) return refuse(run, *failure);
+    if (!work.encoded) {
+        work.outputs.clear();
+        for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, run.slot, port->index);
+        if (const auto failure = encode(pipeline_, work, tree)) return refuse(run, *failure);
+    }
+    send(run);
 }
 
 void Worker::hand_over(const Run& run) {
-    Work& work = pipeline_.works[run.slot];
-    if (auto failure = encode(pipeline_, work, pipeline_.keeps_tree ? &tree_ : nullptr)) {
-        work.outputs.clear();
-        work.explain(failure->reason, failure->text);
-        return give_back(run, {Verdict::fail, failure->reason, 0});
-    }
+    if (const auto failure = encode(pipeline_, pipeline_.works[run.slot])) return refuse(run, *failure);
     send(run);
+}
+
+// It can never be decoded, or encoded.
+void Worker::refuse(const Run& run, const codec::Failure& failure) {
+    Work& work = pipeline_.works[run.slot];
+    work.outputs.clear();
+    work.explain(failure.reason, failure.text);
+    give_back(run, {Verdict::fail, failure.reason, 0});
 }
 
 // Its outputs go to the producers at the end of the batch.
@@ -271,8 +288,9 @@ void Worker::give_back(const Run& run, const Handled& result) {
     c.kind = Completion::Kind::handled;
     c.slot = run.slot;
     c.verdict = result.verdict;
-    c.reason = result.reason;
-    c.retry_after_ms = result.retry_after_ms;
+    c.detail = result.reason;
+    c.retry_after_ms = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(result.retry_after_ms, std::numeric_limits<std::uint32_t>::max()));
     completions_.push_back(c);
 }
 

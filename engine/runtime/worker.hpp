@@ -52,6 +52,7 @@ private:
     void send_dead_letter(const delivery::Run& run);
     void hand_over(const delivery::Run& run);
     void send(const delivery::Run& run);
+    void refuse(const delivery::Run& run, const codec::Failure& failure);
     void give_back(const delivery::Run& run, const Handled& result);
     bool chain_failed(const delivery::Run& run) const;
     void produce_all();
