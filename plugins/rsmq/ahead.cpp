@@ -15,7 +15,7 @@ bool says_noscript(const redisReply& reply) {
     return reply.type == REDIS_REPLY_ERROR && text_of(&reply).substr(0, 8) == "NOSCRIPT";
 }
 
-bool has_messages(const redisReply& reply) { return reply.type == REDIS_REPLY_ARRAY && reply.elements == 5; }
+bool has_messages(const redisReply& reply) { return reply.type == REDIS_REPLY_ARRAY && reply.elements == 6; }
 
 }  // namespace
 
@@ -24,10 +24,15 @@ void RsmqConsumer::forget_outstanding() {
     if (!connection_.is_connected()) std::erase_if(ahead_, [](const Ahead& one) { return !one.reply; });
 }
 
+void RsmqConsumer::arrived(Ahead& one, Reply reply) {
+    if (reply && has_messages(*reply)) note_stretch(*reply);
+    one.reply = std::move(reply);
+}
+
 // Reads the replies of the first `most`.
 void RsmqConsumer::absorb(std::size_t most) {
     for (std::size_t i = 0; i < most; ++i)
-        if (!ahead_[i].reply) ahead_[i].reply = connection_.next_reply();
+        if (!ahead_[i].reply) arrived(ahead_[i], connection_.next_reply());
 }
 
 Connection& RsmqConsumer::connection() {
@@ -39,9 +44,10 @@ Connection& RsmqConsumer::connection() {
 void RsmqConsumer::post_ahead(std::size_t many) {
     if (many < least_ahead || ahead_.size() >= most_ahead || !more_is_there_ || receive_.sha.empty()) return;
     const std::uint32_t asked_for = wanted(static_cast<std::uint32_t>(many), most_bytes_);
+    connection_.connect();
     const Settings& s = settings();
     const std::string most = std::to_string(asked_for), bytes = std::to_string(most_bytes_);
-    connection_.post(receive_, {s.set_key, s.hash_key}, {most, bytes});
+    connection_.post(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
     ahead_.push_back({Clock::now(), asked_for, nullptr});
 }
 
@@ -94,7 +100,7 @@ bool RsmqConsumer::receive_ahead(volley_batch& batch, std::int64_t ms) {
             take_interrupt();
             return false;
         }
-        ahead_.front().reply = std::move(reply);
+        arrived(ahead_.front(), std::move(reply));
     }
     Ahead first = std::move(ahead_.front());
     ahead_.pop_front();
@@ -132,7 +138,7 @@ void RsmqConsumer::give_up_ahead(std::uint32_t timeout_ms) {
         forget_outstanding();
         for (Ahead& one : ahead_) {
             const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-            if (!one.reply) one.reply = connection_.next_reply(left.count(), -1);
+            if (!one.reply) arrived(one, connection_.next_reply(left.count(), -1));
             if (!one.reply) {
                 connection_.drop();
                 break;

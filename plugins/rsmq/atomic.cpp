@@ -17,8 +17,11 @@ constexpr std::uint32_t most_in_commit = 1000;
 
 std::int32_t joins(volley_producer* producer, volley_consumer* consumer) {
     std::int32_t same = 0;
-    const std::int32_t status = guard(
-        nullptr, [&] { same = self<RsmqProducer>(producer).joins(self<RsmqConsumer>(consumer)) ? 1 : 0; });
+    const std::int32_t status = guard(nullptr, [&] {
+        auto& input = self<RsmqConsumer>(consumer);
+        same = self<RsmqProducer>(producer).joins(input) ? 1 : 0;
+        if (same == 1) input.keep_stretches();
+    });
     return status == VOLLEY_OK ? same : 0;
 }
 
@@ -101,27 +104,33 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
     const std::int64_t now_ms = redis_us() / 1000;
     const std::size_t acks = work.handles.size(), n = outputs.records.size();
     const std::string sent = std::to_string(n), usual = std::to_string(now_ms + delay_ms_);
+    const std::string_view stretch = consumer.stretch_of(work.handles);
     std::string receipts;
     for (const std::uint64_t handle : work.handles) {
+        if (!stretch.empty()) break;
         if (!receipts.empty()) receipts += ',';
         receipts += consumer.find(handle)->rc;
     }
     Request& r = request_;
     r.clear();
     r.command({"MULTI"});
-    r.begin(14 + acks);
+    r.begin(16 + (stretch.empty() ? acks : 0));
     for (const std::string_view word :
-         {std::string_view("EVAL"), std::string_view(check_script), std::string_view("5"),
+         {std::string_view("EVAL"), std::string_view(check_script), std::string_view("6"),
           std::string_view(in.set_key), std::string_view(in.hash_key), std::string_view(out.set_key),
-          std::string_view(out.hash_key), std::string_view(commit_key_), std::string_view(work.number),
+          std::string_view(out.hash_key), std::string_view(commit_key_),
+          std::string_view(consumer.stretch_key()), std::string_view(work.number),
           std::string_view(repeat ? "1" : "0")}) {
         r.word(word);
     }
     r.word(std::to_string(now_ms));
     r.word(attributes_.delay);
     r.word(attributes_.maxsize);
+    r.word(stretch);
     r.word(receipts);
-    for (const std::uint64_t handle : work.handles) r.word(consumer.find(handle)->id, ":rc");
+    if (stretch.empty()) {
+        for (const std::uint64_t handle : work.handles) r.word(consumer.find(handle)->id, ":rc");
+    }
     if (n > 0) {
         r.begin(2 + 2 * n);
         r.word("ZADD");
@@ -205,6 +214,9 @@ std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, vol
         case 4:
             adjust_clock(said.element[1]);
             know({std::string(text_of(said.element[2])), std::string(text_of(said.element[3]))});
+            return std::nullopt;
+        case 6:
+            consumer.end_stretch();
             return std::nullopt;
         default:
             throw_reply(connection_.settings(), text_of(said.element[1]));

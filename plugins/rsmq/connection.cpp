@@ -43,6 +43,7 @@ void Connection::connect() {
         }
         const std::string db = std::to_string(settings_.db);
         if (settings_.db != 0) checked(exchange_one({"SELECT", db}));
+        ++times_connected_;
     } catch (const Error& error) {
         context_.reset();
         // Nothing but the greeting was sent: whatever was to be done is not done.

@@ -35,6 +35,7 @@ public:
     // Connects if it is not connected; authenticates and selects. Throws as command.
     void connect();
     bool is_connected() const { return context_ != nullptr; }
+    std::uint64_t times_connected() const { return times_connected_; }
     void drop() { context_.reset(); }
     int fd() const { return context_->fd; }  // Requires: is_connected()
 
@@ -82,6 +83,7 @@ private:
     Request request_;  // of one command
     Clock::time_point answer_by_{};
     std::vector<char> in_;
+    std::uint64_t times_connected_ = 0;
 };
 
 // What an error reply means for us. Never returns.

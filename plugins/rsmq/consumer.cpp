@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <random>
 
 #include "advice.hpp"
+#include "producer.hpp"
 #include "wakes.hpp"
 
 namespace volley::rsmq {
@@ -149,7 +151,40 @@ bool RsmqConsumer::receive(volley_batch& batch) {
     asked_for_ = wanted(batch.capacity, most_bytes_);
     const std::string most = std::to_string(asked_for_);
     const std::string bytes = std::to_string(most_bytes_);
-    return take_reply(batch, connection().run(receive_, {s.set_key, s.hash_key}, {most, bytes}));
+    connection().connect();
+    Reply reply =
+        connection_.run(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
+    if (reply->elements == 6) note_stretch(*reply);
+    return take_reply(batch, std::move(reply));
+}
+
+void RsmqConsumer::keep_stretches() {
+    if (!stretch_key_.empty()) return;
+    std::random_device random;
+    std::mt19937_64 engine((std::uint64_t{random()} << 32U) | random());
+    stretch_key_ = settings().ns + "volley:stretch:" + make_id(0, engine);
+}
+
+// Of another connection it is another: the server may be another, too, and know less.
+const std::string& RsmqConsumer::next_stretch() {
+    if (!stretch_key_.empty()) {
+        next_stretch_ = std::to_string(connection_.times_connected()) + "/" + std::to_string(++stretches_);
+    }
+    return next_stretch_;
+}
+
+void RsmqConsumer::note_stretch(const redisReply& reply) {
+    const std::string_view name = text_of(reply.element[5]);
+    stretch_lasts_ = !name.empty() && name == stretch_;
+    stretch_ = name;
+}
+
+std::string_view RsmqConsumer::stretch_of(const std::vector<std::uint64_t>& handles) {
+    if (!stretch_lasts_) return {};
+    for (const std::uint64_t handle : handles) {
+        if (text_of(received_[find(handle)->received].reply->element[5]) != stretch_) return {};
+    }
+    return stretch_;
 }
 
 // Whether messages came.
@@ -161,7 +196,7 @@ bool RsmqConsumer::take_reply(volley_batch& batch, Reply reply) {
         ensure_queue(connection());
         return false;
     }
-    if (reply->elements == 5) {
+    if (reply->elements == 6) {
         more_is_there_ = reply->element[2]->elements == asked_for_;
         fill(batch, std::move(reply));
         return batch.count > 0;

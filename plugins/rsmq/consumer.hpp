@@ -58,6 +58,16 @@ public:
     std::vector<Reply> exchange(Request& commit, std::size_t acks);
     // How many were received that consume has not returned yet. Requires: no reply is outstanding.
     std::size_t ahead() const;
+    // From now on its receives tell whether somebody else has received between them.
+    void keep_stretches();
+    // The stretch that all these were received in, if it is likely to last: as long as it does none of their
+    // receipts is out of date. Else empty. Requires: find(handle) of each.
+    std::string_view stretch_of(const std::vector<std::uint64_t>& handles);
+    // Where Redis keeps it; without one, any key that we may use.
+    const std::string& stretch_key() const {
+        return stretch_key_.empty() ? settings().set_key : stretch_key_;
+    }
+    void end_stretch() { stretch_lasts_ = false; }
     // Fills a batch from {id, body, rc, …} with views that live until the next call of it; handles are 0.
     void show(volley_batch& batch, Reply reply);
 
@@ -87,6 +97,9 @@ private:
     void post_ahead(std::size_t many);
     void ask_for_rest(std::size_t room);
     void absorb(std::size_t most);
+    void arrived(Ahead& one, Reply reply);
+    const std::string& next_stretch();
+    void note_stretch(const redisReply& reply);
     void forget_outstanding();
     void describe(volley_message& m, const redisReply* id, const redisReply* body, std::int64_t rc,
                   std::deque<Opened>& envelopes) const;
@@ -106,6 +119,11 @@ private:
     bool more_is_there_ = false;  // the last receive brought as many
     Script receive_{receive_script};
     Script settle_{settle_script};
+    std::string stretch_key_;   // empty: nobody wants to know
+    std::string next_stretch_;  // its name, if one begins
+    std::uint64_t stretches_ = 0;
+    std::string stretch_;         // of the last receive
+    bool stretch_lasts_ = false;  // it was that of the receive before, too
     std::vector<Received> received_;
     std::vector<std::uint32_t> free_received_;
     std::vector<Delivery> deliveries_;

@@ -5,18 +5,24 @@
 
 namespace volley::rsmq {
 
-// ARGV: most messages, most bytes of bodies. Returns {now, lease in ms, ids, bodies, place and receive count
-// of each that was received before}; of an empty queue {now, lease} and the time at which the next message
-// becomes visible, if there is one; {} if the queue is gone. A lease under a second could not be kept up by
-// any heartbeat: then it is a second. Ids without a body are what a half-done delete of another client left:
-// they are cleared away. (A list ends, for Redis, where Lua has nil.)
+// ARGV: most messages, most bytes of bodies, and the name of the stretch that begins, or ''. Returns {now,
+// lease in ms, ids, bodies, place and receive count of each that was received before, stretch}; of an empty
+// queue {now, lease} and the time at which the next message becomes visible, if there is one; {} if the queue
+// is gone. A lease under a second could not be kept up by any heartbeat: then it is a second. Ids without a
+// body are what a half-done delete of another client left: they are cleared away. (A list ends, for Redis,
+// where Lua has nil.)
+//
+// A stretch is a row of receives of one consumer, of messages that were new, between which nobody else has
+// received: the queue's totalrecv, which every client counts up, says so. Redis keeps it in KEYS[3], with
+// the totalrecv that its last receive left. While that is so no receipt that was given in it can be out of
+// date, and a commit need not look at each.
 inline constexpr char receive_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local vt = tonumber(redis.call('HGET', KEYS[2], 'vt') or nil)
 if not vt then return {} end
 local lease = math.max(math.floor(vt * 1000 + 0.5), 1000)
-local most = tonumber(ARGV[2])
+local most, stretch = tonumber(ARGV[2]), ARGV[3]
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 local count = #ids
 if count == 0 then
@@ -66,11 +72,19 @@ end
 if n > 0 then
   redis.call('ZADD', KEYS[1], unpack(scores))
   redis.call('HSET', KEYS[2], unpack(fields))
-  redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
+  local total = redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
+  if stretch ~= '' then
+    local seen = #again == 0 and redis.call('GET', KEYS[3])
+    local name, last = string.match(seen or '', '^(%S+) (%d+)$')
+    if name and tonumber(last) == total - n and string.match(name, '^[^/]*') == string.match(stretch, '^[^/]*') then
+      stretch = name
+    end
+    redis.call('SET', KEYS[3], stretch .. ' ' .. string.format('%.0f', total), 'EX', 3600)
+  end
 end
 ids[n + 1] = nil
 got[n + 1] = nil
-return {now, lease, ids, got, again}
+return {now, lease, ids, got, again, stretch}
 )lua";
 
 // ARGV: id, rc, and '' to delete or the ms after which it is visible, … Returns for each 1: done, 0: the
@@ -155,27 +169,33 @@ return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 // away: the commands between find nothing to delete and fill keys that nobody has seen, which the end drops
 // before it renames the four back. To everybody else all of it is one moment.
 //
-// KEYS of both: the input's set and hash, the output's set and hash, and a key that remembers the last commit
-// of this producer.
+// KEYS of both: the input's set and hash, the output's set and hash, a key that remembers the last commit of
+// this producer, and, for the check, the key of the input's stretch.
 //
-// ARGV of the check: number of this commit; 1 if it is a repeat, whose first reply was lost; and what the
-// commands were made from: the time in ms, the output's delay and maxsize, and the receipts with commas
-// between; then the names of the receipts' fields. Returns {1, Redis' microseconds} if it holds; {2} if the
-// repeat was carried out the first time; {0, 1 or 0 for each ack} if a receipt is not valid any more; {3} if
-// the output's queue is gone; {4, Redis' microseconds, delay, maxsize} if time, delay or maxsize are not as
-// assumed; {5, error}. Nothing may raise: an error would not keep the commands from being carried out.
+// ARGV of the check: number of this commit; 1 if it is a repeat, whose first reply was lost; what the
+// commands were made from: the time in ms, the output's delay and maxsize; then the stretch that all the
+// receipts are of, or '', the receipts with commas between, and the names of their fields. Returns {1, Redis'
+// microseconds} if it holds; {2} if the repeat was carried out the first time; {0, 1 or 0 for each ack} if a
+// receipt is not valid any more; {3} if the output's queue is gone; {4, Redis' microseconds, delay, maxsize}
+// if time, delay or maxsize are not as assumed; {5, error}; {6} if the stretch is over, which says nothing of
+// the receipts. Nothing may raise: an error would not keep the commands from being carried out.
 inline constexpr char check_script[] = R"lua(
 local function check()
   if ARGV[2] == '1' and redis.call('GET', KEYS[5]) == ARGV[1] then return {2} end
-  local rcs = redis.call('HMGET', KEYS[2], unpack(ARGV, 7))
-  local all, joined = pcall(table.concat, rcs, ',')
-  if not all or joined ~= ARGV[6] then
-    local valid, i = {0}, 0
-    for rc in string.gmatch(ARGV[6], '[^,]+') do
-      i = i + 1
-      valid[i + 1] = rcs[i] == rc and 1 or 0
+  if ARGV[6] ~= '' then
+    local total = redis.call('HGET', KEYS[2], 'totalrecv') or ''
+    if redis.call('GET', KEYS[6]) ~= ARGV[6] .. ' ' .. total then return {6} end
+  else
+    local rcs = redis.call('HMGET', KEYS[2], unpack(ARGV, 8))
+    local all, joined = pcall(table.concat, rcs, ',')
+    if not all or joined ~= ARGV[7] then
+      local valid, i = {0}, 0
+      for rc in string.gmatch(ARGV[7], '[^,]+') do
+        i = i + 1
+        valid[i + 1] = rcs[i] == rc and 1 or 0
+      end
+      return valid
     end
-    return valid
   end
   redis.call('ZCARD', KEYS[1])
   redis.call('ZCARD', KEYS[3])
