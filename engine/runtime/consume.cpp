@@ -107,6 +107,7 @@ void Intake::find_key(const volley_message& message, delivery::Incoming& incomin
     constexpr std::size_t on_the_heap = 64;  // so that a swap does not move the text, which the tree is of
     probe_.arrive(message, 0);
     probe_.begin();
+    probe_.is_clean = false;  // whatever comes of it
     probe_.scratch.reserve(on_the_heap);
     probe_.refused = decode(pipeline_, probe_, pipeline_.keeps_tree ? &probe_tree_ : nullptr);
     incoming.has_key = !probe_.refused && !probe_.key.empty();
@@ -118,7 +119,7 @@ void Intake::find_key(const volley_message& message, delivery::Incoming& incomin
 void Intake::keep_probe(Work& work, delivery::Slot slot) {
     work.begin();
     work.is_clean = false;
-    work.refused = std::move(probe_.refused);
+    work.refused.swap(probe_.refused);
     if (!probe_.decoded) return;
     work.decoded = true;
     work.key.swap(probe_.key);

@@ -15,7 +15,7 @@ bool says_noscript(const redisReply& reply) {
     return reply.type == REDIS_REPLY_ERROR && text_of(&reply).substr(0, 8) == "NOSCRIPT";
 }
 
-bool has_messages(const redisReply& reply) { return reply.type == REDIS_REPLY_ARRAY && reply.elements == 6; }
+bool has_messages(const redisReply& reply) { return reply.type == REDIS_REPLY_ARRAY && reply.elements == 7; }
 
 }  // namespace
 

@@ -87,7 +87,8 @@ std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t)
     unsure_ = work;
     constexpr int most_tries = 5;
     for (int tries = 0; tries < most_tries; ++tries) {
-        const auto status = try_commit(consumer, t, work, repeat);  // if it throws, it stays unsure
+        const auto status =
+            try_commit(consumer, t, work, repeat, tries == 0);  // if it throws, it stays unsure
         if (!status) continue;
         unsure_.reset();
         return *status;
@@ -104,12 +105,17 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
     const std::int64_t now_ms = redis_us() / 1000;
     const std::size_t acks = work.handles.size(), n = outputs.records.size();
     const std::string sent = std::to_string(n), usual = std::to_string(now_ms + delay_ms_);
-    const std::string_view stretch = consumer.stretch_of(work.handles);
-    std::string receipts;
-    for (const std::uint64_t handle : work.handles) {
-        if (!stretch.empty()) break;
-        if (!receipts.empty()) receipts += ',';
-        receipts += consumer.find(handle)->rc;
+    std::int64_t total = 0;
+    std::string_view stretch;
+    if (!repeat) stretch = consumer.stretch_of(work.handles, total);
+    receipts_.clear();
+    if (!stretch.empty()) {
+        receipts_ = std::to_string(total);
+    } else {
+        for (const std::uint64_t handle : work.handles) {
+            if (!receipts_.empty()) receipts_ += ',';
+            receipts_ += consumer.find(handle)->rc;
+        }
     }
     Request& r = request_;
     r.clear();
@@ -127,7 +133,7 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
     r.word(attributes_.delay);
     r.word(attributes_.maxsize);
     r.word(stretch);
-    r.word(receipts);
+    r.word(receipts_);
     if (stretch.empty()) {
         for (const std::uint64_t handle : work.handles) r.word(consumer.find(handle)->id, ":rc");
     }
@@ -165,7 +171,7 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
 }
 
 std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, volley_transaction& t,
-                                                     const Unsure& work, bool repeat) {
+                                                     const Unsure& work, bool repeat, bool first) {
     Batch outputs;
     for (std::uint32_t i = 0; i < t.record_count; ++i) {
         const volley_record& record = element(t.records, t.record_size, i);
@@ -183,7 +189,7 @@ std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, vol
     const bool same_user = consumer.settings().username == connection_.settings().username;
     Connection& through = same_user ? consumer.link() : connection_;
     std::vector<Reply> replies =
-        same_user ? consumer.exchange(request_, work.handles.size()) : through.exchange(request_);
+        same_user ? consumer.exchange(request_, first ? work.handles.size() : 0) : through.exchange(request_);
     const Reply result = std::move(replies.back());
     if (result->type != REDIS_REPLY_ARRAY) {
         // Why it was not carried out stands in the first refusal.

@@ -154,7 +154,7 @@ bool RsmqConsumer::receive(volley_batch& batch) {
     connection().connect();
     Reply reply =
         connection_.run(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
-    if (reply->elements == 6) note_stretch(*reply);
+    if (reply->elements == 7) note_stretch(*reply);
     return take_reply(batch, std::move(reply));
 }
 
@@ -179,10 +179,13 @@ void RsmqConsumer::note_stretch(const redisReply& reply) {
     stretch_ = name;
 }
 
-std::string_view RsmqConsumer::stretch_of(const std::vector<std::uint64_t>& handles) {
+std::string_view RsmqConsumer::stretch_of(const std::vector<std::uint64_t>& handles, std::int64_t& total) {
     if (!stretch_lasts_) return {};
+    total = 0;
     for (const std::uint64_t handle : handles) {
-        if (text_of(received_[find(handle)->received].reply->element[5]) != stretch_) return {};
+        const redisReply& reply = *received_[find(handle)->received].reply;
+        if (text_of(reply.element[5]) != stretch_) return {};
+        total = std::max<std::int64_t>(total, reply.element[6]->integer);
     }
     return stretch_;
 }
@@ -196,7 +199,7 @@ bool RsmqConsumer::take_reply(volley_batch& batch, Reply reply) {
         ensure_queue(connection());
         return false;
     }
-    if (reply->elements == 6) {
+    if (reply->elements == 7) {
         more_is_there_ = reply->element[2]->elements == asked_for_;
         fill(batch, std::move(reply));
         return batch.count > 0;
@@ -228,6 +231,7 @@ void RsmqConsumer::describe(volley_message& m, const redisReply* id, const redis
 }
 
 void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
+    if (reply->element[2]->elements == 0) return;  // there were ghosts only
     if (free_received_.empty()) {
         free_received_.push_back(static_cast<std::uint32_t>(received_.size()));
         received_.emplace_back();

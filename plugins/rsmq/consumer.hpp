@@ -61,8 +61,9 @@ public:
     // From now on its receives tell whether somebody else has received between them.
     void keep_stretches();
     // The stretch that all these were received in, if it is likely to last: as long as it does none of their
-    // receipts is out of date. Else empty. Requires: find(handle) of each.
-    std::string_view stretch_of(const std::vector<std::uint64_t>& handles);
+    // receipts is out of date. Else empty. `total` is then the queue's totalrecv as the last of them left it.
+    // Requires: find(handle) of each.
+    std::string_view stretch_of(const std::vector<std::uint64_t>& handles, std::int64_t& total);
     // Where Redis keeps it; without one, any key that we may use.
     const std::string& stretch_key() const {
         return stretch_key_.empty() ? settings().set_key : stretch_key_;

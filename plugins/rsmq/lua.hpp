@@ -6,11 +6,11 @@
 namespace volley::rsmq {
 
 // ARGV: most messages, most bytes of bodies, and the name of the stretch that begins, or ''. Returns {now,
-// lease in ms, ids, bodies, place and receive count of each that was received before, stretch}; of an empty
-// queue {now, lease} and the time at which the next message becomes visible, if there is one; {} if the queue
-// is gone. A lease under a second could not be kept up by any heartbeat: then it is a second. Ids without a
-// body are what a half-done delete of another client left: they are cleared away. (A list ends, for Redis,
-// where Lua has nil.)
+// lease in ms, ids, bodies, place and receive count of each that was received before, stretch, totalrecv}; of
+// an empty queue {now, lease} and the time at which the next message becomes visible, if there is one; {} if
+// the queue is gone. A lease under a second could not be kept up by any heartbeat: then it is a second. Ids
+// without a body are what a half-done delete of another client left: they are cleared away. (A list ends, for
+// Redis, where Lua has nil.)
 //
 // A stretch is a row of receives of one consumer, of messages that were new, between which nobody else has
 // received: the queue's totalrecv, which every client counts up, says so. Redis keeps it in KEYS[3], with
@@ -22,7 +22,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local vt = tonumber(redis.call('HGET', KEYS[2], 'vt') or nil)
 if not vt then return {} end
 local lease = math.max(math.floor(vt * 1000 + 0.5), 1000)
-local most, stretch = tonumber(ARGV[2]), ARGV[3]
+local most, stretch, total = tonumber(ARGV[2]), ARGV[3], 0
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 local count = #ids
 if count == 0 then
@@ -72,7 +72,7 @@ end
 if n > 0 then
   redis.call('ZADD', KEYS[1], unpack(scores))
   redis.call('HSET', KEYS[2], unpack(fields))
-  local total = redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
+  total = redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
   if stretch ~= '' then
     local seen = #again == 0 and redis.call('GET', KEYS[3])
     local name, last = string.match(seen or '', '^(%S+) (%d+)$')
@@ -84,7 +84,7 @@ if n > 0 then
 end
 ids[n + 1] = nil
 got[n + 1] = nil
-return {now, lease, ids, got, again, stretch}
+return {now, lease, ids, got, again, stretch, total}
 )lua";
 
 // ARGV: id, rc, and '' to delete or the ms after which it is visible, … Returns for each 1: done, 0: the
@@ -174,7 +174,8 @@ return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 //
 // ARGV of the check: number of this commit; 1 if it is a repeat, whose first reply was lost; what the
 // commands were made from: the time in ms, the output's delay and maxsize; then the stretch that all the
-// receipts are of, or '', the receipts with commas between, and the names of their fields. Returns {1, Redis'
+// receipts are of and the totalrecv that the last of them left, which a server that lags behind has not; or
+// '', the receipts with commas between, and the names of their fields. Returns {1, Redis'
 // microseconds} if it holds; {2} if the repeat was carried out the first time; {0, 1 or 0 for each ack} if a
 // receipt is not valid any more; {3} if the output's queue is gone; {4, Redis' microseconds, delay, maxsize}
 // if time, delay or maxsize are not as assumed; {5, error}; {6} if the stretch is over, which says nothing of
@@ -183,8 +184,8 @@ inline constexpr char check_script[] = R"lua(
 local function check()
   if ARGV[2] == '1' and redis.call('GET', KEYS[5]) == ARGV[1] then return {2} end
   if ARGV[6] ~= '' then
-    local total = redis.call('HGET', KEYS[2], 'totalrecv') or ''
-    if redis.call('GET', KEYS[6]) ~= ARGV[6] .. ' ' .. total then return {6} end
+    local total = redis.call('HGET', KEYS[2], 'totalrecv') or '0'
+    if redis.call('GET', KEYS[6]) ~= ARGV[6] .. ' ' .. total or tonumber(total) < tonumber(ARGV[7]) then return {6} end
   else
     local rcs = redis.call('HMGET', KEYS[2], unpack(ARGV, 8))
     local all, joined = pcall(table.concat, rcs, ',')

@@ -67,7 +67,7 @@ private:
     // Nothing: what it was made from was out of date, and is not any more.
     void be_sure_to_rename();
     std::optional<std::int32_t> try_commit(RsmqConsumer& consumer, volley_transaction& transaction,
-                                           const Unsure& work, bool repeat);
+                                           const Unsure& work, bool repeat, bool first);
     void write_commit(RsmqConsumer& consumer, const Unsure& work, const Batch& outputs, bool repeat);
     std::string new_id();
     std::string id_of(const volley_record& record);
@@ -94,6 +94,7 @@ private:
     std::uint64_t commits_ = 0;
     std::optional<Unsure> unsure_;
     Request request_;
+    std::string receipts_;  // as the request borrows them
     // Ids of sends that may have been stored without our knowing, by the record's stable id; oldest first in
     // the queue beside it, for it is bounded.
     std::unordered_map<std::string, std::string> unconfirmed_;

@@ -83,6 +83,19 @@ TEST_CASE("a stretch does not outlast its connection", "[rsmq]") {
     CHECK(s.commit(third) == VOLLEY_OK);
 }
 
+TEST_CASE("a server that knows less than was received ends a stretch", "[rsmq]") {
+    Stretch s;
+    // As a replica that had not heard of the second receive.
+    s.rig.command({"EVAL",
+                   "local key = redis.call('KEYS', 'rsmq:volley:stretch:*')[1]; local name = "
+                   "redis.call('GET', key):match('%S+'); "
+                   "redis.call('SET', key, name .. ' 2'); redis.call('HSET', 'rsmq:q:Q', 'totalrecv', 2); "
+                   "redis.call('HDEL', 'rsmq:q:Q', ARGV[1] .. ':rc')",
+                   "0", s.second[0].id});
+    CHECK(s.commit(s.second) == VOLLEY_E_LOST);
+    CHECK(s.commit(s.first) == VOLLEY_OK);
+}
+
 TEST_CASE("an emptied server ends a stretch", "[rsmq]") {
     Stretch s;
     s.rig.command({"FLUSHALL"});

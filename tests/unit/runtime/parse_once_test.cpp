@@ -24,6 +24,7 @@ struct Seen {
     std::map<std::string, int> stored;
     int received = 0, acked = 0;
     bool packed = false;  // the input is msgpack
+    bool huge = false;    // the first body is
 
     void look() { parsed[std::this_thread::get_id()] = volley::codec::parsed_texts; }
     std::uint64_t all_parsed() const {
@@ -53,6 +54,7 @@ struct Numbers : volley::Consumer {
                                      : "\xa3"
                                        "far\xb8more than a string holds")
                         : R"({"k":")" + number + (small ? R"("})" : R"(","far":"more than a string holds"})");
+        if (seen->huge && number == "0") m.message.append(2000, ' ');
         return m;
     }
     bool delete_message(std::string_view, std::string_view) override {
@@ -81,9 +83,9 @@ VOLLEY_PLUGIN("numbers", "1.0.0", VOLLEY_CLASS(Numbers), VOLLEY_CLASS(Store));
 namespace {
 
 // Runs until all is acked, or for half a minute. Returns the exit code.
-int run(const std::string& queues) {
+int run(const std::string& settings, const std::string& queues) {
     const std::string file = "parse_once." + std::to_string(getpid()) + ".yml";
-    std::ofstream(file) << "operations: off\nqueues:\n" << queues;
+    std::ofstream(file) << settings << "operations: off\nqueues:\n" << queues;
     volley::EngineOptions options;
     options.file = file;
     options.plugins = {{"numbers", volley_plugin_v0(nullptr, nullptr)}};
@@ -107,6 +109,19 @@ int run(const std::string& queues) {
 
 }  // namespace
 
+TEST_CASE("a body that is refused for its size leaves nothing behind for the next one") {
+    Seen now;
+    now.huge = true;
+    seen = &now;
+    CHECK(
+        run("max_message_bytes: 1024\n",
+            "  in: {type: numbers, key: /k}\n  even: {type: numbers}\ncomponents:\n"
+            "  - {name: move, input: in, outputs: [even], handler: forward, order: key, on_fail: drop}\n") ==
+        0);
+    CHECK(now.acked == messages);
+    CHECK(now.stored.size() == messages - 1);
+}
+
 TEST_CASE("a message is parsed once, though its key, a schema and another serializer look into it") {
     // With `order: none` the worker does it all, with `order: key` the intake looks for the key first.
     for (const std::string order : {"none", "key"}) {
@@ -115,12 +130,12 @@ TEST_CASE("a message is parsed once, though its key, a schema and another serial
             now.packed = input == "msgpack";
             seen = &now;
             INFO(order << ", " << input);
-            CHECK(run("  in: {type: numbers, key: /k, schema: {type: object}, serializer: " + input + R"(}
+            CHECK(run("", "  in: {type: numbers, key: /k, schema: {type: object}, serializer: " + input + R"(}
   even: {type: numbers, schema: {required: [k]}}
   packed: {type: numbers, serializer: msgpack}
 components:
   - {name: move, input: in, outputs: [even, packed], handler: forward, workers: 2, order: )" +
-                      order + "}\n") == 0);
+                              order + "}\n") == 0);
             CHECK(now.acked == messages);
             CHECK(now.stored.size() == 2 * messages);
             CHECK(now.stored.count(R"(even {"k":"10"})") == 1);
