@@ -6,10 +6,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <random>
 
 #include "advice.hpp"
-#include "producer.hpp"
 #include "wakes.hpp"
 
 namespace volley::rsmq {
@@ -156,38 +154,6 @@ bool RsmqConsumer::receive(volley_batch& batch) {
         connection_.run(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
     if (reply->elements == 7) note_stretch(*reply);
     return take_reply(batch, std::move(reply));
-}
-
-void RsmqConsumer::keep_stretches() {
-    if (!stretch_key_.empty()) return;
-    std::random_device random;
-    std::mt19937_64 engine((std::uint64_t{random()} << 32U) | random());
-    stretch_key_ = settings().ns + "volley:stretch:" + make_id(0, engine);
-}
-
-// Of another connection it is another: the server may be another, too, and know less.
-const std::string& RsmqConsumer::next_stretch() {
-    if (!stretch_key_.empty()) {
-        next_stretch_ = std::to_string(connection_.times_connected()) + "/" + std::to_string(++stretches_);
-    }
-    return next_stretch_;
-}
-
-void RsmqConsumer::note_stretch(const redisReply& reply) {
-    const std::string_view name = text_of(reply.element[5]);
-    stretch_lasts_ = !name.empty() && name == stretch_;
-    stretch_ = name;
-}
-
-std::string_view RsmqConsumer::stretch_of(const std::vector<std::uint64_t>& handles, std::int64_t& total) {
-    if (!stretch_lasts_) return {};
-    total = 0;
-    for (const std::uint64_t handle : handles) {
-        const redisReply& reply = *received_[find(handle)->received].reply;
-        if (text_of(reply.element[5]) != stretch_) return {};
-        total = std::max<std::int64_t>(total, reply.element[6]->integer);
-    }
-    return stretch_;
 }
 
 // Whether messages came.

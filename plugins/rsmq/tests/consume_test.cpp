@@ -18,6 +18,22 @@ std::int32_t extend(plugins::Consumer& consumer, std::uint64_t handle, std::uint
     return result;
 }
 
+// How often consumers have asked for messages.
+int looks(const RsmqRig& rig) {
+    const std::string stats = rig.command({"INFO", "commandstats"});
+    const std::size_t at = stats.find("cmdstat_evalsha:calls=");
+    return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 22));
+}
+
+// Runs `act` when a consumer that waits has asked in vain.
+template <typename Act>
+std::thread once_it_waits(const RsmqRig& rig, Act act) {
+    return std::thread([&rig, act, before = looks(rig)] {
+        wait_for("it has asked", [&] { return looks(rig) > before; });
+        act();
+    });
+}
+
 }  // namespace
 
 TEST_CASE("what was sent is taken once, in order, and what is acked leaves nothing behind", "[rsmq]") {
@@ -207,10 +223,7 @@ TEST_CASE("interrupt ends a wait that is on, and the next if none is", "[rsmq]")
     auto consumer = rig.consumer();
     consumer.interrupt();
     CHECK(take(consumer, 1, 600'000).empty());  // returns at once, or the test hangs
-    std::thread other([&] {
-        ::usleep(20'000);
-        consumer.interrupt();
-    });
+    std::thread other = once_it_waits(rig, [&] { consumer.interrupt(); });
     CHECK(take(consumer, 1, 600'000).empty());
     other.join();
 }
@@ -233,25 +246,12 @@ TEST_CASE("a message sent while a consumer waits ends the wait, and it listens t
     auto producer = rig.producer();
     take(consumer, 1, 600);  // long enough idle to have subscribed
     CHECK(rig.command({"PUBSUB", "NUMSUB", "rsmq:rt:q"}) == "rsmq:rt:q 1");
-    std::thread sender([&] {
-        ::usleep(20'000);
-        send(producer, {"x"});
-    });
+    std::thread sender = once_it_waits(rig, [&] { send(producer, {"x"}); });
     CHECK(bodies(take(consumer, 1, 10'000)) == Bodies{"x"});
     sender.join();
     rig.command({"PUBLISH", "rsmq:rt:q", "1"});
     CHECK(take(consumer, 1, 20).empty());
 }
-
-namespace {
-
-int looks(const RsmqRig& rig) {
-    const std::string stats = rig.command({"INFO", "commandstats"});
-    const std::size_t at = stats.find("cmdstat_evalsha:calls=");
-    return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 22));
-}
-
-}  // namespace
 
 // By order and not by time: of two idle consumers the one that is told must have the message. That which only
 // looks would have it first half of the time if nobody were told.

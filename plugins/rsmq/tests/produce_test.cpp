@@ -92,7 +92,7 @@ TEST_CASE("with realtime a send is published as node's rsmq does it", "[rsmq]") 
 TEST_CASE("outputs and acks are committed together", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
-    CHECK(atomic.functions->joins(atomic.out.get(), atomic.consumer.get()) == 1);
+    CHECK(atomic.functions.joins(atomic.consumer));
     send(atomic.in, {"a", "b"});
     const auto got = take_all(atomic.consumer, 2);
     Outgoing out;
@@ -174,15 +174,12 @@ TEST_CASE("a queue may be its own output", "[rsmq]") {
     auto producer = rig.producer();
     send(producer, {"a"});
     const auto got = take_all(consumer, 1);
-    const auto* atomic = static_cast<const volley_ext_atomic*>(producer.extension(VOLLEY_EXT_ATOMIC));
+    const AtomicCommit atomic(producer);
     const auto commit = [&] {
         Outgoing out;
         out.add("again");
-        volley_settlement s{};
-        s.handle = got[0].handle;
-        volley_transaction t{
-            sizeof t, sizeof(volley_record), out.records.data(), 1, 1, &s, sizeof s, 0, nullptr, 0, 0};
-        return atomic->commit(producer.get(), consumer.get(), &t, nullptr);
+        auto acks = acks_of(got);
+        return atomic(consumer, out, acks);
     };
     rig.expire_leases();
     auto thief = rig.consumer();
@@ -218,5 +215,5 @@ TEST_CASE("a producer of another database does not join", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     auto elsewhere = rig.producer("out", ", \"db\": 1");
-    CHECK(atomic.functions->joins(elsewhere.get(), atomic.consumer.get()) == 0);
+    CHECK_FALSE(AtomicCommit(elsewhere).joins(atomic.consumer));
 }

@@ -10,7 +10,7 @@ namespace {
 // Two receives of two messages each, with nobody in between; a third pair is still there.
 struct Stretch {
     Stretch() {
-        REQUIRE(atomic.functions->joins(atomic.out.get(), atomic.consumer.get()) == 1);
+        REQUIRE(atomic.functions.joins(atomic.consumer));
         send(atomic.in, {"a", "b", "c", "d", "e", "f"});
         first = take_all(atomic.consumer, 2);
         second = take_all(atomic.consumer, 2);

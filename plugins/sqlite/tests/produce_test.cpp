@@ -96,58 +96,23 @@ TEST_CASE("a database that another process holds is tried again, and nothing is 
     CHECK(send(producer, out) == 1);
 }
 
-namespace {
-
-struct Atomic {
-    explicit Atomic(plugins::Producer& p) : producer(p) {
-        table = static_cast<const volley_ext_atomic*>(p.extension(VOLLEY_EXT_ATOMIC));
-        REQUIRE(table != nullptr);
-    }
-    std::int32_t commit(plugins::Consumer& consumer, const Outgoing& out,
-                        std::vector<volley_settlement>& acks) {
-        volley_transaction t{};
-        t.struct_size = sizeof t;
-        t.record_size = sizeof(volley_record);
-        t.records = out.records.data();
-        t.record_count = static_cast<std::uint32_t>(out.records.size());
-        t.settlements = acks.data();
-        t.settlement_count = static_cast<std::uint32_t>(acks.size());
-        t.settlement_size = sizeof(volley_settlement);
-        return table->commit(producer.get(), consumer.get(), &t, nullptr);
-    }
-    plugins::Producer& producer;
-    const volley_ext_atomic* table;
-};
-
-std::vector<volley_settlement> acks_of(const std::vector<Received>& messages) {
-    std::vector<volley_settlement> acks;
-    for (const Received& m : messages) {
-        volley_settlement s{};
-        s.handle = m.handle;
-        acks.push_back(s);
-    }
-    return acks;
-}
-
-}  // namespace
-
 TEST_CASE("outputs and acknowledgements in one database appear together", "[sqlite]") {
     SqliteRig rig;
     auto source = rig.producer("in");
     auto consumer = rig.consumer("in");
     auto producer = rig.producer("out");
     send(source, {"a", "b"});
-    Atomic atomic(producer);
-    CHECK(atomic.table->joins(producer.get(), consumer.get()) == 1);
+    const AtomicCommit commit(producer);
+    CHECK(commit.joins(consumer));
 
     Outgoing out;
     out.add("result");
     auto acks = acks_of(take_all(consumer, 2));
     rig.reports.all.clear();
-    CHECK(atomic.commit(consumer, out, acks) == VOLLEY_OK);
+    CHECK(commit(consumer, out, acks) == VOLLEY_OK);
     CHECK(rig.reports.all.empty());
     CHECK(rig.sql("SELECT group_concat(queue || ':' || body) FROM volley_messages") == "out:result");
-    CHECK(atomic.commit(consumer, out, acks) == VOLLEY_E_LOST);  // closed by the first
+    CHECK(commit(consumer, out, acks) == VOLLEY_E_LOST);  // closed by the first
     CHECK(rig.sql("SELECT count(*) FROM volley_messages") == "1");
 }
 
@@ -160,11 +125,11 @@ TEST_CASE("when one delivery is lost nothing of the transaction happens", "[sqli
     const auto got = take_all(consumer, 2);
     rig.sql("UPDATE volley_messages SET token = 1 WHERE body = 'b'");  // as another claim would
 
-    Atomic atomic(producer);
+    const AtomicCommit commit(producer);
     Outgoing out;
     out.add("result");
     auto acks = acks_of(got);
-    CHECK(atomic.commit(consumer, out, acks) == VOLLEY_E_LOST);
+    CHECK(commit(consumer, out, acks) == VOLLEY_E_LOST);
     CHECK(acks[0].result == VOLLEY_E_RETRY);
     CHECK(acks[1].result == VOLLEY_E_LOST);
     CHECK(rig.sql("SELECT group_concat(body) FROM volley_messages") == "a,b");
@@ -175,7 +140,7 @@ TEST_CASE("queues of a file that did not exist before join too", "[sqlite]") {
     SqliteRig rig;
     auto consumer = rig.consumer("in");
     auto producer = rig.producer("out");
-    CHECK(Atomic(producer).table->joins(producer.get(), consumer.get()) == 1);
+    CHECK(AtomicCommit(producer).joins(consumer));
 }
 
 TEST_CASE("when the disk takes no more nothing is accepted, and all goes on once it does", "[sqlite]") {
@@ -205,5 +170,5 @@ TEST_CASE("queues in different files do not join", "[sqlite]") {
     SqliteRig rig;
     auto producer = rig.producer("q");
     auto consumer = rig.consumer("q", R"({"path": "other.db"})");
-    CHECK(Atomic(producer).table->joins(producer.get(), consumer.get()) == 0);
+    CHECK_FALSE(AtomicCommit(producer).joins(consumer));
 }

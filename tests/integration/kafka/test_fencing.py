@@ -1,12 +1,10 @@
 """Static membership: who comes with the same group.instance.id takes over; the one before stops for good."""
 
-import time
-
 from support import fault_table
 from support.kafka_jobs import SLOW, Group, errors_of, job, properties, put
 from support.ledger import Ledger
 from support.servers import wait_until
-from support.stores import Kafka, wait_for_all
+from support.stores import Kafka
 from support.volleyd import Volleyd
 
 
@@ -34,11 +32,13 @@ def test_a_twin_fences_the_old_one_which_ends_with_79_and_commits_nothing_more(k
     assert "group.instance.id" in old.log
     assert len(errors_of(old.log)) == 1, old.log
     new.wait_ready()
-    while store.take("out") and ledger.judge(store.take("out"))["lost"]:
+
+    def all_is_out():
         trace.append(group.committed())
         assert new.process.poll() is None, new.log
-        time.sleep(0.1)
-    wait_for_all(store, ledger)
+        return not ledger.judge(store.take("out"))["lost"]
+
+    wait_until(all_is_out, "everything is out", timeout=120, every=0.1)
     assert new.stop() == 0, new.log
     trace.append(group.committed())
     assert sum(trace[-1]) == 3000

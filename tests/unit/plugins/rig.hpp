@@ -158,6 +158,42 @@ inline std::vector<std::int32_t> settle(plugins::Consumer& consumer, const std::
     return results;
 }
 
+inline std::vector<volley_settlement> acks_of(const std::vector<Received>& messages) {
+    std::vector<volley_settlement> acks;
+    for (const Received& m : messages) {
+        volley_settlement s{};
+        s.handle = m.handle;
+        acks.push_back(s);
+    }
+    return acks;
+}
+
+// volley.atomic/1 of a producer, which must outlive it.
+struct AtomicCommit {
+    explicit AtomicCommit(plugins::Producer& p) : producer(p) {
+        table = static_cast<const volley_ext_atomic*>(p.extension(VOLLEY_EXT_ATOMIC));
+        REQUIRE(table != nullptr);
+    }
+    bool joins(plugins::Consumer& consumer) const {
+        return table->joins(producer.get(), consumer.get()) == 1;
+    }
+    // The results stand in `acks`.
+    std::int32_t operator()(plugins::Consumer& consumer, const Outgoing& out,
+                            std::vector<volley_settlement>& acks) const {
+        volley_transaction t{};
+        t.struct_size = sizeof t;
+        t.record_size = sizeof(volley_record);
+        t.records = out.records.data();
+        t.record_count = static_cast<std::uint32_t>(out.records.size());
+        t.settlements = acks.data();
+        t.settlement_count = static_cast<std::uint32_t>(acks.size());
+        t.settlement_size = sizeof(volley_settlement);
+        return table->commit(producer.get(), consumer.get(), &t, nullptr);
+    }
+    plugins::Producer& producer;
+    const volley_ext_atomic* table;
+};
+
 // Returns how many were accepted.
 inline std::uint32_t send(plugins::Producer& producer, const Outgoing& out) {
     std::uint32_t accepted = 0;

@@ -1,7 +1,6 @@
 // A whole engine between queues of this program, which look at what its threads have parsed.
 #include <unistd.h>
 
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <fstream>
