@@ -1,14 +1,14 @@
-// Records are handed to librdkafka in bursts: while many are with it, later ones are held here, and go when
-// those are reported.
+// Records are handed to librdkafka as it can send them: two requests' worth for each partition are with it,
+// and what comes beyond is held here until some of those are reported.
 //
 // An idempotent producer of librdkafka has one request under way for a partition (2.0.2 counts its limit of
-// five in messages), and its thread polls without waiting as long as messages older than linger.ms stand
-// behind that request: under load all the time, for twice the CPU of the work itself. So a burst is what one
-// request to each partition takes, and behind them nothing stands. That a request takes the burst, and not
-// the few records that are there when the thread awakes, is linger.ms's doing; and where few records are on
-// their way nobody waits for it, because the serving thread then flushes.
+// five in messages). Behind it another one's worth waits, whole, and leaves as soon as the answer is there.
+// librdkafka's thread polls without waiting as long as messages older than linger.ms stand behind a request
+// that is under way, for up to three times the CPU of the work itself: so linger.ms is a time that nothing
+// reaches, and what would have to wait for it leaves by a flush of the serving thread.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "producer.hpp"
 
@@ -16,10 +16,17 @@ namespace volley::kafka {
 
 namespace {
 
+// So few leave at once, each for itself.
 constexpr std::size_t few = 128;
-constexpr std::size_t overhead = 10;  // bytes of a record in a request, or so
+constexpr std::size_t few_bytes = 500'000;
+constexpr int full_ms = 50;  // without a report, until more is done about it than to wait for the brokers
 
 void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(token); }
+
+template <typename Record>
+std::size_t size_of(const Record& record) {
+    return record.body.size + record.key.size;  // as librdkafka counts it
+}
 
 // What rd_kafka_produce_batch can carry. It knows partitions too, but leaks a message for an unknown one
 // (2.0.2).
@@ -54,7 +61,7 @@ void KafkaProducer::hand_over() {
     for (bool room = true; room;) {
         {
             const std::lock_guard held_lock(held_mutex_);
-            if (handing_over_ || (paced_ && with_client_.load() > few)) return;
+            if (handing_over_ || !has_room()) return;
             if (burst_sent_ == burst_.size()) {
                 burst_.clear();
                 burst_sent_ = 0;
@@ -69,24 +76,24 @@ void KafkaProducer::hand_over() {
     }
 }
 
-// Sends what one request to each partition takes. Returns false if librdkafka's queue is full.
+bool KafkaProducer::has_room() const {
+    if (!paced_) return true;
+    const std::size_t requests = 2 * partitions_.load(std::memory_order_relaxed);
+    return with_client_.load() < requests * request_records_ &&
+           with_client_bytes_.load() < requests * request_bytes_;
+}
+
+// Sends what there is room for. Returns false if librdkafka's queue is full.
 bool KafkaProducer::send_burst() {
-    std::size_t end = paced_ ? burst_sent_ : burst_.size();
-    const std::size_t requests = partitions_.load(std::memory_order_relaxed);
-    for (std::size_t bytes = 0; end < burst_.size() && end - burst_sent_ < requests * burst_records_ &&
-                                bytes < requests * burst_bytes_;
-         ++end) {
-        bytes += burst_[end].body.size + burst_[end].key.size + overhead;
-    }
-    while (burst_sent_ < end) {
+    while (burst_sent_ < burst_.size() && has_room()) {
         const Held& record = burst_[burst_sent_];
         if (is_plain(record)) {
-            if (!send_plain(end)) return false;
+            if (!send_plain()) return false;
             continue;
         }
-        count_in(1);
+        count_in(1, size_of(record));
         const rd_kafka_resp_err_t code = send(record);
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) with_client_.fetch_sub(1);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) count_out(1, size_of(record));
         if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record.token, code);
         ++burst_sent_;
@@ -96,13 +103,16 @@ bool KafkaProducer::send_burst() {
 
 // Hands over the plain records that come next, some at a time: librdkafka then reads its clocks once, not for
 // each. Returns false if its queue is full.
-bool KafkaProducer::send_plain(std::size_t end) {
+bool KafkaProducer::send_plain() {
     constexpr std::size_t most = 128;  // on the stack
+    constexpr std::size_t most_bytes = 128 * 1024;
     std::array<rd_kafka_message_t, most> batch;
     std::size_t size = 0;
-    for (; size < most && burst_sent_ + size < end; ++size) {
+    std::size_t bytes = 0;
+    for (; size < most && bytes < most_bytes && burst_sent_ + size < burst_.size(); ++size) {
         const Held& record = burst_[burst_sent_ + size];
         if (!is_plain(record)) break;
+        bytes += size_of(record);
         rd_kafka_message_t& message = batch[size];
         message = {};
         message.payload = const_cast<void*>(record.body.data);
@@ -111,7 +121,7 @@ bool KafkaProducer::send_plain(std::size_t end) {
         message.key_len = record.key.size;
         message._private = opaque_of(record.token);
     }
-    count_in(size);
+    count_in(size, bytes);
     // The only partition need not be chosen, which costs two looks at the clock for each record.
     const std::int32_t partition =
         single_partition_.load(std::memory_order_relaxed) ? 0 : RD_KAFKA_PARTITION_UA;
@@ -121,7 +131,9 @@ bool KafkaProducer::send_plain(std::size_t end) {
         burst_sent_ += size;
         return true;
     }
-    with_client_.fetch_sub(size - good);
+    for (std::size_t i = 0; i < size; ++i) {
+        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) count_out(1, size_of(burst_[burst_sent_ + i]));
+    }
     for (std::size_t i = 0; i < size; ++i) {
         // Nothing behind one that found the queue full was taken.
         if (batch[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
@@ -156,28 +168,58 @@ rd_kafka_resp_err_t KafkaProducer::send(const Held& record) {
 }
 
 // Before librdkafka has them: their reports may come at once.
-void KafkaProducer::count_in(std::size_t records) {
+void KafkaProducer::count_in(std::size_t records, std::size_t bytes) {
+    with_client_bytes_.fetch_add(bytes);
     if (with_client_.fetch_add(records) > 0) return;
     { const std::lock_guard lock(held_mutex_); }  // not between the serving thread's look and its wait
     handed_over_.notify_one();
 }
 
-// Takes reports and events. Of few records each is sent at once, of many a burst when it is whole. Thread:
-// serving.
+void KafkaProducer::count_out(std::size_t records, std::size_t bytes) {
+    with_client_bytes_.fetch_sub(bytes);
+    with_client_.fetch_sub(records);
+}
+
+void KafkaProducer::count_reported() {
+    count_out(std::exchange(reported_, 0), std::exchange(reported_bytes_, 0));
+}
+
+// Takes reports and events. What fills no request leaves by a flush: few records at once, more when nothing
+// came back meanwhile, and now and then whatever a partition of little traffic has. Thread: serving.
 void KafkaProducer::poll_client() {
-    if (paced_) {
-        std::unique_lock lock(held_mutex_);
-        handed_over_.wait_for(lock, std::chrono::milliseconds(serve_ms),
-                              [this] { return with_client_.load() > 0 || ending_.load(); });
+    if (!paced_) {
+        rd_kafka_poll(rk_, serve_ms);
+        return;
     }
-    const std::size_t open = with_client_.load();
-    if (paced_ && open > 0 && open <= few) {
-        rd_kafka_flush(rk_, hurry_ms_);
-        // It wakes the brokers' threads, which is no use while nothing comes back.
-        hurry_ms_ = reports_.empty() ? std::min(hurry_ms_ * 2, serve_ms) : 1;
+    if (with_client_.load() == 0 && !wait_for_records()) return;
+    const bool is_few = with_client_.load() <= few && with_client_bytes_.load() <= few_bytes;
+    const bool flush = is_few || quiet_ || Clock::now() - flushed_ > std::chrono::milliseconds(serve_ms);
+    if (flush) {
+        rd_kafka_flush(rk_, is_few ? wait_ms_ : 1);  // it polls too
+        flushed_ = Clock::now();
     } else {
-        rd_kafka_poll(rk_, paced_ && open == 0 ? 0 : serve_ms);
+        rd_kafka_poll(rk_, has_room() ? wait_ms_ : std::max(wait_ms_, full_ms));
     }
+    quiet_ = reported_ == 0 && !flush;
+    // A flush has the brokers' threads poll without waiting, which is no use while nothing comes back.
+    if (reported_ > 0) {
+        wait_ms_ = 1;
+    } else if (is_few || !flush) {
+        wait_ms_ = std::min(wait_ms_ * 2, serve_ms);
+    }
+    count_reported();
+}
+
+// Returns false if there are none yet.
+bool KafkaProducer::wait_for_records() {
+    rd_kafka_poll(rk_, 0);
+    wait_ms_ = 1;
+    quiet_ = false;
+    std::unique_lock lock(held_mutex_);
+    handed_over_.wait_for(lock, std::chrono::milliseconds(serve_ms),
+                          [this] { return with_client_.load() > 0 || ending_.load(); });
+    flushed_ = Clock::now();
+    return with_client_.load() > 0;
 }
 
 // Requires: client_mutex_ is held alone.

@@ -39,10 +39,6 @@ std::size_t limit_of(const Properties& properties, const char* key, std::int64_t
     return number > 0 ? static_cast<std::size_t>(number) : std::numeric_limits<std::size_t>::max();
 }
 
-std::size_t part_of(std::int64_t number, std::int64_t tenths) {
-    return static_cast<std::size_t>(std::max<std::int64_t>(number * tenths / 10, 1));
-}
-
 std::uint64_t token_of(void* opaque) { return reinterpret_cast<std::uint64_t>(opaque); }
 
 }  // namespace
@@ -56,8 +52,8 @@ KafkaProducer::KafkaProducer(Context context, volley_report_fn report, void* rep
       report_context_(report_context),
       paced_(!sets_linger(context_)),
       most_open_(limit_of(properties_, "queue.buffering.max.messages", 100'000)),
-      burst_records_(part_of(number_of(properties_, "batch.num.messages", 10'000), 7)),
-      burst_bytes_(part_of(number_of(properties_, "batch.size", 1'000'000), 9)) {}
+      request_records_(limit_of(properties_, "batch.num.messages", 10'000)),
+      request_bytes_(limit_of(properties_, "batch.size", 1'000'000)) {}
 
 KafkaProducer::~KafkaProducer() {
     end_serving();
@@ -134,7 +130,8 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
     report.offset = message->offset;
     if (report.status != VOLLEY_OK) report.text = volley_text(rd_kafka_err2str(message->err));  // static text
     self.reports_.push_back(report);
-    self.with_client_.fetch_sub(1);
+    ++self.reported_;
+    self.reported_bytes_ += message->len + message->key_len;
 }
 
 void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
@@ -150,6 +147,7 @@ void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
 }
 
 void KafkaProducer::hand_over_reports() {
+    count_reported();
     if (reports_.empty()) return;
     report_(report_context_, reports_.data(), static_cast<std::uint32_t>(reports_.size()),
             sizeof(volley_report));

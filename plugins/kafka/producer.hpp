@@ -59,10 +59,14 @@ private:
     // bursts.cpp
     void hand_over();
     bool send_burst();
-    bool send_plain(std::size_t end);
+    bool send_plain();
+    bool has_room() const;
     rd_kafka_resp_err_t send(const Held& record);
-    void count_in(std::size_t records);
+    void count_in(std::size_t records, std::size_t bytes);
+    void count_out(std::size_t records, std::size_t bytes);
+    void count_reported();
     void poll_client();
+    bool wait_for_records();
     void refuse_held(rd_kafka_resp_err_t code);
 
     using Clock = std::chrono::steady_clock;
@@ -82,26 +86,32 @@ private:
     rd_kafka_topic_t* topic_ = nullptr;
 
     // Of bursts.
-    bool paced_;                 // false: linger.ms is the user's, and librdkafka alone makes the batches
-    std::size_t most_open_;      // records that may be accepted and not reported
-    std::size_t burst_records_;  // what a request takes, or a little less; a request has one partition
-    std::size_t burst_bytes_;
+    bool paced_;                   // false: linger.ms is the user's, and librdkafka alone makes the batches
+    std::size_t most_open_;        // records that may be accepted and not reported
+    std::size_t request_records_;  // what a request takes; it has one partition
+    std::size_t request_bytes_;
     std::mutex held_mutex_;
     std::condition_variable handed_over_;
     std::vector<Held> held_;     // not yet of a burst
     bool handing_over_ = false;  // some thread does, and shares client_mutex_: it alone uses the next two
     std::vector<Held> burst_;
-    std::size_t burst_sent_ = 0;                 // of burst_
-    std::atomic<std::size_t> open_{0};           // accepted, and not reported
-    std::atomic<std::size_t> with_client_{0};    // of those: librdkafka has them
+    std::size_t burst_sent_ = 0;               // of burst_
+    std::atomic<std::size_t> open_{0};         // accepted, and not reported
+    std::atomic<std::size_t> with_client_{0};  // of those: librdkafka has them
+    std::atomic<std::size_t> with_client_bytes_{0};
     std::atomic<std::size_t> partitions_{1};     // of the topic, as last heard
     std::atomic<bool> single_partition_{false};  // and it would be heard if there were more
-    int hurry_ms_ = 1;                           // of the serving thread
+    // Of the serving thread:
+    int wait_ms_ = 1;
+    bool quiet_ = false;  // the last look brought no report
+    Clock::time_point flushed_{};
 
     std::thread thread_;
     std::atomic<bool> ending_{false};
     Clock::time_point replaced_{};
     std::vector<volley_report> reports_;  // of the serving thread, between two polls
+    std::size_t reported_ = 0;            // of the serving thread: reported, and still in with_client_
+    std::size_t reported_bytes_ = 0;
 };
 
 }  // namespace volley::kafka

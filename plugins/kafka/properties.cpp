@@ -164,8 +164,8 @@ Properties defaults(const Context& context, Role role) {
         p["enable.partition.eof"] = "false";
     } else {
         p["enable.idempotence"] = "true";
-        // Records leave at once nevertheless: see bursts.cpp.
-        p["linger.ms"] = "2";
+        // Records leave long before: see bursts.cpp.
+        p["linger.ms"] = "1000";
         // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also
         // the size of a request's buffer, so it is no larger than it need be, but for dead letters, which are
         // few.

@@ -124,7 +124,7 @@ TEST_CASE("records of many requests arrive once, in the order in which they were
     rd_kafka_mock_topic_create(cluster.mock, "t", partitions, 1);
     Rig rig("kafka.so");
     Sender sender(rig, "t", cluster.config());
-    constexpr std::uint32_t count = 20'000;
+    constexpr std::uint32_t count = 50'000;
     Outgoing out;
     out.records.reserve(count);
     const volley_header header{out.keep("name"), out.keep("value")};
@@ -174,7 +174,7 @@ TEST_CASE("what is held back when the producer ends is reported too", "[kafka]")
     Sender sender(rig, "t", cluster.config());
     CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
     rd_kafka_mock_broker_set_down(cluster.mock, 1);
-    constexpr std::uint32_t count = 20'000;  // more than a request takes
+    constexpr std::uint32_t count = 50'000;  // more than two requests take
     Outgoing out;
     out.records.reserve(count);
     for (std::uint32_t i = 0; i < count; ++i) out.add("x");
@@ -193,7 +193,7 @@ TEST_CASE("a producer that failed for good holds nothing back for its successor"
     Sender sender(rig, "t", cluster.config());
     CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
     cluster.fail(produce_request, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
-    constexpr std::uint32_t count = 20'000;
+    constexpr std::uint32_t count = 50'000;
     Outgoing out;
     out.records.reserve(count);
     for (std::uint32_t i = 0; i < count; ++i) out.add("x").token = i + 1;
