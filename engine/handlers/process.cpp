@@ -27,7 +27,7 @@ constexpr milliseconds shortest_backoff{100};
 constexpr milliseconds longest_backoff{10'000};
 constexpr milliseconds early_death{
     1'000};                   // one that dies sooner, having answered nothing, is restarted ever later
-constexpr int look_ms = 100;  // at whether the engine stops
+constexpr int look_ms = 100;  // at whether the engine stops, or a lease is lost
 constexpr std::size_t outbox_low =
     8 * 1024;  // so much is written first: the child need not wait for all lines
 
@@ -47,6 +47,7 @@ private:
     void send_more();
     void advance();
     void exchange();
+    void tell_cancelled();
     void write_some();
     void read_some();
     void take_line(std::string_view line);
@@ -54,7 +55,7 @@ private:
     void emit(volley_task& task, const AnswerOutput& output);
     void blame(std::uint32_t reason, const std::string& why);
     void give_rest_back(std::size_t from);
-    bool is_stopping(volley_job* job) const { return jobs_.cancelled(jobs_.context, job) != 0; }
+    bool is_cancelled(volley_job* job) const { return jobs_.cancelled(jobs_.context, job) != 0; }
     volley_task& task(std::size_t i) { return element(tasks_, stride_, i); }
 
     ChildOptions child_options_;
@@ -65,8 +66,9 @@ private:
     Clock::time_point started_{};
     Clock::time_point not_before_{};
     milliseconds backoff_{0};
-    bool answered_ = false;      // this child has answered something
-    bool keeps_chains_ = false;  // it has said that it leaves out what stands behind a failure in its chain
+    bool answered_ = false;       // this child has answered something
+    bool keeps_chains_ = false;   // it has said that it leaves out what stands behind a failure in its chain
+    bool hears_cancels_ = false;  // it has said that it wants to know what nobody waits for
 
     // Of the call at hand.
     volley_task* tasks_ = nullptr;
@@ -75,6 +77,8 @@ private:
     std::size_t written_ = 0;  // tasks whose line is in the outbox or sent
     std::size_t first_ = 0;    // the oldest that is not answered
     std::vector<bool> done_;
+    std::vector<bool> told_;  // it is cancelled, and the child knows
+    Clock::time_point looked_{};
     std::vector<std::uint32_t>
         open_chains_;  // of messages sent and not answered, if the child does not keep them
     std::vector<std::uint32_t> failed_chains_;  // likewise: nothing more of them in this call
@@ -114,6 +118,7 @@ void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32
     count_ = count;
     written_ = first_ = 0;
     done_.assign(count, false);
+    told_.assign(count, false);
     base_id_ += 1'000'000;
     ++call_;
     open_chains_.clear();
@@ -137,7 +142,7 @@ void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32
 // A new child, not sooner than the backoff allows; none if the engine stops meanwhile or it cannot be made.
 void ProcessHandler::ensure_child(volley_job* job) {
     while (Clock::now() < not_before_) {
-        if (is_stopping(job)) return;
+        if (is_cancelled(job)) return;
         poll(nullptr, 0, 20);
     }
     auto started = Child::start(child_options_);
@@ -150,7 +155,7 @@ void ProcessHandler::ensure_child(volley_job* job) {
     }
     child_ = std::move(*started);
     started_ = Clock::now();
-    answered_ = keeps_chains_ = false;
+    answered_ = keeps_chains_ = hears_cancels_ = false;
     open_chains_.clear();
 }
 
@@ -158,7 +163,7 @@ void ProcessHandler::ensure_child(volley_job* job) {
 void ProcessHandler::send_more() {
     while (written_ < count_ && outbox_.size() - outbox_sent_ < outbox_low) {
         const volley_task& next = task(written_);
-        if (is_stopping(next.job)) return;
+        if (is_cancelled(next.job)) return;
         if (!keeps_chains_ && next.chain != 0) {
             if (holds(failed_chains_, next.chain)) {
                 task(written_).status = VOLLEY_AGAIN;
@@ -187,6 +192,7 @@ void ProcessHandler::exchange() {
     if (left.count() <= 0) {
         return blame(VOLLEY_REASON_TIMEOUT, "no answer within " + std::to_string(timeout_.count()) + " ms");
     }
+    tell_cancelled();
     const bool pending = outbox_sent_ < outbox_.size();
     pollfd fds[2] = {{child_->output(), POLLIN, 0},
                      {child_->input(), static_cast<short>(pending ? POLLOUT : 0), 0}};
@@ -194,6 +200,17 @@ void ProcessHandler::exchange() {
     if (poll(fds, pending ? 2 : 1, wait) < 0 && errno != EINTR) return;
     if (pending && (fds[1].revents & (POLLOUT | POLLERR | POLLHUP)) != 0) write_some();
     if (child_ && (fds[0].revents & (POLLIN | POLLHUP)) != 0) read_some();
+}
+
+// Of what is with the child: it may give it up. It answers all the same.
+void ProcessHandler::tell_cancelled() {
+    if (!hears_cancels_ || Clock::now() - looked_ < milliseconds(look_ms)) return;
+    looked_ = Clock::now();
+    for (std::size_t i = first_; i < written_; ++i) {
+        if (done_[i] || told_[i] || !is_cancelled(task(i).job)) continue;
+        append_cancelled(outbox_, base_id_ + i);
+        told_[i] = true;
+    }
 }
 
 void ProcessHandler::write_some() {
@@ -231,6 +248,7 @@ void ProcessHandler::take_line(std::string_view line) {
     if (!answer) return blame(VOLLEY_REASON_CRASH, answer.error().text);
     if (answer->kind == Answer::Kind::hello) {
         keeps_chains_ = answer->keeps_chains;
+        hears_cancels_ = answer->hears_cancels;
         return;
     }
     const std::uint64_t index = answer->id - base_id_;

@@ -56,6 +56,11 @@ std::uint64_t number_at(const Value& object, const char* name) {
     return found != object.MemberEnd() && found->value.IsUint64() ? found->value.GetUint64() : 0;
 }
 
+bool is_true(const Value& object, const char* name) {
+    const auto found = object.FindMember(name);
+    return found != object.MemberEnd() && found->value.IsTrue();
+}
+
 Error malformed(const std::string& why) {
     return Error(ErrorCode::permanent, "the handler's answer is malformed: " + why);
 }
@@ -145,6 +150,10 @@ void append_request(std::string& out, const Request& request, const volley_messa
     out += "}\n";
 }
 
+void append_cancelled(std::string& out, std::uint64_t id) {
+    out += "{\"cancelled\":\"" + std::to_string(id) + "\"}\n";
+}
+
 Result<Answer> parse_answer(std::string_view line) {
     rapidjson::Document document;
     document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag |
@@ -157,8 +166,8 @@ Result<Answer> parse_answer(std::string_view line) {
     Answer answer;
     if (const auto hello = document.FindMember("volley"); hello != document.MemberEnd()) {
         answer.kind = Answer::Kind::hello;
-        const auto chains = document.FindMember("chains");
-        answer.keeps_chains = chains != document.MemberEnd() && chains->value.IsTrue();
+        answer.keeps_chains = is_true(document, "chains");
+        answer.hears_cancels = is_true(document, "cancels");
         return answer;
     }
     const std::string id = text_at(document, "id");

@@ -25,6 +25,8 @@ struct Request {
 // A JSON body stands as it is; other bytes as "text" where they are UTF-8, else as "base64"; a tombstone as
 // "body":null with "tombstone":true.
 void append_request(std::string& out, const Request& request, const volley_message& message);
+// Appends the line that says that nobody waits for a message any more: {"cancelled":"7"}.
+void append_cancelled(std::string& out, std::uint64_t id);
 
 struct AnswerOutput {
     std::string queue;                // empty: all outputs of the component
@@ -42,7 +44,8 @@ struct Answer {
     std::uint64_t id = 0;
     std::string why;
     std::uint64_t after_ms = 0;
-    bool keeps_chains = false;  // hello
+    bool keeps_chains = false;   // hello
+    bool hears_cancels = false;  // hello
     std::vector<AnswerOutput> outputs;
 };
 

@@ -27,10 +27,13 @@ export class Drop extends Error {}
 
 // What came in. `request` is the decoded line of the protocol.
 export class Message {
-  constructor(request) {
+  #incoming;
+
+  constructor(request, incoming) {
     this.id = request.id; // the engine's name for it in this conversation, not the store's
     this.attempt = request.attempt ?? 1;
     this.headers = request.headers ?? {};
+    this.#incoming = incoming;
     // A string, or a Buffer if it is no UTF-8, or undefined.
     this.key = "key_base64" in request ? Buffer.from(request.key_base64, "base64") : request.key;
     this.tombstone = request.tombstone ?? false; // it has no body
@@ -39,6 +42,12 @@ export class Message {
     this.body = request.body;
     if ("text" in request) this.body = request.text;
     else if ("base64" in request) this.body = Buffer.from(request.base64, "base64");
+  }
+
+  // An AbortSignal: nobody waits for the message any more, because its lease was lost, and another consumer has it, or
+  // Volley stops. A handler that works long may give up then, and throw Retry; what it returns instead is right, too.
+  get signal() {
+    return this.#incoming?.signalOf(this.id) ?? new AbortController().signal;
   }
 
   // The body as text; JSON is written anew. null for a tombstone; throws if it is no UTF-8.
@@ -106,13 +115,14 @@ export async function run(handle) {
   const write = takeOutput();
   const send = (text) => new Promise((resolve, reject) => write(text, (error) => (error ? reject(error) : resolve())));
   // Volley may then send messages of one chain ahead: what stands behind a failure is left out.
-  await send('{"volley":1,"chains":true}\n');
+  await send('{"volley":1,"chains":true,"cancels":true}\n');
   const chains = new Chains();
-  for await (const lines of burstsOf(process.stdin)) {
+  const incoming = new Requests(process.stdin);
+  for (let lines = await incoming.take(); lines.length > 0; lines = await incoming.take()) {
     let ready = "";
     let began = performance.now();
     for (const line of lines) {
-      ready += `${JSON.stringify(await answerTo(handle, JSON.parse(line), chains))}\n`;
+      ready += `${JSON.stringify(await answerTo(handle, JSON.parse(line), chains, incoming))}\n`;
       // Together they cost less; but none waits long for the others.
       if (performance.now() - began > 2) {
         await send(ready);
@@ -142,8 +152,8 @@ class Chains {
   }
 }
 
-async function answerTo(handle, request, chains) {
-  const message = new Message(request);
+async function answerTo(handle, request, chains, incoming) {
+  const message = new Message(request, incoming);
   const out = new Outputs(message);
   const id = message.id;
   if (chains.hasFailed(request)) return { id, skipped: true };
@@ -163,20 +173,54 @@ async function answerTo(handle, request, chains) {
   return out.sent.length > 0 ? { id, outputs: out.sent } : { id };
 }
 
-// Lines end at a line feed alone: JSON strings may hold other separators, and node:readline would break them.
-// Yields those that are there, each time that there are some.
-async function* burstsOf(stream) {
-  let begun = [];
-  for await (const chunk of stream) {
-    const lines = [];
+// The lines that come in: messages, and which of them nobody waits for any more. Lines end at a line feed alone: JSON
+// strings may hold other separators, and node:readline would break them.
+class Requests {
+  #begun = [];
+  #lines = []; // of messages that are not begun
+  #controllers = new Map(); // of messages whose signal was asked for, or that are cancelled
+  #ended = false;
+  #arrived = () => {};
+
+  constructor(stream) {
+    stream.on("data", (chunk) => this.#read(chunk));
+    stream.on("end", () => {
+      this.#ended = true;
+      this.#arrived();
+    });
+  }
+
+  // The messages' lines that are there, as soon as there are some; none when Volley has closed its end.
+  async take() {
+    if (this.#lines.length === 0 && !this.#ended) {
+      this.#controllers.clear(); // all is answered
+      await new Promise((resolve) => (this.#arrived = resolve));
+    }
+    const lines = this.#lines;
+    this.#lines = [];
+    return lines;
+  }
+
+  signalOf(id) {
+    return this.#controllerOf(id).signal;
+  }
+
+  #controllerOf(id) {
+    if (!this.#controllers.has(id)) this.#controllers.set(id, new AbortController());
+    return this.#controllers.get(id);
+  }
+
+  #read(chunk) {
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      lines.push(Buffer.concat([...begun, chunk.subarray(from, end)]).toString());
-      begun = [];
+      const line = Buffer.concat([...this.#begun, chunk.subarray(from, end)]).toString();
+      this.#begun = [];
       from = end + 1;
+      if (line.startsWith('{"cancelled":')) this.#controllerOf(JSON.parse(line).cancelled).abort();
+      else this.#lines.push(line);
     }
-    if (from < chunk.length) begun.push(chunk.subarray(from));
-    if (lines.length > 0) yield lines;
+    if (from < chunk.length) this.#begun.push(chunk.subarray(from));
+    if (this.#lines.length > 0) this.#arrived();
   }
 }
 

@@ -17,11 +17,12 @@ import base64
 import json
 import os
 import re
+import select
 import sys
 import time
 import traceback
 from datetime import timedelta
-from typing import Any, Callable, Iterator, Mapping, Optional, Union
+from typing import Any, Callable, Mapping, Optional, Union
 
 __all__ = ["Drop", "Fail", "Message", "Outputs", "Retry", "run"]
 
@@ -47,7 +48,8 @@ class Drop(Exception):
 class Message:
     """What came in. `request` is the decoded line of the protocol."""
 
-    def __init__(self, request: Mapping[str, Any]):
+    def __init__(self, request: Mapping[str, Any], requests: Optional[_Requests] = None):
+        self._requests = requests
         get = request.get
         self.id: str = request["id"]  # the engine's name for it in this conversation, not the store's
         self.attempt: int = get("attempt", 1)
@@ -64,6 +66,14 @@ class Message:
                 self.body = request["text"]
             elif "base64" in request:
                 self.body = base64.b64decode(request["base64"])
+
+    @property
+    def cancelled(self) -> bool:
+        """Nobody waits for it any more: its lease was lost, and another consumer has it, or Volley stops.
+
+        A handler that works long may ask now and then, and raise Retry. What it returns instead is right, too.
+        """
+        return self._requests is not None and self._requests.is_cancelled(self.id)
 
     @property
     def text(self) -> Optional[str]:
@@ -142,13 +152,14 @@ def run(handle: Callable[[Message, Outputs], None]) -> None:
     """
     requests, answers = _take_streams()
     # Volley may then send messages of one chain ahead: what stands behind a failure is left out.
-    os.write(answers, b'{"volley":1,"chains":true}\n')
+    os.write(answers, b'{"volley":1,"chains":true,"cancels":true}\n')
     chains = _Chains()
-    for lines in _bursts(requests):
+    incoming = _Requests(requests)
+    while lines := incoming.take():
         ready = []
         until = time.monotonic() + 0.002
         for line in lines:
-            ready.append(_answer(handle, line, chains))
+            ready.append(_answer(handle, line, chains, incoming))
             # Together they cost less; but none waits long for the others.
             if time.monotonic() > until:
                 _write(answers, ready)
@@ -156,16 +167,38 @@ def run(handle: Callable[[Message, Outputs], None]) -> None:
         _write(answers, ready)
 
 
-def _bursts(descriptor: int) -> Iterator[list[bytes]]:
-    """The lines that are there, each time that there are some."""
-    begun = b""
-    while True:
-        chunk = os.read(descriptor, 1 << 16)
-        if not chunk:
-            return
-        *lines, begun = (begun + chunk).split(b"\n")
-        if lines:
-            yield lines
+class _Requests:
+    """The lines that come in: messages, and which of them nobody waits for any more."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._begun = b""
+        self._lines: list[bytes] = []  # of messages that are not begun
+        self._cancelled: set[str] = set()
+        self._ended = False
+
+    def take(self) -> list[bytes]:
+        """The messages' lines that are there, as soon as there are some; none when Volley has closed its end."""
+        while not self._lines and not self._ended:
+            self._cancelled.clear()  # of messages that are answered
+            self._read()
+        lines, self._lines = self._lines, []
+        return lines
+
+    def is_cancelled(self, number: str) -> bool:
+        while not self._ended and select.select([self._descriptor], [], [], 0)[0]:
+            self._read()
+        return number in self._cancelled
+
+    def _read(self) -> None:
+        chunk = os.read(self._descriptor, 1 << 16)
+        self._ended = not chunk
+        *lines, self._begun = (self._begun + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b'{"cancelled":'):
+                self._cancelled.add(_read(line.decode())[0]["cancelled"])
+            else:
+                self._lines.append(line)
 
 
 def _write(descriptor: int, lines: list[str]) -> None:
@@ -197,7 +230,7 @@ class _Chains:
             self._failed.add(request["chain"])
 
 
-def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Chains) -> str:
+def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Chains, incoming: _Requests) -> str:
     try:
         request = _read(line.decode())[0]
     except (ValueError, RecursionError) as error:  # Python has limits for numbers and nesting
@@ -205,7 +238,7 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Ch
         if not found:
             raise
         return _json({"id": found.group(1).decode(), "fail": f"Python cannot read it: {error}"})
-    message = Message(request)
+    message = Message(request, incoming)
     number = message.id
     if chains.has_failed(request):
         return _json({"id": number, "skipped": True})

@@ -39,12 +39,13 @@ class Node:
 class Job:
     """volleyd with a handler between SQLite queues, and plain SQL beside it."""
 
-    def __init__(self, folder, language, script, serializer="none", output="out", **settings):
+    def __init__(self, folder, language, script, serializer="none", output="out", lease_ms=30000, **settings):
         language.install(folder)
         shutil.copy(script, folder / f"handler.{language.end}")
         self.store = Sqlite(folder)
         extra = "".join(f", {key}: {value}" for key, value in settings.items())
-        queues = "".join(f"  - {{name: {q}, type: sqlite, serializer: {serializer}, config: {self.store.config()}}}\n"
+        queues = "".join(f"  - {{name: {q}, type: sqlite, serializer: {serializer}, "
+                         f'config: {{path: "{self.store.path}", lease_ms: {lease_ms}}}}}\n'
                          for q in ("in", output, "other", "dead"))
         self.output = output
         self.volleyd = Volleyd(folder, f"queues:\n{queues}components: [{{name: move, input: in, outputs: [{output}, other], "
@@ -105,6 +106,20 @@ def test_many_of_a_chain_are_sent_ahead_and_none_overtakes_one_that_failed(langu
     expected = [f"{n} {attempt}" for n in numbers for attempt in ((1, 2) if int(n) % 10 == 7 else (1,))]
     assert (tmp_path / "runs.txt").read_text().split("\n")[:-1] == expected
     assert [body for body, in job.rows()] == numbers
+
+
+def test_a_handler_is_told_when_the_lease_of_its_message_is_lost(language, tmp_path):
+    job = Job(tmp_path, language, script("gives_up", language), lease_ms=1000)
+    job.put("taken away", "stays")
+    wait_until((tmp_path / "working").exists, "the handler works")
+    with job.store.connect() as db:  # as another consumer would, were the lease over
+        assert db.execute("UPDATE volley_messages SET token = -1, owner = 'other', visible_at = visible_at + 600000 "
+                          "WHERE queue = 'in' AND body = 'taken away'").rowcount == 1
+    wait_until((tmp_path / "gave-up").exists, "it has given up")
+    wait_until(lambda: job.rows() == [("stays",)], "what came after it is done")
+    assert job.rows("in") == [("taken away",)] and job.rows("dead") == []
+    assert job.volleyd.metric("volley_leases_lost_total") == 1
+    job.stop()
 
 
 BODIES = ["", "plain", "two\nlines\r\n", 'quotes " and \\', "Grüße, 世界 🌍", "a\u2028b\u2029c\x85d", "\ufeffmark", "\x00",
@@ -221,4 +236,4 @@ def test_both_packages_install(language, tmp_path):
     assert done.returncode == 0, done.stderr
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "packages")}
     done = subprocess.run(start, cwd=tmp_path, stdin=subprocess.DEVNULL, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, '{"volley":1,"chains":true}\n', "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, '{"volley":1,"chains":true,"cancels":true}\n', "")
