@@ -105,6 +105,28 @@ def test_a_redis_that_keeps_nothing_loses_what_it_had_and_volleyd_goes_on(start_
     assert verdict == CLEAN
 
 
+def test_a_redis_that_is_still_loading_is_waited_for(start_redis, tmp_path, fault):
+    redis = start_redis("--appendonly", "no", "--loading-process-events-interval-bytes", "1024")
+    job = Job(redis, tmp_path).queue("in", output=False).queue("out")
+    volleyd = job.start()
+    job.cli("EVAL", "for i = 1, 5000 do redis.call('SET', 'ballast:' .. i, i) end", "0")
+    job.cli("SAVE")
+    redis.kill()
+    redis.words += ("--key-load-delay", "10000")  # us: it loads for 50 s, or until it is told not to
+    redis.launch()
+    wait_until(lambda: "LOADING" in volleyd.log, "it is told that Redis is loading")
+    assert volleyd.get("/readyz")[0] == 503
+    job.cli("CONFIG", "SET", "key-load-delay", "0")
+    wait_until(redis.answers, "Redis has loaded what it keeps")
+    ledger = job.put(300)
+    job.wait_done()
+    wait_until(lambda: volleyd.get("/readyz")[0] == 200, "it is ready again")
+    assert volleyd.stop() == 0, volleyd.log
+    verdict = job.verdict(ledger)
+    fault("Redis starts anew and loads for long", ledger, verdict, "readiness false until it has")
+    assert verdict == CLEAN
+
+
 @pytest.mark.parametrize("said", ["READONLY", "MASTERDOWN"])
 def test_a_lagging_replica_that_is_promoted_gives_everything_that_had_reached_it(said, start_redis, tmp_path, fault):
     redis = start_redis("--repl-diskless-sync-delay", "0")

@@ -75,12 +75,16 @@ class Redis(Server):
         self.words = words  # of its command line, after ours
 
     def start(self):
+        self.launch()
+        wait_until(self.answers, "Redis has loaded what it keeps")
+        return self
+
+    def launch(self):
+        """Returns when it takes connections; what it keeps is loaded later."""
         self.spawn(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
              "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", *self.words])
         self.wait_for_port()
-        wait_until(self.answers, "Redis has loaded what it keeps")
-        return self
 
     def answers(self) -> bool:
         return subprocess.run(["redis-cli", "-p", str(self.port), "PING"], capture_output=True, text=True).stdout.strip() in (
