@@ -61,20 +61,26 @@ void RsmqConsumer::ask_for_rest(std::size_t room) {
     if (room > asked) post_ahead(room - asked);
 }
 
+// What is received next is asked for when the commit is answered, not together with it: Redis answers all that
+// it has read at once, so that the two answers would come together, and Redis would have nothing to do while
+// the next commit is made.
 std::vector<Reply> RsmqConsumer::exchange(Request& commit, std::size_t acks) {
     forget_outstanding();
-    const std::size_t before = ahead_.size();
+    std::vector<Reply> replies;
     connection_.post(commit);
     try {
-        post_ahead(acks);
-        absorb(before);
-        std::vector<Reply> replies;
+        absorb(ahead_.size());
         for (std::size_t i = 0; i < commit.commands(); ++i) replies.push_back(connection_.next_reply());
-        return replies;
     } catch (const Error& error) {
         forget_outstanding();
         throw Error(ErrorCode::unknown, error.text);
     }
+    try {
+        post_ahead(acks);
+    } catch (const Error&) {
+        forget_outstanding();  // whoever comes next meets what is wrong
+    }
+    return replies;
 }
 
 std::size_t RsmqConsumer::ahead() const {
