@@ -44,6 +44,7 @@ public:
 
 private:
     void ensure_child(volley_job* job);
+    void forget_unsent();
     void send_more();
     void advance();
     void exchange();
@@ -123,8 +124,7 @@ void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32
     ++call_;
     open_chains_.clear();
     failed_chains_.clear();
-    outbox_.clear();
-    outbox_sent_ = 0;
+    forget_unsent();
     inbox_.clear();
     while (first_ < count_) {
         if (!child_) {
@@ -136,6 +136,17 @@ void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32
         if (first_ == count_) return;
         if (written_ == first_) return give_rest_back(first_);  // stopping, and nothing is at work
         exchange();
+    }
+}
+
+// Of the call before, cancellations may stand in the outbox. A line that is begun is finished.
+void ProcessHandler::forget_unsent() {
+    const bool inside = child_ && outbox_sent_ > 0 && outbox_[outbox_sent_ - 1] != '\n';
+    if (inside) {
+        outbox_.resize(outbox_.find('\n', outbox_sent_) + 1);
+    } else {
+        outbox_.clear();
+        outbox_sent_ = 0;
     }
 }
 
@@ -156,6 +167,8 @@ void ProcessHandler::ensure_child(volley_job* job) {
     child_ = std::move(*started);
     started_ = Clock::now();
     answered_ = keeps_chains_ = hears_cancels_ = false;
+    outbox_.clear();
+    outbox_sent_ = 0;
     open_chains_.clear();
 }
 

@@ -118,19 +118,23 @@ export async function run(handle) {
   await send('{"volley":1,"chains":true,"cancels":true}\n');
   const chains = new Chains();
   const incoming = new Requests(process.stdin);
-  for (let lines = await incoming.take(); lines.length > 0; lines = await incoming.take()) {
-    let ready = "";
-    let began = performance.now();
-    for (const line of lines) {
-      ready += `${JSON.stringify(await answerTo(handle, JSON.parse(line), chains, incoming))}\n`;
-      // Together they cost less; but none waits long for the others.
-      if (performance.now() - began > 2) {
-        await send(ready);
-        ready = "";
-        began = performance.now();
+  try {
+    for (let lines = await incoming.take(); lines.length > 0; lines = await incoming.take()) {
+      let ready = "";
+      let began = performance.now();
+      for (const line of lines) {
+        ready += `${JSON.stringify(await answerTo(handle, JSON.parse(line), chains, incoming))}\n`;
+        // Together they cost less; but none waits long for the others.
+        if (performance.now() - began > 2) {
+          await send(ready);
+          ready = "";
+          began = performance.now();
+        }
       }
+      if (ready !== "") await send(ready);
     }
-    if (ready !== "") await send(ready);
+  } finally {
+    process.stdin.destroy(); // or it would keep a process alive that answers nobody
   }
 }
 
@@ -179,10 +183,13 @@ class Requests {
   #begun = [];
   #lines = []; // of messages that are not begun
   #controllers = new Map(); // of messages whose signal was asked for, or that are cancelled
+  #waiting = 0; // bytes of #lines
   #ended = false;
   #arrived = () => {};
+  #stream;
 
   constructor(stream) {
+    this.#stream = stream;
     stream.on("data", (chunk) => this.#read(chunk));
     stream.on("end", () => {
       this.#ended = true;
@@ -198,6 +205,8 @@ class Requests {
     }
     const lines = this.#lines;
     this.#lines = [];
+    this.#waiting = 0;
+    this.#stream.resume();
     return lines;
   }
 
@@ -217,8 +226,13 @@ class Requests {
       this.#begun = [];
       from = end + 1;
       if (line.startsWith('{"cancelled":')) this.#controllerOf(JSON.parse(line).cancelled).abort();
-      else this.#lines.push(line);
+      else {
+        this.#lines.push(line);
+        this.#waiting += line.length;
+      }
     }
+    // What is beyond waits in the pipe, cancellations too.
+    if (this.#waiting > 4 << 20) this.#stream.pause();
     if (from < chunk.length) this.#begun.push(chunk.subarray(from));
     if (this.#lines.length > 0) this.#arrived();
   }

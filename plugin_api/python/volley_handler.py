@@ -19,6 +19,7 @@ import os
 import re
 import select
 import sys
+import threading
 import time
 import traceback
 from datetime import timedelta
@@ -168,10 +169,11 @@ def run(handle: Callable[[Message, Outputs], None]) -> None:
 
 
 class _Requests:
-    """The lines that come in: messages, and which of them nobody waits for any more."""
+    """The lines that come in: messages, and which of them nobody waits for any more. Any thread may ask."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._lock = threading.Lock()
         self._begun = b""
         self._lines: list[bytes] = []  # of messages that are not begun
         self._cancelled: set[str] = set()
@@ -179,16 +181,23 @@ class _Requests:
 
     def take(self) -> list[bytes]:
         """The messages' lines that are there, as soon as there are some; none when Volley has closed its end."""
-        while not self._lines and not self._ended:
-            self._cancelled.clear()  # of messages that are answered
-            self._read()
-        lines, self._lines = self._lines, []
-        return lines
+        while True:
+            with self._lock:
+                self._read_what_is_there()
+                if self._lines or self._ended:
+                    lines, self._lines = self._lines, []
+                    return lines
+                self._cancelled.clear()  # of messages that are answered
+            select.select([self._descriptor], [], [])
 
     def is_cancelled(self, number: str) -> bool:
+        with self._lock:
+            self._read_what_is_there()
+            return number in self._cancelled
+
+    def _read_what_is_there(self) -> None:
         while not self._ended and select.select([self._descriptor], [], [], 0)[0]:
             self._read()
-        return number in self._cancelled
 
     def _read(self) -> None:
         chunk = os.read(self._descriptor, 1 << 16)

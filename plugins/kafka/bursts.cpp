@@ -19,6 +19,7 @@ namespace {
 // So few leave at once, each for itself.
 constexpr std::size_t few = 128;
 constexpr std::size_t few_bytes = 500'000;
+constexpr int longest_flush_ms = 10;
 constexpr int full_ms = 50;  // without a report, until more is done about it than to wait for the brokers
 
 void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(token); }
@@ -76,9 +77,15 @@ void KafkaProducer::hand_over() {
     }
 }
 
+bool KafkaProducer::is_few() const {
+    return with_client_.load() <= few && with_client_bytes_.load() <= few_bytes;
+}
+
 bool KafkaProducer::has_room() const {
-    if (!paced_) return true;
-    const std::size_t requests = 2 * partitions_.load(std::memory_order_relaxed);
+    constexpr std::size_t under_way = 5;  // messages of a partition; large ones are a request each
+    const std::size_t partitions = partitions_.load(std::memory_order_relaxed);
+    if (!paced_ || is_few() || with_client_.load() < under_way * partitions) return true;
+    const std::size_t requests = 2 * partitions;
     return with_client_.load() < requests * request_records_ &&
            with_client_bytes_.load() < requests * request_bytes_;
 }
@@ -192,19 +199,21 @@ void KafkaProducer::poll_client() {
         return;
     }
     if (with_client_.load() == 0 && !wait_for_records()) return;
-    const bool is_few = with_client_.load() <= few && with_client_bytes_.load() <= few_bytes;
-    const bool flush = is_few || quiet_ || Clock::now() - flushed_ > std::chrono::milliseconds(serve_ms);
+    const bool at_once = is_few();
+    const bool flush = at_once || quiet_ || Clock::now() - flushed_ > std::chrono::milliseconds(serve_ms);
     if (flush) {
-        rd_kafka_flush(rk_, is_few ? wait_ms_ : 1);  // it polls too
+        // It polls, too. A thread of librdkafka that awakes after it has not noticed it.
+        rd_kafka_flush(rk_, at_once ? wait_ms_ : std::min(wait_ms_, longest_flush_ms));
         flushed_ = Clock::now();
     } else {
-        rd_kafka_poll(rk_, has_room() ? wait_ms_ : std::max(wait_ms_, full_ms));
+        const bool is_full = partitions_known_.load(std::memory_order_relaxed) && !has_room();
+        rd_kafka_poll(rk_, is_full ? std::max(wait_ms_, full_ms) : wait_ms_);
     }
     quiet_ = reported_ == 0 && !flush;
     // A flush has the brokers' threads poll without waiting, which is no use while nothing comes back.
     if (reported_ > 0) {
         wait_ms_ = 1;
-    } else if (is_few || !flush) {
+    } else if (at_once || !flush) {
         wait_ms_ = std::min(wait_ms_ * 2, serve_ms);
     }
     count_reported();

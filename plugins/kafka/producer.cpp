@@ -94,7 +94,8 @@ void KafkaProducer::open() {
             metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
         if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0) {
             partitions_ = static_cast<std::size_t>(metadata->topics[0].partition_cnt);
-            single_partition_ = partitions_ == 1 && number_of(properties_, "statistics.interval.ms", 0) > 0;
+            partitions_known_ = number_of(properties_, "statistics.interval.ms", 0) > 0;
+            single_partition_ = partitions_ == 1 && partitions_known_;
         }
         rd_kafka_metadata_destroy(metadata);
         if (is_unauthorized(refused))
@@ -138,6 +139,7 @@ void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
     auto& self = *static_cast<KafkaProducer*>(opaque);
     const Statistics statistics = read_statistics(json);
     self.partitions_ = std::max<std::size_t>(statistics.partitions.size(), 1);
+    self.partitions_known_ = !statistics.partitions.empty();
     self.single_partition_ = statistics.partitions.size() == 1;
     self.health_.judge(statistics, statistics.queued_messages > 0, self.client_->trouble.last());
     self.metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);

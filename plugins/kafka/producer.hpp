@@ -60,6 +60,7 @@ private:
     void hand_over();
     bool send_burst();
     bool send_plain();
+    bool is_few() const;
     bool has_room() const;
     rd_kafka_resp_err_t send(const Held& record);
     void count_in(std::size_t records, std::size_t bytes);
@@ -99,7 +100,8 @@ private:
     std::atomic<std::size_t> open_{0};         // accepted, and not reported
     std::atomic<std::size_t> with_client_{0};  // of those: librdkafka has them
     std::atomic<std::size_t> with_client_bytes_{0};
-    std::atomic<std::size_t> partitions_{1};     // of the topic, as last heard
+    std::atomic<std::size_t> partitions_{1};  // of the topic, as last heard
+    std::atomic<bool> partitions_known_{false};
     std::atomic<bool> single_partition_{false};  // and it would be heard if there were more
     // Of the serving thread:
     int wait_ms_ = 1;

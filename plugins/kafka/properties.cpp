@@ -174,6 +174,14 @@ Properties defaults(const Context& context, Role role) {
     return p;
 }
 
+// librdkafka refuses a linger.ms that a message cannot outlive.
+void fit_linger(Properties& p) {
+    const std::int64_t timeout =
+        number_of(p, "message.timeout.ms", number_of(p, "delivery.timeout.ms", std::int64_t{300'000}));
+    if (timeout > 0 && timeout <= number_of(p, "linger.ms", 0))
+        p["linger.ms"] = timeout > 1 ? std::to_string(timeout / 2) : "0.5";
+}
+
 }  // namespace
 
 Properties read_properties(const Context& context, Role role) {
@@ -198,6 +206,7 @@ Properties read_properties(const Context& context, Role role) {
             context.warning("acks below all: a confirmed message can be lost with its broker");
         }
     }
+    if (role == Role::producer && !sets_linger(context)) fit_linger(p);
     if (p.find("bootstrap.servers") == p.end() && p.find("metadata.broker.list") == p.end() &&
         p.find("test.mock.num.brokers") == p.end()) {
         p["bootstrap.servers"] = "localhost:9092";

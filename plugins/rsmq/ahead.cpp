@@ -61,9 +61,9 @@ void RsmqConsumer::ask_for_rest(std::size_t room) {
     if (room > asked) post_ahead(room - asked);
 }
 
-// What is received next is asked for when the commit is answered, not together with it: Redis answers all that
-// it has read at once, so that the two answers would come together, and Redis would have nothing to do while
-// the next commit is made.
+// What is received next is asked for when the commit is answered, not together with it: Redis answers all
+// that it has read at once, so that the two answers would come together, and Redis would have nothing to do
+// while the next commit is made.
 std::vector<Reply> RsmqConsumer::exchange(Request& commit, std::size_t acks) {
     forget_outstanding();
     std::vector<Reply> replies;

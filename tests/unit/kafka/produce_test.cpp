@@ -155,9 +155,10 @@ TEST_CASE("records of many requests arrive once, in the order in which they were
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("the smallest batches, and a queue without a limit, hold nothing up", "[kafka]") {
-    const std::string limits =
-        GENERATE(R"(,"batch.num.messages":1)", R"(,"batch.size":1)", R"(,"queue.buffering.max.messages":0)");
+TEST_CASE("the smallest batches, no limit, and short deadlines hold nothing up", "[kafka]") {
+    const std::string limits = GENERATE(
+        R"(,"batch.num.messages":1)", R"(,"batch.size":1)", R"(,"queue.buffering.max.messages":0)",
+        R"(,"message.timeout.ms":1000)", R"(,"delivery.timeout.ms":900)", R"(,"statistics.interval.ms":0)");
     CAPTURE(limits);
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
