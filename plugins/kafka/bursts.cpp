@@ -1,8 +1,8 @@
-// Records are handed to librdkafka as it can send them: two requests' worth for each partition are with it,
-// and what comes beyond is held here until some of those are reported.
+// Records are handed to librdkafka as it can send them: a request's worth for each partition and one more are
+// with it, and what comes beyond is held here until some of those are reported.
 //
 // An idempotent producer of librdkafka has one request under way for a partition (2.0.2 counts its limit of
-// five in messages). Behind it another one's worth waits, whole, and leaves as soon as the answer is there.
+// five in messages). Behind it another one's worth waits, and leaves as soon as the answer is there.
 // librdkafka's thread polls without waiting as long as messages older than linger.ms stand behind a request
 // that is under way, for up to three times the CPU of the work itself: so linger.ms is a time that nothing
 // reaches, and what would have to wait for it leaves by a flush of the serving thread.
@@ -85,7 +85,7 @@ bool KafkaProducer::has_room() const {
     constexpr std::size_t under_way = 5;  // messages of a partition; large ones are a request each
     const std::size_t partitions = partitions_.load(std::memory_order_relaxed);
     if (!paced_ || is_few() || with_client_.load() < under_way * partitions) return true;
-    const std::size_t requests = 2 * partitions;
+    const std::size_t requests = partitions + 1;  // so that one partition has a whole one, if not two
     return with_client_.load() < requests * request_records_ &&
            with_client_bytes_.load() < requests * request_bytes_;
 }
