@@ -167,8 +167,6 @@ void ProcessHandler::ensure_child(volley_job* job) {
     child_ = std::move(*started);
     started_ = Clock::now();
     answered_ = keeps_chains_ = hears_cancels_ = false;
-    outbox_.clear();
-    outbox_sent_ = 0;
     open_chains_.clear();
 }
 

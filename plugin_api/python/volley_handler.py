@@ -183,7 +183,9 @@ class _Requests:
         """The messages' lines that are there, as soon as there are some; none when Volley has closed its end."""
         while True:
             with self._lock:
-                self._read_what_is_there()
+                # One chunk, not all that is there: the first message need not wait for the last.
+                if not self._lines and self._is_readable():
+                    self._read()
                 if self._lines or self._ended:
                     lines, self._lines = self._lines, []
                     return lines
@@ -192,12 +194,12 @@ class _Requests:
 
     def is_cancelled(self, number: str) -> bool:
         with self._lock:
-            self._read_what_is_there()
+            while not self._ended and self._is_readable():
+                self._read()
             return number in self._cancelled
 
-    def _read_what_is_there(self) -> None:
-        while not self._ended and select.select([self._descriptor], [], [], 0)[0]:
-            self._read()
+    def _is_readable(self) -> bool:
+        return bool(select.select([self._descriptor], [], [], 0)[0])
 
     def _read(self) -> None:
         chunk = os.read(self._descriptor, 1 << 16)

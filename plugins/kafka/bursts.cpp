@@ -131,7 +131,7 @@ bool KafkaProducer::send_plain() {
     count_in(size, bytes);
     // The only partition need not be chosen, which costs two looks at the clock for each record.
     const std::int32_t partition =
-        single_partition_.load(std::memory_order_relaxed) ? 0 : RD_KAFKA_PARTITION_UA;
+        partitions_known_.load() && partitions_.load() == 1 ? 0 : RD_KAFKA_PARTITION_UA;
     const auto good = static_cast<std::size_t>(
         rd_kafka_produce_batch(topic_, partition, 0, batch.data(), static_cast<int>(size)));
     if (good == size) {

@@ -95,7 +95,6 @@ void KafkaProducer::open() {
         if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0) {
             partitions_ = static_cast<std::size_t>(metadata->topics[0].partition_cnt);
             partitions_known_ = number_of(properties_, "statistics.interval.ms", 0) > 0;
-            single_partition_ = partitions_ == 1 && partitions_known_;
         }
         rd_kafka_metadata_destroy(metadata);
         if (is_unauthorized(refused))
@@ -138,9 +137,10 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
 void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
     auto& self = *static_cast<KafkaProducer*>(opaque);
     const Statistics statistics = read_statistics(json);
-    self.partitions_ = std::max<std::size_t>(statistics.partitions.size(), 1);
+    // Of a topic that is unknown for a while the number stays: a key must not go to another partition
+    // meanwhile.
+    if (!statistics.partitions.empty()) self.partitions_ = statistics.partitions.size();
     self.partitions_known_ = !statistics.partitions.empty();
-    self.single_partition_ = statistics.partitions.size() == 1;
     self.health_.judge(statistics, statistics.queued_messages > 0, self.client_->trouble.last());
     self.metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);
     self.metrics_.set("kafka_queued_messages", "Messages that Kafka has not confirmed yet",

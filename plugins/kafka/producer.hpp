@@ -100,9 +100,8 @@ private:
     std::atomic<std::size_t> open_{0};         // accepted, and not reported
     std::atomic<std::size_t> with_client_{0};  // of those: librdkafka has them
     std::atomic<std::size_t> with_client_bytes_{0};
-    std::atomic<std::size_t> partitions_{1};  // of the topic, as last heard
-    std::atomic<bool> partitions_known_{false};
-    std::atomic<bool> single_partition_{false};  // and it would be heard if there were more
+    std::atomic<std::size_t> partitions_{1};     // of the topic, as last heard
+    std::atomic<bool> partitions_known_{false};  // and it would be heard if there were more
     // Of the serving thread:
     int wait_ms_ = 1;
     bool quiet_ = false;  // the last look brought no report

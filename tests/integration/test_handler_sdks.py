@@ -122,6 +122,24 @@ def test_a_handler_is_told_when_the_lease_of_its_message_is_lost(language, tmp_p
     job.stop()
 
 
+def test_a_handler_is_told_that_volley_stops(language, tmp_path):
+    job = Job(tmp_path, language, script("gives_up", language))
+    job.put("taken away")
+    wait_until((tmp_path / "working").exists, "the handler works")
+    job.stop()
+    assert (tmp_path / "gave-up").exists()
+    assert job.rows("in", "body, attempts") == [("taken away", 0)] and job.rows("dead") == []
+
+
+def test_more_than_fits_into_pipes_and_buffers_arrives(language, tmp_path):
+    bodies = [str(n) + "x" * 900_000 for n in range(20)]
+    job = Job(tmp_path, language, script("forward", language))
+    job.put(*bodies)
+    job.wait_done()
+    job.stop()
+    assert [body for body, in job.rows()] == bodies
+
+
 BODIES = ["", "plain", "two\nlines\r\n", 'quotes " and \\', "Grüße, 世界 🌍", "a\u2028b\u2029c\x85d", "\ufeffmark", "\x00",
           b"\xff\xfe\x00binary", bytes(range(256)), None]
 

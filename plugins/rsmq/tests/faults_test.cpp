@@ -14,6 +14,17 @@ std::int32_t send_one(RsmqRig& rig, plugins::Producer& producer, const std::stri
     return rig.reports.all.back().status;
 }
 
+// From "q" to "out", both behind a proxy; `in` fills "q" past it.
+struct Committing {
+    RsmqRig rig;
+    Proxy proxy{rig.port()};
+    std::string config = "{\"port\": " + std::to_string(proxy.port()) + "}";
+    plugins::Producer in = rig.producer();
+    plugins::Consumer consumer = rig.Rig::consumer("q", config);
+    plugins::Producer out = rig.Rig::producer("out", config);
+    AtomicCommit commit{out};
+};
+
 }  // namespace
 
 TEST_CASE("a send whose reply was lost is stored once, however often it is tried", "[rsmq]") {
@@ -46,52 +57,40 @@ TEST_CASE("an ack whose reply was lost is done when it is tried again", "[rsmq]"
 }
 
 TEST_CASE("a commit whose reply was lost is carried out once", "[rsmq]") {
-    RsmqRig rig;
-    Proxy proxy(rig.port());
-    auto in = rig.producer();
-    const std::string config = "{\"port\": " + std::to_string(proxy.port()) + "}";
-    auto consumer = rig.Rig::consumer("q", config);
-    auto out = rig.Rig::producer("out", config);
-    const AtomicCommit atomic(out);
-    send(in, {"a", "b"});
-    const auto got = take_all(consumer, 2);
+    Committing c;
+    send(c.in, {"a", "b"});
+    const auto got = take_all(c.consumer, 2);
     const auto commit = [&](const Received& message) {
         Outgoing outputs;
         outputs.add("out of " + *message.body);
         auto acks = acks_of({message});
-        return atomic(consumer, outputs, acks);
+        return c.commit(c.consumer, outputs, acks);
     };
     REQUIRE(commit(got[0]) == VOLLEY_OK);
-    proxy.lose_reply_to("EXEC");
+    c.proxy.lose_reply_to("EXEC");
     CHECK(commit(got[1]) == VOLLEY_E_UNKNOWN);
     CHECK(commit(got[1]) == VOLLEY_OK);
-    CHECK(rig.waiting() == "0");
-    CHECK(rig.command({"ZCARD", "rsmq:out"}) == "2");
+    CHECK(c.rig.waiting() == "0");
+    CHECK(c.rig.command({"ZCARD", "rsmq:out"}) == "2");
 }
 
 // Whether it was carried out stands in a key that Redis may drop; what is left then is each receipt.
 TEST_CASE("a repeated commit that nobody remembers is told as lost", "[rsmq]") {
-    RsmqRig rig;
-    Proxy proxy(rig.port());
-    auto in = rig.producer();
-    const std::string config = "{\"port\": " + std::to_string(proxy.port()) + "}";
-    auto consumer = rig.Rig::consumer("q", config);
-    auto out = rig.Rig::producer("out", config);
-    const AtomicCommit commit(out);
-    REQUIRE(commit.joins(consumer));
-    send(in, {"a", "b", "c", "d"});
-    take_all(consumer, 2);
+    Committing c;
+    REQUIRE(c.commit.joins(c.consumer));
+    send(c.in, {"a", "b", "c", "d"});
+    take_all(c.consumer, 2);
     auto acks =
-        acks_of(take_all(consumer, 2));  // nobody else has received: such a commit looks at no receipt
+        acks_of(take_all(c.consumer, 2));  // nobody else has received: such a commit looks at no receipt
     Outgoing outputs;
     outputs.add("out");
-    proxy.lose_reply_to("EXEC");
-    CHECK(commit(consumer, outputs, acks) == VOLLEY_E_UNKNOWN);
+    c.proxy.lose_reply_to("EXEC");
+    CHECK(c.commit(c.consumer, outputs, acks) == VOLLEY_E_UNKNOWN);
     REQUIRE(
-        rig.command({"EVAL", "return redis.call('DEL', unpack(redis.call('KEYS', 'rsmq:volley:commit:*')))",
-                     "0"}) == "1");
-    CHECK(commit(consumer, outputs, acks) == VOLLEY_E_LOST);
-    CHECK(rig.command({"HGET", "rsmq:out:Q", "totalsent"}) == "1");
+        c.rig.command({"EVAL", "return redis.call('DEL', unpack(redis.call('KEYS', 'rsmq:volley:commit:*')))",
+                       "0"}) == "1");
+    CHECK(c.commit(c.consumer, outputs, acks) == VOLLEY_E_LOST);
+    CHECK(c.rig.command({"HGET", "rsmq:out:Q", "totalsent"}) == "1");
 }
 
 TEST_CASE("a flushed script cache is not noticed", "[rsmq]") {
