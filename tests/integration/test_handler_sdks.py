@@ -131,13 +131,13 @@ def test_a_handler_is_told_that_volley_stops(language, tmp_path):
     assert job.rows("in", "body, attempts") == [("taken away", 0)] and job.rows("dead") == []
 
 
-def test_more_than_fits_into_pipes_and_buffers_arrives(language, tmp_path):
-    bodies = [str(n) + "x" * 900_000 for n in range(20)]
-    job = Job(tmp_path, language, script("forward", language))
-    job.put(*bodies)
-    job.wait_done()
-    job.stop()
-    assert [body for body, in job.rows()] == bodies
+def test_node_leaves_in_the_pipe_what_it_cannot_hold_and_takes_it_later(tmp_path):
+    Node().install(tmp_path)
+    shutil.copy(script("holds_up", Node), tmp_path)
+    lines = "".join(json.dumps({"id": str(n), "attempt": 1, "text": "x" * 900_000}) + "\n" for n in range(20))
+    done = subprocess.run(["node", "holds_up.mjs"], cwd=tmp_path, input=lines, capture_output=True, text=True, timeout=60)
+    answers = [json.loads(line) for line in done.stdout.splitlines()[1:]]
+    assert [answer["id"] for answer in answers] == [str(n) for n in range(20)], done.stderr
 
 
 BODIES = ["", "plain", "two\nlines\r\n", 'quotes " and \\', "Grüße, 世界 🌍", "a\u2028b\u2029c\x85d", "\ufeffmark", "\x00",
