@@ -78,7 +78,7 @@ def sizes(folder):
     with broker(folder) as server:
         head()
         for partitions in (1, 12):
-            for size, count in ((100, 1_000_000), (1_000, 300_000), (100_000, 5_000)):
+            for size, count in ((100, 2_000_000), (1_000, 600_000), (100_000, 10_000)):
                 beside_bare(folder, server, f"forward, {named(size)}, {partitions} partitions", count, size, partitions)
 
 

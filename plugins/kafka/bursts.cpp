@@ -1,5 +1,6 @@
-// Records are handed to librdkafka as it can send them: a request's worth for each partition and one more are
-// with it, and what comes beyond is held here until some of those are reported.
+// Records are handed to librdkafka as it can send them: a request's worth of each partition is with it, and
+// two in all if there is only one. What comes beyond is held here, by partition, until some of those are
+// reported.
 //
 // An idempotent producer of librdkafka has one request under way for a partition (2.0.2 counts its limit of
 // five in messages). Behind it another one's worth waits, and leaves as soon as the answer is there.
@@ -24,17 +25,8 @@ constexpr int full_ms = 50;  // without a report, until more is done about it th
 
 void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(token); }
 
-template <typename Record>
-std::size_t size_of(const Record& record) {
-    return record.body.size + record.key.size;  // as librdkafka counts it
-}
-
-// What rd_kafka_produce_batch can carry. It knows partitions too, but leaks a message for an unknown one
-// (2.0.2).
-template <typename Record>
-bool is_plain(const Record& record) {
-    return record.header_count == 0 && record.timestamp_ms == 0 && record.partition < 0;
-}
+// What rd_kafka_produce_batch can carry.
+bool is_plain(const Held& record) { return record.header_count == 0 && record.timestamp_ms == 0; }
 
 }  // namespace
 
@@ -59,67 +51,83 @@ std::int32_t KafkaProducer::produce(const volley_record* records, std::uint32_t 
 // looks again before it ends. What may not go yet goes when the serving thread has taken reports.
 void KafkaProducer::hand_over() {
     const std::shared_lock lock(client_mutex_);
-    for (bool room = true; room;) {
-        {
-            const std::lock_guard held_lock(held_mutex_);
-            if (handing_over_ || !has_room()) return;
-            if (burst_sent_ == burst_.size()) {
-                burst_.clear();
-                burst_sent_ = 0;
-                burst_.swap(held_);
-            }
-            if (burst_.empty()) return;
-            handing_over_ = true;
-        }
-        room = send_burst();
-        const std::lock_guard held_lock(held_mutex_);
-        handing_over_ = false;
-    }
+    std::unique_lock held_lock(held_mutex_);
+    look_again_ = handing_over_;
+    if (handing_over_) return;
+    handing_over_ = true;
+    do {
+        look_again_ = false;
+        taken_.swap(held_);
+        held_lock.unlock();
+        const auto now = Clock::now();
+        const bool busy = !is_few();
+        for (const Held& record : taken_) queues_.add(record, busy, now);
+        taken_.clear();
+        send_waiting();
+        held_lock.lock();
+    } while (look_again_);
+    handing_over_ = false;
 }
 
 bool KafkaProducer::is_few() const {
     return with_client_.load() <= few && with_client_bytes_.load() <= few_bytes;
 }
 
-bool KafkaProducer::has_room() const {
-    constexpr std::size_t under_way = 5;  // messages of a partition; large ones are a request each
-    const std::size_t partitions = partitions_.load(std::memory_order_relaxed);
-    if (!paced_ || is_few() || with_client_.load() < under_way * partitions) return true;
-    const std::size_t requests = partitions + 1;  // so that one partition has a whole one, if not two
-    return with_client_.load() < requests * request_records_ &&
-           with_client_bytes_.load() < requests * request_bytes_;
+// A request's worth of a partition leaves for itself: whoever waits for room waits for an answer.
+bool KafkaProducer::has_room(const PartitionQueue& queue) const {
+    constexpr std::int64_t under_way = 5;  // messages of a partition; large ones are a request each
+    if (!paced_ || is_few() || queue.with_client.load() < under_way) return true;
+    const auto records = static_cast<std::size_t>(queue.with_client.load());
+    const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(queue.with_client_bytes.load(), 0));
+    return (records < request_records_ && bytes < request_bytes_) ||
+           (with_client_.load() < 2 * request_records_ && with_client_bytes_.load() < 2 * request_bytes_);
 }
 
-// Sends what there is room for. Returns false if librdkafka's queue is full.
-bool KafkaProducer::send_burst() {
-    while (burst_sent_ < burst_.size() && has_room()) {
-        const Held& record = burst_[burst_sent_];
-        if (is_plain(record)) {
-            if (!send_plain()) return false;
-            continue;
+// Sends what there is room for.
+void KafkaProducer::send_waiting() {
+    std::vector<PartitionQueue*>& waiting = queues_.waiting();
+    bool waits_for_request = false;
+    for (std::size_t i = 0; i < waiting.size();) {
+        PartitionQueue& queue = *waiting[i];
+        while (queue.is_waiting() && has_room(queue))
+            if (!send_of(queue)) return;
+        if (queue.is_waiting()) {
+            waits_for_request = waits_for_request || queue.partition >= 0;
+            ++i;
+        } else {
+            waiting[i] = waiting.back();
+            waiting.pop_back();
         }
-        count_in(1, size_of(record));
-        const rd_kafka_resp_err_t code = send(record);
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) count_out(1, size_of(record));
-        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record.token, code);
-        ++burst_sent_;
     }
+    is_full_.store(waits_for_request);
+}
+
+// Sends the next of these. Returns false if librdkafka's queue is full.
+bool KafkaProducer::send_of(PartitionQueue& queue) {
+    const Held& record = queue.records[queue.sent];
+    // rd_kafka_produce_batch would leak a message for a partition that there is not (2.0.2).
+    if (is_plain(record) && (queue.partition >= 0 || record.partition < 0)) return send_plain(queue);
+    count_in(queue, 1, record.size());
+    const rd_kafka_resp_err_t code = send(record, queue.partition >= 0 ? queue.partition : record.partition);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) count_out(queue, 1, record.size());
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record.token, code);
+    ++queue.sent;
     return true;
 }
 
 // Hands over the plain records that come next, some at a time: librdkafka then reads its clocks once, not for
-// each. Returns false if its queue is full.
-bool KafkaProducer::send_plain() {
+// each, and where it need not choose looks for the partition once. Returns false if its queue is full.
+bool KafkaProducer::send_plain(PartitionQueue& queue) {
     constexpr std::size_t most = 128;  // on the stack
     constexpr std::size_t most_bytes = 128 * 1024;
     std::array<rd_kafka_message_t, most> batch;
     std::size_t size = 0;
     std::size_t bytes = 0;
-    for (; size < most && bytes < most_bytes && burst_sent_ + size < burst_.size(); ++size) {
-        const Held& record = burst_[burst_sent_ + size];
-        if (!is_plain(record)) break;
-        bytes += size_of(record);
+    for (; size < most && bytes < most_bytes && queue.sent + size < queue.records.size(); ++size) {
+        const Held& record = queue.records[queue.sent + size];
+        if (!is_plain(record) || (queue.partition < 0 && record.partition >= 0)) break;
+        bytes += record.size();
         rd_kafka_message_t& message = batch[size];
         message = {};
         message.payload = const_cast<void*>(record.body.data);
@@ -128,33 +136,30 @@ bool KafkaProducer::send_plain() {
         message.key_len = record.key.size;
         message._private = opaque_of(record.token);
     }
-    count_in(size, bytes);
-    // The only partition need not be chosen, which costs two looks at the clock for each record.
-    const std::int32_t partition =
-        partitions_known_.load() && partitions_.load() == 1 ? 0 : RD_KAFKA_PARTITION_UA;
+    count_in(queue, size, bytes);
     const auto good = static_cast<std::size_t>(
-        rd_kafka_produce_batch(topic_, partition, 0, batch.data(), static_cast<int>(size)));
+        rd_kafka_produce_batch(topic_, queue.partition, 0, batch.data(), static_cast<int>(size)));
     if (good == size) {
-        burst_sent_ += size;
+        queue.sent += size;
         return true;
     }
     for (std::size_t i = 0; i < size; ++i) {
-        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) count_out(1, size_of(burst_[burst_sent_ + i]));
+        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            count_out(queue, 1, queue.records[queue.sent + i].size());
     }
     for (std::size_t i = 0; i < size; ++i) {
         // Nothing behind one that found the queue full was taken.
         if (batch[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(burst_[burst_sent_].token, batch[i].err);
-        ++burst_sent_;
+        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(queue.records[queue.sent].token, batch[i].err);
+        ++queue.sent;
     }
     return true;
 }
 
 // Without RD_KAFKA_MSG_F_COPY: an accepted record's body stays valid until its report.
-rd_kafka_resp_err_t KafkaProducer::send(const Held& record) {
+rd_kafka_resp_err_t KafkaProducer::send(const Held& record, std::int32_t partition) {
     void* payload = const_cast<void*>(record.body.data);
     void* opaque = opaque_of(record.token);
-    const std::int32_t partition = record.partition >= 0 ? record.partition : RD_KAFKA_PARTITION_UA;
     rd_kafka_headers_t* headers = rd_kafka_headers_new(record.header_count);
     for (std::uint32_t i = 0; i < record.header_count; ++i) {
         const volley_header& h = record.headers[i];
@@ -175,20 +180,31 @@ rd_kafka_resp_err_t KafkaProducer::send(const Held& record) {
 }
 
 // Before librdkafka has them: their reports may come at once.
-void KafkaProducer::count_in(std::size_t records, std::size_t bytes) {
+void KafkaProducer::count_in(PartitionQueue& queue, std::size_t records, std::size_t bytes) {
+    queue.with_client.fetch_add(static_cast<std::int64_t>(records));
+    queue.with_client_bytes.fetch_add(static_cast<std::int64_t>(bytes));
     with_client_bytes_.fetch_add(bytes);
     if (with_client_.fetch_add(records) > 0) return;
     { const std::lock_guard lock(held_mutex_); }  // not between the serving thread's look and its wait
     handed_over_.notify_one();
 }
 
-void KafkaProducer::count_out(std::size_t records, std::size_t bytes) {
+// What librdkafka did not take.
+void KafkaProducer::count_out(PartitionQueue& queue, std::size_t records, std::size_t bytes) {
+    queue.with_client.fetch_sub(static_cast<std::int64_t>(records));
+    queue.with_client_bytes.fetch_sub(static_cast<std::int64_t>(bytes));
     with_client_bytes_.fetch_sub(bytes);
     with_client_.fetch_sub(records);
 }
 
+// Thread: serving.
 void KafkaProducer::count_reported() {
-    count_out(std::exchange(reported_, 0), std::exchange(reported_bytes_, 0));
+    const std::size_t records = std::exchange(reported_, 0);
+    const std::size_t bytes = std::exchange(reported_bytes_, 0);
+    queues_.count_out(reported_partition_, static_cast<std::int64_t>(records),
+                      static_cast<std::int64_t>(bytes));
+    with_client_bytes_.fetch_sub(bytes);
+    with_client_.fetch_sub(records);
 }
 
 // Takes reports and events. What fills no request leaves by a flush: few records at once, more when nothing
@@ -206,12 +222,11 @@ void KafkaProducer::poll_client() {
         rd_kafka_flush(rk_, at_once ? wait_ms_ : std::min(wait_ms_, longest_flush_ms));
         flushed_ = Clock::now();
     } else {
-        const bool is_full = partitions_known_.load(std::memory_order_relaxed) && !has_room();
-        rd_kafka_poll(rk_, is_full ? std::max(wait_ms_, full_ms) : wait_ms_);
+        rd_kafka_poll(rk_, is_full_.load() ? std::max(wait_ms_, full_ms) : wait_ms_);
     }
-    quiet_ = reported_ == 0 && !flush;
+    quiet_ = reports_.empty() && !flush;
     // A flush has the brokers' threads poll without waiting, which is no use while nothing comes back.
-    if (reported_ > 0) {
+    if (!reports_.empty()) {
         wait_ms_ = 1;
     } else if (at_once || !flush) {
         wait_ms_ = std::min(wait_ms_ * 2, serve_ms);
@@ -236,10 +251,8 @@ void KafkaProducer::refuse_held(rd_kafka_resp_err_t code) {
     std::vector<Held> refused;
     {
         const std::lock_guard lock(held_mutex_);
-        refused.assign(burst_.begin() + static_cast<std::ptrdiff_t>(burst_sent_), burst_.end());
+        queues_.take_all(refused);
         refused.insert(refused.end(), held_.begin(), held_.end());
-        burst_.clear();
-        burst_sent_ = 0;
         held_.clear();
     }
     for (const Held& record : refused) refuse(record.token, code);

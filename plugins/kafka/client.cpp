@@ -1,6 +1,7 @@
 #include "client.hpp"
 
 #include <pthread.h>
+#include <strings.h>
 
 #include <chrono>
 #include <csignal>
@@ -130,6 +131,23 @@ void meet(rd_kafka_t* rk, Client& client, const Properties& properties, int time
     throw Error(ErrorCode::retry,
                 "cannot reach Kafka at " + (servers == properties.end() ? "its brokers" : servers->second) +
                     " (" + (last.empty() ? rd_kafka_err2str(result) : last) + "). Is the broker up?");
+}
+
+// What wakes the threads that fetch, of all of the public interface, is to be told the credentials once more
+// (rdkafka_sasl.c, rdkafka_broker.c: any operation has a broker's thread look at its partitions). A client
+// whose mechanism has no user name is left alone: it might take an empty one for its own.
+void resume_fetching(rd_kafka_t* rk, const Properties& properties) {
+    if (rd_kafka_version() >= has_fetch_backoff) return;
+    const auto given = [&](const char* key) {
+        const auto found = properties.find(key);
+        return found == properties.end() ? std::string() : found->second;
+    };
+    const std::string protocol = given("security.protocol");
+    const bool uses_sasl = strncasecmp(protocol.c_str(), "sasl", 4) == 0;
+    const std::string username = given("sasl.username");
+    if (uses_sasl && username.empty()) return;
+    rd_kafka_error_destroy(
+        rd_kafka_sasl_set_credentials(rk, username.c_str(), given("sasl.password").c_str()));
 }
 
 }  // namespace volley::kafka

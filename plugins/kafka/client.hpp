@@ -59,4 +59,10 @@ void abandon(std::unique_ptr<Client> client);
 // that says who could not be reached and why, or what throw_if_final() throws.
 void meet(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms);
 
+// Has a consumer look at once whether its queue has room for more (queued.min.messages,
+// queued.max.messages.kbytes). librdkafka 2.0.2 that has stopped to fetch looks once a second, however soon
+// the queue is empty: what reads 100,000 messages in a tenth of one stands still for the rest. Newer ones
+// have fetch.queue.backoff.ms, and need not be told. Costs microseconds.
+void resume_fetching(rd_kafka_t* rk, const Properties& properties);
+
 }  // namespace volley::kafka

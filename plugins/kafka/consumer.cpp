@@ -14,6 +14,7 @@ namespace {
 
 constexpr int meet_ms = 4000;
 constexpr std::int64_t patience_ms = 6000;  // more than two heartbeats
+constexpr std::int64_t resume_every_ms = 10;
 
 }  // namespace
 
@@ -72,8 +73,12 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
     serve_commits(0);
     throw_if_over();
     std::uint64_t bytes = 0;
-    int wait = static_cast<int>(timeout_ms);
     note_turn();
+    int wait = static_cast<int>(timeout_ms);
+    if (rd_kafka_message_t* message = poll_until_resumed(wait)) {
+        take(message, batch, bytes);
+        wait = 0;
+    }
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
         rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, wait);
         if (message == nullptr) break;
@@ -81,7 +86,24 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
         take(message, batch, bytes);
         wait = 0;
     }
+    took_since_resumed_ = took_since_resumed_ || batch.count > 0;
     return VOLLEY_OK;
+}
+
+// Fetching that had stopped because enough was queued goes on now that messages were taken; see
+// resume_fetching(). `wait` becomes what is left of it.
+rd_kafka_message_t* KafkaConsumer::poll_until_resumed(int& wait) {
+    if (!took_since_resumed_) return nullptr;
+    const std::int64_t due = resumed_ms_ + resume_every_ms;
+    const int until_due = static_cast<int>(std::max<std::int64_t>(due - asked_ms_, 0));
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, std::min(wait, until_due));
+    const std::int64_t now = now_ms();
+    wait = std::max(wait - static_cast<int>(now - asked_ms_), 0);
+    if (now < due) return message;
+    resume_fetching(rk_, properties_);
+    resumed_ms_ = now;
+    took_since_resumed_ = false;
+    return message;
 }
 
 // Once a call, not once a message: the messages of one call come out of memory without waiting.

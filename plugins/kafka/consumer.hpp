@@ -88,6 +88,7 @@ private:
     static void on_statistics(void* self, std::string_view json);
     void show(const Statistics& statistics);
     void note_turn();
+    rd_kafka_message_t* poll_until_resumed(int& wait);
     void note_gap(const Owned& owned, std::int64_t offset);
 
     std::unique_ptr<Client> client_;
@@ -111,6 +112,8 @@ private:
     std::int64_t asked_ms_ = 0;        // when librdkafka was last asked for a message
     std::int64_t longest_gap_ms_ = 0;  // between the last two such times
     std::int64_t gap_checked_ms_ = 0;
+    bool took_since_resumed_ = false;  // messages; since fetching was last resumed
+    std::int64_t resumed_ms_ = 0;
     std::unique_ptr<Browser> browser_;
     std::optional<Error> over_;  // came while messages were taken: the next call throws it
 };

@@ -53,7 +53,8 @@ KafkaProducer::KafkaProducer(Context context, volley_report_fn report, void* rep
       paced_(!sets_linger(context_)),
       most_open_(limit_of(properties_, "queue.buffering.max.messages", 100'000)),
       request_records_(limit_of(properties_, "batch.num.messages", 10'000)),
-      request_bytes_(limit_of(properties_, "batch.size", 1'000'000)) {}
+      request_bytes_(limit_of(properties_, "batch.size", 1'000'000)),
+      queues_(properties_, request_records_, request_bytes_) {}
 
 KafkaProducer::~KafkaProducer() {
     end_serving();
@@ -92,9 +93,12 @@ void KafkaProducer::open() {
     if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         const rd_kafka_resp_err_t refused =
             metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0) {
-            partitions_ = static_cast<std::size_t>(metadata->topics[0].partition_cnt);
-            partitions_known_ = number_of(properties_, "statistics.interval.ms", 0) > 0;
+        if (metadata->topic_cnt == 1 && !thread_.joinable()) {
+            const rd_kafka_metadata_topic_t& topic = metadata->topics[0];
+            partitions_ = static_cast<std::size_t>(std::max(topic.partition_cnt, 0));
+            fit_queues();
+            for (int i = 0; i < topic.partition_cnt; ++i)
+                queues_.set_leader(topic.partitions[i].id, topic.partitions[i].leader >= 0);
         }
         rd_kafka_metadata_destroy(metadata);
         if (is_unauthorized(refused))
@@ -115,6 +119,7 @@ void KafkaProducer::serve() {
     pthread_setname_np(pthread_self(), "kafka-reports");
     while (!ending_.load(std::memory_order_acquire)) {
         poll_client();
+        fit_queues();
         hand_over();  // first of all: the broker waits for it
         hand_over_reports();
         replace_if_fatal();
@@ -130,6 +135,8 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
     report.offset = message->offset;
     if (report.status != VOLLEY_OK) report.text = volley_text(rd_kafka_err2str(message->err));  // static text
     self.reports_.push_back(report);
+    if (message->partition != self.reported_partition_) self.count_reported();
+    self.reported_partition_ = message->partition;
     ++self.reported_;
     self.reported_bytes_ += message->len + message->key_len;
 }
@@ -137,15 +144,24 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
 void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
     auto& self = *static_cast<KafkaProducer*>(opaque);
     const Statistics statistics = read_statistics(json);
+    for (const PartitionStatistics& one : statistics.partitions)
+        self.queues_.set_leader(one.partition, one.has_leader);
     // Of a topic that is unknown for a while the number stays: a key must not go to another partition
     // meanwhile.
     if (!statistics.partitions.empty()) self.partitions_ = statistics.partitions.size();
-    self.partitions_known_ = !statistics.partitions.empty();
     self.health_.judge(statistics, statistics.queued_messages > 0, self.client_->trouble.last());
     self.metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);
     self.metrics_.set("kafka_queued_messages", "Messages that Kafka has not confirmed yet",
                       static_cast<double>(statistics.queued_messages));
     self.metrics_.set("kafka_queued_bytes", "Their bytes", static_cast<double>(statistics.queued_bytes));
+}
+
+// Partitions are chosen here if it will be heard when there are more. Thread: opening, then serving.
+void KafkaProducer::fit_queues() {
+    if (!paced_ || partitions_ <= queues_.count() || number_of(properties_, "statistics.interval.ms", 0) <= 0)
+        return;
+    const std::unique_lock lock(client_mutex_);  // nobody hands over
+    queues_.fit(partitions_);
 }
 
 void KafkaProducer::hand_over_reports() {

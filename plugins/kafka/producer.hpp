@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "client.hpp"
+#include "partition_queues.hpp"
 #include "statistics.hpp"
 
 namespace volley::kafka {
@@ -41,30 +42,21 @@ private:
     void make_client();
     void serve();
     void end_serving();
+    void fit_queues();
     void hand_over_reports();
     void replace_if_fatal();
     void refuse(std::uint64_t token, rd_kafka_resp_err_t code);
 
-    // What is sent of a record; the views are the engine's, valid until the report.
-    struct Held {
-        volley_view body;
-        volley_view key;
-        const volley_header* headers;
-        std::uint32_t header_count;
-        std::int32_t partition;
-        std::int64_t timestamp_ms;
-        std::uint64_t token;
-    };
-
     // bursts.cpp
     void hand_over();
-    bool send_burst();
-    bool send_plain();
+    void send_waiting();
+    bool send_of(PartitionQueue& queue);
+    bool send_plain(PartitionQueue& queue);
+    rd_kafka_resp_err_t send(const Held& record, std::int32_t partition);
     bool is_few() const;
-    bool has_room() const;
-    rd_kafka_resp_err_t send(const Held& record);
-    void count_in(std::size_t records, std::size_t bytes);
-    void count_out(std::size_t records, std::size_t bytes);
+    bool has_room(const PartitionQueue& queue) const;
+    void count_in(PartitionQueue& queue, std::size_t records, std::size_t bytes);
+    void count_out(PartitionQueue& queue, std::size_t records, std::size_t bytes);
     void count_reported();
     void poll_client();
     bool wait_for_records();
@@ -93,15 +85,17 @@ private:
     std::size_t request_bytes_;
     std::mutex held_mutex_;
     std::condition_variable handed_over_;
-    std::vector<Held> held_;     // not yet of a burst
-    bool handing_over_ = false;  // some thread does, and shares client_mutex_: it alone uses the next two
-    std::vector<Held> burst_;
-    std::size_t burst_sent_ = 0;               // of burst_
+    std::vector<Held> held_;  // accepted, and not among the queues
+    bool handing_over_ =
+        false;                 // some thread does, and shares client_mutex_: it alone uses taken_ and queues_
+    bool look_again_ = false;  // somebody came meanwhile
+    std::vector<Held> taken_;
+    PartitionQueues queues_;
+    std::atomic<bool> is_full_{false};         // the last that handed over left what waits for a full request
     std::atomic<std::size_t> open_{0};         // accepted, and not reported
     std::atomic<std::size_t> with_client_{0};  // of those: librdkafka has them
     std::atomic<std::size_t> with_client_bytes_{0};
-    std::atomic<std::size_t> partitions_{1};     // of the topic, as last heard
-    std::atomic<bool> partitions_known_{false};  // and it would be heard if there were more
+    std::size_t partitions_ = 0;  // of the topic, as last heard. Thread: serving
     // Of the serving thread:
     int wait_ms_ = 1;
     bool quiet_ = false;  // the last look brought no report
@@ -111,7 +105,9 @@ private:
     std::atomic<bool> ending_{false};
     Clock::time_point replaced_{};
     std::vector<volley_report> reports_;  // of the serving thread, between two polls
-    std::size_t reported_ = 0;            // of the serving thread: reported, and still in with_client_
+    // Of the serving thread: reported in a row of one partition, and still counted as librdkafka's.
+    std::int32_t reported_partition_ = -1;
+    std::size_t reported_ = 0;
     std::size_t reported_bytes_ = 0;
 };
 

@@ -162,10 +162,13 @@ Properties defaults(const Context& context, Role role) {
         p["enable.auto.commit"] = "false";
         p["enable.auto.offset.store"] = "false";
         p["enable.partition.eof"] = "false";
+        if (rd_kafka_version() >= has_fetch_backoff) p["fetch.queue.backoff.ms"] = "10";
     } else {
         p["enable.idempotence"] = "true";
         // Records leave long before: see bursts.cpp.
         p["linger.ms"] = "1000";
+        // librdkafka would take twice linger.ms.
+        p["sticky.partitioning.linger.ms"] = "10";
         // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also
         // the size of a request's buffer, so it is no larger than it need be, but for dead letters, which are
         // few.

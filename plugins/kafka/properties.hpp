@@ -20,6 +20,9 @@ enum class Role { consumer, producer };
 
 using Properties = std::map<std::string, std::string>;
 
+// From 2.2 on librdkafka has fetch.queue.backoff.ms.
+constexpr int has_fetch_backoff = 0x02020000;
+
 // The file's properties over the environment's over our defaults. Throws Error{config} naming the key: one
 // that librdkafka does not have, a wrong value, or one that would break what Volley promises. No I/O.
 Properties read_properties(const Context& context, Role role);

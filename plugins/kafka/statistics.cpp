@@ -43,6 +43,7 @@ void read_topics(const Value& topics, Statistics& out) {
             p.partition = static_cast<std::int32_t>(number(partition.value, "partition"));
             p.begin = number(partition.value, "lo_offset");
             p.end = number(partition.value, "hi_offset");
+            p.has_leader = number(partition.value, "leader") >= 0;
             if (p.partition >= 0) out.partitions.push_back(std::move(p));
         }
     }

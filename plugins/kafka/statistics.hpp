@@ -18,6 +18,7 @@ struct PartitionStatistics {
     std::int32_t partition = -1;
     std::int64_t begin = -1;  // the low watermark; negative: unknown
     std::int64_t end = -1;    // the high watermark of the last fetch; negative: unknown
+    bool has_leader = true;
 };
 
 struct Statistics {

@@ -154,7 +154,7 @@ def test_connections_that_are_reset_every_half_second_lose_and_duplicate_nothing
 @pytest.mark.parametrize("cuts", [6, pytest.param(60, marks=pytest.mark.faults)])
 def test_connections_cut_in_the_middle_of_requests_and_replies_lose_nothing(store, proxy, tmp_path, cuts):
     consumer, config = through_proxy(store, SLOW)
-    ledger = Ledger(800 * cuts)
+    ledger = Ledger(2000 * cuts)  # so that some is left at the last cut
     volleyd = start(tmp_path, config, store, ledger, some=50)
     chance = random.Random(11)
     for number in range(cuts):
