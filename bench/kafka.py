@@ -60,9 +60,9 @@ def config(server, source: str, to: str, handler: str = "forward", of_input: str
             f"components: [{{input: in, outputs: [out], handler: {handler}, on_fail: stop}}]\n")
 
 
-def beside_bare(folder, server, name, count, size=100, partitions=1, lean=False, **of_config):
+def beside_bare(folder, server, name, count, size=100, partitions=1, kind=(), **of_config):
     source, to = fill(server, count, size, partitions), target(server, partitions)
-    pairs(name, count, lambda: bare("bench_kafka_bare", server.bootstrap, uuid.uuid4().hex, source, to, count, *["lean"] * lean),
+    pairs(name, count, lambda: bare("bench_kafka_bare", server.bootstrap, uuid.uuid4().hex, source, to, count, *kind),
           lambda: volley(folder, config(server, source, to, **of_config), count))
     server.admin.delete_topics([source, to])
 
@@ -70,8 +70,9 @@ def beside_bare(folder, server, name, count, size=100, partitions=1, lean=False,
 def forward(folder):
     with broker(folder) as server:
         head()
-        beside_bare(folder, server, "Kafka, forward, 100 B", 1_000_000)
-        beside_bare(folder, server, "beside a loop blind for headers", 1_000_000, lean=True)
+        beside_bare(folder, server, "Kafka, forward, 100 B", 2_000_000)
+        beside_bare(folder, server, "beside a loop blind for headers", 2_000_000, kind=["lean"])
+        beside_bare(folder, server, "beside one that fetches limitless", 2_000_000, kind=["greedy"])
 
 
 def sizes(folder):

@@ -1,6 +1,7 @@
-// bench_kafka_bare BROKERS GROUP FROM TO COUNT [lean]: moves COUNT messages with librdkafka alone: poll,
-// produce without a copy, with key and headers, and commit what is confirmed, at the end. `lean`: without
-// looking for headers. Prints the seconds from the first message to the last confirmation.
+// bench_kafka_bare BROKERS GROUP FROM TO COUNT [lean | greedy]: moves COUNT messages with librdkafka alone:
+// poll, produce without a copy, with key and headers, and commit what is confirmed, at the end. `lean`: without
+// looking for headers. `greedy`: fetches without a limit, so that librdkafka never stops to. Prints the seconds
+// from the first message to the last confirmation.
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
@@ -18,7 +19,7 @@ void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
     ++confirmed;
 }
 
-rd_kafka_t* client(rd_kafka_type_t type, const char* brokers, const char* group) {
+rd_kafka_t* client(rd_kafka_type_t type, const char* brokers, const char* group, bool greedy) {
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
     const auto set = [conf](const char* key, const char* value) {
         char why[256];
@@ -31,6 +32,10 @@ rd_kafka_t* client(rd_kafka_type_t type, const char* brokers, const char* group)
         set("group.id", group);
         set("auto.offset.reset", "earliest");
         set("enable.auto.commit", "false");
+        if (greedy) {
+            set("queued.min.messages", "10000000");
+            set("queued.max.messages.kbytes", "2097151");
+        }
     } else {
         set("enable.idempotence", "true");
         set("linger.ms", "0");
@@ -63,9 +68,10 @@ bool send(rd_kafka_t* producer, rd_kafka_topic_t* to, rd_kafka_message_t* messag
 
 int main(int argc, char** argv) {
     const bool lean = argc == 7 && std::strcmp(argv[6], "lean") == 0;
-    if (argc != 6 && !lean) return 64;
-    rd_kafka_t* consumer = client(RD_KAFKA_CONSUMER, argv[1], argv[2]);
-    rd_kafka_t* producer = client(RD_KAFKA_PRODUCER, argv[1], argv[2]);
+    const bool greedy = argc == 7 && std::strcmp(argv[6], "greedy") == 0;
+    if (argc != 6 && !lean && !greedy) return 64;
+    rd_kafka_t* consumer = client(RD_KAFKA_CONSUMER, argv[1], argv[2], greedy);
+    rd_kafka_t* producer = client(RD_KAFKA_PRODUCER, argv[1], argv[2], greedy);
     rd_kafka_poll_set_consumer(consumer);
     rd_kafka_topic_partition_list_t* topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, argv[3], RD_KAFKA_PARTITION_UA);
