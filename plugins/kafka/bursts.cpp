@@ -109,7 +109,11 @@ bool KafkaProducer::send_of(PartitionQueue& queue) {
     if (is_plain(record) && (queue.partition >= 0 || record.partition < 0)) return send_plain(queue);
     count_in(queue, 1, record.size());
     const rd_kafka_resp_err_t code = send(record, queue.partition >= 0 ? queue.partition : record.partition);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) count_out(queue, 1, record.size());
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        note_produced(1);
+    } else {
+        count_out(queue, 1, record.size());
+    }
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record.token, code);
     ++queue.sent;
@@ -139,6 +143,7 @@ bool KafkaProducer::send_plain(PartitionQueue& queue) {
     count_in(queue, size, bytes);
     const auto good = static_cast<std::size_t>(
         rd_kafka_produce_batch(topic_, queue.partition, 0, batch.data(), static_cast<int>(size)));
+    note_produced(good);
     if (good == size) {
         queue.sent += size;
         return true;
@@ -184,9 +189,16 @@ void KafkaProducer::count_in(PartitionQueue& queue, std::size_t records, std::si
     queue.with_client.fetch_add(static_cast<std::int64_t>(records));
     queue.with_client_bytes.fetch_add(static_cast<std::int64_t>(bytes));
     with_client_bytes_.fetch_add(bytes);
-    if (with_client_.fetch_add(records) > 0) return;
+    with_client_.fetch_add(records);
+}
+
+// Only now is there something that the serving thread can flush. Woken before, it would take the processor
+// from this thread, find nothing, and look again and again.
+void KafkaProducer::note_produced(std::size_t records) {
+    produced_.fetch_add(records);
+    if (!waits_for_records_.load()) return;
     { const std::lock_guard lock(held_mutex_); }  // not between the serving thread's look and its wait
-    handed_over_.notify_one();
+    records_produced_.notify_one();
 }
 
 // What librdkafka did not take.
@@ -201,6 +213,7 @@ void KafkaProducer::count_out(PartitionQueue& queue, std::size_t records, std::s
 void KafkaProducer::count_reported() {
     const std::size_t records = std::exchange(reported_, 0);
     const std::size_t bytes = std::exchange(reported_bytes_, 0);
+    reported_in_all_ += records;
     queues_.count_out(reported_partition_, static_cast<std::int64_t>(records),
                       static_cast<std::int64_t>(bytes));
     with_client_bytes_.fetch_sub(bytes);
@@ -214,7 +227,7 @@ void KafkaProducer::poll_client() {
         rd_kafka_poll(rk_, serve_ms);
         return;
     }
-    if (with_client_.load() == 0 && !wait_for_records()) return;
+    if (produced_.load() <= reported_in_all_ && !wait_for_records()) return;
     const bool at_once = is_few();
     const bool flush = at_once || quiet_ || Clock::now() - flushed_ > std::chrono::milliseconds(serve_ms);
     if (flush) {
@@ -239,11 +252,14 @@ bool KafkaProducer::wait_for_records() {
     rd_kafka_poll(rk_, 0);
     wait_ms_ = 1;
     quiet_ = false;
+    const auto is_there = [this] { return produced_.load() > reported_in_all_ + reported_; };
     std::unique_lock lock(held_mutex_);
-    handed_over_.wait_for(lock, std::chrono::milliseconds(serve_ms),
-                          [this] { return with_client_.load() > 0 || ending_.load(); });
+    waits_for_records_.store(true);
+    records_produced_.wait_for(lock, std::chrono::milliseconds(serve_ms),
+                               [&] { return is_there() || ending_.load(); });
+    waits_for_records_.store(false);
     flushed_ = Clock::now();
-    return with_client_.load() > 0;
+    return is_there();
 }
 
 // Requires: client_mutex_ is held alone.

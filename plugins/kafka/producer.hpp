@@ -57,6 +57,7 @@ private:
     bool has_room(const PartitionQueue& queue) const;
     void count_in(PartitionQueue& queue, std::size_t records, std::size_t bytes);
     void count_out(PartitionQueue& queue, std::size_t records, std::size_t bytes);
+    void note_produced(std::size_t records);
     void count_reported();
     void poll_client();
     bool wait_for_records();
@@ -84,7 +85,7 @@ private:
     std::size_t request_records_;  // what a request takes; it has one partition
     std::size_t request_bytes_;
     std::mutex held_mutex_;
-    std::condition_variable handed_over_;
+    std::condition_variable records_produced_;
     std::vector<Held> held_;  // accepted, and not among the queues
     bool handing_over_ =
         false;                 // some thread does, and shares client_mutex_: it alone uses taken_ and queues_
@@ -95,7 +96,10 @@ private:
     std::atomic<std::size_t> open_{0};         // accepted, and not reported
     std::atomic<std::size_t> with_client_{0};  // of those: librdkafka has them
     std::atomic<std::size_t> with_client_bytes_{0};
-    std::size_t partitions_ = 0;  // of the topic, as last heard. Thread: serving
+    std::atomic<std::uint64_t> produced_{0};      // librdkafka took them, ever
+    std::atomic<bool> waits_for_records_{false};  // the serving thread does
+    std::uint64_t reported_in_all_ = 0;           // Thread: serving
+    std::size_t partitions_ = 0;                  // of the topic, as last heard. Thread: serving
     // Of the serving thread:
     int wait_ms_ = 1;
     bool quiet_ = false;  // the last look brought no report
