@@ -2,15 +2,13 @@
 
 import statistics
 import subprocess
-import sys
 import time
 import uuid
 from contextlib import contextmanager
 
-from measure import BIN, BUILD, PAIRS, ROOT, Cpu, Volleyd, bare, head, pairs, servers, volley
+from measure import BIN, BUILD, PAIRS, ROOT, Cpu, Volleyd, bare, head, pairs, py_volley, servers, volley
 
 SCHEMA = '{type: object, required: [pad], properties: {pad: {type: string, minLength: 1}}}'
-PY_VOLLEY = "py-volley[kafka]==1.3.1"
 
 
 def body(size: int) -> bytes:
@@ -149,16 +147,6 @@ def benthos(folder):
         pairs("forward, 100 B", count, lambda: watched(folder, server, slow_count,
                                                        lambda own: benthos_command(folder, server, source, own)),
               lambda: volley(folder, config(server, source, to), count), slow_count)
-
-
-def py_volley():
-    """The interpreter of an environment that has it."""
-    home = ROOT / "build" / "py-volley"
-    if not (home / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([home / "bin" / "pip", "install", "-q", "--disable-pip-version-check", PY_VOLLEY], check=True)
-        (home / "complete").touch()
-    return home / "bin" / "python"
 
 
 def watched(folder, server, count, command):

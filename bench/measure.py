@@ -18,6 +18,18 @@ BIN = BUILD / "bin"
 PAIRS = 5
 
 
+def py_volley():
+    """The interpreter of an environment that has it."""
+    home = ROOT / "build" / "py-volley"
+    wanted = "py-volley[kafka,rsmq]==1.3.1"
+    installed = home / "installed.txt"
+    if not installed.exists() or installed.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        subprocess.run([home / "bin" / "pip", "install", "-q", "--disable-pip-version-check", wanted], check=True)
+        installed.write_text(wanted)
+    return home / "bin" / "python"
+
+
 class Cpu:
     """The seconds of CPU of the children that end inside of it."""
 

@@ -9,13 +9,13 @@ import uuid
 from pathlib import Path
 
 import redis
+from measure import py_volley
 from support import servers
 from support.volleyd import VOLLEY, Volleyd
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "build" / "release" / "bin"
 NODE_MODULES = ROOT / "build" / "node" / "node_modules"
-PY_VOLLEY = ROOT / "build" / "py-volley"
 BODY = '{"pad":"' + "x" * 88 + '"}'
 IDLE_SECONDS = 30
 OPERATIONS = 'operations: {listen: "127.0.0.1:0"}\n'
@@ -46,13 +46,6 @@ class Queues:
         return [str(self.server.port), self.ns, "in", "out", str(count)]
 
 
-def install_py_volley():
-    if not (PY_VOLLEY / "bin" / "python").exists():
-        subprocess.run(["python3", "-m", "venv", PY_VOLLEY], check=True)
-        subprocess.run([PY_VOLLEY / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "py-volley[rsmq]==1.3.1"], check=True)
-    return [PY_VOLLEY / "bin" / "python", ROOT / "bench" / "rsmq_py_volley.py"]
-
-
 def node():
     return ["node", ROOT / "bench" / "rsmq_node.js"] if shutil.which("node") and NODE_MODULES.is_dir() else None
 
@@ -81,12 +74,21 @@ def volley_seconds(queues, count):
     return seconds
 
 
+def forget(server):
+    """Everything, and the file that it was written to."""
+    client = redis.Redis(port=server.port)
+    client.flushall()
+    client.bgrewriteaof()
+    servers.wait_until(lambda: not any(client.info("persistence")[key] for key in ("aof_rewrite_in_progress", "aof_rewrite_scheduled")),
+                       "the file is written anew")
+
+
 def throughput(folder, server, pairs):
-    count = 300_000
+    count = 600_000
     bare, ours, bare_redis, our_redis = [], [], [], []
 
     def measure(rates, costs, seconds):
-        subprocess.run(["redis-cli", "-p", str(server.port), "FLUSHALL"], check=True, capture_output=True)
+        forget(server)
         queues = Queues(folder, server).fill(count)
         before = on_cpu_us(server.process)
         rates.append(count / seconds(queues))
@@ -100,7 +102,7 @@ def throughput(folder, server, pairs):
     b, v = statistics.median(bare_redis), statistics.median(our_redis)
     print(f"{'  CPU of Redis a message, µs':32} {b:12.2f} {v:12.2f} {b / v:7.2f}x", flush=True)
     few = 3000
-    others = {"node rsmq 0.12.4": (node(), few), "py-volley 1.3.1": (install_py_volley(), few)}
+    others = {"node rsmq 0.12.4": (node(), few), "py-volley 1.3.1": ([py_volley(), ROOT / "bench" / "rsmq_py_volley.py"], few)}
     for name, (program, count) in others.items():
         if program:
             rate = count / seconds_of(Queues(folder, server).fill(count + 1), program, count)
@@ -122,7 +124,7 @@ def movers(queues):
     yield "volleyd", lambda: Volleyd(queues.folder, queues.config + OPERATIONS).wait_ready().process
     if node():
         yield "node rsmq", lambda: start(queues, node(), 1 << 40)
-    program = install_py_volley()
+    program = [py_volley(), ROOT / "bench" / "rsmq_py_volley.py"]
     yield "py-volley", lambda: start(queues, program)
 
 

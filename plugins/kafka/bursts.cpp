@@ -115,7 +115,7 @@ bool KafkaProducer::send_of(PartitionQueue& queue) {
         count_out(queue, 1, record.size());
     }
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record.token, code);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record, code);
     ++queue.sent;
     return true;
 }
@@ -155,7 +155,7 @@ bool KafkaProducer::send_plain(PartitionQueue& queue) {
     for (std::size_t i = 0; i < size; ++i) {
         // Nothing behind one that found the queue full was taken.
         if (batch[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(queue.records[queue.sent].token, batch[i].err);
+        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(queue.records[queue.sent], batch[i].err);
         ++queue.sent;
     }
     return true;
@@ -271,7 +271,7 @@ void KafkaProducer::refuse_held(rd_kafka_resp_err_t code) {
         refused.insert(refused.end(), held_.begin(), held_.end());
         held_.clear();
     }
-    for (const Held& record : refused) refuse(record.token, code);
+    for (const Held& record : refused) refuse(record, code);
 }
 
 }  // namespace volley::kafka

@@ -20,12 +20,11 @@ PartitionQueues::PartitionQueues(const Properties& properties, std::size_t reque
     : partitioner_(properties), request_records_(request_records), request_bytes_(request_bytes) {}
 
 void PartitionQueues::fit(std::size_t partitions) {
-    if (!partitioner_.is_known()) return;
-    const bool first = partitions_.empty();
+    if (!partitioner_.is_known() || partitions == count_) return;
     while (partitions_.size() < partitions)
         partitions_.emplace_back(static_cast<std::int32_t>(partitions_.size()));
-    if (!first || partitions_.empty()) return;
-    // What waited for the number must not be overtaken.
+    count_ = partitions;
+    current_ = 0;
     std::vector<Held> waited;
     take_all(waited);
     for (const Held& record : waited) add(record, true, Partitioner::Clock::now());
@@ -44,12 +43,12 @@ void PartitionQueues::add(const Held& record, bool busy, Partitioner::Clock::tim
 }
 
 PartitionQueue& PartitionQueues::queue_of(const Held& record, bool busy, Partitioner::Clock::time_point now) {
-    if (partitions_.empty()) return unassigned_;
+    if (count_ == 0) return unassigned_;
     if (record.partition >= 0) {
         const auto chosen = static_cast<std::size_t>(record.partition);
-        return chosen < partitions_.size() ? partitions_[chosen] : unassigned_;
+        return chosen < count_ ? partitions_[chosen] : unassigned_;
     }
-    const auto of_key = partitioner_.of_key(record.key, static_cast<std::int32_t>(partitions_.size()));
+    const auto of_key = partitioner_.of_key(record.key, static_cast<std::int32_t>(count_));
     return of_key ? partitions_[static_cast<std::size_t>(*of_key)] : any(record, busy, now);
 }
 
@@ -65,10 +64,9 @@ PartitionQueue& PartitionQueues::any(const Held& record, bool busy, Partitioner:
 
 // The least loaded, so that one whose broker is slow or gone gets less; of equals the next in turn.
 void PartitionQueues::choose(Partitioner::Clock::time_point now) {
-    const std::size_t count = partitions_.size();
-    std::size_t best = (current_ + 1) % count;
-    for (std::size_t i = 2; i <= count; ++i) {
-        const std::size_t other = (current_ + i) % count;
+    std::size_t best = (current_ + 1) % count_;
+    for (std::size_t i = 2; i <= count_; ++i) {
+        const std::size_t other = (current_ + i) % count_;
         const bool has_leader = partitions_[other].has_leader.load();
         const bool best_has_leader = partitions_[best].has_leader.load();
         if (has_leader == best_has_leader ? partitions_[other].load() < partitions_[best].load() : has_leader)

@@ -49,10 +49,11 @@ public:
     // `request_records`, `request_bytes`: what a request of librdkafka's takes; it has one partition.
     PartitionQueues(const Properties& properties, std::size_t request_records, std::size_t request_bytes);
 
-    // Tells how many partitions the topic has. Requires: nobody hands over meanwhile.
+    // Tells how many partitions the topic has: more than before, or fewer if it was made again. Requires:
+    // nobody hands over meanwhile.
     void fit(std::size_t partitions);
     // Partitions, as fit() was told last; 0 before.
-    std::size_t count() const { return partitions_.size(); }
+    std::size_t count() const { return count_; }
 
     // Takes a record. `busy`: requests are being filled, so that one without a key is to help filling one.
     void add(const Held& record, bool busy, Partitioner::Clock::time_point now);
@@ -78,6 +79,7 @@ private:
     std::size_t request_bytes_;
     PartitionQueue unassigned_{RD_KAFKA_PARTITION_UA};
     std::deque<PartitionQueue> partitions_;  // grows; references stay
+    std::size_t count_ = 0;                  // so many of them the topic has
     std::vector<PartitionQueue*> waiting_;
 
     // Where records without a key go now, since when, and how many went there since.

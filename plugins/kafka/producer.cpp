@@ -24,7 +24,6 @@ std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted
         case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
             return VOLLEY_E_TOO_LARGE;
         case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
         case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
             return VOLLEY_E_PERMANENT;
         default:
@@ -158,7 +157,7 @@ void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
 
 // Partitions are chosen here if it will be heard when there are more. Thread: opening, then serving.
 void KafkaProducer::fit_queues() {
-    if (!paced_ || partitions_ <= queues_.count() || number_of(properties_, "statistics.interval.ms", 0) <= 0)
+    if (!paced_ || partitions_ == queues_.count() || number_of(properties_, "statistics.interval.ms", 0) <= 0)
         return;
     const std::unique_lock lock(client_mutex_);  // nobody hands over
     queues_.fit(partitions_);
@@ -203,10 +202,13 @@ void KafkaProducer::replace_if_fatal() {
     destroy(broken, 0, std::move(its_client));
 }
 
-void KafkaProducer::refuse(std::uint64_t token, rd_kafka_resp_err_t code) {
+void KafkaProducer::refuse(const Held& record, rd_kafka_resp_err_t code) {
+    // Of a partition that was not the handler's choice: the topic was made again with fewer.
+    const bool is_handlers_fault = code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && record.partition >= 0;
     volley_report report{};
-    report.token = token;
-    report.status = status_of(code, RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
+    report.token = record.token;
+    report.status =
+        is_handlers_fault ? VOLLEY_E_PERMANENT : status_of(code, RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
     report.partition = -1;
     report.offset = -1;
     report.text = volley_text(rd_kafka_err2str(code));

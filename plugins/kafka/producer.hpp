@@ -45,7 +45,7 @@ private:
     void fit_queues();
     void hand_over_reports();
     void replace_if_fatal();
-    void refuse(std::uint64_t token, rd_kafka_resp_err_t code);
+    void refuse(const Held& record, rd_kafka_resp_err_t code);
 
     // bursts.cpp
     void hand_over();

@@ -9,7 +9,7 @@ namespace {
 
 // Fewer are not worth it: the consume that comes next asks for them together with others.
 constexpr std::size_t least_ahead = 128;
-constexpr std::size_t most_ahead = 2;
+constexpr std::size_t most_ahead = 3;  // with two Redis has nothing to do now and then
 
 bool says_noscript(const redisReply& reply) {
     return reply.type == REDIS_REPLY_ERROR && text_of(&reply).substr(0, 8) == "NOSCRIPT";

@@ -86,6 +86,36 @@ def test_a_topic_deleted_at_work_keeps_nobody_from_stopping(store, tmp_path):
     fault_table.note(34, "the topic is deleted at work", also=f"a stop ends after {ended:.1f} s, exit 0")
 
 
+def test_an_output_that_is_made_again_with_fewer_partitions_gets_every_key(store, tmp_path):
+    store.partitions = 6
+    ledger = Ledger(600)
+    volleyd = Volleyd(tmp_path, job(store, properties(store.server.bootstrap), {
+        "bootstrap.servers": store.server.bootstrap, "topic.metadata.refresh.interval.ms": 500, "statistics.interval.ms": 500},
+        dead=True)).wait_ready()
+    put(store, ledger)
+    come(store, "out", 600)
+    from confluent_kafka.admin import NewTopic
+
+    admin, out = store.server.admin, store.topic("out")
+    for future in admin.delete_topics([out]).values():
+        future.result(timeout=30)
+
+    def partitions():
+        """Whoever is first makes it again: this test, or the broker for the producer, with one."""
+        admin.create_topics([NewTopic(out, 2)])[out].exception(timeout=30)
+        topics = admin.list_topics(timeout=5).topics
+        return len(topics[out].partitions) if out in topics else 0
+
+    store.readers.pop("out").close()
+    store.taken.pop("out")
+    store.partitions = wait_until(lambda: (lambda n: n if 0 < n < 6 else None)(partitions()), "it is made again")
+    put(store, ledger)
+    assert len(come(store, "out", 600)) == 600
+    assert volleyd.metric("volley_messages_settled_total", outcome="dead_letter") == 0
+    fault_table.note(34, "an output is made again with fewer partitions", also="600 messages after that, each once, no dead letter")
+    assert volleyd.stop() == 0, volleyd.log
+
+
 def delete_records(store, before):
     from confluent_kafka import TopicPartition
 
