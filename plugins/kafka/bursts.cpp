@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t few = 128;
 constexpr std::size_t few_bytes = 500'000;
 constexpr int longest_flush_ms = 10;
+constexpr int most_rounds = 100;  // of one thread for others; then the serving thread goes on
 constexpr int full_ms = 50;  // without a report, until more is done about it than to wait for the brokers
 
 void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(token); }
@@ -55,17 +56,17 @@ void KafkaProducer::hand_over() {
     look_again_ = handing_over_;
     if (handing_over_) return;
     handing_over_ = true;
+    int rounds = 0;
     do {
         look_again_ = false;
         taken_.swap(held_);
         held_lock.unlock();
         const auto now = Clock::now();
-        const bool busy = !is_few();
-        for (const Held& record : taken_) queues_.add(record, busy, now);
+        for (const Held& record : taken_) queues_.add(record, now);
         taken_.clear();
         send_waiting();
         held_lock.lock();
-    } while (look_again_);
+    } while (look_again_ && ++rounds < most_rounds);
     handing_over_ = false;
 }
 
@@ -75,17 +76,26 @@ bool KafkaProducer::is_few() const {
 
 // A request's worth of a partition leaves for itself: whoever waits for room waits for an answer.
 bool KafkaProducer::has_room(const PartitionQueue& queue) const {
-    constexpr std::int64_t under_way = 5;  // messages of a partition; large ones are a request each
-    if (!paced_ || is_few() || queue.with_client.load() < under_way) return true;
-    const auto records = static_cast<std::size_t>(queue.with_client.load());
+    constexpr std::size_t under_way = 5;  // messages of a partition; large ones are a request each
+    if (!paced_ || is_few()) return true;
+    const auto holds = [this](std::size_t records, std::size_t bytes, std::size_t requests) {
+        return records < requests * request_records_ && bytes < requests * request_bytes_;
+    };
+    const std::size_t in_all = with_client_.load();
+    const std::size_t bytes_in_all = with_client_bytes_.load();
+    if (queue.partition < 0) {
+        const std::size_t partitions = std::max<std::size_t>(partitions_.load(), 1);
+        return in_all < under_way * partitions || holds(in_all, bytes_in_all, partitions + 1);
+    }
+    const auto records = static_cast<std::size_t>(std::max<std::int64_t>(queue.with_client.load(), 0));
     const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(queue.with_client_bytes.load(), 0));
-    return (records < request_records_ && bytes < request_bytes_) ||
-           (with_client_.load() < 2 * request_records_ && with_client_bytes_.load() < 2 * request_bytes_);
+    return records < under_way || holds(records, bytes, 1) || holds(in_all, bytes_in_all, 2);
 }
 
 // Sends what there is room for.
 void KafkaProducer::send_waiting() {
     std::vector<PartitionQueue*>& waiting = queues_.waiting();
+    is_full_.store(false);
     bool waits_for_request = false;
     for (std::size_t i = 0; i < waiting.size();) {
         PartitionQueue& queue = *waiting[i];
@@ -155,6 +165,8 @@ bool KafkaProducer::send_plain(PartitionQueue& queue) {
     for (std::size_t i = 0; i < size; ++i) {
         // Nothing behind one that found the queue full was taken.
         if (batch[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
+        // Nothing more for one that is gone, until it is heard of again.
+        if (batch[i].err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) queue.has_leader.store(false);
         if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(queue.records[queue.sent], batch[i].err);
         ++queue.sent;
     }

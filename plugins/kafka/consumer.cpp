@@ -74,11 +74,7 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
     throw_if_over();
     std::uint64_t bytes = 0;
     note_turn();
-    int wait = static_cast<int>(timeout_ms);
-    if (rd_kafka_message_t* message = poll_until_resumed(wait)) {
-        take(message, batch, bytes);
-        wait = 0;
-    }
+    int wait = resume_or_shorten(static_cast<int>(timeout_ms));
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
         rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, wait);
         if (message == nullptr) break;
@@ -91,19 +87,15 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
 }
 
 // Fetching that had stopped because enough was queued goes on now that messages were taken; see
-// resume_fetching(). `wait` becomes what is left of it.
-rd_kafka_message_t* KafkaConsumer::poll_until_resumed(int& wait) {
-    if (!took_since_resumed_) return nullptr;
+// resume_fetching(). Returns how long to wait for a message: the engine comes back when it is due again.
+int KafkaConsumer::resume_or_shorten(int wait) {
+    if (!took_since_resumed_) return wait;
     const std::int64_t due = resumed_ms_ + resume_every_ms;
-    const int until_due = static_cast<int>(std::max<std::int64_t>(due - asked_ms_, 0));
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, std::min(wait, until_due));
-    const std::int64_t now = now_ms();
-    wait = std::max(wait - static_cast<int>(now - asked_ms_), 0);
-    if (now < due) return message;
+    if (asked_ms_ < due) return static_cast<int>(std::min<std::int64_t>(wait, due - asked_ms_));
     resume_fetching(rk_, properties_);
-    resumed_ms_ = now;
+    resumed_ms_ = asked_ms_;
     took_since_resumed_ = false;
-    return message;
+    return wait;
 }
 
 // Once a call, not once a message: the messages of one call come out of memory without waiting.

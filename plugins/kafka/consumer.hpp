@@ -88,7 +88,7 @@ private:
     static void on_statistics(void* self, std::string_view json);
     void show(const Statistics& statistics);
     void note_turn();
-    rd_kafka_message_t* poll_until_resumed(int& wait);
+    int resume_or_shorten(int wait);
     void note_gap(const Owned& owned, std::int64_t offset);
 
     std::unique_ptr<Client> client_;

@@ -7,6 +7,8 @@ namespace volley::kafka {
 
 namespace {
 
+constexpr std::size_t many = 128;  // records without a key in the time that they may go to one partition
+
 // Records that librdkafka gave a partition were not counted as that one's: what they take is given back.
 void take_away(std::atomic<std::int64_t>& from, std::int64_t amount) {
     const std::int64_t left = from.fetch_sub(amount) - amount;
@@ -20,18 +22,18 @@ PartitionQueues::PartitionQueues(const Properties& properties, std::size_t reque
     : partitioner_(properties), request_records_(request_records), request_bytes_(request_bytes) {}
 
 void PartitionQueues::fit(std::size_t partitions) {
-    if (!partitioner_.is_known() || partitions == count_) return;
+    if (partitions == count_) return;
     while (partitions_.size() < partitions)
         partitions_.emplace_back(static_cast<std::int32_t>(partitions_.size()));
     count_ = partitions;
     current_ = 0;
     std::vector<Held> waited;
     take_all(waited);
-    for (const Held& record : waited) add(record, true, Partitioner::Clock::now());
+    for (const Held& record : waited) add(record, Partitioner::Clock::now());
 }
 
-void PartitionQueues::add(const Held& record, bool busy, Partitioner::Clock::time_point now) {
-    PartitionQueue& queue = queue_of(record, busy, now);
+void PartitionQueues::add(const Held& record, Partitioner::Clock::time_point now) {
+    PartitionQueue& queue = queue_of(record, now);
     if (!queue.is_waiting()) waiting_.push_back(&queue);
     // Room is made of what was sent when it is the larger part: each record is moved once, if at all.
     if (queue.sent * 2 >= queue.records.size()) {
@@ -42,28 +44,34 @@ void PartitionQueues::add(const Held& record, bool busy, Partitioner::Clock::tim
     queue.records.push_back(record);
 }
 
-PartitionQueue& PartitionQueues::queue_of(const Held& record, bool busy, Partitioner::Clock::time_point now) {
-    if (count_ == 0) return unassigned_;
+PartitionQueue& PartitionQueues::queue_of(const Held& record, Partitioner::Clock::time_point now) {
+    if (count_ == 0 || !partitioner_.is_known()) return unassigned_;
     if (record.partition >= 0) {
         const auto chosen = static_cast<std::size_t>(record.partition);
         return chosen < count_ ? partitions_[chosen] : unassigned_;
     }
     const auto of_key = partitioner_.of_key(record.key, static_cast<std::int32_t>(count_));
-    return of_key ? partitions_[static_cast<std::size_t>(*of_key)] : any(record, busy, now);
+    return of_key ? partitions_[static_cast<std::size_t>(*of_key)] : any(record, now);
 }
 
-// A partition for a while, so that its requests are full ones: while there is much to send for a request's
-// worth, else for a time.
-PartitionQueue& PartitionQueues::any(const Held& record, bool busy, Partitioner::Clock::time_point now) {
+// A partition for a while, so that its requests are full ones: where many come for a request's worth, else
+// for a time.
+PartitionQueue& PartitionQueues::any(const Held& record, Partitioner::Clock::time_point now) {
     const bool is_full = given_ >= request_records_ || given_bytes_ >= request_bytes_;
-    if (is_full || (!busy && now - since_ >= partitioner_.stickiness())) choose(now);
+    const bool is_time = now - lately_ >= partitioner_.stickiness();
+    if (is_full || (is_time && given_lately_ < many) || !partitions_[current_].has_leader.load()) choose();
+    if (is_time) {
+        lately_ = now;
+        given_lately_ = 0;
+    }
     ++given_;
+    ++given_lately_;
     given_bytes_ += record.size();
     return partitions_[current_];
 }
 
 // The least loaded, so that one whose broker is slow or gone gets less; of equals the next in turn.
-void PartitionQueues::choose(Partitioner::Clock::time_point now) {
+void PartitionQueues::choose() {
     std::size_t best = (current_ + 1) % count_;
     for (std::size_t i = 2; i <= count_; ++i) {
         const std::size_t other = (current_ + i) % count_;
@@ -73,7 +81,6 @@ void PartitionQueues::choose(Partitioner::Clock::time_point now) {
             best = other;
     }
     current_ = best;
-    since_ = now;
     given_ = 0;
     given_bytes_ = 0;
 }

@@ -32,7 +32,8 @@ struct PartitionQueue {
     // In the order in which they were given. The first `sent` are with librdkafka already.
     std::vector<Held> records;
     std::size_t sent = 0;
-    // With librdkafka. Roughly: what it moves to another partition is not followed.
+    // With librdkafka. Roughly: what it moves to another partition is not followed, and what it chose the
+    // partition of is only counted in.
     std::atomic<std::int64_t> with_client{0};
     std::atomic<std::int64_t> with_client_bytes{0};
     std::atomic<bool> has_leader{true};
@@ -55,8 +56,8 @@ public:
     // Partitions, as fit() was told last; 0 before.
     std::size_t count() const { return count_; }
 
-    // Takes a record. `busy`: requests are being filled, so that one without a key is to help filling one.
-    void add(const Held& record, bool busy, Partitioner::Clock::time_point now);
+    // Takes a record.
+    void add(const Held& record, Partitioner::Clock::time_point now);
 
     // Those that have waiting records.
     std::vector<PartitionQueue*>& waiting() { return waiting_; }
@@ -70,9 +71,9 @@ public:
     void set_leader(std::int32_t partition, bool has_leader);
 
 private:
-    PartitionQueue& queue_of(const Held& record, bool busy, Partitioner::Clock::time_point now);
-    PartitionQueue& any(const Held& record, bool busy, Partitioner::Clock::time_point now);
-    void choose(Partitioner::Clock::time_point now);
+    PartitionQueue& queue_of(const Held& record, Partitioner::Clock::time_point now);
+    PartitionQueue& any(const Held& record, Partitioner::Clock::time_point now);
+    void choose();
 
     Partitioner partitioner_;
     std::size_t request_records_;
@@ -82,11 +83,12 @@ private:
     std::size_t count_ = 0;                  // so many of them the topic has
     std::vector<PartitionQueue*> waiting_;
 
-    // Where records without a key go now, since when, and how many went there since.
+    // Where records without a key go now, what it was given since it was chosen, and lately: since a time.
     std::size_t current_ = 0;
-    Partitioner::Clock::time_point since_{};
     std::size_t given_ = 0;
     std::size_t given_bytes_ = 0;
+    std::size_t given_lately_ = 0;
+    Partitioner::Clock::time_point lately_{};
 };
 
 }  // namespace volley::kafka

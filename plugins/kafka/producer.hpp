@@ -99,7 +99,7 @@ private:
     std::atomic<std::uint64_t> produced_{0};      // librdkafka took them, ever
     std::atomic<bool> waits_for_records_{false};  // the serving thread does
     std::uint64_t reported_in_all_ = 0;           // Thread: serving
-    std::size_t partitions_ = 0;                  // of the topic, as last heard. Thread: serving
+    std::atomic<std::size_t> partitions_{0};      // of the topic, as last heard; 0: unknown
     // Of the serving thread:
     int wait_ms_ = 1;
     bool quiet_ = false;  // the last look brought no report

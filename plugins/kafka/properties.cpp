@@ -167,8 +167,8 @@ Properties defaults(const Context& context, Role role) {
         p["enable.idempotence"] = "true";
         // Records leave long before: see bursts.cpp.
         p["linger.ms"] = "1000";
-        // librdkafka would take twice linger.ms.
-        p["sticky.partitioning.linger.ms"] = "10";
+        // librdkafka would take twice linger.ms, which is right for one that is the user's.
+        if (!sets_linger(context)) p["sticky.partitioning.linger.ms"] = "10";
         // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also
         // the size of a request's buffer, so it is no larger than it need be, but for dead letters, which are
         // few.
