@@ -111,13 +111,14 @@ def latency(folder):
 
         sides = {"bare loop": run_bare, "volleyd": run_volleyd, "Benthos": run_benthos}
         seen = {side: [] for side in sides}
-        for number in range(1 + PAIRS):
+        warm_up = 3  # rounds in which the broker compiles itself
+        for number in range(warm_up + PAIRS):
             for side, run in sides.items():
                 source, to = server.topic("in"), server.topic("out")
                 stop = run(source, to)
                 probe = subprocess.run([BIN / "bench_kafka_latency", server.bootstrap, source, to, str(count)], check=True,
                                        capture_output=True, text=True)
-                if number > 0:  # before that the broker compiles itself
+                if number >= warm_up:
                     seen[side].append(tuple(map(float, probe.stdout.split())))
                 assert stop() == 0
         print(f"{'latency at 1,000/s, ms':34} {'p50':>8} {'p99':>8}")
