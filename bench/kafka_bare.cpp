@@ -1,7 +1,7 @@
 // bench_kafka_bare BROKERS GROUP FROM TO COUNT [lean | greedy]: moves COUNT messages with librdkafka alone:
-// poll, produce without a copy, with key and headers, and commit what is confirmed, at the end. `lean`: without
-// looking for headers. `greedy`: fetches without a limit, so that librdkafka never stops to. Prints the seconds
-// from the first message to the last confirmation.
+// poll, produce without a copy, with key and headers, and commit what is confirmed, at the end. `lean`:
+// without looking for headers. `greedy`: fetches without a limit, so that librdkafka never stops to. Prints
+// the seconds from the first message to the last confirmation.
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>

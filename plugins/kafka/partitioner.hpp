@@ -27,7 +27,7 @@ public:
     // that name. Requires: is_known(), partitions > 0.
     std::optional<std::int32_t> of_key(volley_view key, std::int32_t partitions) const;
 
-    // How long records without a key may go to one partition while no request of it is full.
+    // How long records without a key go to one partition where they are few.
     std::chrono::milliseconds stickiness() const { return stickiness_; }
 
 private:

@@ -86,10 +86,9 @@ private:
     std::size_t request_bytes_;
     std::mutex held_mutex_;
     std::condition_variable records_produced_;
-    std::vector<Held> held_;  // accepted, and not among the queues
-    bool handing_over_ =
-        false;                 // some thread does, and shares client_mutex_: it alone uses taken_ and queues_
-    bool look_again_ = false;  // somebody came meanwhile
+    std::vector<Held> held_;     // accepted, and not among the queues
+    bool handing_over_ = false;  // some thread does, sharing client_mutex_: it alone uses taken_ and queues_
+    bool look_again_ = false;    // somebody came meanwhile
     std::vector<Held> taken_;
     PartitionQueues queues_;
     std::atomic<bool> is_full_{false};         // the last that handed over left what waits for a full request
