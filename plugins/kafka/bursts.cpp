@@ -124,10 +124,7 @@ bool KafkaProducer::send_of(PartitionQueue& queue) {
     } else {
         count_out(queue, 1, record.size());
     }
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(record, code);
-    ++queue.sent;
-    return true;
+    return pass(queue, code);
 }
 
 // Hands over the plain records that come next, some at a time: librdkafka then reads its clocks once, not for
@@ -162,14 +159,19 @@ bool KafkaProducer::send_plain(PartitionQueue& queue) {
         if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
             count_out(queue, 1, queue.records[queue.sent + i].size());
     }
-    for (std::size_t i = 0; i < size; ++i) {
-        // Nothing behind one that found the queue full was taken.
-        if (batch[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
-        // Nothing more for one that is gone, until it is heard of again.
-        if (batch[i].err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) queue.has_leader.store(false);
-        if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(queue.records[queue.sent], batch[i].err);
-        ++queue.sent;
-    }
+    // Nothing behind one that found the queue full was taken.
+    return std::all_of(batch.begin(), batch.begin() + size,
+                       [&](const rd_kafka_message_t& message) { return pass(queue, message.err); });
+}
+
+// Goes to the next of these, after the one that librdkafka took or refused. Returns false if its queue is
+// full.
+bool KafkaProducer::pass(PartitionQueue& queue, rd_kafka_resp_err_t code) {
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
+    // Nothing more for a partition that is gone, until it is heard of again.
+    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) queue.has_leader.store(false);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) refuse(queue.records[queue.sent], code);
+    ++queue.sent;
     return true;
 }
 

@@ -52,6 +52,7 @@ private:
     void send_waiting();
     bool send_of(PartitionQueue& queue);
     bool send_plain(PartitionQueue& queue);
+    bool pass(PartitionQueue& queue, rd_kafka_resp_err_t code);
     rd_kafka_resp_err_t send(const Held& record, std::int32_t partition);
     bool is_few() const;
     bool has_room(const PartitionQueue& queue) const;

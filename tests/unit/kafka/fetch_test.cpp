@@ -1,4 +1,6 @@
 // What librdkafka fetches ahead, and when it goes on.
+#include <future>
+
 #include "cluster.hpp"
 
 using namespace volley;
@@ -19,5 +21,41 @@ TEST_CASE("fetching that stopped at a full queue goes on when there is room", "[
         member.serve();
         return member.came.size() == count;
     }));
+    REQUIRE(member.consumer.close(5000));
+}
+
+TEST_CASE("an interrupt ends a wait, also when fetching is to be resumed", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    Sender sender(rig, "t", cluster.config());
+    Member member(rig, "t", cluster.config(R"(,"group.id":"g")"));
+    constexpr std::size_t rounds = 10;
+    constexpr std::uint32_t longer_than_the_deadline_ms = 60'000;
+    for (std::size_t i = 0; i < rounds; ++i) {
+        // One at a time: the second call resumes, and the one after the last comes before that is due again.
+        constexpr std::size_t count = 3;
+        sender.send_and_wait(count);
+        std::size_t came = 0;
+        REQUIRE(until([&] {
+            Room room(1);
+            REQUIRE(member.consumer.consume(room.batch, 50));
+            came += room.batch.count;
+            settle(member.consumer, room.received(), VOLLEY_ACK);
+            return came == count;
+        }));
+        member.consumer.interrupt();
+        std::promise<void> over;
+        std::thread waiting([&] {
+            Room room(10);
+            CHECK(member.consumer.consume(room.batch, longer_than_the_deadline_ms));
+            over.set_value();
+        });
+        const bool in_time =
+            over.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+        waiting.join();
+        REQUIRE(in_time);
+    }
+    REQUIRE(sender.producer.close(5000));
     REQUIRE(member.consumer.close(5000));
 }

@@ -119,6 +119,29 @@ TEST_CASE("a partition without a leader gets nothing that has a choice", "[kafka
     REQUIRE(sender.producer.close(5000));
 }
 
+TEST_CASE("records that have a choice leave a partition that lost its leader", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 3, 1);
+    Rig rig("kafka.so");
+    // By time or number they would stay.
+    Sender sender(rig, "t",
+                  cluster.config(R"(,"statistics.interval.ms":100,"topic.metadata.refresh.interval.ms":100,
+        "sticky.partitioning.linger.ms":600000)"));
+    const std::int32_t lost = send_one(sender)[0].partition;
+    REQUIRE(rd_kafka_mock_partition_set_leader(cluster.mock, "t", lost, -1) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    Outgoing out;
+    out.add("no key");
+    std::size_t sent = 1;
+    CHECK(until([&] {
+        REQUIRE(sender.send(out) == 1);
+        ++sent;
+        return used(sender.reports()).size() == 2;
+    }));
+    REQUIRE(rd_kafka_mock_partition_set_leader(cluster.mock, "t", lost, 1) == RD_KAFKA_RESP_ERR_NO_ERROR);
+    CHECK(until([&] { return sender.reports().size() == sent; }));
+    REQUIRE(sender.producer.close(5000));
+}
+
 TEST_CASE("a handler's choice of a partition that there is not fails for good", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 2, 1);
