@@ -83,6 +83,8 @@ public:
     // Moves up to `most` handled messages, in the order in which they were handled, to the end of `out`. Each
     // is answered by one of the four below; until then it may be tried as often as it takes.
     void take_transaction(std::vector<Slot>& out, std::size_t most);
+    // How many wait for it.
+    std::size_t uncommitted() const { return uncommitted_.size(); }
     // Its outputs and its ack are durable: the delivery is closed.
     void transacted(Slot slot);
     // It was not ours any more, and nothing of it was stored.

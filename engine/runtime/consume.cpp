@@ -151,6 +151,11 @@ delivery::Lane* Intake::lane_of(const volley_message& message) {
 // Waits without taking anything; the client library goes on being polled.
 void Intake::rest(delivery::Millis wait) {
     note_idle(source_ended_ && core_.is_idle());
+    if (!posted_.empty()) {
+        if (!pipeline_.completions.prepare_to_wait(&interrupt_)) wait = delivery::Millis(0);
+        take_outcomes(wait);
+        return pipeline_.completions.end_wait();
+    }
     const bool held_for_a_moment = held_since_ && !paused_;
     if (!consumer_.has_poll() || held_for_a_moment) {
         return pipeline_.completions.wait_for(held_for_a_moment ? std::min(wait, delivery::Millis(50))

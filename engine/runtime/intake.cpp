@@ -240,7 +240,7 @@ delivery::Millis Intake::until_next(delivery::Instant now) const {
     next = std::min(next, leases_.next());
     if (log_ != nullptr && core_.has_commits()) next = std::min(next, next_commit_);
     if (now < next_try_) next = std::min(next, next_try_);
-    if (!transaction_.empty()) next = std::min(next, next_transaction_);
+    if (posted_.empty() && has_transactions()) next = std::min(next, next_transaction_);
     if (options_.watch_idle) next = std::min(next, now + delivery::Millis(50));
     if (drain_deadline_) next = std::min(next, *drain_deadline_);
     return std::max(next - now, delivery::Millis(0));
@@ -266,6 +266,7 @@ void Intake::shut_down() {
     if (drain_deadline_) close_by = std::min(close_by, *drain_deadline_ + abandon_after);
     const auto time_left = [close_by] { return std::clamp(close_by - now(), least_to_close, close_timeout); };
     const auto time_left_ms = [&time_left] { return static_cast<std::uint32_t>(time_left().count()); };
+    await_outcomes(close_by);
     for (const auto& port : pipeline_.ports) close(*port, time_left_ms());
     if (pipeline_.dead_letters) close(*pipeline_.dead_letters, time_left_ms());
     now_ = now();

@@ -1,10 +1,11 @@
 // The intake of a component: the one thread that owns its consumer and its delivery core. It consumes, hands
 // work to the workers, hears what became of it, settles and commits. Its verbs are files of their own:
-// consume.cpp, settle.cpp, rebalance.cpp; intake.cpp is the loop.
+// consume.cpp, settle.cpp, transact.cpp, rebalance.cpp; intake.cpp is the loop.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -75,6 +76,13 @@ private:
         delivery::Lane lane = 0;
     };
 
+    // One commit of outputs and acks.
+    struct Transaction {
+        std::vector<delivery::Slot> slots;
+        std::vector<volley_record> records;
+        std::vector<volley_settlement> acks;
+    };
+
     // intake.cpp
     bool open();
     template <typename Open>
@@ -126,9 +134,20 @@ private:
     // transact.cpp
     void find_transactions();
     void transact();
-    bool try_transaction();
+    bool begin_transaction();
+    bool try_again();
+    void fill(Transaction& transaction);
+
+    // outcomes.cpp
+    void take_outcomes(delivery::Millis wait);
+    std::int32_t outcome(delivery::Millis wait, volley_error& error);
+    bool conclude(Transaction transaction, std::int32_t status, const volley_error& error);
+    void committed(const Transaction& transaction);
+    void without_lost(Transaction transaction);
+    void split(Transaction transaction, const Error& error);
+    void await_outcomes(delivery::Instant deadline);
     void leave_transactions();
-    void split_transaction(const Error& error);
+    bool has_transactions() const { return !taken_.empty() || !posted_.empty() || !again_.empty(); }
 
     // rebalance.cpp
     void listen();
@@ -180,10 +199,11 @@ private:
     Work probe_;              // decoded for its key, before the core has a slot for it
     codec::Parsed probe_tree_;
 
-    std::vector<delivery::Slot> transaction_;  // tried until its outcome is known, always the same
-    std::vector<delivery::Slot> one_by_one_;  // of one that was refused, to find the message that is to blame
-    std::vector<volley_record> transaction_records_;
-    std::vector<volley_settlement> transaction_acks_;
+    bool posts_ = false;                 // several may be on their way
+    std::vector<delivery::Slot> taken_;  // from the core, and in no transaction yet
+    std::deque<Transaction> posted_;     // oldest first
+    std::deque<Transaction> again_;   // to be tried one by one in this order, when nothing is posted any more
+    std::vector<Transaction> spare_;  // one at most, for its memory
     delivery::Instant next_transaction_{0};
     std::uint32_t transaction_failures_ = 0;
     std::string transaction_cause_;  // that was told last

@@ -35,7 +35,7 @@ void Intake::watch_progress() {
         lags_ = inspect_->stats(consumer_.get(), &stats, &error) == VOLLEY_OK && stats.ready > 0;
         now_ = now();
     }
-    const bool waits = core_.is_active() || !transaction_.empty() || lags_;
+    const bool waits = core_.is_active() || has_transactions() || lags_;
     const delivery::Instant since = lags_ ? last_received_ : last_progress_;
     waiting_since_.store(waits && !drain_deadline_ ? std::max<std::int64_t>(since.count(), 1) : 0,
                          std::memory_order_relaxed);

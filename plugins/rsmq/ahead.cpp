@@ -1,4 +1,5 @@
-// Receiving ahead: while the reply to a commit is on its way, Redis already takes the next messages for us.
+// What is asked of Redis without waiting: commits, and receives behind them, so that it always has the next
+// to do. Replies come in the order of what was asked.
 #include <algorithm>
 
 #include "consumer.hpp"
@@ -9,7 +10,9 @@ namespace {
 
 // Fewer are not worth it: the consume that comes next asks for them together with others.
 constexpr std::size_t least_ahead = 128;
-constexpr std::size_t most_ahead = 3;  // with two Redis has nothing to do now and then
+// One is here or under way while Redis does the other. With three, Redis comes back to a message after it has
+// touched so many others that it has left the processor's cache: that costs it 4 % (bench/README.md).
+constexpr std::size_t most_ahead = 2;
 
 bool says_noscript(const redisReply& reply) {
     return reply.type == REDIS_REPLY_ERROR && text_of(&reply).substr(0, 8) == "NOSCRIPT";
@@ -21,66 +24,91 @@ bool has_messages(const redisReply& reply) { return reply.type == REDIS_REPLY_AR
 
 // Of a connection that broke nothing comes any more.
 void RsmqConsumer::forget_outstanding() {
-    if (!connection_.is_connected()) std::erase_if(ahead_, [](const Ahead& one) { return !one.reply; });
+    if (due_.empty() || connection_.is_connected()) return;
+    due_.clear();
+    std::erase_if(ahead_, [](const Ahead& one) { return !one.reply; });
+    for (Posted& one : posted_)
+        if (!one.is_over()) one.is_lost = true;
 }
 
-void RsmqConsumer::arrived(Ahead& one, Reply reply) {
-    if (reply && has_messages(*reply)) note_stretch(*reply);
-    one.reply = std::move(reply);
-}
-
-// Reads the replies of the first `most`.
-void RsmqConsumer::absorb(std::size_t most) {
-    for (std::size_t i = 0; i < most; ++i)
-        if (!ahead_[i].reply) arrived(ahead_[i], connection_.next_reply());
+// Reads the next reply. false: it did not come within `ms`, or `other` was readable.
+bool RsmqConsumer::absorb(std::int64_t ms, int other) {
+    Reply reply = connection_.next_reply(ms, other);
+    if (!reply) return false;
+    if (due_.front() == Due::receive) {
+        const auto one = std::find_if(ahead_.begin(), ahead_.end(), [](const Ahead& a) { return !a.reply; });
+        if (has_messages(*reply)) note_stretch(*reply);
+        one->reply = std::move(reply);
+    } else {
+        const auto one =
+            std::find_if(posted_.begin(), posted_.end(), [](const Posted& p) { return !p.is_over(); });
+        one->replies.push_back(std::move(reply));
+        if (!one->is_over()) return true;
+    }
+    due_.pop_front();
+    return true;
 }
 
 Connection& RsmqConsumer::connection() {
     forget_outstanding();
-    absorb(ahead_.size());
+    while (!due_.empty()) absorb(settings().command_timeout_ms, -1);
     return connection_;
 }
 
-void RsmqConsumer::post_ahead(std::size_t many) {
-    if (many < least_ahead || ahead_.size() >= most_ahead || !more_is_there_ || receive_.sha.empty()) return;
-    const std::uint32_t asked_for = wanted(static_cast<std::uint32_t>(many), most_bytes_);
+// So that Redis has the next to do while we look at the last: whole batches, for small ones would stay small,
+// unless nothing is on its way. The engine has room for what it said last, and for what is being committed.
+void RsmqConsumer::ask_ahead() {
+    std::size_t room = room_, asked = 0;
+    for (const Posted& one : posted_) room += one.acks;
+    for (const Ahead& one : ahead_) asked += one.asked_for;
+    while (ahead_.size() < most_ahead && more_is_there_ && !receive_.sha.empty() && room > asked) {
+        const std::uint32_t many = wanted(static_cast<std::uint32_t>(room - asked), most_bytes_);
+        if (many < wanted(script_batch, most_bytes_) && (!ahead_.empty() || many < least_ahead)) return;
+        post_receive(many);
+        asked += many;
+    }
+}
+
+// Requires: its script is known.
+void RsmqConsumer::post_receive(std::uint32_t asked_for) {
     connection_.connect();
     const Settings& s = settings();
     const std::string most = std::to_string(asked_for), bytes = std::to_string(most_bytes_);
     connection_.post(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
+    due_.push_back(Due::receive);
     ahead_.push_back({Clock::now(), asked_for, nullptr});
 }
 
-// The engine has room for more than what is asked for: so Redis has the next to do while we look at the
-// first.
-void RsmqConsumer::ask_for_rest(std::size_t room) {
+void RsmqConsumer::post(Request& commit, std::size_t acks) {
     forget_outstanding();
-    if (ahead_.empty()) return;
-    std::size_t asked = 0;
-    for (const Ahead& one : ahead_) asked += one.asked_for;
-    if (room > asked) post_ahead(room - asked);
+    connection_.post(commit);
+    due_.push_back(Due::commit);
+    posted_.push_back({commit.commands(), acks, {}});
+    try {
+        ask_ahead();
+    } catch (const Error&) {
+        forget_outstanding();  // whoever asks for the outcome is told
+    }
 }
 
-// What is received next is asked for when the commit is answered, not together with it: Redis answers all
-// that it has read at once, so that the two answers would come together, and Redis would have nothing to do
-// while the next commit is made.
-std::vector<Reply> RsmqConsumer::exchange(Request& commit, std::size_t acks) {
+std::vector<Reply> RsmqConsumer::take_replies(std::int64_t ms) {
     forget_outstanding();
-    std::vector<Reply> replies;
-    connection_.post(commit);
     try {
-        absorb(ahead_.size());
-        for (std::size_t i = 0; i < commit.commands(); ++i) replies.push_back(connection_.next_reply());
-    } catch (const Error& error) {
-        forget_outstanding();
-        throw Error(ErrorCode::unknown, error.text);
-    }
-    try {
-        post_ahead(acks);
+        while (!has_outcome())
+            if (!absorb(ms, interrupt_fd_)) {
+                take_interrupt();
+                return {};
+            }
     } catch (const Error&) {
-        forget_outstanding();  // whoever comes next meets what is wrong
+        forget_outstanding();
     }
-    return replies;
+    Posted oldest = std::move(posted_.front());
+    posted_.pop_front();
+    if (oldest.is_lost) {
+        throw Error(ErrorCode::unknown, "Redis at " + settings().place() +
+                                            " did not answer a commit: the connection broke, or time was up");
+    }
+    return std::move(oldest.replies);
 }
 
 std::size_t RsmqConsumer::ahead() const {
@@ -90,39 +118,40 @@ std::size_t RsmqConsumer::ahead() const {
     return messages;
 }
 
-// Whether messages came. If not, the reply may be outstanding still: not within `ms`, or interrupted.
-bool RsmqConsumer::receive_ahead(volley_batch& batch, std::int64_t ms) {
-    forget_outstanding();
-    if (ahead_.empty()) return false;
-    if (!ahead_.front().reply) {
-        Reply reply;
+// Requires: one is there, or on its way. The outcome of a commit ends the waiting, too: it may be what makes
+// room for the batch.
+RsmqConsumer::Got RsmqConsumer::receive_ahead(volley_batch& batch, std::int64_t ms) {
+    const auto fits = [&batch, this](const Reply& reply) {
+        return posted_.empty() || !has_messages(*reply) || reply->element[2]->elements <= batch.capacity;
+    };
+    while (!ahead_.front().reply || !fits(ahead_.front().reply)) {
+        if (has_outcome()) return Got::later;
+        bool came = false;
         try {
-            reply = connection_.next_reply(ms, interrupt_fd_);
+            came = absorb(ms, interrupt_fd_);
         } catch (const Error&) {
             forget_outstanding();
             throw;
         }
-        if (!reply) {
-            take_interrupt();
-            return false;
-        }
-        arrived(ahead_.front(), std::move(reply));
+        if (came) continue;
+        take_interrupt();
+        return Got::later;
     }
     Ahead first = std::move(ahead_.front());
     ahead_.pop_front();
     asked_for_ = first.asked_for;
     if (says_noscript(*first.reply)) {
         receive_.sha.clear();
-        return false;
+        return Got::nothing;
     }
     Reply reply = connection_.checked(std::move(first.reply));
     // Nobody has extended their leases meanwhile.
     if (has_messages(*reply) &&
         Clock::now() - first.since > std::chrono::milliseconds(reply->element[1]->integer / 3)) {
         put_back(*reply, 0);
-        return false;
+        return Got::nothing;
     }
-    return take_reply(batch, std::move(reply));
+    return take_reply(batch, std::move(reply)) ? Got::messages : Got::nothing;
 }
 
 // What was received and cannot be returned is visible to others at once.
@@ -142,15 +171,11 @@ void RsmqConsumer::give_up_ahead(std::uint32_t timeout_ms) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
     try {
         forget_outstanding();
-        for (Ahead& one : ahead_) {
+        while (!due_.empty()) {
             const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-            if (!one.reply) arrived(one, connection_.next_reply(left.count(), -1));
-            if (!one.reply) {
-                connection_.drop();
-                break;
-            }
+            if (!absorb(left.count(), -1)) connection_.drop();
+            forget_outstanding();
         }
-        forget_outstanding();
         for (const Ahead& one : ahead_)
             if (has_messages(*one.reply)) put_back(*one.reply, 0);
     } catch (const Error& error) {

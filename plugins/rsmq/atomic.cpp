@@ -14,6 +14,11 @@ using detail::self;
 
 // Ids are spread over the stack of Redis' Lua.
 constexpr std::uint32_t most_in_commit = 1000;
+bool may_be_done(const Error& error) {
+    return error.code == ErrorCode::unknown || error.code == ErrorCode::retry;
+}
+
+constexpr char lost_text[] = "the lease of a message ran out; nothing was committed";
 
 std::int32_t joins(volley_producer* producer, volley_consumer* consumer) {
     std::int32_t same = 0;
@@ -30,12 +35,24 @@ std::int32_t commit(volley_producer* producer, volley_consumer* consumer, volley
     const std::int32_t status = guard(error, [&] {
         return self<RsmqProducer>(producer).commit(self<RsmqConsumer>(consumer), *transaction);
     });
-    if (status == VOLLEY_E_LOST)
-        volley_fail(error, status, "the lease of a message ran out; nothing was committed");
+    if (status == VOLLEY_E_LOST) volley_fail(error, status, lost_text);
     return status;
 }
 
-constexpr volley_ext_atomic functions{sizeof(volley_ext_atomic), 0, &joins, &commit};
+void post(volley_producer* producer, volley_consumer* consumer, volley_transaction* transaction) {
+    self<RsmqProducer>(producer).post(self<RsmqConsumer>(consumer), *transaction);
+}
+
+std::int32_t outcome(volley_producer* producer, volley_consumer* consumer, volley_transaction* transaction,
+                     std::uint32_t timeout_ms, volley_error* error) {
+    const std::int32_t status = guard(error, [&] {
+        return self<RsmqProducer>(producer).outcome(self<RsmqConsumer>(consumer), *transaction, timeout_ms);
+    });
+    if (status == VOLLEY_E_LOST) volley_fail(error, status, lost_text);
+    return status;
+}
+
+constexpr volley_ext_atomic functions{sizeof(volley_ext_atomic), 0, &joins, &commit, &post, &outcome};
 
 }  // namespace
 
@@ -43,6 +60,10 @@ const volley_ext_atomic* atomic_functions() { return &functions; }
 
 bool RsmqProducer::joins(RsmqConsumer& consumer) const {
     return connection_.settings().store() == consumer.settings().store();
+}
+
+bool RsmqProducer::has_user_of(const RsmqConsumer& consumer) const {
+    return consumer.settings().username == connection_.settings().username;
 }
 
 // A check that fails renames keys away, and nothing may keep it from that.
@@ -61,58 +82,131 @@ void RsmqProducer::be_sure_to_rename() {
     may_rename_ = true;
 }
 
-std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t) {
+RsmqProducer::Commit RsmqProducer::new_commit(const volley_transaction& t) {
+    Commit commit;
+    commit.number = ++commits_;
+    for (std::uint32_t i = 0; i < t.settlement_count; ++i)
+        commit.handles.push_back(element(t.settlements, t.settlement_size, i).handle);
+    for (std::uint32_t i = 0; i < t.record_count; ++i) commit.ids.push_back(new_id());
+    return commit;
+}
+
+void RsmqProducer::require_all(RsmqConsumer& consumer, const volley_transaction& t) {
     if (t.record_count > most_in_commit || t.settlement_count > most_in_commit || t.settlement_count == 0) {
         throw Error(ErrorCode::permanent, "a commit has 1 to " + std::to_string(most_in_commit) +
                                               " acks and as many outputs at most");
     }
-    be_sure_to_rename();
-    std::vector<std::uint64_t> handles;
-    bool lost = false;
+    bool all = true;
     for (std::uint32_t i = 0; i < t.settlement_count; ++i) {
         volley_settlement& one = element(t.settlements, t.settlement_size, i);
-        handles.push_back(one.handle);
-        one.result = consumer.find(one.handle) != nullptr ? VOLLEY_E_RETRY : VOLLEY_E_LOST;
-        lost = lost || one.result == VOLLEY_E_LOST;
+        const bool is_ours = consumer.find(one.handle) != nullptr;
+        one.result = is_ours ? VOLLEY_E_RETRY : VOLLEY_E_LOST;
+        all = all && is_ours;
     }
-    if (lost) return VOLLEY_E_LOST;
-    const bool repeat = unsure_ && unsure_->handles == handles && unsure_->ids.size() == t.record_count;
-    Unsure work;
-    if (repeat) {
-        work = *unsure_;
-    } else {
-        work = {std::move(handles), {}, std::to_string(++commits_)};
-        for (std::uint32_t i = 0; i < t.record_count; ++i) work.ids.push_back(new_id());
-    }
-    unsure_ = work;
-    constexpr int most_tries = 5;
-    for (int tries = 0; tries < most_tries; ++tries) {
-        const auto status =
-            try_commit(consumer, t, work, repeat, tries == 0);  // if it throws, it stays unsure
-        if (!status) continue;
-        unsure_.reset();
-        return *status;
+    if (!all) throw Error(ErrorCode::lost, lost_text);
+}
+
+bool RsmqProducer::is_first_unsure(const volley_transaction& t) const {
+    if (unsure_.empty()) return false;
+    const Commit& first = unsure_.front();
+    if (first.handles.size() != t.settlement_count || first.ids.size() != t.record_count) return false;
+    for (std::uint32_t i = 0; i < t.settlement_count; ++i)
+        if (element(t.settlements, t.settlement_size, i).handle != first.handles[i]) return false;
+    return true;
+}
+
+std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t) {
+    be_sure_to_rename();
+    require_all(consumer, t);
+    const bool is_repeat = is_first_unsure(t);
+    if (!is_repeat) unsure_.assign(1, new_commit(t));  // the numbers of those that were behind it are void
+    try {
+        constexpr int most_tries = 5;
+        for (int tries = 0; tries < most_tries; ++tries) {
+            const auto status = try_commit(consumer, t, unsure_.front(), is_repeat);
+            if (!status) continue;
+            unsure_.pop_front();
+            return *status;
+        }
+    } catch (const Error& error) {
+        if (!may_be_done(error)) unsure_.pop_front();
+        throw;
     }
     throw Error(ErrorCode::retry, "the attributes of queue " + connection_.settings().queue +
                                       ", or Redis' clock, change again and again");
 }
 
+// A consumer of another user cannot send it for us: then it is done at once.
+void RsmqProducer::post(RsmqConsumer& consumer, volley_transaction& t) {
+    const Posted* before = posted_.empty() ? nullptr : &posted_.back();
+    const bool is_sound = before == nullptr || before->status == VOLLEY_OK;
+    if (before == nullptr) unsure_.clear();  // whoever posts has no repeats to make
+    Posted& posted = posted_.emplace_back();
+    try {
+        if (!has_user_of(consumer)) {
+            if (!is_sound) throw Error(ErrorCode::retry, "what it comes behind was not carried out");
+            posted.status = commit(consumer, t);
+            return;
+        }
+        posted.commit = new_commit(t);
+        be_sure_to_rename();
+        require_all(consumer, t);
+        const auto outputs = outputs_of(t, posted.commit);
+        if (!outputs) throw Error(ErrorCode::retry, "maxsize of the queue has changed");
+        write_commit(consumer, posted.commit, *outputs,
+                     before != nullptr ? std::to_string(before->commit.number) : std::string(), false);
+        for (const std::uint64_t handle : posted.commit.handles) consumer.find(handle)->posted = true;
+        consumer.post(request_, posted.commit.handles.size());
+    } catch (const Error& error) {
+        posted.failure = error;
+    } catch (const std::exception& error) {
+        consumer.link().drop();  // whatever of it was sent
+        posted.failure = Error(ErrorCode::unknown, error.what());
+    }
+}
+
+std::int32_t RsmqProducer::outcome(RsmqConsumer& consumer, volley_transaction& t, std::uint32_t timeout_ms) {
+    Posted& oldest = posted_.front();
+    std::vector<Reply> replies;
+    if (!oldest.failure && !oldest.status) {
+        try {
+            replies = consumer.take_replies(timeout_ms);
+            if (replies.empty()) return VOLLEY_PENDING;
+        } catch (const Error& error) {
+            oldest.failure = error;
+        }
+    }
+    Posted over = std::move(oldest);
+    posted_.pop_front();
+    for (const std::uint64_t handle : over.commit.handles)
+        if (RsmqConsumer::Delivery* delivery = consumer.find(handle)) delivery->posted = false;
+    try {
+        if (over.failure) throw *over.failure;
+        if (over.status) return *over.status;
+        return understand(consumer, consumer.link(), t, std::move(replies)).value_or(VOLLEY_E_RETRY);
+    } catch (const Error& error) {
+        if (may_be_done(error) && has_user_of(consumer)) unsure_.push_back(std::move(over.commit));
+        throw;
+    }
+}
+
 // Delay and maxsize of the output, and the time, are what was last heard of: Redis checks them.
-void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, const Batch& outputs,
-                                bool repeat) {
+void RsmqProducer::write_commit(RsmqConsumer& consumer, const Commit& commit, const Batch& outputs,
+                                std::string_view before, bool is_repeat) {
     const Settings& out = connection_.settings();
     const Settings& in = consumer.settings();
     const std::int64_t now_ms = redis_us() / 1000;
-    const std::size_t acks = work.handles.size(), n = outputs.records.size();
+    const std::size_t acks = commit.handles.size(), n = outputs.records.size();
     const std::string sent = std::to_string(n), usual = std::to_string(now_ms + delay_ms_);
     std::int64_t total = 0;
     std::string_view stretch;
-    if (!repeat) stretch = consumer.stretch_of(work.handles, total);
+    if (!is_repeat) stretch = consumer.stretch_of(commit.handles, total);
+    const std::string number = std::to_string(commit.number);
     receipts_.clear();
     if (!stretch.empty()) {
         receipts_ = std::to_string(total);
     } else {
-        for (const std::uint64_t handle : work.handles) {
+        for (const std::uint64_t handle : commit.handles) {
             if (!receipts_.empty()) receipts_ += ',';
             receipts_ += consumer.find(handle)->rc;
         }
@@ -125,8 +219,7 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
          {std::string_view("EVAL"), std::string_view(check_script), std::string_view("6"),
           std::string_view(in.set_key), std::string_view(in.hash_key), std::string_view(out.set_key),
           std::string_view(out.hash_key), std::string_view(commit_key_),
-          std::string_view(consumer.stretch_key()), std::string_view(work.number),
-          std::string_view(repeat ? "1" : "0")}) {
+          std::string_view(consumer.stretch_key()), std::string_view(number), before}) {
         r.word(word);
     }
     r.word(std::to_string(now_ms));
@@ -135,7 +228,7 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
     r.word(stretch);
     r.word(receipts_);
     if (stretch.empty()) {
-        for (const std::uint64_t handle : work.handles) r.word(consumer.find(handle)->id, ":rc");
+        for (const std::uint64_t handle : commit.handles) r.word(consumer.find(handle)->id, ":rc");
     }
     if (n > 0) {
         r.begin(2 + 2 * n);
@@ -155,11 +248,11 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
     r.begin(2 + acks);
     r.word("ZREM");
     r.word(in.set_key);
-    for (const std::uint64_t handle : work.handles) r.word(consumer.find(handle)->id);
+    for (const std::uint64_t handle : commit.handles) r.word(consumer.find(handle)->id);
     r.begin(2 + 3 * acks);
     r.word("HDEL");
     r.word(in.hash_key);
-    for (const std::uint64_t handle : work.handles) {
+    for (const std::uint64_t handle : commit.handles) {
         const std::string_view id = consumer.find(handle)->id;
         r.word(id);
         r.word(id, ":rc");
@@ -170,8 +263,9 @@ void RsmqProducer::write_commit(RsmqConsumer& consumer, const Unsure& work, cons
     r.command({"EXEC"});
 }
 
-std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, volley_transaction& t,
-                                                     const Unsure& work, bool repeat, bool first) {
+// None: maxsize has changed, and is known now. Throws the refusal of what is never taken.
+std::optional<RsmqProducer::Batch> RsmqProducer::outputs_of(const volley_transaction& t,
+                                                            const Commit& commit) {
     Batch outputs;
     for (std::uint32_t i = 0; i < t.record_count; ++i) {
         const volley_record& record = element(t.records, t.record_size, i);
@@ -179,17 +273,23 @@ std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, vol
         std::string why;
         const std::int32_t verdict = check(record, body, why);
         if (verdict == VOLLEY_E_TOO_LARGE && maxsize_has_changed()) return std::nullopt;
-        if (verdict != VOLLEY_OK) {
-            unsure_.reset();
-            throw Error(static_cast<ErrorCode>(verdict), why);
-        }
-        add(outputs, record, body, work.ids[i]);
+        if (verdict != VOLLEY_OK) throw Error(static_cast<ErrorCode>(verdict), why);
+        add(outputs, record, body, commit.ids[i]);
     }
-    write_commit(consumer, work, outputs, repeat);
-    const bool same_user = consumer.settings().username == connection_.settings().username;
-    Connection& through = same_user ? consumer.link() : connection_;
-    std::vector<Reply> replies =
-        same_user ? consumer.exchange(request_, first ? work.handles.size() : 0) : through.exchange(request_);
+    return outputs;
+}
+
+std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, volley_transaction& t,
+                                                     const Commit& commit, bool is_repeat) {
+    const auto outputs = outputs_of(t, commit);
+    if (!outputs) return std::nullopt;
+    write_commit(consumer, commit, *outputs, {}, is_repeat);
+    Connection& through = has_user_of(consumer) ? consumer.connection() : connection_;
+    return understand(consumer, through, t, through.exchange(request_));
+}
+
+std::optional<std::int32_t> RsmqProducer::understand(RsmqConsumer& consumer, Connection& through,
+                                                     volley_transaction& t, std::vector<Reply> replies) {
     const Reply result = std::move(replies.back());
     if (result->type != REDIS_REPLY_ARRAY) {
         // Why it was not carried out stands in the first refusal.
@@ -210,7 +310,7 @@ std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, vol
             }
             return VOLLEY_E_LOST;
         case 1:
-            adjust_clock(said.element[1]);
+            advance_clock(said.element[1]);
             break;
         case 2:
             break;
@@ -224,6 +324,8 @@ std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, vol
         case 6:
             consumer.end_stretch();
             return std::nullopt;
+        case 7:
+            return VOLLEY_E_RETRY;
         default:
             throw_reply(connection_.settings(), text_of(said.element[1]));
     }

@@ -16,8 +16,6 @@ namespace {
 
 // An idle queue is asked this often: the producers of other libraries do not always tell when they send.
 constexpr std::int64_t longest_pause_ms = 100;
-// Redis' Lua spreads a table over its stack; this many messages fit with room to spare.
-constexpr std::uint32_t script_batch = 512;
 // More in one reply would hold up Redis' other clients.
 constexpr std::uint64_t reply_bytes = 8U << 20U;
 constexpr std::chrono::seconds subscribe_again{5};
@@ -83,19 +81,17 @@ void RsmqConsumer::open() {
 
 std::int32_t RsmqConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
-    if (!ahead_.empty()) {
-        ask_for_rest(batch.capacity);
-        if (receive_ahead(batch, timeout_ms) || !ahead_.empty()) return VOLLEY_OK;
-    }
-    for (;;) {
+    const auto left_ms = [deadline] {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+        return std::max<std::int64_t>(left.count(), 0);
+    };
+    while (!has_outcome()) {
         take_signal(sent_fd_);  // what was sent before this look, it sees
-        if (receive(batch)) {
-            pause_ms_ = 1;
-            return VOLLEY_OK;
-        }
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-        if (left <= 0) return VOLLEY_OK;
+        const Got got = receive(batch, left_ms());
+        if (got == Got::messages) pause_ms_ = 1;
+        const std::int64_t left = left_ms();
+        if (got != Got::nothing || left == 0) return VOLLEY_OK;
+        if (has_outcome() || !due_.empty() || !ahead_.empty()) continue;
         std::int64_t pause = std::min<std::int64_t>(pause_ms_, left);
         if (next_visible_ms_ >= 0) pause = std::min(pause, std::max<std::int64_t>(next_visible_ms_, 1));
         switch (wait(pause)) {
@@ -108,6 +104,7 @@ std::int32_t RsmqConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms
                 pause_ms_ = std::min(pause_ms_ * 2, longest_pause_ms);
         }
     }
+    return VOLLEY_OK;
 }
 
 // To sleep longer than a moment is only worth a second connection; without it, polling alone does.
@@ -143,9 +140,23 @@ std::uint32_t RsmqConsumer::wanted(std::uint32_t room, std::uint64_t most_bytes)
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(most_bytes / mean_bytes_ + 1, 1, most));
 }
 
-bool RsmqConsumer::receive(volley_batch& batch) {
-    const Settings& s = settings();
+// While a commit is on its way what is asked for goes behind it, and is not waited for longer than that.
+RsmqConsumer::Got RsmqConsumer::receive(volley_batch& batch, std::int64_t ms) {
     most_bytes_ = std::min(batch.max_bytes > 0 ? batch.max_bytes : reply_bytes, reply_bytes);
+    room_ = batch.capacity;
+    forget_outstanding();
+    if (!ahead_.empty()) {
+        if (due_.empty()) ask_ahead();
+    } else if (due_.empty() || receive_.sha.empty()) {
+        return receive_now(batch);
+    } else {
+        post_receive(wanted(batch.capacity, most_bytes_));
+    }
+    return receive_ahead(batch, ms);
+}
+
+RsmqConsumer::Got RsmqConsumer::receive_now(volley_batch& batch) {
+    const Settings& s = settings();
     asked_for_ = wanted(batch.capacity, most_bytes_);
     const std::string most = std::to_string(asked_for_);
     const std::string bytes = std::to_string(most_bytes_);
@@ -153,7 +164,7 @@ bool RsmqConsumer::receive(volley_batch& batch) {
     Reply reply =
         connection_.run(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
     if (reply->elements == 7) note_stretch(*reply);
-    return take_reply(batch, std::move(reply));
+    return take_reply(batch, std::move(reply)) ? Got::messages : Got::nothing;
 }
 
 // Whether messages came.
@@ -220,7 +231,7 @@ void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
         Delivery& delivery = deliveries_[slot];
         const std::uint32_t generation = delivery.generation + 1;
         const std::int64_t rc = counts.next();
-        delivery = {index, generation, text_of(ids.element[i]), std::to_string(rc), true, false};
+        delivery = {index, generation, text_of(ids.element[i]), std::to_string(rc), true, false, false};
         volley_message& m = element(batch.messages, batch.message_size, batch.count++);
         describe(m, ids.element[i], bodies.element[i], rc, received.envelopes);
         m.handle = handle_of(slot, generation);
@@ -230,6 +241,7 @@ void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
     }
     mean_bytes_ = bytes / std::max<std::uint32_t>(batch.count, 1);
     if (i < ids.elements) put_back(*reply, i);
+    room_ -= batch.count;
     received.reply = std::move(reply);
 }
 
@@ -322,7 +334,12 @@ std::int32_t RsmqConsumer::extend(const std::uint64_t* handles, std::int32_t* re
     std::vector<std::uint32_t> ours;
     for (std::uint32_t i = 0; i < count; ++i) {
         results[i] = VOLLEY_E_LOST;
-        if (find(handles[i]) != nullptr) ours.push_back(i);
+        const Delivery* delivery = find(handles[i]);
+        if (delivery == nullptr) continue;
+        if (delivery->posted)
+            results[i] = VOLLEY_OK;  // what the commit finds decides
+        else
+            ours.push_back(i);
     }
     for (std::size_t begin = 0; begin < ours.size(); begin += script_batch) {
         const std::size_t end = std::min<std::size_t>(begin + script_batch, ours.size());

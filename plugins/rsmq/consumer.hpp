@@ -24,6 +24,7 @@ public:
         std::string rc;
         bool open = false;
         bool unsure = false;  // a deletion was sent, and its reply was lost
+        bool posted = false;  // its commit is on its way
     };
 
     explicit RsmqConsumer(Context context);
@@ -52,10 +53,13 @@ public:
     Connection& connection();
     // The same, though replies may be outstanding.
     Connection& link() { return connection_; }
-    // As Connection::exchange, for a commit of so many acks; and behind it, so that Redis goes on with that,
-    // it asks for as many messages again, if they are there. Of what the engine may have in hand that is
-    // never more.
-    std::vector<Reply> exchange(Request& commit, std::size_t acks);
+    // Sends a commit of so many acks, and behind it, so that Redis goes on with that, asks for as many
+    // messages again, if they are there. Of what the engine may have in hand that is never more. Throws as
+    // Connection::post.
+    void post(Request& commit, std::size_t acks);
+    // The replies to the oldest commit that was posted; none: they did not come within `ms`, or interrupt was
+    // called. Throws Error{unknown} if they will not come.
+    std::vector<Reply> take_replies(std::int64_t ms);
     // How many were received that consume has not returned yet. Requires: no reply is outstanding.
     std::size_t ahead() const;
     // From now on its receives tell whether somebody else has received between them.
@@ -89,16 +93,28 @@ private:
         Reply reply;  // null: it is outstanding
     };
 
-    bool receive(volley_batch& batch);
-    bool receive_ahead(volley_batch& batch, std::int64_t ms);
+    // A commit that was posted.
+    struct Posted {
+        std::size_t commands;
+        std::size_t acks;
+        std::vector<Reply> replies;
+        bool is_lost = false;  // with its connection
+        bool is_over() const { return is_lost || replies.size() == commands; }
+    };
+    enum class Due { receive, commit };
+    enum class Got { messages, nothing, later };
+
+    Got receive(volley_batch& batch, std::int64_t ms);
+    Got receive_now(volley_batch& batch);
+    Got receive_ahead(volley_batch& batch, std::int64_t ms);
     bool take_reply(volley_batch& batch, Reply reply);
     void fill(volley_batch& batch, Reply reply);
     void put_back(const redisReply& reply, std::size_t from);
     void give_up_ahead(std::uint32_t timeout_ms);
-    void post_ahead(std::size_t many);
-    void ask_for_rest(std::size_t room);
-    void absorb(std::size_t most);
-    void arrived(Ahead& one, Reply reply);
+    void ask_ahead();
+    void post_receive(std::uint32_t asked_for);
+    bool absorb(std::int64_t ms, int other);
+    bool has_outcome() const { return !posted_.empty() && posted_.front().is_over(); }
     const std::string& next_stretch();
     void note_stretch(const redisReply& reply);
     void forget_outstanding();
@@ -114,7 +130,10 @@ private:
     Connection connection_;
     Connection realtime_;  // subscribed to what senders with the realtime option publish
     Clock::time_point next_subscribe_{};
+    std::deque<Due> due_;  // what replies will come of, in turn
     std::deque<Ahead> ahead_;
+    std::deque<Posted> posted_;
+    std::size_t room_ = 0;         // of the engine, after the last consume
     std::uint32_t asked_for_ = 0;  // messages, in the last receive
     std::uint64_t most_bytes_ = 0;
     bool more_is_there_ = false;  // the last receive brought as many

@@ -3,7 +3,12 @@
 // (rc) is the receipt: a settlement of somebody who holds an older one does nothing.
 #pragma once
 
+#include <cstdint>
+
 namespace volley::rsmq {
+
+// Redis' Lua spreads a table over its stack; this many messages fit with room to spare.
+inline constexpr std::uint32_t script_batch = 512;
 
 // ARGV: most messages, most bytes of bodies, and the name of the stretch that begins, or ''. Returns {now,
 // lease in ms, ids, bodies, place and receive count of each that was received before, stretch, totalrecv}; of
@@ -172,17 +177,21 @@ return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 // KEYS of both: the input's set and hash, the output's set and hash, a key that remembers the last commit of
 // this producer, and, for the check, the key of the input's stretch.
 //
-// ARGV of the check: number of this commit; 1 if it is a repeat, whose first reply was lost; what the
-// commands were made from: the time in ms, the output's delay and maxsize; then the stretch that all the
-// receipts are of and the totalrecv that the last of them left, which a server that lags behind has not; or
-// '', the receipts with commas between, and the names of their fields. Returns {1, Redis'
-// microseconds} if it holds; {2} if the repeat was carried out the first time; {0, 1 or 0 for each ack} if a
-// receipt is not valid any more; {3} if the output's queue is gone; {4, Redis' microseconds, delay, maxsize}
-// if time, delay or maxsize are not as assumed; {5, error}; {6} if the stretch is over, which says nothing of
-// the receipts. Nothing may raise: an error would not keep the commands from being carried out.
+// ARGV of the check: number of this commit, which ascend; the number of the commit that it follows without
+// knowing that one's outcome, or ''; what the commands were made from: the time in ms, the output's delay and
+// maxsize; then the stretch that all the receipts are of and the totalrecv that the last of them left, which
+// a server that lags behind has not; or '', the receipts with commas between, and the names of their fields.
+// Returns {1, Redis' microseconds} if it holds; {2} if this number was reached before: it is a repeat, and
+// was carried out, or it comes late, and the repeat was; {0, 1 or 0 for each ack} if a receipt is not valid
+// any more; {3} if the output's queue is gone; {4, Redis' microseconds, delay, maxsize} if time, delay or
+// maxsize are not as assumed; {5, error}; {6} if the stretch is over, which says nothing of the receipts; {7}
+// if the commit before was not carried out. Nothing may raise: an error would not keep the commands from
+// being carried out.
 inline constexpr char check_script[] = R"lua(
 local function check()
-  if ARGV[2] == '1' and redis.call('GET', KEYS[5]) == ARGV[1] then return {2} end
+  local last = redis.call('GET', KEYS[5]) or '0'
+  if tonumber(last) >= tonumber(ARGV[1]) then return {2} end
+  if ARGV[2] ~= '' and last ~= ARGV[2] then return {7} end
   if ARGV[6] ~= '' then
     local total = redis.call('HGET', KEYS[2], 'totalrecv') or '0'
     if redis.call('GET', KEYS[6]) ~= ARGV[6] .. ' ' .. total or tonumber(total) < tonumber(ARGV[7]) then return {6} end

@@ -11,7 +11,6 @@ namespace volley::rsmq {
 
 namespace {
 
-constexpr std::size_t script_batch = 512;
 // A request of more would hold up Redis' other clients; one message may be longer.
 constexpr std::size_t request_bytes = 8U << 20U;
 // Redis' own limit for a string (proto-max-bulk-len): beyond it, it ends the connection.
@@ -87,6 +86,10 @@ std::int64_t RsmqProducer::redis_us() const { return monotonic_us() + clock_ahea
 
 void RsmqProducer::adjust_clock(const redisReply* redis_us) {
     clock_ahead_us_ = redis_us->integer - monotonic_us();
+}
+
+void RsmqProducer::advance_clock(const redisReply* redis_us) {
+    clock_ahead_us_ = std::max<std::int64_t>(clock_ahead_us_, redis_us->integer - monotonic_us());
 }
 
 // Of one producer they ascend: messages of the same millisecond are delivered in the order of their ids.

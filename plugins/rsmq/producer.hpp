@@ -31,6 +31,8 @@ public:
     // volley.atomic/1.
     bool joins(RsmqConsumer& consumer) const;
     std::int32_t commit(RsmqConsumer& consumer, volley_transaction& transaction);
+    void post(RsmqConsumer& consumer, volley_transaction& transaction);
+    std::int32_t outcome(RsmqConsumer& consumer, volley_transaction& transaction, std::uint32_t timeout_ms);
 
 private:
     // Records on their way to a script. Borrows the records' bodies.
@@ -46,11 +48,17 @@ private:
         // As the last arguments of a script; `count` is to outlive them.
         void append_to(Words& arguments, std::string& count) const;
     };
-    // A commit whose reply was lost, to be repeated with the same ids and number.
-    struct Unsure {
+    // What makes a commit the same one again.
+    struct Commit {
         std::vector<std::uint64_t> handles;
         std::vector<std::string> ids;
-        std::string number;
+        std::uint64_t number = 0;
+    };
+    // Neither failure nor status: Redis has it.
+    struct Posted {
+        Commit commit;
+        std::optional<Error> failure;
+        std::optional<std::int32_t> status;
     };
 
     // What is stored of it: the body, or the envelope around it.
@@ -64,11 +72,24 @@ private:
     bool maxsize_has_changed();
     std::int64_t redis_us() const;  // what Redis' clock shows, as far as we know
     void adjust_clock(const redisReply* redis_us);
-    // Nothing: what it was made from was out of date, and is not any more.
+    // The same by a reply that may have waited to be read. It shows too little, never too much; were it
+    // believed, what is sent next could seem older than what was sent before.
+    void advance_clock(const redisReply* redis_us);
     void be_sure_to_rename();
+    bool has_user_of(const RsmqConsumer& consumer) const;
+    Commit new_commit(const volley_transaction& t);
+    // Throws Error{lost} if some delivery is not ours; it is marked.
+    void require_all(RsmqConsumer& consumer, const volley_transaction& t);
+    bool is_first_unsure(const volley_transaction& t) const;
+    // Nothing, here and in the next: what it was made from was out of date, and is not any more.
     std::optional<std::int32_t> try_commit(RsmqConsumer& consumer, volley_transaction& transaction,
-                                           const Unsure& work, bool repeat, bool first);
-    void write_commit(RsmqConsumer& consumer, const Unsure& work, const Batch& outputs, bool repeat);
+                                           const Commit& commit, bool is_repeat);
+    std::optional<std::int32_t> understand(RsmqConsumer& consumer, Connection& through,
+                                           volley_transaction& transaction, std::vector<Reply> replies);
+    std::optional<Batch> outputs_of(const volley_transaction& transaction, const Commit& commit);
+    // `before`: the number of the commit on which it depends, or empty.
+    void write_commit(RsmqConsumer& consumer, const Commit& commit, const Batch& outputs,
+                      std::string_view before, bool is_repeat);
     std::string new_id();
     std::string id_of(const volley_record& record);
     // Returns VOLLEY_OK, or why it can never be stored.
@@ -92,7 +113,9 @@ private:
     std::string commit_key_;
     bool may_rename_ = false;
     std::uint64_t commits_ = 0;
-    std::optional<Unsure> unsure_;
+    std::deque<Posted> posted_;  // oldest first
+    std::deque<Commit>
+        unsure_;  // whose replies were lost, to be repeated in this order; then nothing is posted
     Request request_;
     std::string receipts_;  // as the request borrows them
     // Ids of sends that may have been stored without our knowing, by the record's stable id; oldest first in

@@ -28,7 +28,7 @@ std::int32_t commit(volley_producer* producer, volley_consumer* consumer, volley
     return status;
 }
 
-constexpr volley_ext_atomic table{sizeof(volley_ext_atomic), 0, &joins, &commit};
+constexpr volley_ext_atomic table{sizeof(volley_ext_atomic), 0, &joins, &commit, nullptr, nullptr};
 
 }  // namespace
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "server.hpp"
+#include "proxy.hpp"
 
 namespace volley::test {
 
@@ -19,6 +19,37 @@ struct Atomic {
     plugins::Producer out;
     AtomicCommit functions;
     std::vector<volley_settlement> settlements;
+};
+
+// From "q" to "out", both behind a proxy; `in` fills "q" past it.
+struct Committing {
+    RsmqRig rig;
+    Proxy proxy{rig.port()};
+    std::string config = "{\"port\": " + std::to_string(proxy.port()) + "}";
+    plugins::Producer in = rig.producer();
+    plugins::Consumer consumer = rig.Rig::consumer("q", config);
+    plugins::Producer out = rig.Rig::producer("out", config);
+    AtomicCommit commit{out};
+};
+
+// A commit that is on its way.
+struct Posted {
+    Posted(const AtomicCommit& c, plugins::Consumer& from, const std::vector<Received>& messages)
+        : commit(c), consumer(from), acks(acks_of(messages)) {
+        for (const Received& m : messages) outputs.add("out of " + *m.body);
+        commit.post(consumer, outputs, acks);
+    }
+    Posted(const Posted&) = delete;
+    Posted& operator=(const Posted&) = delete;
+    std::int32_t outcome(std::uint32_t timeout_ms = 10'000) {
+        return commit.outcome(consumer, outputs, acks, timeout_ms);
+    }
+    std::int32_t again() { return commit(consumer, outputs, acks); }
+
+    const AtomicCommit& commit;
+    plugins::Consumer& consumer;
+    Outgoing outputs;
+    std::vector<volley_settlement> acks;
 };
 
 }  // namespace volley::test

@@ -1,4 +1,5 @@
 // What goes wrong between us and Redis.
+#include "atomic.hpp"
 #include "proxy.hpp"
 
 using namespace volley;
@@ -13,17 +14,6 @@ std::int32_t send_one(RsmqRig& rig, plugins::Producer& producer, const std::stri
     REQUIRE(send(producer, out) == 1);
     return rig.reports.all.back().status;
 }
-
-// From "q" to "out", both behind a proxy; `in` fills "q" past it.
-struct Committing {
-    RsmqRig rig;
-    Proxy proxy{rig.port()};
-    std::string config = "{\"port\": " + std::to_string(proxy.port()) + "}";
-    plugins::Producer in = rig.producer();
-    plugins::Consumer consumer = rig.Rig::consumer("q", config);
-    plugins::Producer out = rig.Rig::producer("out", config);
-    AtomicCommit commit{out};
-};
 
 }  // namespace
 

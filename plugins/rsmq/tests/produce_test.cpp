@@ -189,28 +189,6 @@ TEST_CASE("a queue may be its own output", "[rsmq]") {
     CHECK(rig.attribute(got[0].id) == "a");
 }
 
-TEST_CASE("while a commit is on its way the next messages are taken, and a close puts them back", "[rsmq]") {
-    RsmqRig rig;
-    Atomic atomic(rig);
-    Outgoing many;
-    for (int i = 0; i < 600; ++i) many.add(std::to_string(i));
-    REQUIRE(send(atomic.in, many) == 600);
-    const auto got = take(atomic.consumer, 200, 1000);
-    REQUIRE(got.size() == 200);
-    Outgoing out;
-    out.add("A");
-    REQUIRE(atomic.commit(got, out) == VOLLEY_OK);
-    wait_for("they are taken", [&] { return rig.attribute("totalrecv") == "400"; });
-    CHECK(bodies(take(atomic.consumer, 10, 1000)).front() == "200");  // and what has no room is put back
-    CHECK(rig.command({"ZCOUNT", "rsmq:q", "-inf", rig.command({"TIME"}).substr(0, 10) + "999"}) == "390");
-    const auto more = take(atomic.consumer, 200, 1000);
-    Outgoing second;
-    second.add("B");
-    REQUIRE(atomic.commit(more, second) == VOLLEY_OK);
-    REQUIRE(atomic.consumer.close(1000).has_value());
-    CHECK(rig.command({"ZCOUNT", "rsmq:q", "-inf", rig.command({"TIME"}).substr(0, 10) + "999"}) == "190");
-}
-
 TEST_CASE("a producer of another database does not join", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);

@@ -1,5 +1,5 @@
 // A TCP proxy to the tests' Redis that can lose a reply: the request arrives, the answer does not, and the
-// connection is cut.
+// connection is cut. Or it keeps a request, which then arrives when nobody waits for it any more.
 #pragma once
 
 #include <poll.h>
@@ -34,6 +34,22 @@ public:
         armed_ = true;
     }
     int lost() const { return lost_; }
+    // Keeps the next request that contains `word`, and what follows it on its connection.
+    void keep(const std::string& word) {
+        word_ = word;
+        keeps_ = true;
+        armed_ = true;
+    }
+    // Lets it arrive, and waits until it is answered.
+    void let_go() {
+        REQUIRE(kept_by_ >= 0);
+        REQUIRE(::send(kept_by_, kept_.data(), kept_.size(), MSG_NOSIGNAL) ==
+                static_cast<ssize_t>(kept_.size()));
+        char byte = 0;
+        REQUIRE(::recv(kept_by_, &byte, 1, 0) == 1);
+        ::close(kept_by_);
+        kept_by_ = -1;
+    }
 
 private:
     struct Pair {
@@ -79,6 +95,11 @@ private:
         const std::string_view request(bytes, static_cast<std::size_t>(n));
         if (armed_ && request.find(word_) != std::string_view::npos) {
             armed_ = false;
+            if (keeps_) {
+                kept_ = request;
+                kept_by_ = ::dup(pair.server);
+                return false;
+            }
             pair.doomed = true;
         }
         return ::send(pair.server, bytes, static_cast<std::size_t>(n), MSG_NOSIGNAL) == n;
@@ -94,7 +115,10 @@ private:
     int target_, port_ = 0, listener_ = -1;
     std::atomic<bool> stop_{false}, armed_{false};
     std::atomic<int> lost_{0};
-    std::string word_;  // written before armed_, read after it
+    std::string word_;  // written before armed_, read after it; so is the next
+    bool keeps_ = false;
+    std::string kept_;  // written before kept_by_, read after it
+    std::atomic<int> kept_by_{-1};
     std::vector<Pair> pairs_;
     std::thread thread_;
 };

@@ -168,6 +168,19 @@ inline std::vector<volley_settlement> acks_of(const std::vector<Received>& messa
     return acks;
 }
 
+// Outputs and acks, with the results in `acks`. Views of both: neither may change while it is under way.
+inline volley_transaction transaction_of(const Outgoing& out, std::vector<volley_settlement>& acks) {
+    volley_transaction t{};
+    t.struct_size = sizeof t;
+    t.record_size = sizeof(volley_record);
+    t.records = out.records.data();
+    t.record_count = static_cast<std::uint32_t>(out.records.size());
+    t.settlements = acks.data();
+    t.settlement_count = static_cast<std::uint32_t>(acks.size());
+    t.settlement_size = sizeof(volley_settlement);
+    return t;
+}
+
 // volley.atomic/1 of a producer, which must outlive it.
 struct AtomicCommit {
     explicit AtomicCommit(plugins::Producer& p) : producer(p) {
@@ -177,18 +190,19 @@ struct AtomicCommit {
     bool joins(plugins::Consumer& consumer) const {
         return table->joins(producer.get(), consumer.get()) == 1;
     }
-    // The results stand in `acks`.
     std::int32_t operator()(plugins::Consumer& consumer, const Outgoing& out,
                             std::vector<volley_settlement>& acks) const {
-        volley_transaction t{};
-        t.struct_size = sizeof t;
-        t.record_size = sizeof(volley_record);
-        t.records = out.records.data();
-        t.record_count = static_cast<std::uint32_t>(out.records.size());
-        t.settlements = acks.data();
-        t.settlement_count = static_cast<std::uint32_t>(acks.size());
-        t.settlement_size = sizeof(volley_settlement);
+        volley_transaction t = transaction_of(out, acks);
         return table->commit(producer.get(), consumer.get(), &t, nullptr);
+    }
+    void post(plugins::Consumer& consumer, const Outgoing& out, std::vector<volley_settlement>& acks) const {
+        volley_transaction t = transaction_of(out, acks);
+        table->post(producer.get(), consumer.get(), &t);
+    }
+    std::int32_t outcome(plugins::Consumer& consumer, const Outgoing& out,
+                         std::vector<volley_settlement>& acks, std::uint32_t timeout_ms = 10'000) const {
+        volley_transaction t = transaction_of(out, acks);
+        return table->outcome(producer.get(), consumer.get(), &t, timeout_ms, nullptr);
     }
     plugins::Producer& producer;
     const volley_ext_atomic* table;

@@ -1,0 +1,258 @@
+// Commits that are posted, so that their outcomes come later.
+#include "atomic.hpp"
+
+using namespace volley;
+using namespace volley::test;
+
+namespace {
+
+std::string stored(const RsmqRig& rig) {
+    return rig.command(
+        {"EVAL",
+         "local out = {} for i, id in ipairs(redis.call('ZRANGE', 'rsmq:out', 0, -1)) do out[i] = "
+         "redis.call('HGET', 'rsmq:out:Q', id) end return table.concat(out, ', ')",
+         "0"});
+}
+
+std::string visible(const RsmqRig& rig) {
+    return rig.command({"ZCOUNT", "rsmq:q", "-inf", rig.command({"TIME"}).substr(0, 10) + "999"});
+}
+
+}  // namespace
+
+TEST_CASE("two commits on their way are carried out in their order", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    send(atomic.in, {"a", "b", "c"});
+    const auto got = take_all(atomic.consumer, 3);
+    Posted first(atomic.functions, atomic.consumer, {got[0], got[1]});
+    Posted second(atomic.functions, atomic.consumer, {got[2]});
+    CHECK(first.outcome() == VOLLEY_OK);
+    CHECK(second.outcome() == VOLLEY_OK);
+    CHECK(stored(rig) == "out of a, out of b, out of c");
+    CHECK(rig.waiting() == "0");
+}
+
+TEST_CASE("a posted commit is carried out only if the one before it was", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    send(atomic.in, {"a", "b", "c"});
+    const auto got = take_all(atomic.consumer, 3);
+    const char* why = GENERATE("lost to another", "never taken");
+    INFO(why);
+    const bool lost = std::string_view(why) == "lost to another";
+    if (lost) {
+        rig.command({"HINCRBY", "rsmq:q:Q", got[0].id + ":rc", "1"});
+    } else {
+        rig.command({"HSET", "rsmq:out:Q", "maxsize", "3"});
+        Posted hears_of_it(atomic.functions, atomic.consumer, {got[2]});
+        REQUIRE(hears_of_it.outcome() == VOLLEY_E_RETRY);
+        REQUIRE(hears_of_it.again() == VOLLEY_E_TOO_LARGE);
+    }
+    Posted first(atomic.functions, atomic.consumer, {got[0]});
+    Posted second(atomic.functions, atomic.consumer, {got[1]});
+    CHECK(first.outcome() == (lost ? VOLLEY_E_LOST : VOLLEY_E_TOO_LARGE));
+    rig.command({"HSET", "rsmq:out:Q", "maxsize", "65536"});
+    CHECK(second.outcome() != VOLLEY_OK);
+    CHECK(stored(rig).empty());
+    CHECK(second.again() == VOLLEY_OK);
+    CHECK(stored(rig) == "out of b");
+}
+
+TEST_CASE("posted commits whose replies were lost are carried out once, in their order", "[rsmq]") {
+    Committing c;
+    send(c.in, {"a", "b", "c", "d"});
+    const auto got = take_all(c.consumer, 4);
+    {
+        Posted unharmed(c.commit, c.consumer, {got[0]});
+        REQUIRE(unharmed.outcome() == VOLLEY_OK);
+    }
+    c.proxy.lose_reply_to("EXEC");
+    Posted first(c.commit, c.consumer, {got[1]});
+    Posted second(c.commit, c.consumer, {got[2]});
+    Posted third(c.commit, c.consumer, {got[3]});
+    CHECK(first.outcome() == VOLLEY_E_UNKNOWN);
+    // Those behind it may have found a connection of their own.
+    const auto of_second = second.outcome(), of_third = third.outcome();
+    CHECK(first.again() == VOLLEY_OK);
+    if (of_second != VOLLEY_OK) CHECK(second.again() == VOLLEY_OK);
+    if (of_third != VOLLEY_OK) CHECK(third.again() == VOLLEY_OK);
+    CHECK(stored(c.rig) == "out of a, out of b, out of c, out of d");
+    CHECK(c.rig.command({"HGET", "rsmq:out:Q", "totalsent"}) == "4");
+    CHECK(c.rig.waiting() == "0");
+}
+
+TEST_CASE("a refused commit does not make a later one be carried out twice", "[rsmq]") {
+    Committing c;
+    REQUIRE(c.commit.joins(c.consumer));
+    send(c.in, {"a", "b", "c", "d"});
+    take_all(c.consumer, 1);
+    const auto got = take_all(c.consumer, 2);  // nobody else has received: such a commit looks at no receipt
+    c.rig.command({"HSET", "rsmq:out:Q", "maxsize", "3"});
+    {
+        Posted refused(c.commit, c.consumer, {got[0]});
+        REQUIRE(refused.outcome() == VOLLEY_E_RETRY);
+        REQUIRE(refused.again() == VOLLEY_E_TOO_LARGE);
+    }
+    c.rig.command({"HSET", "rsmq:out:Q", "maxsize", "65536"});
+    {
+        Posted hears_of_it(c.commit, c.consumer, {got[0]});
+        REQUIRE(hears_of_it.outcome() != VOLLEY_OK);
+    }
+    c.proxy.lose_reply_to("EXEC");
+    Posted commit(c.commit, c.consumer, {got[1]});
+    REQUIRE(commit.outcome() == VOLLEY_E_UNKNOWN);
+    CHECK(commit.again() == VOLLEY_OK);
+    CHECK(stored(c.rig) == "out of c");
+}
+
+TEST_CASE("a commit whose outcome is asked for late does not let the next ones overtake", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    send(atomic.in, {"a", "b", "c"});
+    const auto got = take_all(atomic.consumer, 3);
+    Posted first(atomic.functions, atomic.consumer, {got[0]});
+    wait_for("it is carried out", [&] { return rig.waiting() == "2"; });
+    const auto begin = std::chrono::steady_clock::now();
+    wait_for("time passes",
+             [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(50); });
+    Posted second(atomic.functions, atomic.consumer, {got[1]});
+    REQUIRE(first.outcome() == VOLLEY_OK);
+    Posted third(atomic.functions, atomic.consumer, {got[2]});
+    CHECK(second.outcome() == VOLLEY_OK);
+    CHECK(third.outcome() == VOLLEY_OK);
+    CHECK(stored(rig) == "out of a, out of b, out of c");
+}
+
+TEST_CASE("a commit that arrives when its repeat was carried out does nothing", "[rsmq]") {
+    Committing c;
+    REQUIRE(c.commit.joins(c.consumer));
+    send(c.in, {"a", "b", "c"});
+    take_all(c.consumer, 1);
+    const auto got = take_all(c.consumer, 1);  // nobody else has received: such a commit looks at no receipt
+    c.proxy.keep("EXEC");
+    Posted commit(c.commit, c.consumer, got);
+    REQUIRE(commit.outcome() == VOLLEY_E_UNKNOWN);
+    REQUIRE(commit.again() == VOLLEY_OK);
+    c.proxy.let_go();
+    CHECK(stored(c.rig) == "out of b");
+    CHECK(c.rig.command({"HGET", "rsmq:out:Q", "totalsent"}) == "1");
+    CHECK(c.rig.waiting() == "2");
+    CHECK(c.rig.command({"KEYS", "rsmq:volley:commit:*:*"}) == "");
+}
+
+TEST_CASE("what is left of a commit may be made before the one that was behind it", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    send(atomic.in, {"a", "b", "c"});
+    const auto got = take_all(atomic.consumer, 3);
+    rig.command({"HINCRBY", "rsmq:q:Q", got[0].id + ":rc", "1"});
+    Posted first(atomic.functions, atomic.consumer, {got[0], got[1]});
+    Posted second(atomic.functions, atomic.consumer, {got[2]});
+    REQUIRE(first.outcome() == VOLLEY_E_LOST);
+    REQUIRE(second.outcome() == VOLLEY_E_RETRY);
+    Outgoing left;
+    left.add("out of b");
+    CHECK(atomic.commit({got[1]}, left) == VOLLEY_OK);
+    CHECK(second.again() == VOLLEY_OK);
+    CHECK(stored(rig) == "out of b, out of c");
+}
+
+TEST_CASE("while a commit is on its way the next messages are taken, and a close puts them back", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    Outgoing many;
+    for (int i = 0; i < 600; ++i) many.add(std::to_string(i));
+    REQUIRE(send(atomic.in, many) == 600);
+    const auto got = take(atomic.consumer, 200, 1000);
+    REQUIRE(got.size() == 200);
+    Posted first(atomic.functions, atomic.consumer, got);
+    wait_for("they are taken", [&] { return rig.attribute("totalrecv") == "400"; });
+    REQUIRE(first.outcome() == VOLLEY_OK);
+    CHECK(bodies(take(atomic.consumer, 10, 1000)).front() == "200");  // and what has no room is put back
+    CHECK(visible(rig) == "390");
+    const auto more = take(atomic.consumer, 200, 1000);
+    Posted second(atomic.functions, atomic.consumer, more);
+    REQUIRE(second.outcome() == VOLLEY_OK);
+    REQUIRE(atomic.consumer.close(1000).has_value());
+    CHECK(visible(rig) == "190");
+}
+
+TEST_CASE("a batch that only a commit makes room for waits for its outcome", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    Outgoing many;
+    for (int i = 0; i < 1000; ++i) many.add(std::to_string(i));
+    REQUIRE(send(atomic.in, many) == 1000);
+    auto got = take(atomic.consumer, 200, 1000);
+    const std::vector<Received> last{got.back()};
+    got.pop_back();
+    Posted first(atomic.functions, atomic.consumer, got);
+    REQUIRE(first.outcome() == VOLLEY_OK);
+    // Its reply, too, has come when this has.
+    REQUIRE(settle(atomic.consumer, last, VOLLEY_ACK) == Results{VOLLEY_OK});
+    const auto more = take(atomic.consumer, 1000, 1000);
+    REQUIRE(more.size() == 199);
+    wait_for("more are taken", [&] { return rig.attribute("totalrecv") == "911"; });
+    Posted second(atomic.functions, atomic.consumer, more);
+    CHECK(take(atomic.consumer, 10, 1000).empty());
+    CHECK(second.outcome(0) == VOLLEY_OK);
+    CHECK(take(atomic.consumer, 1000, 1000).size() == 512);
+    CHECK(visible(rig) == "89");
+}
+
+TEST_CASE("consume returns when an outcome comes, and outcome when interrupt is called", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    constexpr std::uint32_t for_ever = 3'600'000;
+    send(atomic.in, {"a", "b"});
+    const auto got = take_all(atomic.consumer, 2);
+    Posted first(atomic.functions, atomic.consumer, {got[0]});
+    CHECK(take(atomic.consumer, 10, for_ever).empty());
+    CHECK(first.outcome(0) == VOLLEY_OK);
+    rig.signal(SIGSTOP);
+    Posted second(atomic.functions, atomic.consumer, {got[1]});
+    atomic.consumer.interrupt();
+    CHECK(second.outcome(for_ever) == VOLLEY_PENDING);
+    rig.signal(SIGCONT);
+    CHECK(second.outcome() == VOLLEY_OK);
+}
+
+TEST_CASE("a lease need not be extended while its commit is on its way", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    send(atomic.in, {"a"});
+    const auto got = take_all(atomic.consumer, 1);
+    const auto* lease = static_cast<const volley_ext_lease*>(atomic.consumer.extension(VOLLEY_EXT_LEASE));
+    REQUIRE(lease != nullptr);
+    Posted commit(atomic.functions, atomic.consumer, got);
+    wait_for("it is carried out", [&] { return rig.waiting() == "0"; });
+    std::int32_t result = VOLLEY_E_UNKNOWN;
+    CHECK(lease->extend(atomic.consumer.get(), &got[0].handle, &result, 1, 30'000, nullptr) == VOLLEY_OK);
+    CHECK(result == VOLLEY_OK);
+    CHECK(commit.outcome() == VOLLEY_OK);
+    CHECK(lease->extend(atomic.consumer.get(), &got[0].handle, &result, 1, 30'000, nullptr) == VOLLEY_OK);
+    CHECK(result == VOLLEY_E_LOST);
+}
+
+TEST_CASE("commits of another user than the consumer's are posted, too", "[rsmq]") {
+    RsmqRig rig;
+    rig.command({"ACL", "SETUSER", "reader", "on", ">pw", "~*", "&*", "+@all"});
+    auto in = rig.producer();
+    auto out = rig.producer("out");
+    auto consumer = rig.consumer("q", ", \"username\": \"reader\", \"password\": \"pw\"");
+    const AtomicCommit commit(out);
+    REQUIRE(commit.joins(consumer));
+    send(in, {"a", "b", "c"});
+    const auto got = take_all(consumer, 3);
+    Posted first(commit, consumer, {got[0]});
+    REQUIRE(first.outcome() == VOLLEY_OK);
+    rig.command({"HINCRBY", "rsmq:q:Q", got[1].id + ":rc", "1"});
+    Posted lost(commit, consumer, {got[1]});
+    Posted behind(commit, consumer, {got[2]});
+    CHECK(lost.outcome() == VOLLEY_E_LOST);
+    CHECK(behind.outcome() == VOLLEY_E_RETRY);
+    CHECK(stored(rig) == "out of a");
+    CHECK(behind.again() == VOLLEY_OK);
+    CHECK(stored(rig) == "out of a, out of c");
+}
