@@ -1,6 +1,7 @@
 #include "check/guarantees.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "check/store.hpp"
 #include "volley/plugin.h"
@@ -9,15 +10,21 @@ namespace volley::check {
 
 namespace {
 
-// Of stores with leases at most two batches a worker are in hand, and a batch has at most so many messages:
+// Of stores with leases at most three batches a worker are in hand, and a batch has at most so many messages:
 // engine/runtime/dispatch.cpp.
 constexpr std::uint64_t largest_batch = 512;
-constexpr std::uint64_t batches_a_worker = 2;
+constexpr std::uint64_t batches_a_worker = 3;
 
 struct Output {
     std::string name;
+    std::string value;
     Store store;
 };
+
+std::vector<QueueConfig>::const_iterator queue_of(const Config& config, const std::string& name) {
+    return std::find_if(config.queues.begin(), config.queues.end(),
+                        [&](const QueueConfig& queue) { return queue.name == name; });
+}
 
 std::string thousands(std::uint64_t number) {
     std::string text = std::to_string(number);
@@ -39,13 +46,15 @@ public:
     Report(const Config& config, const ComponentConfig& component, plugins::Catalog& catalog)
         : component_(component) {
         const auto store = [&](plugins::Kind kind, const std::string& name) {
-            const auto queue = std::find_if(config.queues.begin(), config.queues.end(),
-                                            [&](const QueueConfig& q) { return q.name == name; });
+            const auto queue = queue_of(config, name);
             return queue == config.queues.end() ? Store() : store_of(kind, *queue, config, catalog);
         };
         input_ = store(plugins::Kind::consumer, component.input);
-        for (const std::string& name : component.outputs)
-            outputs_.push_back({name, store(plugins::Kind::producer, name)});
+        for (const std::string& name : component.outputs) {
+            const auto queue = queue_of(config, name);
+            outputs_.push_back({name, queue == config.queues.end() ? name : queue->value,
+                                store(plugins::Kind::producer, name)});
+        }
         if (!component.dead_letter_queue.empty())
             dead_ = store(plugins::Kind::producer, component.dead_letter_queue);
         order_ = component.order != Order::automatic ? component.order
@@ -73,13 +82,17 @@ private:
         return output.is_atomic && !output.place.empty() && output.connector == input_.connector &&
                output.place == input_.place;
     }
-    // Outputs and acknowledgement are one transaction only if all outputs can be part of it.
+    // Outputs and acknowledgement are one transaction only if all outputs can be part of it: told apart by
+    // their values, and written by one user.
     bool is_one_transaction() const {
-        const bool one_writes_all =
-            outputs_.size() == 1 ||
-            (!outputs_.empty() && (outputs_.front().store.flags & VOLLEY_ANY_QUEUE) != 0);
-        return one_writes_all && std::all_of(outputs_.begin(), outputs_.end(),
-                                             [&](const Output& output) { return joins(output.store); });
+        if (outputs_.empty()) return false;
+        std::set<std::string> values;
+        for (const Output& output : outputs_) {
+            if (!joins(output.store) || output.store.user != outputs_.front().store.user) return false;
+            values.insert(output.value);
+        }
+        return outputs_.size() == 1 || (values.size() == outputs_.size() &&
+                                        (outputs_.front().store.flags & VOLLEY_JOINT_COMMIT) != 0);
     }
 
     void tell_flow() {

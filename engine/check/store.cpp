@@ -56,6 +56,14 @@ std::string redis_place(const Value& config) {
            (db.empty() ? "0" : db);
 }
 
+std::string redis_user(const Value& config) {
+    const std::string url = text_at(config, "url");
+    const std::size_t scheme = url.find("://"), at = url.rfind('@');
+    if (scheme == std::string::npos || at == std::string::npos) return text_at(config, "username");
+    const std::string both = url.substr(scheme + 3, at - scheme - 3);
+    return both.substr(0, both.find(':'));
+}
+
 void judge_kafka(plugins::Kind kind, const std::string& name, const Value& config, Store& store) {
     if (kind == plugins::Kind::consumer) {
         std::string reset = text_at(config, "auto.offset.reset");
@@ -100,6 +108,7 @@ Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& confi
         store.place = sqlite_place(own, config.base_dir);
     } else if (file == "rsmq") {
         store.place = redis_place(own);
+        store.user = redis_user(own);
         if (text_at(own, "envelope") == "true") store.has_keys = true;
     } else if (file == "memory") {
         store.is_memory = true;

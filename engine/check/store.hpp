@@ -21,6 +21,7 @@ struct Store {
     bool keeps_order =
         false;  // as a consumer: what comes back takes its old place; as a producer: of what it accepted
     std::string place;                // equal for queues of one database; empty: not known
+    std::string user;                 // who writes; empty: the store's default, or it has none
     std::vector<std::string> losses;  // why a message of this queue can be lost
 };
 

@@ -1,6 +1,9 @@
 // Transact: where input and outputs are in one store that offers it, the outputs of handled messages and
 // their acks are one commit. So nothing is duplicated, whenever the process dies. A store that can take a
 // commit while the outcome of the last is on its way gets two, one behind the other.
+#include <set>
+#include <string_view>
+
 #include "log/log.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/intake.hpp"
@@ -21,9 +24,16 @@ constexpr std::size_t worth_posting = 128;
 
 }  // namespace
 
-// All outputs must be in the input's store, and one producer must be able to write to all of them.
+// All outputs must be in the input's store, and one producer must be able to write to all of them, which it
+// tells apart by their values.
 void Intake::find_transactions() {
     if (log_ != nullptr || pipeline_.ports.empty()) return;
+    if (pipeline_.ports.size() > 1) {
+        std::set<std::string_view> values;
+        for (const auto& port : pipeline_.ports) values.insert(port->value);
+        const bool joint = pipeline_.ports.front()->can(VOLLEY_JOINT_COMMIT);
+        if (!joint || values.size() < pipeline_.ports.size()) return;
+    }
     const auto* input_plugin = consumer_.plugin_class().plugin;
     const volley_ext_atomic* first = nullptr;
     for (const auto& port : pipeline_.ports) {
@@ -33,7 +43,6 @@ void Intake::find_transactions() {
         if (atomic == nullptr || atomic->joins(port->producer->get(), consumer_.get()) != 1) return;
         if (first == nullptr) first = atomic;
     }
-    if (pipeline_.ports.size() > 1 && !pipeline_.ports.front()->can(VOLLEY_ANY_QUEUE)) return;
     atomic_ = first;
     posts_ = VOLLEY_HAS(volley_ext_atomic, atomic_, outcome) && atomic_->post != nullptr &&
              atomic_->outcome != nullptr && consumer_.can_interrupt();

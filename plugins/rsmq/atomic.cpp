@@ -58,8 +58,18 @@ constexpr volley_ext_atomic functions{sizeof(volley_ext_atomic), 0, &joins, &com
 
 const volley_ext_atomic* atomic_functions() { return &functions; }
 
-bool RsmqProducer::joins(RsmqConsumer& consumer) const {
-    return connection_.settings().store() == consumer.settings().store();
+bool RsmqProducer::joins(RsmqConsumer& consumer) {
+    return connection_.settings().store() == consumer.settings().store() && consumer.join(*this);
+}
+
+bool RsmqConsumer::join(RsmqProducer& producer) {
+    const Settings& its = producer.settings();
+    for (const RsmqProducer* other : joined_) {
+        if (other == &producer) return true;
+        if (other->settings().queue == its.queue || other->settings().username != its.username) return false;
+    }
+    joined_.push_back(&producer);
+    return true;
 }
 
 bool RsmqProducer::has_user_of(const RsmqConsumer& consumer) const {
@@ -151,9 +161,9 @@ void RsmqProducer::post(RsmqConsumer& consumer, volley_transaction& t) {
         posted.commit = new_commit(t);
         be_sure_to_rename();
         require_all(consumer, t);
-        const auto outputs = outputs_of(t, posted.commit);
-        if (!outputs) throw Error(ErrorCode::retry, "maxsize of the queue has changed");
-        write_commit(consumer, posted.commit, *outputs,
+        const auto shares = share_out(consumer, t, posted.commit);
+        if (!shares) throw Error(ErrorCode::retry, "maxsize of the queue has changed");
+        write_commit(consumer, posted.commit, *shares,
                      before != nullptr ? std::to_string(before->commit.number) : std::string(), false);
         for (const std::uint64_t handle : posted.commit.handles) consumer.find(handle)->posted = true;
         consumer.post(request_, posted.commit.handles.size());
@@ -183,113 +193,26 @@ std::int32_t RsmqProducer::outcome(RsmqConsumer& consumer, volley_transaction& t
     try {
         if (over.failure) throw *over.failure;
         if (over.status) return *over.status;
-        return understand(consumer, consumer.link(), t, std::move(replies)).value_or(VOLLEY_E_RETRY);
+        return understand(consumer, consumer.link(), t, over.commit, std::move(replies))
+            .value_or(VOLLEY_E_RETRY);
     } catch (const Error& error) {
         if (may_be_done(error) && has_user_of(consumer)) unsure_.push_back(std::move(over.commit));
         throw;
     }
 }
 
-// Delay and maxsize of the output, and the time, are what was last heard of: Redis checks them.
-void RsmqProducer::write_commit(RsmqConsumer& consumer, const Commit& commit, const Batch& outputs,
-                                std::string_view before, bool is_repeat) {
-    const Settings& out = connection_.settings();
-    const Settings& in = consumer.settings();
-    const std::int64_t now_ms = redis_us() / 1000;
-    const std::size_t acks = commit.handles.size(), n = outputs.records.size();
-    const std::string sent = std::to_string(n), usual = std::to_string(now_ms + delay_ms_);
-    std::int64_t total = 0;
-    std::string_view stretch;
-    if (!is_repeat) stretch = consumer.stretch_of(commit.handles, total);
-    const std::string number = std::to_string(commit.number);
-    receipts_.clear();
-    if (!stretch.empty()) {
-        receipts_ = std::to_string(total);
-    } else {
-        for (const std::uint64_t handle : commit.handles) {
-            if (!receipts_.empty()) receipts_ += ',';
-            receipts_ += consumer.find(handle)->rc;
-        }
-    }
-    Request& r = request_;
-    r.clear();
-    r.command({"MULTI"});
-    r.begin(16 + (stretch.empty() ? acks : 0));
-    for (const std::string_view word :
-         {std::string_view("EVAL"), std::string_view(check_script), std::string_view("6"),
-          std::string_view(in.set_key), std::string_view(in.hash_key), std::string_view(out.set_key),
-          std::string_view(out.hash_key), std::string_view(commit_key_),
-          std::string_view(consumer.stretch_key()), std::string_view(number), before}) {
-        r.word(word);
-    }
-    r.word(std::to_string(now_ms));
-    r.word(attributes_.delay);
-    r.word(attributes_.maxsize);
-    r.word(stretch);
-    r.word(receipts_);
-    if (stretch.empty()) {
-        for (const std::uint64_t handle : commit.handles) r.word(consumer.find(handle)->id, ":rc");
-    }
-    if (n > 0) {
-        r.begin(2 + 2 * n);
-        r.word("ZADD");
-        r.word(out.set_key);
-        for (std::size_t i = 0; i < n; ++i) {
-            const auto delay = static_cast<std::int64_t>(outputs.records[i]->delay_ms);
-            r.word(delay > 0 ? std::string_view(std::to_string(now_ms + delay)) : std::string_view(usual));
-            r.word(outputs.ids[i]);
-        }
-        r.begin(2 + 2 * n);
-        r.word("HSET");
-        r.word(out.hash_key);
-        for (const std::string_view word : outputs.bodies) r.word(word);
-        r.command({"HINCRBY", out.hash_key, "totalsent", sent});
-    }
-    r.begin(2 + acks);
-    r.word("ZREM");
-    r.word(in.set_key);
-    for (const std::uint64_t handle : commit.handles) r.word(consumer.find(handle)->id);
-    r.begin(2 + 3 * acks);
-    r.word("HDEL");
-    r.word(in.hash_key);
-    for (const std::uint64_t handle : commit.handles) {
-        const std::string_view id = consumer.find(handle)->id;
-        r.word(id);
-        r.word(id, ":rc");
-        r.word(id, ":fr");
-    }
-    r.command({"EVAL", end_script, "5", in.set_key, in.hash_key, out.set_key, out.hash_key, commit_key_,
-               out.realtime ? std::string_view(out.realtime_key) : std::string_view(), sent});
-    r.command({"EXEC"});
-}
-
-// None: maxsize has changed, and is known now. Throws the refusal of what is never taken.
-std::optional<RsmqProducer::Batch> RsmqProducer::outputs_of(const volley_transaction& t,
-                                                            const Commit& commit) {
-    Batch outputs;
-    for (std::uint32_t i = 0; i < t.record_count; ++i) {
-        const volley_record& record = element(t.records, t.record_size, i);
-        const std::string_view body = stored(outputs, record);
-        std::string why;
-        const std::int32_t verdict = check(record, body, why);
-        if (verdict == VOLLEY_E_TOO_LARGE && maxsize_has_changed()) return std::nullopt;
-        if (verdict != VOLLEY_OK) throw Error(static_cast<ErrorCode>(verdict), why);
-        add(outputs, record, body, commit.ids[i]);
-    }
-    return outputs;
-}
-
 std::optional<std::int32_t> RsmqProducer::try_commit(RsmqConsumer& consumer, volley_transaction& t,
-                                                     const Commit& commit, bool is_repeat) {
-    const auto outputs = outputs_of(t, commit);
-    if (!outputs) return std::nullopt;
-    write_commit(consumer, commit, *outputs, {}, is_repeat);
+                                                     Commit& commit, bool is_repeat) {
+    const auto shares = share_out(consumer, t, commit);
+    if (!shares) return std::nullopt;
+    write_commit(consumer, commit, *shares, {}, is_repeat);
     Connection& through = has_user_of(consumer) ? consumer.connection() : connection_;
-    return understand(consumer, through, t, through.exchange(request_));
+    return understand(consumer, through, t, commit, through.exchange(request_));
 }
 
 std::optional<std::int32_t> RsmqProducer::understand(RsmqConsumer& consumer, Connection& through,
-                                                     volley_transaction& t, std::vector<Reply> replies) {
+                                                     volley_transaction& t, const Commit& commit,
+                                                     std::vector<Reply> replies) {
     const Reply result = std::move(replies.back());
     if (result->type != REDIS_REPLY_ARRAY) {
         // Why it was not carried out stands in the first refusal.
@@ -314,12 +237,15 @@ std::optional<std::int32_t> RsmqProducer::understand(RsmqConsumer& consumer, Con
             break;
         case 2:
             break;
-        case 3:
-            know(ensure_queue(connection_));
+        case 3: {
+            RsmqProducer& output = *commit.outputs.at(static_cast<std::size_t>(said.element[1]->integer) - 1);
+            output.know(ensure_queue(output.connection_));
             return std::nullopt;
+        }
         case 4:
             adjust_clock(said.element[1]);
-            know({std::string(text_of(said.element[2])), std::string(text_of(said.element[3]))});
+            commit.outputs.at(static_cast<std::size_t>(said.element[2]->integer) - 1)
+                ->know({std::string(text_of(said.element[3])), std::string(text_of(said.element[4]))});
             return std::nullopt;
         case 6:
             consumer.end_stretch();
@@ -334,7 +260,7 @@ std::optional<std::int32_t> RsmqProducer::understand(RsmqConsumer& consumer, Con
         one.result = VOLLEY_OK;
         consumer.finish(one.handle);
     }
-    tell_listeners(wake_name_);
+    for (const RsmqProducer* output : commit.outputs) tell_listeners(output->wake_name_);
     return VOLLEY_OK;
 }
 

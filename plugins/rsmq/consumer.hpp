@@ -14,6 +14,8 @@
 
 namespace volley::rsmq {
 
+class RsmqProducer;
+
 class RsmqConsumer {
 public:
     // A message that is ours.
@@ -73,6 +75,10 @@ public:
         return stretch_key_.empty() ? settings().set_key : stretch_key_;
     }
     void end_stretch() { stretch_lasts_ = false; }
+    // The producers whose queues a commit may store into: of one user, and each of another queue name.
+    // Returns whether this is one of them now.
+    bool join(RsmqProducer& producer);
+    const std::vector<RsmqProducer*>& joined() const { return joined_; }
     // Fills a batch from {id, body, rc, …} with views that live until the next call of it; handles are 0.
     void show(volley_batch& batch, Reply reply);
 
@@ -149,6 +155,7 @@ private:
     std::vector<Delivery> deliveries_;
     std::vector<std::uint32_t> free_deliveries_;
     Received shown_;
+    std::vector<RsmqProducer*> joined_;
     int interrupt_fd_ = -1;
     int sent_fd_ = -1;  // written to by producers of this process
     std::int64_t pause_ms_ = 1;

@@ -170,37 +170,40 @@ return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 
 // A commit of outputs and acks is one MULTI: the check below, then plain commands that store the outputs and
 // delete the inputs, then the end. Plain commands, because what passes through Lua costs Redis half as much
-// again; but a transaction of Redis has no way out. So where the check does not hold it renames the four keys
+// again; but a transaction of Redis has no way out. So where the check does not hold it renames their keys
 // away: the commands between find nothing to delete and fill keys that nobody has seen, which the end drops
-// before it renames the four back. To everybody else all of it is one moment.
+// before it renames the others back. To everybody else all of it is one moment.
 //
-// KEYS of both: the input's set and hash, the output's set and hash, a key that remembers the last commit of
-// this producer, and, for the check, the key of the input's stretch.
+// KEYS of the check: the input's set and hash, a key that remembers the last commit of this producer, the key
+// of the input's stretch, then set and hash of each output.
 //
 // ARGV of the check: number of this commit, which ascend; the number of the commit that it follows without
-// knowing that one's outcome, or ''; what the commands were made from: the time in ms, the output's delay and
-// maxsize; then the stretch that all the receipts are of and the totalrecv that the last of them left, which
-// a server that lags behind has not; or '', the receipts with commas between, and the names of their fields.
+// knowing that one's outcome, or ''; the time in ms that the commands were made from; the stretch that all
+// the receipts are of and the totalrecv that the last of them left, which a server that lags behind has not;
+// or
+// '', and the receipts with commas between; delay and maxsize of each output, from which the commands were
+// made, too; without a stretch, the names of the receipts' fields.
 // Returns {1, Redis' microseconds} if it holds; {2} if this number was reached before: it is a repeat, and
 // was carried out, or it comes late, and the repeat was; {0, 1 or 0 for each ack} if a receipt is not valid
-// any more; {3} if the output's queue is gone; {4, Redis' microseconds, delay, maxsize} if time, delay or
-// maxsize are not as assumed; {5, error}; {6} if the stretch is over, which says nothing of the receipts; {7}
-// if the commit before was not carried out. Nothing may raise: an error would not keep the commands from
-// being carried out.
+// any more; {3, n} if the n-th output's queue is gone; {4, Redis' microseconds, n, delay, maxsize} if time,
+// or delay or maxsize of the n-th output, are not as assumed; {5, error}; {6} if the stretch is over, which
+// says nothing of the receipts; {7} if the commit before was not carried out. Nothing may raise: an error
+// would not keep the commands from being carried out.
 inline constexpr char check_script[] = R"lua(
 local function check()
-  local last = redis.call('GET', KEYS[5]) or '0'
+  local last = redis.call('GET', KEYS[3]) or '0'
   if tonumber(last) >= tonumber(ARGV[1]) then return {2} end
   if ARGV[2] ~= '' and last ~= ARGV[2] then return {7} end
-  if ARGV[6] ~= '' then
+  local outputs = (#KEYS - 4) / 2
+  if ARGV[4] ~= '' then
     local total = redis.call('HGET', KEYS[2], 'totalrecv') or '0'
-    if redis.call('GET', KEYS[6]) ~= ARGV[6] .. ' ' .. total or tonumber(total) < tonumber(ARGV[7]) then return {6} end
+    if redis.call('GET', KEYS[4]) ~= ARGV[4] .. ' ' .. total or tonumber(total) < tonumber(ARGV[5]) then return {6} end
   else
-    local rcs = redis.call('HMGET', KEYS[2], unpack(ARGV, 8))
+    local rcs = redis.call('HMGET', KEYS[2], unpack(ARGV, 6 + 2 * outputs))
     local all, joined = pcall(table.concat, rcs, ',')
-    if not all or joined ~= ARGV[7] then
+    if not all or joined ~= ARGV[5] then
       local valid, i = {0}, 0
-      for rc in string.gmatch(ARGV[7], '[^,]+') do
+      for rc in string.gmatch(ARGV[5], '[^,]+') do
         i = i + 1
         valid[i + 1] = rcs[i] == rc and 1 or 0
       end
@@ -208,37 +211,45 @@ local function check()
     end
   end
   redis.call('ZCARD', KEYS[1])
-  redis.call('ZCARD', KEYS[3])
-  local queue = redis.call('HMGET', KEYS[4], 'vt', 'delay', 'maxsize')
-  if not queue[1] then return {3} end
-  local delay, maxsize = queue[2] or '', queue[3] or ''
   local t = redis.call('TIME')
-  local ahead = ARGV[3] - (t[1] * 1000 + t[2] / 1000)
-  if ahead > 1 or ahead < -1000 or delay ~= ARGV[4] or maxsize ~= ARGV[5] then
-    return {4, t[1] * 1000000 + t[2], delay, maxsize}
+  local us, ahead = t[1] * 1000000 + t[2], ARGV[3] - (t[1] * 1000 + t[2] / 1000)
+  for i = 1, outputs do
+    redis.call('ZCARD', KEYS[3 + 2 * i])
+    local queue = redis.call('HMGET', KEYS[4 + 2 * i], 'vt', 'delay', 'maxsize')
+    if not queue[1] then return {3, i} end
+    local delay, maxsize = queue[2] or '', queue[3] or ''
+    if ahead > 1 or ahead < -1000 or delay ~= ARGV[4 + 2 * i] or maxsize ~= ARGV[5 + 2 * i] then
+      return {4, us, i, delay, maxsize}
+    end
   end
-  redis.call('SET', KEYS[5], ARGV[1], 'EX', 3600)
-  return {1, t[1] * 1000000 + t[2]}
+  redis.call('SET', KEYS[3], ARGV[1], 'EX', 3600)
+  return {1, us}
 end
 local ran, said = pcall(check)
 if ran and said[1] == 1 then return said end
-for i = 1, 4 do
-  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('RENAME', KEYS[i], KEYS[5] .. ':' .. i) end
+for i, key in ipairs({KEYS[1], KEYS[2], unpack(KEYS, 5)}) do
+  if redis.call('EXISTS', key) == 1 then redis.call('RENAME', key, KEYS[3] .. ':' .. i) end
 end
-redis.call('SET', KEYS[5] .. ':aside', 1)
+redis.call('SET', KEYS[3] .. ':aside', 1)
 return ran and said or {5, type(said) == 'table' and said.err or tostring(said)}
 )lua";
 
-// ARGV: channel of the realtime option or '', and how many were sent.
+// KEYS: the same without the stretch's. ARGV: of each output the channel of the realtime option or '', and
+// how many were sent.
 inline constexpr char end_script[] = R"lua(
-if redis.call('DEL', KEYS[5] .. ':aside') == 1 then
-  redis.call('DEL', KEYS[3], KEYS[4])
-  for i = 1, 4 do
-    if redis.call('EXISTS', KEYS[5] .. ':' .. i) == 1 then redis.call('RENAME', KEYS[5] .. ':' .. i, KEYS[i]) end
+if redis.call('DEL', KEYS[3] .. ':aside') == 1 then
+  if #KEYS > 3 then redis.call('DEL', unpack(KEYS, 4)) end
+  for i, key in ipairs({KEYS[1], KEYS[2], unpack(KEYS, 4)}) do
+    if redis.call('EXISTS', KEYS[3] .. ':' .. i) == 1 then redis.call('RENAME', KEYS[3] .. ':' .. i, key) end
   end
-elseif ARGV[1] ~= '' then
-  local length = redis.call('ZCARD', KEYS[3])
-  for sent = 1, ARGV[2] do redis.pcall('PUBLISH', ARGV[1], length - ARGV[2] + sent) end
+else
+  for i = 1, (#KEYS - 3) / 2 do
+    local channel, sent = ARGV[2 * i - 1], ARGV[2 * i]
+    if channel ~= '' then
+      local length = redis.call('ZCARD', KEYS[2 + 2 * i])
+      for nth = 1, sent do redis.pcall('PUBLISH', channel, length - sent + nth) end
+    end
+  end
 end
 return 1
 )lua";

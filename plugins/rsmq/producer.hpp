@@ -27,9 +27,11 @@ public:
                          std::uint32_t& accepted);
     void close(std::uint32_t timeout_ms);
     const void* extension(std::string_view id);
+    const Settings& settings() const { return connection_.settings(); }
 
     // volley.atomic/1.
-    bool joins(RsmqConsumer& consumer) const;
+    // Makes its queue one of those that a commit of this consumer's acks may store into.
+    bool joins(RsmqConsumer& consumer);
     std::int32_t commit(RsmqConsumer& consumer, volley_transaction& transaction);
     void post(RsmqConsumer& consumer, volley_transaction& transaction);
     std::int32_t outcome(RsmqConsumer& consumer, volley_transaction& transaction, std::uint32_t timeout_ms);
@@ -53,7 +55,14 @@ private:
         std::vector<std::uint64_t> handles;
         std::vector<std::string> ids;
         std::uint64_t number = 0;
+        std::vector<RsmqProducer*> outputs;  // in the order in which Redis was told of them
     };
+    // What a commit stores into one queue.
+    struct Share {
+        RsmqProducer* to;
+        Batch batch;
+    };
+    using Shares = std::deque<Share>;  // never moved: batches hold views of themselves
     // Neither failure nor status: Redis has it.
     struct Posted {
         Commit commit;
@@ -81,15 +90,20 @@ private:
     // Throws Error{lost} if some delivery is not ours; it is marked.
     void require_all(RsmqConsumer& consumer, const volley_transaction& t);
     bool is_first_unsure(const volley_transaction& t) const;
-    // Nothing, here and in the next: what it was made from was out of date, and is not any more.
+    static void write_keys(Request& request, const Shares& shares);
+    void write_share(Request& request, const Batch& batch, std::int64_t now_ms) const;
+    Share& share_of(Shares& shares, RsmqConsumer& consumer, const volley_record& record);
+    // Nothing, here and in the next two: what it was made from was out of date, and is not any more.
+    std::optional<Shares> share_out(RsmqConsumer& consumer, const volley_transaction& transaction,
+                                    const Commit& commit);
     std::optional<std::int32_t> try_commit(RsmqConsumer& consumer, volley_transaction& transaction,
-                                           const Commit& commit, bool is_repeat);
+                                           Commit& commit, bool is_repeat);
     std::optional<std::int32_t> understand(RsmqConsumer& consumer, Connection& through,
-                                           volley_transaction& transaction, std::vector<Reply> replies);
-    std::optional<Batch> outputs_of(const volley_transaction& transaction, const Commit& commit);
+                                           volley_transaction& transaction, const Commit& commit,
+                                           std::vector<Reply> replies);
     // `before`: the number of the commit on which it depends, or empty.
-    void write_commit(RsmqConsumer& consumer, const Commit& commit, const Batch& outputs,
-                      std::string_view before, bool is_repeat);
+    void write_commit(RsmqConsumer& consumer, Commit& commit, const Shares& shares, std::string_view before,
+                      bool is_repeat);
     std::string new_id();
     std::string id_of(const volley_record& record);
     // Returns VOLLEY_OK, or why it can never be stored.

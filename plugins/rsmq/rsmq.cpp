@@ -18,14 +18,15 @@ constexpr volley_class consumer_class{sizeof(volley_class),
                                       config_schema,
                                       consumer_extensions,
                                       &consumer_functions};
-constexpr volley_class producer_class{sizeof(volley_class),
-                                      VOLLEY_KIND_PRODUCER,
-                                      VOLLEY_JSON_BODIES | VOLLEY_CAN_DELAY | VOLLEY_ORDERED,
-                                      "RsmqProducer",
-                                      "puts into an RSMQ queue in Redis",
-                                      config_schema,
-                                      producer_extensions,
-                                      &producer_functions};
+constexpr volley_class producer_class{
+    sizeof(volley_class),
+    VOLLEY_KIND_PRODUCER,
+    VOLLEY_JSON_BODIES | VOLLEY_CAN_DELAY | VOLLEY_ORDERED | VOLLEY_JOINT_COMMIT,
+    "RsmqProducer",
+    "puts into an RSMQ queue in Redis",
+    config_schema,
+    producer_extensions,
+    &producer_functions};
 constexpr const volley_class* classes[] = {&consumer_class, &producer_class};
 
 constexpr volley_plugin plugin{sizeof(volley_plugin),

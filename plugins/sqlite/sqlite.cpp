@@ -22,7 +22,7 @@ constexpr volley_class consumer_class{sizeof(volley_class),
                                       &consumer_functions};
 constexpr volley_class producer_class{sizeof(volley_class),
                                       VOLLEY_KIND_PRODUCER,
-                                      carries | VOLLEY_CAN_DEDUP | VOLLEY_CAN_TOMBSTONE | VOLLEY_ANY_QUEUE,
+                                      carries | VOLLEY_CAN_DEDUP | VOLLEY_CAN_TOMBSTONE | VOLLEY_JOINT_COMMIT,
                                       "SqliteProducer",
                                       "puts into a queue in an SQLite database",
                                       config_schema,

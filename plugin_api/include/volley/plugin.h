@@ -500,7 +500,8 @@ enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };
 #define VOLLEY_ORDERED        (UINT64_C(1) << 13)  /* consumer: keeps order within a partition, or else in the queue; producer:
                                                       what it accepted arrives in that order, its own retries included */
 #define VOLLEY_JSON_BODIES    (UINT64_C(1) << 14)  /* the store's convention is JSON: the queue's default serializer is json */
-#define VOLLEY_ANY_QUEUE      (UINT64_C(1) << 17)  /* producer: record.queue may name any queue of its store, in a commit too */
+#define VOLLEY_JOINT_COMMIT   (UINT64_C(1) << 17)  /* producer: a commit may have records of every producer of this plugin that
+                                                      joins its consumer; record.queue says whose */
 #define VOLLEY_KEEPS_CHAINS   (UINT64_C(1) << 16)  /* handler: honours task.chain */
 #define VOLLEY_CAN_TOMBSTONE  (UINT64_C(1) << 15)  /* producer: an absent body can be stored, apart from an empty one */
 

@@ -236,6 +236,28 @@ def test_lost_replies_to_commits_that_follow_without_waiting_lose_and_repeat_not
         assert verdict == CLEAN
 
 
+def test_two_outputs_and_the_ack_are_one_transaction(redis, tmp_path, fault):
+    with Proxy(redis.port) as way:
+        job = Job(redis, tmp_path, vt=2).queue("in", way.port, output=False).queue("a", way.port).queue("b", way.port)
+        ledger = Ledger(60_000)
+        job.put_many(ledger.bodies())
+        way.cut_replies(0.03, seed=5)
+        for some in (5_000, 15_000, 25_000):
+            volleyd = job.start()
+            wait_until(lambda: job.count("a") > some, f"{some} are through")
+            volleyd.kill()
+        assert job.count("in") > 0, "the kills came too late to prove anything"
+        way.cut_replies(0, seed=5)
+        volleyd = job.start()
+        job.wait_done()
+        assert volleyd.stop() == 0, volleyd.log
+        verdicts = [ledger.judge(job.stored(queue)) for queue in ("a", "b")]
+        for verdict in verdicts:
+            del verdict["disordered"]
+        fault("three kills of volleyd and lost replies, two outputs", ledger, verdicts[0], f"{way.cut} replies cut; the other output likewise")
+        assert verdicts == [CLEAN, CLEAN]
+
+
 @pytest.mark.parametrize("where", ["in", "out", "both"])
 def test_lost_replies_lose_and_repeat_nothing(where, redis, tmp_path, fault):
     with Proxy(redis.port) as way:
