@@ -11,11 +11,12 @@
 // Standard output belongs to the protocol: what the script or its libraries print goes to standard error, and so into
 // Volley's log. Under volleyd that begins with the import of this module.
 
-// The message fails now and may succeed later; not before `afterMs` if that is given.
+// The message fails now and may succeed later; not before `afterMs` if that is given. A time that has passed is no wish.
+// Throws RangeError for what is no time.
 export class Retry extends Error {
   constructor(why = "", { afterMs } = {}) {
     super(why);
-    this.afterMs = afterMs;
+    this.afterMs = afterMs == null ? undefined : milliseconds(afterMs < 0 ? 0 : afterMs);
   }
 }
 
@@ -168,7 +169,7 @@ async function answerTo(handle, request, chains, incoming) {
     if (error instanceof Fail) return { id, fail: wellFormed(error.message) };
     if (error instanceof Drop) return { id, drop: wellFormed(error.message) };
     if (error instanceof Retry) {
-      const after = error.afterMs == null ? {} : { after_ms: milliseconds(error.afterMs) };
+      const after = error.afterMs === undefined ? {} : { after_ms: error.afterMs };
       return { id, retry: wellFormed(error.message), ...after };
     }
     console.error(error);

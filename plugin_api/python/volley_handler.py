@@ -31,11 +31,13 @@ Delay = Union[int, float, timedelta]
 
 
 class Retry(Exception):
-    """The message fails now and may succeed later; not before `after` (seconds or a timedelta) if that is given."""
+    """The message fails now and may succeed later; not before `after` (seconds or a timedelta) if that is given.
+
+    A time that has passed is no wish. Raises ValueError or OverflowError for what is no time."""
 
     def __init__(self, why: str = "", after: Optional[Delay] = None):
         super().__init__(why)
-        self.after = after
+        self.after_ms = None if after is None else max(0, round(_seconds(after) * 1000))
 
 
 class Fail(Exception):
@@ -259,8 +261,8 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Ch
         handle(message, out)
     except Retry as retry:
         answer["retry"] = str(retry)
-        if retry.after is not None:
-            answer["after_ms"] = _milliseconds(retry.after)
+        if retry.after_ms is not None:
+            answer["after_ms"] = retry.after_ms
     except Fail as fail:
         answer["fail"] = str(fail)
     except Drop as drop:
@@ -313,8 +315,12 @@ def _text_or_base64(text: str, other: str, value: Union[str, bytes]) -> str:
         return f'"{other}":"{base64.b64encode(value).decode()}"'
 
 
+def _seconds(delay: Delay) -> float:
+    return delay.total_seconds() if isinstance(delay, timedelta) else delay
+
+
 def _milliseconds(delay: Delay) -> int:
-    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    seconds = _seconds(delay)
     if seconds < 0:
         raise ValueError(f"a delay of {seconds} seconds is in the past")
     return round(seconds * 1000)

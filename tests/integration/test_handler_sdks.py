@@ -82,16 +82,16 @@ def script(name, language):
 def test_each_outcome_is_what_the_handler_says(language, tmp_path):
     job = Job(tmp_path, language, script("outcomes", language), serializer="json")
     # Several, so that more than one is on its way to the child before it answers.
-    ways = ["send", "drop", "fail", "retry", "throw", "nothing", "wrong", "half", "send"]
+    ways = ["send", "drop", "fail", "retry", "throw", "nothing", "wrong", "half", "long ago", "never", "send"]
     job.put(*[json.dumps({"do": way}) for way in ways])
     job.wait_done()
     assert job.volleyd.metric("volley_messages_settled_total", outcome="dropped") == 1
     assert job.volleyd.metric("volley_message_failures_total", reason="crash") == 0, job.volleyd.log
     job.stop()
-    assert sorted(json.loads(body)["attempt"] for body, in job.rows()) == [1, 1, 2]
+    assert sorted(json.loads(body)["attempt"] for body, in job.rows()) == [1, 1, 2, 2]
     dead = {json.loads(body)["do"]: dict(json.loads(headers)) for body, headers in job.rows("dead", "body, headers")}
     assert {do: letter["volley-reason"] for do, letter in dead.items()} == {
-        "fail": "handler_fail", "throw": "handler_retry", "wrong": "handler_retry", "half": "handler_retry"}
+        "fail": "handler_fail", "throw": "handler_retry", "wrong": "handler_retry", "half": "handler_retry", "never": "handler_retry"}
     assert dead["fail"]["volley-error"] == "it is bad: ü 🌍"
     assert "something is missing" in dead["throw"]["volley-error"]
     assert f"handler.{language.end}" in job.volleyd.log  # where it was thrown
