@@ -142,6 +142,7 @@ void Intake::split(Transaction transaction, const Error& error) {
 // ---- the end
 
 void Intake::await_outcomes(delivery::Instant deadline) {
+    take_outcomes(delivery::Millis(0));  // those that are here, however late it is
     while (!posted_.empty() && now_ < deadline) take_outcomes(deadline - now_);
 }
 

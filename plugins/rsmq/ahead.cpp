@@ -61,6 +61,7 @@ void RsmqConsumer::ask_ahead() {
     std::size_t room = room_, asked = 0;
     for (const Posted& one : posted_) room += one.acks;
     for (const Ahead& one : ahead_) asked += one.asked_for;
+    if (rest_) asked += received_[rest_->received].reply->element[2]->elements - rest_->from;
     while (ahead_.size() < most_ahead && more_is_there_ && !receive_.sha.empty() && room > asked) {
         const std::uint32_t many = wanted(static_cast<std::uint32_t>(room - asked), most_bytes_);
         if (many < wanted(script_batch, most_bytes_) && (!ahead_.empty() || many < least_ahead)) return;
@@ -86,8 +87,9 @@ void RsmqConsumer::post(Request& commit, std::size_t acks) {
     posted_.push_back({commit.commands(), acks, {}});
     try {
         ask_ahead();
-    } catch (const Error&) {
-        forget_outstanding();  // whoever asks for the outcome is told
+    } catch (const std::exception&) {
+        connection_.drop();  // whoever asks for the outcome is told
+        forget_outstanding();
     }
 }
 
@@ -115,16 +117,13 @@ std::size_t RsmqConsumer::ahead() const {
     std::size_t messages = 0;
     for (const Ahead& one : ahead_)
         if (one.reply && has_messages(*one.reply)) messages += one.reply->element[2]->elements;
+    if (rest_) messages += received_[rest_->received].reply->element[2]->elements - rest_->from;
     return messages;
 }
 
-// Requires: one is there, or on its way. The outcome of a commit ends the waiting, too: it may be what makes
-// room for the batch.
+// Requires: one is there, or on its way. The outcome of a commit ends the waiting, too.
 RsmqConsumer::Got RsmqConsumer::receive_ahead(volley_batch& batch, std::int64_t ms) {
-    const auto fits = [&batch, this](const Reply& reply) {
-        return posted_.empty() || !has_messages(*reply) || reply->element[2]->elements <= batch.capacity;
-    };
-    while (!ahead_.front().reply || !fits(ahead_.front().reply)) {
+    while (!ahead_.front().reply) {
         if (has_outcome()) return Got::later;
         bool came = false;
         try {
@@ -144,14 +143,7 @@ RsmqConsumer::Got RsmqConsumer::receive_ahead(volley_batch& batch, std::int64_t 
         receive_.sha.clear();
         return Got::nothing;
     }
-    Reply reply = connection_.checked(std::move(first.reply));
-    // Nobody has extended their leases meanwhile.
-    if (has_messages(*reply) &&
-        Clock::now() - first.since > std::chrono::milliseconds(reply->element[1]->integer / 3)) {
-        put_back(*reply, 0);
-        return Got::nothing;
-    }
-    return take_reply(batch, std::move(reply)) ? Got::messages : Got::nothing;
+    return take_reply(batch, connection_.checked(std::move(first.reply)), first.since);
 }
 
 // What was received and cannot be returned is visible to others at once.
@@ -176,11 +168,14 @@ void RsmqConsumer::give_up_ahead(std::uint32_t timeout_ms) {
             if (!absorb(left.count(), -1)) connection_.drop();
             forget_outstanding();
         }
+        if (rest_) put_back(*received_[rest_->received].reply, rest_->from);
         for (const Ahead& one : ahead_)
             if (has_messages(*one.reply)) put_back(*one.reply, 0);
     } catch (const Error& error) {
         context_.debug("what was received ahead is visible again when its lease ends: " + error.text);
     }
+    if (rest_) release(rest_->received);
+    rest_.reset();
     ahead_.clear();
 }
 

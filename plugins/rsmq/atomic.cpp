@@ -1,6 +1,8 @@
 // volley.atomic/1: outputs and acks of one Redis in one transaction. A commit has a number, which Redis
 // keeps: a commit whose reply was lost is repeated with its number and its ids, and does nothing if it was
 // carried out.
+#include <exception>
+
 #include "consumer.hpp"
 #include "producer.hpp"
 #include "wakes.hpp"
@@ -46,7 +48,14 @@ void post(volley_producer* producer, volley_consumer* consumer, volley_transacti
 std::int32_t outcome(volley_producer* producer, volley_consumer* consumer, volley_transaction* transaction,
                      std::uint32_t timeout_ms, volley_error* error) {
     const std::int32_t status = guard(error, [&] {
-        return self<RsmqProducer>(producer).outcome(self<RsmqConsumer>(consumer), *transaction, timeout_ms);
+        try {
+            return self<RsmqProducer>(producer).outcome(self<RsmqConsumer>(consumer), *transaction,
+                                                        timeout_ms);
+        } catch (const Error&) {
+            throw;
+        } catch (...) {
+            std::terminate();  // out of memory: nobody would know what became of the commit
+        }
     });
     if (status == VOLLEY_E_LOST) volley_fail(error, status, lost_text);
     return status;
@@ -131,6 +140,11 @@ std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t)
     const bool is_repeat = is_first_unsure(t);
     if (!is_repeat) unsure_.assign(1, new_commit(t));  // the numbers of those that were behind it are void
     try {
+        if (is_repeat && was_carried_out(consumer, unsure_.front())) {
+            conclude(consumer, t, unsure_.front());
+            unsure_.pop_front();
+            return VOLLEY_OK;
+        }
         constexpr int most_tries = 5;
         for (int tries = 0; tries < most_tries; ++tries) {
             const auto status = try_commit(consumer, t, unsure_.front(), is_repeat);
@@ -234,6 +248,7 @@ std::optional<std::int32_t> RsmqProducer::understand(RsmqConsumer& consumer, Con
             return VOLLEY_E_LOST;
         case 1:
             advance_clock(said.element[1]);
+            accepted_ms_ = std::max(accepted_ms_, commit.made_ms);
             break;
         case 2:
             break;
@@ -255,13 +270,24 @@ std::optional<std::int32_t> RsmqProducer::understand(RsmqConsumer& consumer, Con
         default:
             throw_reply(connection_.settings(), text_of(said.element[1]));
     }
+    conclude(consumer, t, commit);
+    return VOLLEY_OK;
+}
+
+// Asked before anything of a repeat is judged anew: what was stored may not be refused any more.
+bool RsmqProducer::was_carried_out(RsmqConsumer& consumer, const Commit& commit) {
+    Connection& through = has_user_of(consumer) ? consumer.connection() : connection_;
+    const Reply last = through.command({"GET", commit_key_});
+    return last->type == REDIS_REPLY_STRING && std::strtoull(last->str, nullptr, 10) >= commit.number;
+}
+
+void RsmqProducer::conclude(RsmqConsumer& consumer, volley_transaction& t, const Commit& commit) {
     for (std::uint32_t i = 0; i < t.settlement_count; ++i) {
         volley_settlement& one = element(t.settlements, t.settlement_size, i);
         one.result = VOLLEY_OK;
         consumer.finish(one.handle);
     }
     for (const RsmqProducer* output : commit.outputs) tell_listeners(output->wake_name_);
-    return VOLLEY_OK;
 }
 
 }  // namespace volley::rsmq

@@ -9,7 +9,10 @@ namespace volley::rsmq {
 void RsmqProducer::write_commit(RsmqConsumer& consumer, Commit& commit, const Shares& shares,
                                 std::string_view before, bool is_repeat) {
     const Settings& in = consumer.settings();
-    const std::int64_t now_ms = redis_us() / 1000;
+    std::int64_t now_ms = redis_us() / 1000;
+    // The clock was mended by the millisecond that it may be wrong: what comes later may not seem earlier.
+    if (accepted_ms_ - now_ms == 1) now_ms = accepted_ms_;
+    commit.made_ms = now_ms;
     const std::size_t acks = commit.handles.size();
     std::int64_t total = 0;
     std::string_view stretch;

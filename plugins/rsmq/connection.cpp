@@ -47,7 +47,9 @@ void Connection::connect() {
     } catch (const Error& error) {
         context_.reset();
         // Nothing but the greeting was sent: whatever was to be done is not done.
-        if (error.code == ErrorCode::unknown) throw Error(ErrorCode::retry, error.text);
+        // And what once was right, a certificate or a file, is no fault of the message that is to be sent.
+        const bool was_right = error.code == ErrorCode::config && times_connected_ > 0;
+        if (error.code == ErrorCode::unknown || was_right) throw Error(ErrorCode::retry, error.text);
         throw;
     }
 }

@@ -145,11 +145,10 @@ RsmqConsumer::Got RsmqConsumer::receive(volley_batch& batch, std::int64_t ms) {
     most_bytes_ = std::min(batch.max_bytes > 0 ? batch.max_bytes : reply_bytes, reply_bytes);
     room_ = batch.capacity;
     forget_outstanding();
-    if (!ahead_.empty()) {
-        if (due_.empty()) ask_ahead();
-    } else if (due_.empty() || receive_.sha.empty()) {
-        return receive_now(batch);
-    } else {
+    if (due_.empty() && (rest_ || !ahead_.empty())) ask_ahead();
+    if (rest_) return take_rest(batch);
+    if (ahead_.empty()) {
+        if (due_.empty() || receive_.sha.empty()) return receive_now(batch);
         post_receive(wanted(batch.capacity, most_bytes_));
     }
     return receive_ahead(batch, ms);
@@ -164,29 +163,60 @@ RsmqConsumer::Got RsmqConsumer::receive_now(volley_batch& batch) {
     Reply reply =
         connection_.run(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
     if (reply->elements == 7) note_stretch(*reply);
-    return take_reply(batch, std::move(reply)) ? Got::messages : Got::nothing;
+    return take_reply(batch, std::move(reply), Clock::now());
 }
 
-// Whether messages came.
-bool RsmqConsumer::take_reply(volley_batch& batch, Reply reply) {
+RsmqConsumer::Got RsmqConsumer::take_reply(volley_batch& batch, Reply reply, Clock::time_point since) {
     next_visible_ms_ = -1;
     more_is_there_ = false;
     if (reply->elements == 0) {
         // Somebody has deleted the queue, or Redis came back without it.
         ensure_queue(connection());
-        return false;
+        return Got::nothing;
     }
     if (reply->elements == 7) {
         more_is_there_ = reply->element[2]->elements == asked_for_;
-        fill(batch, std::move(reply));
-        return batch.count > 0;
+        if (reply->element[2]->elements == 0) return Got::nothing;  // there were ghosts only
+        if (free_received_.empty()) {
+            free_received_.push_back(static_cast<std::uint32_t>(received_.size()));
+            received_.emplace_back();
+        }
+        rest_ = {free_received_.back(), 0, since};
+        free_received_.pop_back();
+        Received& received = received_[rest_->received];
+        received.open = 1;
+        received.reply = std::move(reply);
+        return take_rest(batch);
     }
     if (reply->elements == 3) {
         const double at = std::strtod(reply->element[2]->str, nullptr);
         next_visible_ms_ = std::max<std::int64_t>(
             static_cast<std::int64_t>(std::min(at, 1e15)) - reply->element[0]->integer, 0);
     }
-    return false;
+    return Got::nothing;
+}
+
+// Nobody has extended the leases of what waited here.
+bool RsmqConsumer::is_stale(const redisReply& reply, Clock::time_point since) const {
+    return Clock::now() - since > std::chrono::milliseconds(reply.element[1]->integer / 3);
+}
+
+// Requires: rest_.
+RsmqConsumer::Got RsmqConsumer::take_rest(volley_batch& batch) {
+    const redisReply& reply = *received_[rest_->received].reply;
+    const bool stale = is_stale(reply, rest_->since);
+    if (stale) {
+        put_back(reply, rest_->from);
+        rest_->from = reply.element[2]->elements;
+    } else {
+        fill(batch);
+    }
+    if (rest_->from == reply.element[2]->elements) {
+        const std::uint32_t received = rest_->received;
+        rest_.reset();
+        release(received);
+    }
+    return stale ? Got::nothing : Got::messages;
 }
 
 void RsmqConsumer::describe(volley_message& m, const redisReply* id, const redisReply* body, std::int64_t rc,
@@ -207,21 +237,16 @@ void RsmqConsumer::describe(volley_message& m, const redisReply* id, const redis
     m.header_count = static_cast<std::uint32_t>(kept.headers.size());
 }
 
-void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
-    if (reply->element[2]->elements == 0) return;  // there were ghosts only
-    if (free_received_.empty()) {
-        free_received_.push_back(static_cast<std::uint32_t>(received_.size()));
-        received_.emplace_back();
-    }
-    const std::uint32_t index = free_received_.back();
-    free_received_.pop_back();
+void RsmqConsumer::fill(volley_batch& batch) {
+    const std::uint32_t index = rest_->received;
     Received& received = received_[index];
-    const auto lease_ms = static_cast<std::uint32_t>(std::min(reply->element[1]->integer, 4'000'000'000LL));
-    const redisReply &ids = *reply->element[2], &bodies = *reply->element[3];
-    ReceiveCounts counts(*reply);
+    const redisReply& reply = *received.reply;
+    const auto lease_ms = static_cast<std::uint32_t>(std::min(reply.element[1]->integer, 4'000'000'000LL));
+    const redisReply &ids = *reply.element[2], &bodies = *reply.element[3];
+    ReceiveCounts counts(reply);
+    for (std::size_t i = 0; i < rest_->from; ++i) counts.next();
     std::uint64_t bytes = 0;
-    std::size_t i = 0;
-    for (; i < ids.elements && batch.count < batch.capacity; ++i) {
+    for (std::size_t& i = rest_->from; i < ids.elements && batch.count < batch.capacity; ++i) {
         if (free_deliveries_.empty()) {
             free_deliveries_.push_back(static_cast<std::uint32_t>(deliveries_.size()));
             deliveries_.emplace_back();
@@ -240,9 +265,7 @@ void RsmqConsumer::fill(volley_batch& batch, Reply reply) {
         ++received.open;
     }
     mean_bytes_ = bytes / std::max<std::uint32_t>(batch.count, 1);
-    if (i < ids.elements) put_back(*reply, i);
     room_ -= batch.count;
-    received.reply = std::move(reply);
 }
 
 void RsmqConsumer::show(volley_batch& batch, Reply reply) {
@@ -268,11 +291,15 @@ void RsmqConsumer::finish(std::uint64_t handle) {
     Delivery& delivery = deliveries_[slot];
     delivery.open = false;
     free_deliveries_.push_back(slot);
-    Received& received = received_[delivery.received];
+    release(delivery.received);
+}
+
+void RsmqConsumer::release(std::uint32_t index) {
+    Received& received = received_[index];
     if (--received.open > 0) return;
     received.reply.reset();
     received.envelopes.clear();
-    free_received_.push_back(delivery.received);
+    free_received_.push_back(index);
 }
 
 std::int32_t RsmqConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {

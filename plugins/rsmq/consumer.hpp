@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -88,7 +89,7 @@ private:
     struct Received {
         Reply reply;
         std::deque<Opened> envelopes;
-        std::uint32_t open = 0;
+        std::uint32_t open = 0;  // and one for the rest of it
     };
     enum class Wait { interrupted, woken, timed_out };
 
@@ -107,14 +108,23 @@ private:
         bool is_lost = false;  // with its connection
         bool is_over() const { return is_lost || replies.size() == commands; }
     };
+    // What consume has not returned of a reply, for want of room.
+    struct Rest {
+        std::uint32_t received;
+        std::size_t from;
+        Clock::time_point since;
+    };
     enum class Due { receive, commit };
     enum class Got { messages, nothing, later };
 
     Got receive(volley_batch& batch, std::int64_t ms);
     Got receive_now(volley_batch& batch);
     Got receive_ahead(volley_batch& batch, std::int64_t ms);
-    bool take_reply(volley_batch& batch, Reply reply);
-    void fill(volley_batch& batch, Reply reply);
+    Got take_reply(volley_batch& batch, Reply reply, Clock::time_point since);
+    Got take_rest(volley_batch& batch);
+    void fill(volley_batch& batch);
+    void release(std::uint32_t received);
+    bool is_stale(const redisReply& reply, Clock::time_point since) const;
     void put_back(const redisReply& reply, std::size_t from);
     void give_up_ahead(std::uint32_t timeout_ms);
     void ask_ahead();
@@ -139,6 +149,7 @@ private:
     std::deque<Due> due_;  // what replies will come of, in turn
     std::deque<Ahead> ahead_;
     std::deque<Posted> posted_;
+    std::optional<Rest> rest_;     // comes before those
     std::size_t room_ = 0;         // of the engine, after the last consume
     std::uint32_t asked_for_ = 0;  // messages, in the last receive
     std::uint64_t most_bytes_ = 0;

@@ -55,6 +55,7 @@ private:
         std::vector<std::uint64_t> handles;
         std::vector<std::string> ids;
         std::uint64_t number = 0;
+        std::int64_t made_ms = 0;            // the time that its messages bear
         std::vector<RsmqProducer*> outputs;  // in the order in which Redis was told of them
     };
     // What a commit stores into one queue.
@@ -89,6 +90,8 @@ private:
     Commit new_commit(const volley_transaction& t);
     // Throws Error{lost} if some delivery is not ours; it is marked.
     void require_all(RsmqConsumer& consumer, const volley_transaction& t);
+    bool was_carried_out(RsmqConsumer& consumer, const Commit& commit);
+    void conclude(RsmqConsumer& consumer, volley_transaction& t, const Commit& commit);
     bool is_first_unsure(const volley_transaction& t) const;
     static void write_keys(Request& request, const Shares& shares);
     void write_share(Request& request, const Batch& batch, std::int64_t now_ms) const;
@@ -121,6 +124,7 @@ private:
     long maxsize_ = 65536;
     bool down_ = false;                // as the host was told
     std::int64_t clock_ahead_us_ = 0;  // of Redis' clock, against our monotonic one
+    std::int64_t accepted_ms_ = 0;     // the latest that a commit bore
     std::int64_t last_id_us_ = 0;
     std::mt19937_64 random_;
     std::string wake_name_;

@@ -463,17 +463,19 @@ typedef struct volley_ext_atomic {
   /* required. VOLLEY_OK: all of it, durable, and no reports are made. VOLLEY_E_RETRY: none of it. VOLLEY_E_UNKNOWN: unknown;
    * the engine repeats it with the same ids. VOLLEY_E_LOST: none; some delivery is not ours. [owner] of both */
   int32_t (*commit)(volley_producer *, volley_consumer *, volley_transaction *, volley_error *);
-  /* Both or neither, and used only with a consumer that has `interrupt`. As commit, but it returns when the transaction is
-   * on its way; what fails already, outcome tells, which the engine asks right after it. More may be posted before
-   * outcomes are known; commit is not called then. It is carried out only if each that was posted before it, and whose
-   * outcome was not told yet, is: else its outcome is VOLLEY_E_RETRY. Nothing of it is read after post has returned. To
-   * extend a lease of its deliveries does nothing, and is VOLLEY_OK. At the end of a stop outcomes may be due when
-   * producer and consumer are closed. [owner] of both */
+  /* Both or neither, and used only with a consumer that has `interrupt`. As commit, but it returns when the transaction is on
+   * its way; what fails already, outcome tells, which the engine asks right after it. More may be posted before
+   * outcomes are known; commit is not called then, settle, extend and consume may be. It is carried out only if each is
+   * that was posted before it and whose outcome was not told yet; if not, its outcome is VOLLEY_E_RETRY, or what else is
+   * wrong with it. Nothing of it is read after post has returned. To extend a lease of its deliveries does nothing, and
+   * is VOLLEY_OK. At the end of a stop outcomes may be due still: its deliveries are then left, and both are closed.
+   * [owner] of both */
   void (*post)(volley_producer *, volley_consumer *, volley_transaction *);
-  /* The outcome of the oldest posted, as commit would return it; the transaction is given again for its settlements (its
-   * records are void). VOLLEY_PENDING: it did not come within `timeout_ms`, or interrupt was called. In the end there is
-   * one, if only VOLLEY_E_UNKNOWN. Those that end in it, or in VOLLEY_E_RETRY, the engine gives to commit when no outcome
-   * is due any more, in their order. consume returns when an outcome is there. [owner] of both */
+  /* The outcome of the oldest posted, as commit would return it; the transaction is given again for its settlements, the
+   * same memory (its records are void). VOLLEY_PENDING: it did not come within `timeout_ms`, or interrupt was called. In
+   * the end there is one, if only VOLLEY_E_UNKNOWN. What ends in that or in VOLLEY_E_RETRY, and all that fails behind
+   * one that failed, the engine gives to commit when no outcome is due any more, in their order; before them comes what
+   * is left of the first. consume returns when an outcome is there. [owner] of both */
   int32_t (*outcome)(volley_producer *, volley_consumer *, volley_transaction *, uint32_t timeout_ms, volley_error *);
 } volley_ext_atomic;
 

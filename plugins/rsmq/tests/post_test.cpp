@@ -1,4 +1,6 @@
 // Commits that are posted, so that their outcomes come later.
+#include <algorithm>
+
 #include "atomic.hpp"
 
 using namespace volley;
@@ -166,39 +168,72 @@ TEST_CASE("while a commit is on its way the next messages are taken, and a close
     REQUIRE(send(atomic.in, many) == 600);
     const auto got = take(atomic.consumer, 200, 1000);
     REQUIRE(got.size() == 200);
-    Posted first(atomic.functions, atomic.consumer, got);
+    Posted commit(atomic.functions, atomic.consumer, got);
     wait_for("they are taken", [&] { return rig.attribute("totalrecv") == "400"; });
-    REQUIRE(first.outcome() == VOLLEY_OK);
-    CHECK(bodies(take(atomic.consumer, 10, 1000)).front() == "200");  // and what has no room is put back
-    CHECK(visible(rig) == "390");
-    const auto more = take(atomic.consumer, 200, 1000);
-    Posted second(atomic.functions, atomic.consumer, more);
-    REQUIRE(second.outcome() == VOLLEY_OK);
+    REQUIRE(commit.outcome() == VOLLEY_OK);
+    REQUIRE(take(atomic.consumer, 10, 1000).size() == 10);
+    CHECK(visible(rig) == "200");
     REQUIRE(atomic.consumer.close(1000).has_value());
-    CHECK(visible(rig) == "190");
+    CHECK(visible(rig) == "390");
 }
 
-TEST_CASE("a batch that only a commit makes room for waits for its outcome", "[rsmq]") {
+TEST_CASE("what there is no room for is kept and returned next, in its order", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     Outgoing many;
-    for (int i = 0; i < 1000; ++i) many.add(std::to_string(i));
-    REQUIRE(send(atomic.in, many) == 1000);
-    auto got = take(atomic.consumer, 200, 1000);
-    const std::vector<Received> last{got.back()};
-    got.pop_back();
-    Posted first(atomic.functions, atomic.consumer, got);
-    REQUIRE(first.outcome() == VOLLEY_OK);
-    // Its reply, too, has come when this has.
-    REQUIRE(settle(atomic.consumer, last, VOLLEY_ACK) == Results{VOLLEY_OK});
-    const auto more = take(atomic.consumer, 1000, 1000);
-    REQUIRE(more.size() == 199);
-    wait_for("more are taken", [&] { return rig.attribute("totalrecv") == "911"; });
-    Posted second(atomic.functions, atomic.consumer, more);
-    CHECK(take(atomic.consumer, 10, 1000).empty());
-    CHECK(second.outcome(0) == VOLLEY_OK);
-    CHECK(take(atomic.consumer, 1000, 1000).size() == 512);
-    CHECK(visible(rig) == "89");
+    for (int i = 0; i < 600; ++i) many.add(std::to_string(i));
+    REQUIRE(send(atomic.in, many) == 600);
+    Posted commit(atomic.functions, atomic.consumer, take(atomic.consumer, 200, 1000));
+    REQUIRE(commit.outcome() == VOLLEY_OK);
+    int next = 200;
+    std::vector<Received> taken;
+    while (next < 600) {
+        for (Received& one : take(atomic.consumer, 7, 1000)) {
+            REQUIRE(*one.body == std::to_string(next++));
+            taken.push_back(std::move(one));
+        }
+    }
+    CHECK(rig.attribute("totalrecv") == "600");
+    CHECK(settle(atomic.consumer, taken, VOLLEY_ACK) == Results(400, VOLLEY_OK));
+    CHECK(rig.waiting() == "0");
+}
+
+TEST_CASE("what was kept for too long is given back, and comes again", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    Outgoing many;
+    for (int i = 0; i < 300; ++i) many.add(std::to_string(i));
+    REQUIRE(send(atomic.in, many) == 300);
+    rig.command({"HSET", "rsmq:q:Q", "vt", "1"});
+    Posted commit(atomic.functions, atomic.consumer, take(atomic.consumer, 150, 1000));
+    REQUIRE(commit.outcome() == VOLLEY_OK);
+    const auto first = take(atomic.consumer, 1, 1000);
+    REQUIRE(first.size() == 1);
+    const auto begin = std::chrono::steady_clock::now();
+    wait_for("a third of the lease has passed",
+             [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(400); });
+    const auto rest = take_all(atomic.consumer, 149);
+    REQUIRE(rest.size() == 149);
+    CHECK(std::all_of(rest.begin(), rest.end(), [](const Received& one) { return one.delivery_count == 2; }));
+}
+
+TEST_CASE("of a repeat that was carried out nothing is judged anew", "[rsmq]") {
+    Committing c;
+    send(c.in, {std::string(2000, 'x'), "b"});
+    const auto got = take_all(c.consumer, 2);
+    c.proxy.lose_reply_to("EXEC");
+    Posted first(c.commit, c.consumer, {got[0]});
+    // By this one it hears that it would be too large now.
+    c.rig.command({"HSET", "rsmq:out:Q", "maxsize", "1024"});
+    Outgoing larger;
+    larger.add(std::string(70'000, 'x'));
+    auto acks = acks_of({got[1]});
+    c.commit.post(c.consumer, larger, acks);
+    REQUIRE(first.outcome() == VOLLEY_E_UNKNOWN);
+    REQUIRE(c.commit.outcome(c.consumer, larger, acks) != VOLLEY_OK);
+    CHECK(first.again() == VOLLEY_OK);
+    CHECK(c.rig.command({"ZCARD", "rsmq:out"}) == "1");
+    CHECK(c.rig.waiting() == "1");
 }
 
 TEST_CASE("consume returns when an outcome comes, and outcome when interrupt is called", "[rsmq]") {
