@@ -45,8 +45,10 @@ for i = 1, count do
   local id, body, rc = ids[i], got[i], got[count + i]
   if body then
     n = n + 1
-    ids[n] = id
-    got[n] = body
+    if n < i then
+      ids[n] = id
+      got[n] = body
+    end
     scores[2 * n - 1] = until_ms
     scores[2 * n] = id
     fields[m + 1] = wanted[count + i]
