@@ -16,7 +16,9 @@ namespace volley {
 
 namespace {
 
-constexpr std::chrono::milliseconds look_every{20};  // at the components, while running
+// At the components: while they work, which costs an idle engine most of its CPU, and while an end is near.
+constexpr std::chrono::milliseconds look_at_work{100};
+constexpr std::chrono::milliseconds look_at_change{20};
 constexpr std::chrono::milliseconds idle_for{
     250};  // all components together, before exit_when_idle believes it
 // For what follows the drain: closing producers and consumers, each in its own time.
@@ -171,7 +173,8 @@ int Engine::Parts::wait_for_end() {
     bool told = false;
     std::unique_lock lock(mutex);
     for (;;) {
-        changed.wait_for(lock, look_every,
+        const bool changes = stopping || change || options.exit_when_idle;
+        changed.wait_for(lock, changes ? look_at_change : look_at_work,
                          [&] { return (stopping && !told) || (reload_asked && !stopping && !change); });
         const auto now = std::chrono::steady_clock::now();
         if (stopping && !told) {
