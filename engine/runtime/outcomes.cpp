@@ -1,5 +1,4 @@
 // What became of a transaction, and what follows from that.
-
 #include "delivery/assert.hpp"
 #include "log/log.hpp"
 #include "runtime/clock.hpp"

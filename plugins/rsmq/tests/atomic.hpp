@@ -32,6 +32,22 @@ struct Committing {
     AtomicCommit commit{out};
 };
 
+// The bodies in a queue, in the order in which they will be received, with commas between.
+inline std::string stored(const RsmqRig& rig, const std::string& queue = "out") {
+    return rig.command(
+        {"EVAL",
+         "local out = {} for i, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do out[i] = "
+         "redis.call('HGET', KEYS[1] .. ':Q', id) end return table.concat(out, ', ')",
+         "1", "rsmq:" + queue});
+}
+
+// Sends "0", "1", … to "q".
+inline void send_numbers(Atomic& atomic, int count) {
+    Outgoing many;
+    for (int i = 0; i < count; ++i) many.add(std::to_string(i));
+    REQUIRE(send(atomic.in, many) == static_cast<std::uint32_t>(count));
+}
+
 // A commit that is on its way.
 struct Posted {
     Posted(const AtomicCommit& c, plugins::Consumer& from, const std::vector<Received>& messages)

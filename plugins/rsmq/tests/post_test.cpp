@@ -8,14 +8,6 @@ using namespace volley::test;
 
 namespace {
 
-std::string stored(const RsmqRig& rig) {
-    return rig.command(
-        {"EVAL",
-         "local out = {} for i, id in ipairs(redis.call('ZRANGE', 'rsmq:out', 0, -1)) do out[i] = "
-         "redis.call('HGET', 'rsmq:out:Q', id) end return table.concat(out, ', ')",
-         "0"});
-}
-
 std::string visible(const RsmqRig& rig) {
     return rig.command({"ZCOUNT", "rsmq:q", "-inf", rig.command({"TIME"}).substr(0, 10) + "999"});
 }
@@ -163,9 +155,7 @@ TEST_CASE("what is left of a commit may be made before the one that was behind i
 TEST_CASE("while a commit is on its way the next messages are taken, and a close puts them back", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
-    Outgoing many;
-    for (int i = 0; i < 600; ++i) many.add(std::to_string(i));
-    REQUIRE(send(atomic.in, many) == 600);
+    send_numbers(atomic, 600);
     const auto got = take(atomic.consumer, 200, 1000);
     REQUIRE(got.size() == 200);
     Posted commit(atomic.functions, atomic.consumer, got);
@@ -180,9 +170,7 @@ TEST_CASE("while a commit is on its way the next messages are taken, and a close
 TEST_CASE("what there is no room for is kept and returned next, in its order", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
-    Outgoing many;
-    for (int i = 0; i < 600; ++i) many.add(std::to_string(i));
-    REQUIRE(send(atomic.in, many) == 600);
+    send_numbers(atomic, 600);
     Posted commit(atomic.functions, atomic.consumer, take(atomic.consumer, 200, 1000));
     REQUIRE(commit.outcome() == VOLLEY_OK);
     int next = 200;
@@ -201,9 +189,7 @@ TEST_CASE("what there is no room for is kept and returned next, in its order", "
 TEST_CASE("what was kept for too long is given back, and comes again", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
-    Outgoing many;
-    for (int i = 0; i < 300; ++i) many.add(std::to_string(i));
-    REQUIRE(send(atomic.in, many) == 300);
+    send_numbers(atomic, 300);
     rig.command({"HSET", "rsmq:q:Q", "vt", "1"});
     Posted commit(atomic.functions, atomic.consumer, take(atomic.consumer, 150, 1000));
     REQUIRE(commit.outcome() == VOLLEY_OK);
