@@ -311,13 +311,15 @@ TEST_CASE("keys and headers pass through an envelope, and a plain body beside it
     r.headers = headers;
     r.header_count = 3;
     send(producer, out);
-    send(plain, {R"({"n":1})", R"({"volley":1,"no":"envelope"})"});
-    const auto got = take_all(consumer, 3);
-    REQUIRE(got.size() == 3);
+    const auto got = take_all(consumer, 1);
+    REQUIRE(got.size() == 1);
     CHECK(got[0].body == binary);
     CHECK(got[0].key == "k\xc3\xa4");
     CHECK(got[0].headers ==
           std::vector<std::pair<std::string, std::string>>{{"h", "1"}, {"h", binary}, {binary, ""}});
-    CHECK(got[1].body == R"({"n":1})");
-    CHECK(got[2].body == R"({"volley":1,"no":"envelope"})");
+    send(plain, {R"({"n":1})", R"({"volley":1,"no":"envelope"})"});
+    const auto bare = take_all(consumer, 2);
+    REQUIRE(bare.size() == 2);
+    CHECK(bare[0].body == R"({"n":1})");
+    CHECK(bare[1].body == R"({"volley":1,"no":"envelope"})");
 }

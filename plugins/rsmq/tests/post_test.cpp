@@ -209,6 +209,7 @@ TEST_CASE("of a repeat that was carried out nothing is judged anew", "[rsmq]") {
     const auto got = take_all(c.consumer, 2);
     c.proxy.lose_reply_to("EXEC");
     Posted first(c.commit, c.consumer, {got[0]});
+    wait_for("it is carried out", [&] { return c.rig.waiting() == "1"; });
     // By this one it hears that it would be too large now.
     c.rig.command({"HSET", "rsmq:out:Q", "maxsize", "1024"});
     Outgoing larger;

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,20 @@ inline int bind_free(int& port) {
     return fd;
 }
 
+// A port that nobody listens on, and that no client can get as its own while a server is down: connections
+// go out from ports of 32768 and above (net.ipv4.ip_local_port_range).
+inline int free_server_port() {
+    std::random_device random;
+    for (;;) {
+        const int port = std::uniform_int_distribution<int>(20'000, 32'000)(random);
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const sockaddr_in address = loopback(port);
+        const bool is_free = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        ::close(fd);
+        if (is_free) return port;
+    }
+}
+
 template <typename Condition>
 void wait_for(const char* what, Condition&& condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -57,8 +72,12 @@ public:
         std::string pattern = (std::filesystem::temp_directory_path() / "volley_rsmq_XXXXXX").string();
         REQUIRE(::mkdtemp(pattern.data()) != nullptr);
         folder_ = pattern;
-        ::close(bind_free(port_));
-        start();
+        bool is_up = false;
+        for (int tries = 0; tries < 5 && !is_up; ++tries) {
+            port_ = free_server_port();
+            is_up = launch();
+        }
+        REQUIRE(is_up);
     }
     ~RedisServer() {
         kill();
@@ -68,19 +87,7 @@ public:
     RedisServer(const RedisServer&) = delete;
     RedisServer& operator=(const RedisServer&) = delete;
 
-    void start() {
-        const std::string port = std::to_string(port_), log = folder_ + "/log", socket = folder_ + "/socket";
-        std::vector<std::string> words{
-            "redis-server", "--port",        port,     "--bind",    "127.0.0.1", "--unixsocket",
-            socket,         "--dir",         folder_,  "--logfile", log,         "--appendonly",
-            "yes",          "--appendfsync", "always", "--save",    "",          "--maxmemory-policy",
-            "noeviction"};
-        std::vector<char*> argv;
-        for (std::string& word : words) argv.push_back(word.data());
-        argv.push_back(nullptr);
-        REQUIRE(::posix_spawnp(&pid_, "redis-server", nullptr, nullptr, argv.data(), environ) == 0);
-        wait_for("Redis answers", [&] { return answers(); });
-    }
+    void start() { REQUIRE(launch()); }
     void signal(int number) const { ::kill(pid_, number); }
     void kill() {
         if (pid_ <= 0) return;
@@ -106,6 +113,26 @@ public:
     }
 
 private:
+    // false: somebody else has taken the port.
+    bool launch() {
+        const std::string port = std::to_string(port_), log = folder_ + "/log", socket = folder_ + "/socket";
+        std::vector<std::string> words{
+            "redis-server", "--port",        port,     "--bind",    "127.0.0.1", "--unixsocket",
+            socket,         "--dir",         folder_,  "--logfile", log,         "--appendonly",
+            "yes",          "--appendfsync", "always", "--save",    "",          "--maxmemory-policy",
+            "noeviction"};
+        std::vector<char*> argv;
+        for (std::string& word : words) argv.push_back(word.data());
+        argv.push_back(nullptr);
+        REQUIRE(::posix_spawnp(&pid_, "redis-server", nullptr, nullptr, argv.data(), environ) == 0);
+        bool has_ended = false;
+        wait_for("Redis answers", [&] {
+            has_ended = ::waitpid(pid_, nullptr, WNOHANG) == pid_;
+            return has_ended || answers();
+        });
+        if (has_ended) pid_ = -1;
+        return !has_ended;
+    }
     static std::string text(const redisReply& reply) {
         if (reply.type == REDIS_REPLY_INTEGER) return std::to_string(reply.integer);
         if (reply.type == REDIS_REPLY_NIL) return "-";
@@ -117,7 +144,9 @@ private:
     }
     bool answers() const {
         std::unique_ptr<redisContext, decltype(&redisFree)> c(redisConnect("127.0.0.1", port_), &redisFree);
-        return c && c->err == 0 && command({"PING"}) == "PONG";
+        return c && c->err == 0 && command({"PING"}) == "PONG" &&
+               command({"INFO", "server"}).find("process_id:" + std::to_string(pid_) + "\r") !=
+                   std::string::npos;
     }
 
     std::string folder_;
