@@ -42,25 +42,25 @@ void on_report(void* context, const volley_report* reports, std::uint32_t count,
     constexpr std::size_t most = 256;  // on the stack
     Completion batch[most];
     std::size_t filled = 0;
-    std::uint64_t sent = 0;
+    // Counted first: whoever sees that a message is settled sees that it was sent.
+    const auto hand_over = [&] {
+        port.sent.fetch_add(filled, std::memory_order_relaxed);
+        port.up.store(true, std::memory_order_relaxed);
+        port.completions->push(batch, filled);
+        filled = 0;
+    };
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_report& report = element(reports, stride, i);
         const Completion c = completion_of(port, report.token, report.status);
         if (report.status == VOLLEY_OK) {
-            ++sent;
             batch[filled++] = c;
-            if (filled == most) {
-                port.completions->push(batch, filled);
-                filled = 0;
-            }
+            if (filled == most) hand_over();
         } else {
             port.failed.fetch_add(1, std::memory_order_relaxed);
             port.completions->push(c, text_of(report.text));
         }
     }
-    port.completions->push(batch, filled);
-    port.sent.fetch_add(sent, std::memory_order_relaxed);
-    if (sent > 0) port.up.store(true, std::memory_order_relaxed);
+    if (filled > 0) hand_over();
 }
 
 void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up) {

@@ -7,6 +7,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support import fault_table, servers  # noqa: E402
+from support.stores import Kafka, Rsmq, Sqlite  # noqa: E402
 from support.volleyd import Volleyd  # noqa: E402
 
 
@@ -47,3 +48,13 @@ def postgres_server():
 @pytest.fixture(scope="session")
 def kafka_server():
     yield from serve(servers.Kafka)
+
+
+@pytest.fixture(params=["sqlite", "rsmq", "kafka"])
+def store(request, tmp_path):
+    """Each of the three connectors in turn; a file whose tests are of one says so with a fixture of its own."""
+    if request.param == "sqlite":
+        return Sqlite(tmp_path)
+    if request.param == "rsmq":
+        return Rsmq(request.getfixturevalue("redis_server"))
+    return Kafka(request.getfixturevalue("kafka_server"))

@@ -67,8 +67,8 @@ def test_every_message_is_counted_once_and_every_reason_too(tmp_path):
 def test_what_a_killed_process_had_in_hand_is_counted_as_redelivered(tmp_path):
     store = Sqlite(tmp_path)
     store.put("in", [json.dumps({"n": n}) for n in range(COUNT)], ["k"] * COUNT)
-    volleyd = Volleyd(tmp_path, queues(store) + config(store, tmp_path)).wait_ready()
-    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > 20, "work has begun")
+    volleyd = Volleyd(tmp_path, queues(store) + config(store, tmp_path, seconds=0.01)).wait_ready()
+    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > 20, "work has begun", every=0.005)
     volleyd.kill()
     in_hand, left = store.connect().execute(
         "SELECT sum(attempts > 0), count(*) FROM volley_messages WHERE queue = 'in'").fetchone()

@@ -5,10 +5,9 @@ import os
 import stat
 import sys
 
-import pytest
 from support.ledger import Ledger
 from support.servers import wait_until
-from support.stores import Kafka, Rsmq, Sqlite, wait_for_all
+from support.stores import Kafka, Rsmq, declared, wait_for_all
 from support.volleyd import Volleyd, volley
 
 # Refuses every third message until a file named "mended" is there.
@@ -23,22 +22,8 @@ for line in sys.stdin:
 """
 
 
-@pytest.fixture(params=["sqlite", "rsmq", "kafka"])
-def store(request, tmp_path):
-    if request.param == "sqlite":
-        return Sqlite(tmp_path)
-    if request.param == "rsmq":
-        return Rsmq(request.getfixturevalue("redis_server"))
-    return Kafka(request.getfixturevalue("kafka_server"))
-
-
-def value(store, queue):
-    return store.topic(queue) if store.type == "kafka" else queue
-
-
 def config_of(store):
-    queues = "".join(f"  - {{name: {q}, value: {value(store, q)}, type: {store.type}, serializer: json, config: {store.config()}}}\n"
-                     for q in ("in", "out", "dead"))
+    queues = "".join(declared(store, q, serializer="json") for q in ("in", "out", "dead"))
     return (f"queues:\n{queues}components:\n"
             f"  - {{name: move, input: in, outputs: [out], handler: {{exec: ['{sys.executable}', picky.py]}}, dead_letter_queue: dead}}\n"
             'operations: {listen: "127.0.0.1:0"}\n')

@@ -109,7 +109,7 @@ def test_many_of_a_chain_are_sent_ahead_and_none_overtakes_one_that_failed(langu
 
 
 def test_a_handler_is_told_when_the_lease_of_its_message_is_lost(language, tmp_path):
-    job = Job(tmp_path, language, script("gives_up", language), lease_ms=1000)
+    job = Job(tmp_path, language, script("gives_up", language), lease_ms=5000)
     job.put("taken away", "stays")
     wait_until((tmp_path / "working").exists, "the handler works")
     with job.store.connect() as db:  # as another consumer would, were the lease over

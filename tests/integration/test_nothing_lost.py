@@ -4,25 +4,11 @@ import random
 import sys
 from pathlib import Path
 
-import pytest
 from support import fault_table
 from support.ledger import Ledger
-from support.stores import Kafka, Rsmq, Sqlite, wait_for_all
+from support.stores import declared, wait_for_all
 from support.servers import wait_until
 from support.volleyd import Volleyd
-
-
-@pytest.fixture(params=["sqlite", "rsmq", "kafka"])
-def store(request, tmp_path):
-    if request.param == "sqlite":
-        return Sqlite(tmp_path)
-    if request.param == "rsmq":
-        return Rsmq(request.getfixturevalue("redis_server"))
-    return Kafka(request.getfixturevalue("kafka_server"))
-
-
-def value(store, queue):
-    return store.topic(queue) if store.type == "kafka" else queue
 
 
 SLOW = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/support/slow_forward.py"]}}'
@@ -30,9 +16,7 @@ SLOW = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/support/slow_forw
 
 def config(store, handler="forward", **component):
     extra = "".join(f", {key}: {setting}" for key, setting in component.items())
-    return (f"app: ledger\nqueues:\n"
-            f"  - {{name: in, value: {value(store, 'in')}, type: {store.type}, config: {store.config(reads=True)}}}\n"
-            f"  - {{name: out, value: {value(store, 'out')}, type: {store.type}, config: {store.config()}}}\n"
+    return (f"app: ledger\nqueues:\n{declared(store, 'in', reads=True)}{declared(store, 'out')}"
             f"components: [{{name: move, input: in, outputs: [out], handler: {handler}{extra}}}]\n"
             f'operations: {{listen: "127.0.0.1:0"}}\n')
 
@@ -87,7 +71,7 @@ def test_kill_9_in_the_middle_loses_nothing(store, tmp_path):
     for _ in range(KILLS):
         volleyd = Volleyd(tmp_path, config(store, SLOW, **component)).wait_ready()
         some = chance.randrange(1, 200)
-        wait_until(lambda: volleyd.metric("volley_messages_sent_total") >= some, f"{some} were sent", timeout=30)
+        wait_until(lambda: volleyd.metric("volley_messages_sent_total") >= some, f"{some} were sent", every=0.005)
         volleyd.kill()
     assert judge(store, ledger)["lost"], "the kills came too late to prove anything"
     volleyd = Volleyd(tmp_path, config(store, SLOW, **component)).wait_ready()

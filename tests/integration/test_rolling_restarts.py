@@ -5,27 +5,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from support.ledger import Ledger
 from support.servers import wait_until
-from support.stores import Kafka, Rsmq, Sqlite, wait_for_all
+from support.stores import declared, wait_for_all
 from support.volleyd import Volleyd
 
 RESTARTS = 100
 EACH = 100  # messages that are put in before each
-
-
-@pytest.fixture(params=["sqlite", "rsmq", "kafka"])
-def store(request, tmp_path):
-    if request.param == "sqlite":
-        return Sqlite(tmp_path)
-    if request.param == "rsmq":
-        return Rsmq(request.getfixturevalue("redis_server"))
-    return Kafka(request.getfixturevalue("kafka_server"))
-
-
-def value(store, queue):
-    return store.topic(queue) if store.type == "kafka" else queue
 
 
 def test_a_hundred_restarts_fail_nothing(store, tmp_path):
@@ -35,9 +21,7 @@ def test_a_hundred_restarts_fail_nothing(store, tmp_path):
     handler = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/support/attempts.py", "{notes}"]}}'
 
     def config(shutdown_timeout):
-        queues = "".join(
-            f"  - {{name: {q}, value: {value(store, q)}, type: {store.type}, config: {store.config(reads=q == 'in')}}}\n"
-            for q in ("in", "out", "dead"))
+        queues = "".join(declared(store, q, reads=q == "in") for q in ("in", "out", "dead"))
         return (f"shutdown_timeout: {shutdown_timeout}\nqueues:\n{queues}"
                 f"components: [{{name: move, input: in, outputs: [out], handler: {handler}, dead_letter_queue: dead,\n"
                 "              workers: 2, order: key, retry: {max_attempts: 2, initial_delay: 1ms}}]\n"

@@ -32,12 +32,11 @@ def test_lag_counts_from_what_is_committed(kafka_server, tmp_path):
 
     wait_until(lambda: shown("lag") == 100, "100 are behind")
     assert shown("assigned_partitions") == 2 and shown("rebalances_total") == 0 and shown("brokers_up", queue="in") >= 1
-    # All were read: they wait for the handler.
-    assert {p: shown("position", partition=p) for p in (0, 1)} == sizes
+    wait_until(lambda: {p: shown("position", partition=p) for p in (0, 1)} == sizes, "all are read, and wait for the handler")
     (tmp_path / "go").touch()
     wait_until(lambda: shown("lag") == 0, "nothing is behind")
     assert {p: shown("committed", partition=p) for p in (0, 1)} == sizes
-    assert shown("queued_messages", queue="out") == 0
+    wait_until(lambda: shown("queued_messages", queue="out") == 0, "the producer's own figures say so, too")
     second = tmp_path / "second"
     second.mkdir()
     (second / "gate.py").write_text(GATE)

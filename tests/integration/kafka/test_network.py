@@ -111,7 +111,7 @@ def test_a_stop_while_the_broker_is_frozen_ends_in_time(store, proxy, tmp_path):
     proxy.freeze()
     began = time.monotonic()
     # In flight is what the broker never confirmed: the drain runs out of time, and a second later all is over.
-    assert volleyd.stop(timeout=5 * (1 + 1)) in (0, 75), volleyd.log
+    assert volleyd.stop(timeout=30) in (0, 75), volleyd.log
     fault_table.note(10, "SIGTERM while the broker is frozen, deadline 1 s", also=f"ended after {time.monotonic() - began:.1f} s")
     proxy.calm()
     group = Group(store, consumer["group.id"])
@@ -125,6 +125,7 @@ def test_what_was_done_while_the_broker_was_silent_is_committed_before_a_stop_en
     group = Group(store, consumer["group.id"])
     ledger = Ledger(1500)
     volleyd = start(tmp_path, job(store, consumer, {"bootstrap.servers": store.server.bootstrap}, handler=SLOW), store, ledger, some=50)
+    wait_until(lambda: volleyd.metric("volley_messages_received_total") == 1500, "all is fetched")
     proxy.freeze()
     wait_until(lambda: volleyd.metric("volley_messages_sent_total") == 1500, "what was fetched is done")
     volleyd.process.send_signal(signal.SIGTERM)

@@ -98,7 +98,8 @@ def test_an_untrusted_certificate_is_one_error_and_77(store, tmp_path, side):
 
 
 def deny(server, kind, name, operation):
-    from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+    from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType,
+                                       ResourceType)
 
     binding = AclBinding(getattr(ResourceType, kind), name, ResourcePatternType.LITERAL, f"User:{server.user}", "*",
                          getattr(AclOperation, operation), AclPermissionType.DENY)
@@ -106,6 +107,9 @@ def deny(server, kind, name, operation):
                        AclPermissionType.ALLOW)
     for future in server.admin.create_acls([allow, binding]).values():
         future.result(timeout=30)
+    both = AclBindingFilter(getattr(ResourceType, kind), name, ResourcePatternType.LITERAL, None, None, AclOperation.ANY,
+                            AclPermissionType.ANY)
+    wait_until(lambda: len(server.admin.describe_acls(both).result(timeout=30)) >= 2, "the broker knows of it")
 
 
 def admin_allows_again(server, topic):
@@ -114,6 +118,7 @@ def admin_allows_again(server, topic):
     denials = AclBindingFilter(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.DENY)
     for future in server.admin.delete_acls([denials]).values():
         future.result(timeout=30)
+    wait_until(lambda: server.admin.describe_acls(denials).result(timeout=30) == [], "the broker knows of it")
 
 
 @pytest.mark.parametrize("operation", ["READ", "DESCRIBE"])

@@ -82,7 +82,7 @@ def test_a_topic_deleted_at_work_keeps_nobody_from_stopping(store, tmp_path):
     began = time.monotonic()
     assert volleyd.stop() == 0, volleyd.log
     ended = time.monotonic() - began
-    assert ended < 15
+    assert ended < 30
     fault_table.note(34, "the topic is deleted at work", also=f"a stop ends after {ended:.1f} s, exit 0")
 
 

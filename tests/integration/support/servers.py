@@ -16,16 +16,22 @@ from .certificates import Certificates
 ROOT = Path(__file__).resolve().parents[3]
 
 
+given = set()
+
+
 def free_port() -> int:
     """One that no client can get as its own while the server is down: connections go out from 32768 and above."""
     while True:
         port = random.randint(20_000, 32_000)
+        if port in given:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        given.add(port)
+        return port
 
 
 def wait_until(condition, what: str, timeout: float = 60.0, every: float = 0.05):
@@ -127,7 +133,7 @@ class Postgres(Server):
         return f"host=127.0.0.1 port={self.port} user=volley dbname=postgres"
 
     def sql(self, statement: str) -> str:
-        result = subprocess.run(["psql", "-qAt", self.dsn.replace("dbname=postgres", "dbname=postgres"), "-c", statement],
+        result = subprocess.run(["psql", "-qAt", self.dsn, "-c", statement],
                                 capture_output=True, text=True)
         return result.stdout if result.returncode == 0 else ""
 

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 import uuid
 
 from .servers import wait_until
@@ -102,6 +101,7 @@ class Kafka:
         self.topics = {}
         self.partitions = partitions
         self.readers = {}
+        self.next = {}  # offsets of theirs
         self.taken = {}
         self.group = "g" + uuid.uuid4().hex[:8]
 
@@ -128,7 +128,8 @@ class Kafka:
         return [m.value().decode() for m in self.take_messages(queue)]
 
     def take_messages(self, queue):
-        from confluent_kafka import Consumer, TopicPartition
+        """All that came so far, up to where each partition ends now; what there is, if the broker does not answer."""
+        from confluent_kafka import Consumer, KafkaException, TopicPartition
 
         topic = self.topic(queue)
         messages = self.taken.setdefault(queue, [])
@@ -136,14 +137,27 @@ class Kafka:
             reader = Consumer({"bootstrap.servers": self.server.bootstrap, "group.id": "reader", "enable.auto.commit": False,
                                "auto.offset.reset": "earliest"})
             reader.assign([TopicPartition(topic, p, 0) for p in range(self.partitions)])
-            self.readers[queue] = reader
-        quiet = time.monotonic() + 0.5
-        while time.monotonic() < quiet:
-            message = self.readers[queue].poll(0.1)
-            if message is not None and message.error() is None:
+            self.readers[queue], self.next[queue] = reader, [0] * self.partitions
+        reader, following = self.readers[queue], self.next[queue]
+        try:
+            ends = [reader.get_watermark_offsets(TopicPartition(topic, p), timeout=5)[1] for p in range(len(following))]
+        except KafkaException:
+            return messages
+        while any(at < end for at, end in zip(following, ends)):
+            message = reader.poll(5)
+            if message is None:
+                break
+            if message.error() is None:
                 messages.append(message)
-                quiet = time.monotonic() + 0.5
+                following[message.partition()] = message.offset() + 1
         return messages
+
+
+def declared(store, queue, reads=False, **more):
+    """The line of a configuration's `queues:` that declares it."""
+    value = store.topic(queue) if store.type == "kafka" else queue
+    settings = "".join(f", {key}: {setting}" for key, setting in more.items())
+    return f"  - {{name: {queue}, value: {value}, type: {store.type}{settings}, config: {store.config(reads=reads)}}}\n"
 
 
 def wait_for_all(store, ledger, queue="out", dead=None, timeout=120):

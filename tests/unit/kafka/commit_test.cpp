@@ -102,8 +102,8 @@ TEST_CASE("a member that is fenced says so in the next call, and commits nothing
     CHECK(member.commit(0, member.epochs[0], 5, true) == VOLLEY_E_FENCED);
     CHECK(cluster.committed("g", "t", 0) == -1);
     const auto before = std::chrono::steady_clock::now();
-    REQUIRE(member.consumer.close(5000));
-    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(4));
+    REQUIRE(member.consumer.close(60'000));
+    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(30));
 }
 
 TEST_CASE("a coordinator and a leader that move are followed", "[kafka]") {

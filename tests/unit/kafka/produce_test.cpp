@@ -164,6 +164,8 @@ TEST_CASE("the smallest batches, no limit, and short deadlines hold nothing up",
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
     Sender sender(rig, "t", cluster.config(limits));
+    // To get a producer id counts, too, and may take half a second's pause.
+    REQUIRE(until([&] { return sender.send_and_wait(1)[0].status == VOLLEY_OK; }));
     for (const volley_report& report : sender.send_and_wait(300)) CHECK(report.status == VOLLEY_OK);
     REQUIRE(sender.producer.close(5000));
 }
