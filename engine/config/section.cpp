@@ -42,7 +42,7 @@ bool is_whole(const std::string& text) {
 }  // namespace
 
 Section::Section(const Node& node, const char* section, std::string path, Config& config,
-                 Diagnostics& diagnostics, std::string name)
+                 Diagnostics& diagnostics, const std::string& name)
     : node_(node),
       section_(section),
       path_(std::move(path)),

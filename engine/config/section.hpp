@@ -16,7 +16,7 @@ public:
     // `section` is its name in the table of keys; `path` where it stands in Config::origins; `name` what a
     // person calls it ("queue \"in\"", empty: by the section). Refuses unknown keys at once. Borrows all.
     Section(const Node& node, const char* section, std::string path, Config& config, Diagnostics& diagnostics,
-            std::string name = {});
+            const std::string& name = {});
 
     // Returns the value of a key that is given and not null, and remembers its place.
     const Node* find(const char* key);

@@ -73,7 +73,9 @@ TEST_CASE("empty, binary and huge bodies arrive as they are", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer("q", ", \"maxsize\": -1");
     auto consumer = rig.consumer();
-    const std::string binary("\0\r\n\xff$5\r\n\x80", 9), huge(20'000'000, 'h');
+    const std::string binary("\0\r\n\xff$5\r\n\x80", 9);
+    std::string huge;
+    huge.resize(20'000'000, 'h');
     send(producer, {"", binary, huge});
     const auto got = take_all(consumer, 3);
     REQUIRE(got.size() == 3);
