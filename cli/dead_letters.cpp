@@ -21,14 +21,14 @@ constexpr std::uint64_t no_limit = ~std::uint64_t{0};
 
 // The dead-letter queue that is meant, or null after saying why not.
 const QueueConfig* find_dead_letter_queue(const Config& config, const DeadLetters& options) {
-    if (!options.queue.empty()) return find_queue(config, options.queue);
+    if (!options.queue.empty()) return require_queue(config, options.queue);
     std::vector<std::string> names;
     for (const ComponentConfig& component : config.components) {
         const std::string& name = component.dead_letter_queue;
         if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
             names.push_back(name);
     }
-    if (names.size() == 1) return find_queue(config, names.front());
+    if (names.size() == 1) return require_queue(config, names.front());
     std::string all;
     for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
     std::fprintf(stderr, "volley: %s has %s; name a queue with --queue\n", config.file.c_str(),
@@ -204,7 +204,7 @@ int show_dead_letters(const Config& config, plugins::Catalog& catalog, const Dea
 int retry_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
     const QueueConfig* queue = find_dead_letter_queue(config, options);
     if (queue == nullptr) return exit_usage;
-    if (!options.to.empty() && find_queue(config, options.to) == nullptr) return exit_usage;
+    if (!options.to.empty() && require_queue(config, options.to) == nullptr) return exit_usage;
     auto inspection = Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
     Tally tally;

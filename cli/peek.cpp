@@ -86,7 +86,7 @@ int print_messages(Inspection& inspection, const Peek& options) {
 }  // namespace
 
 int peek(const Config& config, plugins::Catalog& catalog, const Peek& options) {
-    const QueueConfig* queue = find_queue(config, options.queue);
+    const QueueConfig* queue = require_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
     const bool in_window = !options.window.from.empty();
     const auto times = in_window ? read_window(options.window) : Times{};

@@ -4,7 +4,7 @@
 
 namespace volley::cli {
 
-const QueueConfig* find_queue(const Config& config, const std::string& name) {
+const QueueConfig* require_queue(const Config& config, const std::string& name) {
     std::vector<std::string> names;
     std::string all;
     for (const QueueConfig& queue : config.queues) {

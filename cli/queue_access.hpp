@@ -19,7 +19,7 @@ inline constexpr int exit_some_failed = 1;  // done, but some items failed
 inline constexpr int exit_config = 78;
 
 // The queue of this name, or null after saying what there is.
-const QueueConfig* find_queue(const Config& config, const std::string& name);
+const QueueConfig* require_queue(const Config& config, const std::string& name);
 
 plugins::Services services_for(const Config& config, const QueueConfig& queue);
 

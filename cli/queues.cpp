@@ -59,7 +59,7 @@ void print_json(const QueueConfig& queue, const volley_stats& stats) {
 int list_queues(const Config& config, plugins::Catalog& catalog, const Queues& options) {
     std::vector<const QueueConfig*> wanted;
     for (const std::string& name : options.names) {
-        wanted.push_back(find_queue(config, name));
+        wanted.push_back(require_queue(config, name));
         if (wanted.back() == nullptr) return exit_usage;
     }
     if (wanted.empty()) {
@@ -86,7 +86,7 @@ int list_queues(const Config& config, plugins::Catalog& catalog, const Queues& o
 }
 
 int purge(const Config& config, plugins::Catalog& catalog, const Purge& options) {
-    const QueueConfig* queue = find_queue(config, options.queue);
+    const QueueConfig* queue = require_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
     auto inspection = Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());

@@ -78,8 +78,8 @@ std::optional<Error> run(Inspection& inspection, Outbox* outbox, std::uint64_t l
 int replay(const Config& config, plugins::Catalog& catalog, const Replay& options) {
     const auto times = read_window(options.window);
     if (!times) return exit_usage;
-    const QueueConfig* from = find_queue(config, options.queue);
-    const QueueConfig* into = options.into.empty() ? from : find_queue(config, options.into);
+    const QueueConfig* from = require_queue(config, options.queue);
+    const QueueConfig* into = options.into.empty() ? from : require_queue(config, options.into);
     if (from == nullptr || into == nullptr) return exit_usage;
     if (const auto error = check_encodings(config, catalog, *from, *into)) return report(*error);
     auto inspection = Inspection::open(config, catalog, *from);

@@ -66,7 +66,7 @@ bool for_each_body(const Send& options, Take&& take) {
 }  // namespace
 
 int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
-    const QueueConfig* queue = find_queue(config, options.queue);
+    const QueueConfig* queue = require_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
     const auto encoder = encoder_for(config, catalog, *queue);
     if (!encoder) return report(encoder.error());

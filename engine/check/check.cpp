@@ -96,15 +96,9 @@ private:
         if (mistakes.empty()) try_to_make(kind, *found, *queue, component);
     }
 
-    const QueueConfig* queue_of(const std::string& name) const {
-        const auto found = std::find_if(config_.queues.begin(), config_.queues.end(),
-                                        [&](const QueueConfig& queue) { return queue.name == name; });
-        return found == config_.queues.end() ? nullptr : &*found;
-    }
-
     // What a log cannot do: put one message back, and give two components of one group all of its messages.
     void check_log(const ComponentConfig& component) {
-        const QueueConfig* input = queue_of(component.input);
+        const QueueConfig* input = find_queue(config_, component.input);
         if (input == nullptr) return;
         const Store store = store_of(plugins::Kind::consumer, *input, config_, catalog_);
         if (!store.is_log) return;
@@ -118,7 +112,7 @@ private:
         if (group.empty()) return;  // the component's own
         for (const ComponentConfig& other : config_.components) {
             if (&other == &component) return;
-            const QueueConfig* theirs = queue_of(other.input);
+            const QueueConfig* theirs = find_queue(config_, other.input);
             if (theirs == nullptr || theirs->type != input->type || theirs->value != input->value ||
                 text_at(theirs->config, "group.id") != group) {
                 continue;

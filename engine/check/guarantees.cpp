@@ -21,11 +21,6 @@ struct Output {
     Store store;
 };
 
-std::vector<QueueConfig>::const_iterator queue_of(const Config& config, const std::string& name) {
-    return std::find_if(config.queues.begin(), config.queues.end(),
-                        [&](const QueueConfig& queue) { return queue.name == name; });
-}
-
 std::string thousands(std::uint64_t number) {
     std::string text = std::to_string(number);
     for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
@@ -46,14 +41,14 @@ public:
     Report(const Config& config, const ComponentConfig& component, plugins::Catalog& catalog)
         : component_(component) {
         const auto store = [&](plugins::Kind kind, const std::string& name) {
-            const auto queue = queue_of(config, name);
-            return queue == config.queues.end() ? Store() : store_of(kind, *queue, config, catalog);
+            const QueueConfig* queue = find_queue(config, name);
+            return queue == nullptr ? Store() : store_of(kind, *queue, config, catalog);
         };
         input_ = store(plugins::Kind::consumer, component.input);
         for (const std::string& name : component.outputs) {
-            const auto queue = queue_of(config, name);
-            outputs_.push_back({name, queue == config.queues.end() ? name : queue->value,
-                                store(plugins::Kind::producer, name)});
+            const QueueConfig* queue = find_queue(config, name);
+            outputs_.push_back(
+                {name, queue == nullptr ? name : queue->value, store(plugins::Kind::producer, name)});
         }
         if (!component.dead_letter_queue.empty())
             dead_ = store(plugins::Kind::producer, component.dead_letter_queue);

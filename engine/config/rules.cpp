@@ -11,12 +11,6 @@ namespace volley::config {
 
 namespace {
 
-const QueueConfig* find_queue(const Config& config, const std::string& name) {
-    const auto found = std::find_if(config.queues.begin(), config.queues.end(),
-                                    [&](const QueueConfig& queue) { return queue.name == name; });
-    return found == config.queues.end() ? nullptr : &*found;
-}
-
 class Rules {
 public:
     Rules(Config& config, const Unsound& unsound) : config_(config), unsound_(unsound) {}

@@ -7,12 +7,6 @@ namespace volley::runtime {
 
 namespace {
 
-const QueueConfig* find_queue(const Config& config, const std::string& name) {
-    const auto found = std::find_if(config.queues.begin(), config.queues.end(),
-                                    [&](const QueueConfig& queue) { return queue.name == name; });
-    return found == config.queues.end() ? nullptr : &*found;
-}
-
 Error no_such_queue(const std::string& component, const std::string& queue) {
     return Error(ErrorCode::config,
                  "component \"" + component + "\" names queue \"" + queue + "\", which does not exist");

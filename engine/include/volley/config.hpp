@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace volley {
@@ -143,5 +144,12 @@ struct Config {
     std::string file;       // the file it was read from; empty: built in code
     Origins origins;
 };
+
+// Returns the queue of that name, which `config` owns, or null.
+inline const QueueConfig* find_queue(const Config& config, std::string_view name) {
+    for (const QueueConfig& queue : config.queues)
+        if (queue.name == name) return &queue;
+    return nullptr;
+}
 
 }  // namespace volley
