@@ -24,9 +24,9 @@ plugins::Services services_for(const Config& config, const QueueConfig& queue) {
     services.queue = queue.name;
     // A queue is looked at as its reader sees it: on Kafka its group says what still waits.
     services.component = "volley";
+    services.for_dead_letters = keeps_dead_letters(config, queue.name);
     for (const ComponentConfig& component : config.components) {
         if (component.input == queue.name) services.component = component.name;
-        if (component.dead_letter_queue == queue.name) services.for_dead_letters = true;
     }
     services.app = config.app;
     services.wake = [] {};

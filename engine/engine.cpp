@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds look_at_change{20};
 constexpr std::chrono::milliseconds idle_for{
     250};  // all components together, before exit_when_idle believes it
 // For what follows the drain: closing producers and consumers, each in its own time.
-constexpr std::chrono::milliseconds close_allowance{10'000};
+constexpr std::chrono::milliseconds close_allowance{1'500};
 constexpr int exit_stopped_by_message = 65;
 constexpr int exit_out_of_time = 75;
 

@@ -144,6 +144,7 @@ Result<void> Component::make_input(const Config& config, plugins::Catalog& catal
     services.queue = queue->name;
     services.component = p.config.name;
     services.app = config.app;
+    services.for_dead_letters = keeps_dead_letters(config, queue->name);
     services.wake = [this] {
         if (intake_) intake_->wake();
     };
@@ -183,7 +184,7 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
     services.queue = queue.name;
     services.component = pipeline_.config.name;
     services.app = config.app;
-    services.for_dead_letters = dead_letters;
+    services.for_dead_letters = keeps_dead_letters(config, queue.name);
     services.wake = [this] {
         if (intake_) intake_->wake();
     };

@@ -23,7 +23,6 @@ SendFailure kind_of(std::int32_t status) {
         case VOLLEY_E_PERMANENT:
         case VOLLEY_E_TOO_LARGE:
         case VOLLEY_E_UNSUPPORTED:
-        case VOLLEY_E_CONFIG:
             return SendFailure::permanent;
         case VOLLEY_E_UNKNOWN:
             return SendFailure::unknown;
@@ -153,7 +152,7 @@ void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
 void Intake::stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text) {
     if (failure()) return;
     const auto code = static_cast<ErrorCode>(c.status);
-    if (code == ErrorCode::unauthorized || code == ErrorCode::fenced)
+    if (code == ErrorCode::unauthorized || code == ErrorCode::config || code == ErrorCode::fenced)
         fail(Error(code, "output to \"" + queue + "\": " + std::string(text)));
 }
 

@@ -12,12 +12,12 @@ namespace {
 constexpr delivery::Millis tell_again_after{500};
 
 bool is_definite_refusal(ErrorCode code) {
-    return code == ErrorCode::permanent || code == ErrorCode::too_large || code == ErrorCode::unsupported ||
-           code == ErrorCode::config;
+    return code == ErrorCode::permanent || code == ErrorCode::too_large || code == ErrorCode::unsupported;
 }
 
 bool ends_component(ErrorCode code) {
-    return code == ErrorCode::fatal || code == ErrorCode::fenced || code == ErrorCode::unauthorized;
+    return code == ErrorCode::fatal || code == ErrorCode::fenced || code == ErrorCode::unauthorized ||
+           code == ErrorCode::config;
 }
 
 }  // namespace

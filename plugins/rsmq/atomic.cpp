@@ -85,9 +85,10 @@ bool RsmqProducer::has_user_of(const RsmqConsumer& consumer) const {
     return consumer.settings().username == connection_.settings().username;
 }
 
-// A check that fails renames keys away, and nothing may keep it from that.
-void RsmqProducer::be_sure_to_rename() {
-    if (may_rename_) return;
+// A check that fails renames keys away, and nothing may keep it from that; and where MULTI is refused, what
+// follows it would be carried out command by command.
+void RsmqProducer::be_sure_of_rights() {
+    if (has_rights_) return;
     Script ask{may_rename_script};
     const Reply said = connection_.run(ask, {commit_key_}, {});
     const std::string why(text_of(said.get()));
@@ -98,7 +99,16 @@ void RsmqProducer::be_sure_to_rename() {
                         "acks needs: " +
                         why + ". Add +rename to the user's ACL");
     }
-    may_rename_ = true;
+    Request nothing;
+    nothing.command({"MULTI"});
+    nothing.command({"EXEC"});
+    try {
+        for (Reply& reply : connection_.exchange(nothing)) connection_.checked(std::move(reply));
+    } catch (const Error&) {
+        connection_.drop();  // it may be in the middle of the transaction
+        throw;
+    }
+    has_rights_ = true;
 }
 
 RsmqProducer::Commit RsmqProducer::new_commit(const volley_transaction& t) {
@@ -135,7 +145,7 @@ bool RsmqProducer::is_first_unsure(const volley_transaction& t) const {
 }
 
 std::int32_t RsmqProducer::commit(RsmqConsumer& consumer, volley_transaction& t) {
-    be_sure_to_rename();
+    be_sure_of_rights();
     require_all(consumer, t);
     const bool is_repeat = is_first_unsure(t);
     if (!is_repeat) unsure_.assign(1, new_commit(t));  // the numbers of those that were behind it are void
@@ -173,7 +183,7 @@ void RsmqProducer::post(RsmqConsumer& consumer, volley_transaction& t) {
             return;
         }
         posted.commit = new_commit(t);
-        be_sure_to_rename();
+        be_sure_of_rights();
         require_all(consumer, t);
         const auto shares = share_out(consumer, t, posted.commit);
         if (!shares) throw Error(ErrorCode::retry, "maxsize of the queue has changed");

@@ -1,5 +1,6 @@
 #include "config.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -119,7 +120,21 @@ void read_tls(Settings& s, const Context& context) {
         wrong(s.tls_cert.empty() ? "tls_key" : "tls_cert", "tls_cert and tls_key go together");
 }
 
+// Of two places one would be followed, and the other believed.
+void refuse_two_places(const Context& context) {
+    const char* first = nullptr;
+    for (const char* key : {"url", "host", "socket"}) {
+        if (!context.find(key)) continue;
+        if (first != nullptr) {
+            wrong(key,
+                  std::string(first) + " and " + key + " both say where Redis is: choose one of the two");
+        }
+        first = key;
+    }
+}
+
 void read_server(Settings& s, const Context& context) {
+    refuse_two_places(context);
     const char* environment = std::getenv("REDIS_HOST");
     if (const auto url = context.find("url")) {
         read_url(s, *url, "url");
@@ -163,11 +178,16 @@ Settings read_settings(const Context& context) {
     s.command_timeout_ms =
         static_cast<int>(number(context, "command_timeout_ms", s.command_timeout_ms, 1, 3'600'000));
     s.queue = context.value();
-    // node's rsmq has no dots, PyRSMQ has no more than 64 characters: what either makes is a name here.
-    static const std::regex name("[a-zA-Z0-9._-]{1,160}");
-    if (!std::regex_match(s.queue, name)) {
-        throw Error(ErrorCode::config,
-                    "\"" + s.queue + "\" is no name of an RSMQ queue: 1 to 160 letters, digits, . - and _");
+    // PyRSMQ takes anything but a colon, node's rsmq letters, digits, - and _ up to 160: what either makes is
+    // a name here.
+    const bool is_name =
+        !s.queue.empty() && s.queue.size() <= 160 && std::all_of(s.queue.begin(), s.queue.end(), [](char c) {
+            return c != ':' && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+        });
+    if (!is_name) {
+        throw Error(ErrorCode::config, "\"" + s.queue +
+                                           "\" is no name of an RSMQ queue: 1 to 160 bytes, without colons "
+                                           "and control characters");
     }
     s.ns = context.config("ns", "rsmq") + ":";
     s.set_key = s.ns + s.queue;

@@ -36,7 +36,7 @@ void Connection::connect() {
     }
     try {
         if (settings_.tls) start_tls(*context_, settings_);
-        if (!settings_.password.empty()) {
+        if (!settings_.password.empty() || !settings_.username.empty()) {
             checked(exchange_one(settings_.username.empty()
                                      ? Words{"AUTH", settings_.password}
                                      : Words{"AUTH", settings_.username, settings_.password}));
@@ -52,6 +52,12 @@ void Connection::connect() {
         if (error.code == ErrorCode::unknown || was_right) throw Error(ErrorCode::retry, error.text);
         throw;
     }
+}
+
+void Connection::hurry(int ms) {
+    settings_.connect_timeout_ms = std::min(settings_.connect_timeout_ms, ms);
+    settings_.command_timeout_ms = std::min(settings_.command_timeout_ms, ms);
+    answer_by_ = std::min(answer_by_, Clock::now() + std::chrono::milliseconds(ms));
 }
 
 void Connection::broken(const std::string& why, bool sent) {
@@ -244,8 +250,8 @@ void throw_reply(const Settings& settings, std::string_view text) {
     const std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
     const auto says = [text](const char* word) { return text.find(word) != std::string_view::npos; };
     // Inside a script's error the code stands somewhere in the text (Redis 6 and older).
-    for (const char* word :
-         {"NOAUTH", "WRONGPASS", "NOPERM", "invalid password", "Client sent AUTH", "ERR AUTH"}) {
+    for (const char* word : {"NOAUTH", "WRONGPASS", "NOPERM", "invalid password", "Client sent AUTH",
+                             "ERR AUTH", "The user executing the script"}) {
         if (says(word))
             throw Error(ErrorCode::unauthorized, said + ". Check username and password, and the user's ACL");
     }

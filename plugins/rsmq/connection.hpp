@@ -37,6 +37,8 @@ public:
     bool is_connected() const { return context_ != nullptr; }
     std::uint64_t times_connected() const { return times_connected_; }
     void drop() { context_.reset(); }
+    // From now on nothing takes longer than this.
+    void hurry(int ms);
     int fd() const { return context_->fd; }  // Requires: is_connected()
 
     // Binary-safe. Throws Error: retry (nothing was done: no connection, or Redis refuses for now), unknown

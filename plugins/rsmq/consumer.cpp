@@ -384,6 +384,7 @@ std::int32_t RsmqConsumer::extend(const std::uint64_t* handles, std::int32_t* re
 
 void RsmqConsumer::close(std::uint32_t timeout_ms) {
     stop_listening(sent_fd_);
+    connection_.hurry(static_cast<int>(std::clamp(timeout_ms, 1U, 3'600'000U)));
     give_up_ahead(timeout_ms);
     connection_.drop();
     realtime_.drop();

@@ -1,6 +1,8 @@
 // What runs inside Redis: each takes a batch, so that a message costs a share of four commands, not four
 // commands. KEYS: the queue's sorted set and its hash. Time is Redis', never the client's. A receive count
-// (rc) is the receipt: a settlement of somebody who holds an older one does nothing.
+// (rc) is the receipt: a settlement of somebody who holds an older one does nothing. A full Redis refuses a
+// script's first command that may take memory, but none after one that has written: a HDEL of nothing comes
+// first where messages are received and put back, for how else would the memory become free again?
 #pragma once
 
 #include <cstdint>
@@ -77,6 +79,7 @@ if #ghosts > 0 then
   redis.call('HDEL', KEYS[2], unpack(leftovers))
 end
 if n > 0 then
+  redis.call('HDEL', KEYS[2], '')
   redis.call('ZADD', KEYS[1], unpack(scores))
   redis.call('HSET', KEYS[2], unpack(fields))
   total = redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
@@ -121,10 +124,13 @@ for i = 1, #rcs do
     out[i] = rcs[i] and 0 or -1
   end
 end
-if #scores > 0 then redis.call('ZADD', KEYS[1], 'XX', unpack(scores)) end
 if n > 0 then
   redis.call('ZREM', KEYS[1], unpack(ids))
   redis.call('HDEL', KEYS[2], unpack(fields))
+end
+if #scores > 0 then
+  redis.call('HDEL', KEYS[2], '')
+  redis.call('ZADD', KEYS[1], 'XX', unpack(scores))
 end
 return out
 )lua";

@@ -107,12 +107,15 @@ std::string RsmqProducer::id_of(const volley_record& record) {
 }
 
 // A send that may have happened keeps its id for the next try; one that did, or certainly did not, need not.
+// What Redis refuses in the middle of the script has happened in part: the id without its body.
 void RsmqProducer::remember(const volley_record& record, const std::string& id, std::int32_t status) {
-    if (is_absent(record.id) || (unconfirmed_.empty() && status != VOLLEY_E_UNKNOWN)) return;
+    const bool is_unsure =
+        status == VOLLEY_E_UNKNOWN || status == VOLLEY_E_FATAL || status == VOLLEY_E_UNAUTHORIZED;
+    if (is_absent(record.id) || (unconfirmed_.empty() && !is_unsure)) return;
     std::string stable(volley::text_of(record.id));
     if (status == VOLLEY_OK) {
         unconfirmed_.erase(stable);
-    } else if (status == VOLLEY_E_UNKNOWN && unconfirmed_.emplace(stable, id).second) {
+    } else if (is_unsure && unconfirmed_.emplace(stable, id).second) {
         unconfirmed_order_.push_back(std::move(stable));
         for (; unconfirmed_order_.size() > most_unconfirmed; unconfirmed_order_.pop_front())
             unconfirmed_.erase(unconfirmed_order_.front());

@@ -85,7 +85,7 @@ private:
     // The same by a reply that may have waited to be read. It shows too little, never too much; were it
     // believed, what is sent next could seem older than what was sent before.
     void advance_clock(const redisReply* redis_us);
-    void be_sure_to_rename();
+    void be_sure_of_rights();
     bool has_user_of(const RsmqConsumer& consumer) const;
     Commit new_commit(const volley_transaction& t);
     // Throws Error{lost} if some delivery is not ours; it is marked.
@@ -129,7 +129,7 @@ private:
     std::mt19937_64 random_;
     std::string wake_name_;
     std::string commit_key_;
-    bool may_rename_ = false;
+    bool has_rights_ = false;
     std::uint64_t commits_ = 0;
     std::deque<Posted> posted_;  // oldest first
     std::deque<Commit>

@@ -152,4 +152,11 @@ inline const QueueConfig* find_queue(const Config& config, std::string_view name
     return nullptr;
 }
 
+// Whether some component's dead letters go into the queue of that name.
+inline bool keeps_dead_letters(const Config& config, std::string_view queue) {
+    for (const ComponentConfig& component : config.components)
+        if (!queue.empty() && component.dead_letter_queue == queue) return true;
+    return false;
+}
+
 }  // namespace volley

@@ -39,12 +39,19 @@ TEST_CASE("an error about a URL does not repeat its password", "[rsmq]") {
     CHECK(refused(R"({"url": "redis://me:canary@h:port"})").text.find("canary") == std::string::npos);
 }
 
-TEST_CASE("a queue's name is as RSMQ allows", "[rsmq]") {
-    refused("{}", "a b");
+TEST_CASE("two places are a mistake, for one of them would not be heard", "[rsmq]") {
+    CHECK(refused(R"({"url": "redis://h", "host": "h"})").text.find("choose one") != std::string::npos);
+    CHECK(refused(R"({"host": "h", "socket": "/s"})").field == "/socket");
+    CHECK(refused(R"({"url": "redis://h", "socket": "/s"})").field == "/socket");
+}
+
+TEST_CASE("a queue's name is as PyRSMQ or node's rsmq allows", "[rsmq]") {
+    refused("{}", "a\nb");
     refused("{}", "a:b");
     refused("{}", std::string(161, 'a'));
     Rig rig("rsmq.so");
     CHECK(rig.create_consumer("PyRSMQ.has-dots_too", "{}").has_value());
+    CHECK(rig.create_consumer("gr\u00fcn/und anderes", "{}").has_value());
 }
 
 TEST_CASE("URL, host, Unix socket and REDIS_HOST lead to the same Redis", "[rsmq]") {

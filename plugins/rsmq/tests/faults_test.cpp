@@ -57,7 +57,7 @@ TEST_CASE("a commit whose reply was lost is carried out once", "[rsmq]") {
         return c.commit(c.consumer, outputs, acks);
     };
     REQUIRE(commit(got[0]) == VOLLEY_OK);
-    c.proxy.lose_reply_to("EXEC");
+    c.proxy.lose_reply_to("ZREM");
     CHECK(commit(got[1]) == VOLLEY_E_UNKNOWN);
     CHECK(commit(got[1]) == VOLLEY_OK);
     CHECK(c.rig.waiting() == "0");
@@ -74,7 +74,7 @@ TEST_CASE("a repeated commit that nobody remembers is told as lost", "[rsmq]") {
         acks_of(take_all(c.consumer, 2));  // nobody else has received: such a commit looks at no receipt
     Outgoing outputs;
     outputs.add("out");
-    c.proxy.lose_reply_to("EXEC");
+    c.proxy.lose_reply_to("ZREM");
     CHECK(c.commit(c.consumer, outputs, acks) == VOLLEY_E_UNKNOWN);
     REQUIRE(
         c.rig.command({"EVAL", "return redis.call('DEL', unpack(redis.call('KEYS', 'rsmq:volley:commit:*')))",
@@ -124,15 +124,24 @@ TEST_CASE("a frozen Redis is given up after command_timeout_ms", "[rsmq]") {
     CHECK(rig.waiting() == "1");
 }
 
-TEST_CASE("a full Redis refuses sends for now, and acks go on", "[rsmq]") {
+TEST_CASE("a full Redis refuses sends for now, and all that empties it goes on", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
-    send(producer, {"a"});
+    send(producer, {"a", "b"});
     const auto got = take_all(consumer, 1);
     rig.command({"CONFIG", "SET", "maxmemory", "1"});
     CHECK(send_one(rig, producer, "x", "1") == VOLLEY_E_RETRY);
-    CHECK(settle(consumer, got, VOLLEY_ACK) == Results{VOLLEY_OK});
+    const auto* lease = static_cast<const volley_ext_lease*>(consumer.extension(VOLLEY_EXT_LEASE));
+    std::int32_t result = VOLLEY_E_UNKNOWN;
+    CHECK(lease->extend(consumer.get(), &got[0].handle, &result, 1, 30'000, nullptr) == VOLLEY_OK);
+    CHECK(result == VOLLEY_OK);
+    const auto other = take_all(consumer, 1);
+    REQUIRE(bodies(other) == Bodies{"b"});
+    CHECK(settle(consumer, other, VOLLEY_NACK) == Results{VOLLEY_OK});
+    const auto again = take_all(consumer, 1);
+    REQUIRE(bodies(again) == Bodies{"b"});
+    CHECK(settle(consumer, {got[0], again[0]}, VOLLEY_ACK) == Results{VOLLEY_OK, VOLLEY_OK});
     rig.command({"CONFIG", "SET", "maxmemory", "0"});
     CHECK(send_one(rig, producer, "x", "1") == VOLLEY_OK);
     CHECK(rig.waiting() == "1");

@@ -61,7 +61,7 @@ TEST_CASE("posted commits whose replies were lost are carried out once, in their
         Posted unharmed(c.commit, c.consumer, {got[0]});
         REQUIRE(unharmed.outcome() == VOLLEY_OK);
     }
-    c.proxy.lose_reply_to("EXEC");
+    c.proxy.lose_reply_to("ZREM");
     Posted first(c.commit, c.consumer, {got[1]});
     Posted second(c.commit, c.consumer, {got[2]});
     Posted third(c.commit, c.consumer, {got[3]});
@@ -93,7 +93,7 @@ TEST_CASE("a refused commit does not make a later one be carried out twice", "[r
         Posted hears_of_it(c.commit, c.consumer, {got[0]});
         REQUIRE(hears_of_it.outcome() != VOLLEY_OK);
     }
-    c.proxy.lose_reply_to("EXEC");
+    c.proxy.lose_reply_to("ZREM");
     Posted commit(c.commit, c.consumer, {got[1]});
     REQUIRE(commit.outcome() == VOLLEY_E_UNKNOWN);
     CHECK(commit.again() == VOLLEY_OK);
@@ -124,7 +124,7 @@ TEST_CASE("a commit that arrives when its repeat was carried out does nothing", 
     send(c.in, {"a", "b", "c"});
     take_all(c.consumer, 1);
     const auto got = take_all(c.consumer, 1);  // nobody else has received: such a commit looks at no receipt
-    c.proxy.keep("EXEC");
+    c.proxy.keep("ZREM");
     Posted commit(c.commit, c.consumer, got);
     REQUIRE(commit.outcome() == VOLLEY_E_UNKNOWN);
     REQUIRE(commit.again() == VOLLEY_OK);
@@ -207,7 +207,7 @@ TEST_CASE("of a repeat that was carried out nothing is judged anew", "[rsmq]") {
     Committing c;
     send(c.in, {std::string(2000, 'x'), "b"});
     const auto got = take_all(c.consumer, 2);
-    c.proxy.lose_reply_to("EXEC");
+    c.proxy.lose_reply_to("ZREM");
     Posted first(c.commit, c.consumer, {got[0]});
     wait_for("it is carried out", [&] { return c.rig.waiting() == "1"; });
     // By this one it hears that it would be too large now.
