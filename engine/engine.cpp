@@ -183,7 +183,11 @@ int Engine::Parts::wait_for_end() {
             stop_all();
         }
         if (told && now >= give_up_at) {
-            log::error("a component does not end; leaving it behind");
+            for (const auto& component : components) {
+                if (component->intake().ended()) continue;
+                log::error("does not end in time and is left behind; what it had in hand is delivered again",
+                           {{"component", component->name()}});
+            }
             hung = true;
             break;
         }

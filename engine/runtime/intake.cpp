@@ -90,8 +90,7 @@ bool Intake::open_until(const char* what, const std::string& queue, delivery::In
                 {{"component", pipeline_.config.name}, {"queue", queue}, {"cause", opened.error().text}});
         }
         publish();
-        const auto backoff = delivery::Millis(100LL << std::min(tries, 5U));
-        pipeline_.completions.wait_for(std::min(backoff, deadline - now_));
+        pipeline_.completions.wait_for(std::min(backoff(tries + 1), deadline - now_));
     }
     return false;
 }

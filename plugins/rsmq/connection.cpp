@@ -247,7 +247,8 @@ bool Connection::skip_pushed() {
 }
 
 void throw_reply(const Settings& settings, std::string_view text) {
-    const std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
+    std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
+    if (said.back() == '.') said.pop_back();
     const auto says = [text](const char* word) { return text.find(word) != std::string_view::npos; };
     // Inside a script's error the code stands somewhere in the text (Redis 6 and older).
     for (const char* word : {"NOAUTH", "WRONGPASS", "NOPERM", "invalid password", "Client sent AUTH",

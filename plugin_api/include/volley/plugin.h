@@ -278,7 +278,8 @@ typedef struct volley_producer volley_producer;    /* the plugin's */
 
 typedef struct volley_report {
   uint64_t token;
-  int32_t status;                 /* VOLLEY_OK: durable, as far as the store promises it */
+  int32_t status;                 /* VOLLEY_OK: durable, as far as the store promises it. VOLLEY_E_CONFIG,
+                                     VOLLEY_E_UNAUTHORIZED and VOLLEY_E_FENCED end the component, and nothing is acked */
   int32_t partition;              /* -1 unknown */
   int64_t offset;                 /* -1 unknown */
   volley_view id;                 /* the id the store gave it; valid during the callback */

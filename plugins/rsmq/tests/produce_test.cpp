@@ -75,13 +75,24 @@ TEST_CASE("megabytes in one call are sent in pieces, and all of it arrives", "[r
     }
 }
 
-TEST_CASE("with realtime a send is published as node's rsmq does it", "[rsmq]") {
+TEST_CASE("with realtime a message is published as node's rsmq does it, sent or committed", "[rsmq]") {
     RsmqRig rig;
-    auto producer = rig.producer("q", ", \"realtime\": true");
+    auto in = rig.producer();
+    auto consumer = rig.consumer();
+    auto out = rig.producer("out", ", \"realtime\": true");
+    const AtomicCommit commit(out);
+    REQUIRE(commit.joins(consumer));
+    send(in, {"x"});
+    const auto got = take_all(consumer, 1);
     std::unique_ptr<redisContext, decltype(&redisFree)> c(redisConnect("127.0.0.1", rig.port()), &redisFree);
-    freeReplyObject(redisCommand(c.get(), "SUBSCRIBE rsmq:rt:q"));
-    send(producer, {"a", "b"});
-    for (const char* length : {"1", "2"}) {
+    freeReplyObject(redisCommand(c.get(), "SUBSCRIBE rsmq:rt:out"));
+    send(out, {"a", "b"});
+    Outgoing outputs;
+    outputs.add("c");
+    outputs.add("d");
+    auto acks = acks_of(got);
+    CHECK(commit(consumer, outputs, acks) == VOLLEY_OK);
+    for (const char* length : {"1", "2", "3", "4"}) {
         redisReply* published = nullptr;
         REQUIRE(redisGetReply(c.get(), reinterpret_cast<void**>(&published)) == REDIS_OK);
         CHECK(std::string(published->element[2]->str) == length);

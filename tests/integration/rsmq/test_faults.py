@@ -343,14 +343,19 @@ def carries_a_body(data):
     return b'"seq"' in data
 
 
+def commits(data):
+    """Not the empty transaction by which Volley asks whether it may have one."""
+    return b"MULTI" in data and b"ZREM" in data
+
+
 # What volleyd was doing when it died, which queue is elsewhere, and how often the message is in the output afterwards.
 STEPS = {
     "before a send reaches Redis": ("out", carries_a_body, False, 1),
     "after a send, before its reply": ("out", carries_a_body, True, 2),
     "after a send, before the ack reaches Redis": ("in", asks_to_delete, False, 2),
     "after the ack, before its reply": ("in", asks_to_delete, True, 1),
-    "before a commit reaches Redis": ("both", lambda data: b"EXEC" in data, False, 1),
-    "after a commit, before its reply": ("both", lambda data: b"EXEC" in data, True, 1),
+    "before a commit reaches Redis": ("both", commits, False, 1),
+    "after a commit, before its reply": ("both", commits, True, 1),
 }
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -240,6 +241,39 @@ def test_what_they_take_from_us_we_do_not_delete(shared):
     assert (attributes["msgs"], attributes["hiddenmsgs"]) == (1, 1), "it is hidden, for as long as they said"
     assert shared.other.delete("in", mine)
     assert shared.other.receive("out") is None
+
+
+def test_what_is_theirs_we_count_look_at_and_purge(shared):
+    """It makes the queue, sends and receives; we count what is ready and hidden, look at it, and purge it"""
+    shared.other.create("in", vt=600)
+    for body in BODIES:
+        shared.other.send("in", body)
+    taken = shared.take_all("in", 1)[0]
+    row = json.loads(shared.volley("queues", "in", "--json"))
+    assert (row["ready"], row["in_flight"]) == (2, 1)
+    assert shared.volley("peek", "in").splitlines() == [*BODIES[1:], BODIES[0]], "by the time at which they are visible"
+    shared.volley("purge", "in", "--yes")
+    attributes = shared.other.attributes("in")
+    assert [int(attributes[k]) for k in ("vt", "msgs", "totalsent", "totalrecv")] == [600, 0, 3, 1]
+    assert shared.other.receive("in") is None and not shared.other.delete("in", taken["id"])
+
+
+def test_what_we_keep_and_put_back_is_hidden_and_comes_back(shared):
+    """We keep a message for longer than its vt, and put it back; it finds nothing, and then has it"""
+    for file in (ROOT / "plugin_api" / "python" / "volley_handler.py", Path(__file__).parent / "handlers" / "gated.py"):
+        shutil.copy(file, shared.folder)
+    shared.other.create("in", vt=3)
+    mine = shared.other.send("in", "1")
+    volleyd = Volleyd(shared.folder, "shutdown_timeout: 1s\n" + shared.config.replace(
+        "handler: forward", f'handler: {{exec: ["{sys.executable}", gated.py]}}')).wait_ready()
+    wait_until((shared.folder / "working").exists, "we have it")
+    began = time.monotonic()
+    while time.monotonic() < began + 7:
+        assert shared.other.receive("in", vt=600) is None
+    assert volleyd.stop() == 75, volleyd.log
+    got = shared.take_all("in", 1)[0]
+    assert (got["id"], got["message"], got["rc"]) == (mine, "1", 2)
+    assert shared.other.delete("in", mine) and shared.other.attributes("in")["msgs"] == 0
 
 
 def test_json_that_pyrsmq_encodes_is_json_to_a_handler(redis_server, tmp_path):

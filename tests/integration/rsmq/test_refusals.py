@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 
 import pytest
 from job import CLEAN, Job
@@ -36,6 +37,18 @@ def test_a_full_redis_is_waited_for_and_a_script_cache_that_is_flushed_is_not_no
     assert job.count("out") == 0
     job.cli("SCRIPT", "FLUSH")
     job.cli("CONFIG", "SET", "maxmemory", 0)
+    job.wait_done()
+    assert volleyd.stop() == 0, volleyd.log
+    assert job.verdict(ledger) == CLEAN
+
+
+def test_a_redis_that_wants_more_replicas_is_waited_for(redis, tmp_path):
+    job = Job(redis, tmp_path).queue("in", output=False).queue("out")
+    ledger = job.put(100)
+    volleyd = job.start("slow.py")
+    job.cli("CONFIG", "SET", "min-replicas-to-write", 1)
+    wait_until(lambda: "NOREPLICAS" in volleyd.log, "it says why it waits")
+    job.cli("CONFIG", "SET", "min-replicas-to-write", 0)
     job.wait_done()
     assert volleyd.stop() == 0, volleyd.log
     assert job.verdict(ledger) == CLEAN
@@ -135,22 +148,31 @@ def test_a_redis_with_snapshots_only_is_warned_of_and_one_that_does_not_tell_is_
 
 def test_a_stop_does_not_wait_for_a_frozen_redis(redis, tmp_path):
     job = Job(redis, tmp_path).queue("in", output=False, command_timeout_ms=60_000).queue("out", command_timeout_ms=60_000)
-    job.put(2000)
-    (tmp_path / "top").mkdir()
-    volleyd = Volleyd(tmp_path / "top", "shutdown_timeout: 1s\n" + job.config()).wait_ready()
-    wait_until(lambda: volleyd.metric("volley_messages_sent_total") > 0, "it works")
+    job.put(1000)
+    volleyd = Volleyd(tmp_path, "shutdown_timeout: 1s\n" + job.config("slow.py")).wait_ready()
+
+    def sent():
+        return volleyd.metric("volley_messages_sent_total")
+
+    def stands_still():
+        before = sent()
+        time.sleep(0.3)
+        return sent() == before
+
+    wait_until(lambda: sent() > 0, "it works")
     redis.process.send_signal(signal.SIGSTOP)
+    wait_until(stands_still, "it waits for Redis")
     try:
         assert volleyd.stop(timeout=10) in (0, 75), volleyd.log
     finally:
         redis.process.send_signal(signal.SIGCONT)
 
 
-@pytest.mark.parametrize("reader", ["retrier", "a_retrier"])  # components open by their place in the file
-def test_a_queue_of_dead_letters_is_made_without_a_limit_whoever_makes_it(reader, redis, tmp_path):
+@pytest.mark.parametrize("first", ["its reader", "its writer"])
+def test_a_queue_of_dead_letters_is_made_without_a_limit_whoever_makes_it(first, redis, tmp_path):
     job = Job(redis, tmp_path).queue("in", output=False).queue("out").queue("dead", output=False)
-    lines = [f"  - {{name: {reader}, input: dead, outputs: [out]}}", "  - {name: move, input: in, outputs: [out], dead_letter_queue: dead}"]
-    if reader == "retrier":
+    lines = ["  - {name: retry, input: dead, outputs: [out]}", "  - {name: move, input: in, outputs: [out], dead_letter_queue: dead}"]
+    if first == "its writer":
         lines.reverse()
     queues = job.config().split("components:")[0]
     volleyd = Volleyd(tmp_path, queues + "components:\n" + "\n".join(lines) + '\noperations: {listen: "127.0.0.1:0"}\n').wait_ready()
