@@ -89,6 +89,18 @@ bool RsmqProducer::has_user_of(const RsmqConsumer& consumer) const {
 // follows it would be carried out command by command.
 void RsmqProducer::be_sure_of_rights() {
     if (has_rights_) return;
+    try {
+        ask_for_rights();
+        has_rights_ = true;
+    } catch (const Error& error) {
+        connection_.drop();  // it may be in the middle of the transaction
+        // The commit was not sent.
+        if (error.code == ErrorCode::unknown) throw Error(ErrorCode::retry, error.text);
+        throw;
+    }
+}
+
+void RsmqProducer::ask_for_rights() {
     Script ask{may_rename_script};
     const Reply said = connection_.run(ask, {commit_key_}, {});
     const std::string why(text_of(said.get()));
@@ -102,13 +114,7 @@ void RsmqProducer::be_sure_of_rights() {
     Request nothing;
     nothing.command({"MULTI"});
     nothing.command({"EXEC"});
-    try {
-        for (Reply& reply : connection_.exchange(nothing)) connection_.checked(std::move(reply));
-    } catch (const Error&) {
-        connection_.drop();  // it may be in the middle of the transaction
-        throw;
-    }
-    has_rights_ = true;
+    for (Reply& reply : connection_.exchange(nothing)) connection_.checked(std::move(reply));
 }
 
 RsmqProducer::Commit RsmqProducer::new_commit(const volley_transaction& t) {

@@ -86,6 +86,7 @@ private:
     // believed, what is sent next could seem older than what was sent before.
     void advance_clock(const redisReply* redis_us);
     void be_sure_of_rights();
+    void ask_for_rights();
     bool has_user_of(const RsmqConsumer& consumer) const;
     Commit new_commit(const volley_transaction& t);
     // Throws Error{lost} if some delivery is not ours; it is marked.

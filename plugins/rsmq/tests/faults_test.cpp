@@ -46,6 +46,20 @@ TEST_CASE("an ack whose reply was lost is done when it is tried again", "[rsmq]"
     CHECK(rig.waiting() == "0");
 }
 
+TEST_CASE("a commit before which no answer came whether there may be one has not happened", "[rsmq]") {
+    Committing c;
+    send(c.in, {"a"});
+    const auto got = take_all(c.consumer, 1);
+    Outgoing outputs;
+    outputs.add("out of a");
+    auto acks = acks_of(got);
+    c.proxy.lose_reply_to("EXEC");
+    CHECK(c.commit(c.consumer, outputs, acks) == VOLLEY_E_RETRY);
+    CHECK(c.rig.waiting() == "1");
+    CHECK(c.commit(c.consumer, outputs, acks) == VOLLEY_OK);
+    CHECK(stored(c.rig) == "out of a");
+}
+
 TEST_CASE("a commit whose reply was lost is carried out once", "[rsmq]") {
     Committing c;
     send(c.in, {"a", "b"});

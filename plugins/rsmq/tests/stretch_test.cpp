@@ -19,9 +19,10 @@ struct Stretch {
     std::int32_t commit(const std::vector<Received>& messages) {
         Outgoing out;
         for (const Received& m : messages) out.add(*m.body);
-        // Its first reply may be lost with the connection.
+        // Its first reply, or that to the question before it, may be lost with the connection.
         const auto status = atomic.commit(messages, out);
-        return status == VOLLEY_E_UNKNOWN ? atomic.commit(messages, out) : status;
+        const bool once_more = status == VOLLEY_E_UNKNOWN || status == VOLLEY_E_RETRY;
+        return once_more ? atomic.commit(messages, out) : status;
     }
     std::string stored() const { return rig.command({"ZCARD", "rsmq:out"}); }
     // Something that no client does: a count without a receive.
