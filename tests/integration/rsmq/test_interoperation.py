@@ -262,13 +262,13 @@ def test_what_we_keep_and_put_back_is_hidden_and_comes_back(shared):
     """We keep a message for longer than its vt, and put it back; it finds nothing, and then has it"""
     for file in (ROOT / "plugin_api" / "python" / "volley_handler.py", Path(__file__).parent / "handlers" / "gated.py"):
         shutil.copy(file, shared.folder)
-    shared.other.create("in", vt=3)
+    shared.other.create("in", vt=5)
     mine = shared.other.send("in", "1")
     volleyd = Volleyd(shared.folder, "shutdown_timeout: 1s\n" + shared.config.replace(
         "handler: forward", f'handler: {{exec: ["{sys.executable}", gated.py]}}')).wait_ready()
     wait_until((shared.folder / "working").exists, "we have it")
     began = time.monotonic()
-    while time.monotonic() < began + 7:
+    while time.monotonic() < began + 11:
         assert shared.other.receive("in", vt=600) is None
     assert volleyd.stop() == 75, volleyd.log
     got = shared.take_all("in", 1)[0]
