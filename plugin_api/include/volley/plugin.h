@@ -441,6 +441,20 @@ typedef struct volley_ext_history {
   int32_t (*between)(void *instance, int64_t from_ms, int64_t to_ms, volley_error *);   /* required. [owner] */
 } volley_ext_history;
 
+/* Consumer. Says which store this is. A message's own id is unique in its store only; with this, what the engine makes of
+ * it (ids of outputs and dead letters, names in the crash journal) is never that of a message of another store, nor of one
+ * that was made anew under the same name. Without it such ids hold for the life of the process only. */
+#define VOLLEY_EXT_IDENTITY "volley.identity/1"
+typedef struct volley_ext_identity {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* required. The same text as long as the store is the same, after a restart too, and another text for any other store: a
+   * cluster's id, a random id that is kept in the store. Where several read the same messages (consumer groups), the
+   * reader's name belongs to it. Empty: message ids are unique in all stores. It is that of the messages of the last
+   * consume, and is asked after each that brought some; valid until the next call on the instance. [owner] */
+  int32_t (*identity)(volley_consumer *, volley_view *out, volley_error *);
+} volley_ext_identity;
+
 /* Producer. These outputs and these acks, all or nothing, in one store. */
 #define VOLLEY_EXT_ATOMIC "volley.atomic/1"
 typedef struct volley_transaction {
