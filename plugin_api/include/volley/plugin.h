@@ -343,7 +343,7 @@ typedef struct volley_jobs {
   void (*explain)(void *context, volley_job *, volley_view text);
   /* Ends a job left VOLLEY_PENDING; once. retry_after_ms as in volley_task. [any] */
   void (*finish)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms);
-  int32_t (*cancelled)(void *context, volley_job *);   /* 1: the result is no longer wanted. [any] */
+  int32_t (*cancelled)(void *context, volley_job *);   /* 1: the result is no longer wanted; 2: nor is it waited for. [any] */
 } volley_jobs;
 
 typedef struct volley_handler_class {
