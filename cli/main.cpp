@@ -11,6 +11,7 @@
 #include "check/guarantees.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
+#include "log/standard_streams.hpp"
 #include "migrate.hpp"
 #include "plugins/search_path.hpp"
 #include "queue_access.hpp"
@@ -92,6 +93,7 @@ int with_config(const cli::Arguments& arguments, Command&& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (!log::open_standard_streams()) return cli::exit_unavailable;
     std::signal(SIGPIPE, SIG_DFL);  // `volley peek … | head` ends quietly
     cli::Arguments a;
     if (const auto code = cli::parse(argc, argv, a)) return *code;

@@ -11,6 +11,7 @@
 #include "parts.hpp"
 #include "plugins/search_path.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/sigpipe.hpp"
 
 namespace volley {
 
@@ -58,6 +59,7 @@ runtime::BuiltInHandler Engine::Parts::handler_for(const Config& of, const Compo
     handlers::ProcessOptions process;
     process.exec = component.handler.process.exec;
     process.handler_timeout_ms = static_cast<std::uint64_t>(component.handler_timeout.count());
+    process.startup_timeout_ms = static_cast<std::uint64_t>(of.startup_timeout.count());
     process.max_message_bytes = of.max_message_bytes;
     std::string label;
     // It stands in logs and in the headers of dead letters.
@@ -144,6 +146,7 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineOptions options) {
 }
 
 int Engine::run() {
+    const runtime::SigpipeBlocked blocked;
     Parts& p = *parts_;
     p.started_seconds = static_cast<double>(runtime::unix_ms()) / 1000;
     if (p.config.operations.enabled) {

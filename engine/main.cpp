@@ -16,13 +16,17 @@
 #include "check/effective.hpp"
 #include "check/guarantees.hpp"
 #include "config/load.hpp"
+#include "handlers/child.hpp"
+#include "init.hpp"
 #include "log/log.hpp"
+#include "log/standard_streams.hpp"
 #include "plugins/search_path.hpp"
 #include "volley/engine.hpp"
 
 namespace {
 
 constexpr int exit_usage = 64;
+constexpr int exit_internal = 70;
 constexpr int exit_again = 75;
 constexpr int exit_config = 78;
 
@@ -64,6 +68,7 @@ public:
                     volley::log::warning(
                         "second signal: stopping at once; what is unfinished is delivered again");
                     engine.cut_off();
+                    volley::handlers::kill_children();
                     std::_Exit(exit_again);
                 }
                 stopping = true;
@@ -100,7 +105,10 @@ int run(const Arguments& arguments) {
     const int code = (*engine)->run();
     // A handler that hangs still uses the engine; and past the deadline no client is waited for that cannot
     // be taken apart while its broker is silent.
-    if ((*engine)->hung() || code == exit_again) std::_Exit(code);
+    if ((*engine)->hung() || code == exit_again) {
+        volley::handlers::kill_children();
+        std::_Exit(code);
+    }
     signals.end();
     return code;
 }
@@ -161,6 +169,9 @@ std::string config_schema(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (!volley::log::open_standard_streams()) return exit_internal;
+    std::signal(SIGCHLD, SIG_DFL);  // one that was ignored hides how children end
+    volley::leave_process_1();
     Arguments arguments;
     CLI::App app{
         "Volley runs queue workers: volleyd consumes, calls your handler, produces, and acks only what is "

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +17,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <optional>
+#include <set>
 
 #include "log/log.hpp"
 
@@ -26,6 +30,27 @@ namespace {
 
 constexpr std::size_t tail_bytes = 4096;
 constexpr std::size_t longest_line = 1024;
+// Somebody else in this process has waited for it, or SIGCHLD is ignored.
+constexpr const char* unknown_end = "how it ended is unknown";
+constexpr int first_free_descriptor = 4;  // 0 to 3 are the child's
+
+// The process groups of the children that were not waited for, so that none of the numbers is another's.
+struct Groups {
+    std::mutex mutex;
+    std::set<pid_t> pids;
+};
+Groups& groups() {
+    static auto* const all = new Groups();  // children may outlive the statics of a process that exits
+    return *all;
+}
+
+// Where a program closed its standard descriptors, a pipe would take their numbers, and dup2 overwrite it.
+int out_of_the_way(int fd) {
+    if (fd >= first_free_descriptor) return fd;
+    const int moved = fcntl(fd, F_DUPFD_CLOEXEC, first_free_descriptor);
+    ::close(fd);
+    return moved;
+}
 
 struct Pipe {
     int read = -1;
@@ -33,9 +58,9 @@ struct Pipe {
     bool open() {
         std::array<int, 2> ends{};
         if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
-        read = ends[0];
-        write = ends[1];
-        return true;
+        read = out_of_the_way(ends[0]);
+        write = out_of_the_way(ends[1]);
+        return read >= 0 && write >= 0;
     }
     void close_both() {
         if (read >= 0) ::close(read);
@@ -87,12 +112,25 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     _exit(127);
 }
 
-std::string describe(int status) {
-    if (WIFSIGNALED(status)) {
-        const char* name = sigabbrev_np(WTERMSIG(status));
-        return "killed by SIG" + std::string(name != nullptr ? name : std::to_string(WTERMSIG(status)));
-    }
-    return "exit status " + std::to_string(WEXITSTATUS(status));
+ChildEnd describe(bool exited, int number) {
+    if (exited) return {"exit status " + std::to_string(number), number == 0};
+    const char* name = sigabbrev_np(number);
+    return {"killed by SIG" + std::string(name != nullptr ? name : std::to_string(number)), false};
+}
+
+// How the process ended, if it has; it is not waited for.
+std::optional<ChildEnd> ending_of(pid_t pid) {
+    siginfo_t info{};
+    const int asked = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
+    if (asked != 0 && errno == ECHILD) return ChildEnd{unknown_end, false};
+    if (asked != 0 || info.si_pid == 0) return std::nullopt;
+    return describe(info.si_code == CLD_EXITED, info.si_status);
+}
+
+// Waits at most so long; readable or at its end.
+bool is_readable(int fd, int timeout_ms) {
+    pollfd one{fd, POLLIN, 0};
+    return poll(&one, 1, timeout_ms) > 0;
 }
 
 }  // namespace
@@ -120,7 +158,6 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
         close_all();
         return Error(ErrorCode::retry, "no pipes for a child process: " + why);
     }
-    // The descriptors 0 to 3 are overwritten by dup2 in the child; ours are above, because 0 to 2 are open.
     std::vector<std::string> words = options.exec;
     std::vector<std::string> variables = environment_for(options.component);
     const std::vector<char*> argv = pointers(words);
@@ -147,15 +184,25 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
     child->output_ = out.read;
     child->stderr_ = err.read;
     child->component_ = options.component;
+    child->on_end_ = options.on_end;
+    {
+        const std::lock_guard lock(groups().mutex);
+        groups().pids.insert(pid);
+    }
     if (failed) {
-        child->reap(false);
-        child->close_pipes();
+        child->kill();
         return Error(ErrorCode::config, "the handler program \"" + options.exec.front() +
                                             "\" cannot be started: " + std::strerror(error) +
                                             " (working directory " + options.directory + ")");
     }
-    for (const int fd : {child->input_, child->output_}) fcntl(fd, F_SETFL, O_NONBLOCK);
-    child->stderr_thread_ = std::thread([raw = child.get()] { raw->read_stderr(); });
+    for (const int fd : {child->input_, child->output_, child->stderr_}) fcntl(fd, F_SETFL, O_NONBLOCK);
+    child->pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0U));
+    child->stop_event_ = eventfd(0, EFD_CLOEXEC);
+    if (child->stop_event_ < 0) {
+        return Error(ErrorCode::retry,
+                     std::string("no descriptor for a child process: ") + std::strerror(errno));
+    }
+    child->watcher_ = std::thread([raw = child.get(), pid] { raw->watch(pid); });
     return child;
 }
 
@@ -164,52 +211,68 @@ Child::~Child() {
     close_pipes();
 }
 
+// A process of the child's that left its group may hold the other ends for as long as it likes: nothing here
+// waits for their end.
 void Child::close_pipes() {
-    for (int* fd : {&input_, &output_}) {
+    if (watcher_.joinable()) {
+        const std::uint64_t one = 1;
+        const auto ignored = write(stop_event_, &one, sizeof one);
+        static_cast<void>(ignored);
+        watcher_.join();
+    }
+    for (int* fd : {&input_, &output_, &stderr_, &pidfd_, &stop_event_}) {
         if (*fd >= 0) ::close(*fd);
         *fd = -1;
     }
-    if (stderr_thread_.joinable()) stderr_thread_.join();
-    if (stderr_ >= 0) ::close(stderr_);
-    stderr_ = -1;
 }
 
-std::string Child::reap(bool killed) {
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+bool Child::has_ended() const { return pid_ <= 0 || ending_of(pid_).has_value(); }
+
+std::size_t Child::unread() const {
+    int bytes = 0;
+    return input_ >= 0 && ioctl(input_, FIONREAD, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+bool Child::wait_for_end(std::uint32_t timeout_ms) const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+    while (!has_ended()) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return false;
+        // What it still writes is dropped: it must not wait for room in the pipe.
+        char discarded[4096];
+        for (int reads = 0; reads < 64 && read(output_, discarded, sizeof discarded) > 0;) ++reads;
+        constexpr std::int64_t longest = 50;
+        is_readable(pidfd_, static_cast<int>(std::min(left.count(), longest)));
     }
-    ended_ = describe(status);
-    // Whatever it started itself goes with it, or would hold our pipes open.
-    if (!killed) ::kill(-pid_, SIGKILL);
+    return true;
+}
+
+// The group is killed while the number is still ours: before the child is waited for.
+ChildEnd Child::kill() {
+    if (pid_ <= 0) return ended_;
+    {
+        const std::lock_guard lock(groups().mutex);
+        ::kill(-pid_, SIGKILL);
+        groups().pids.erase(pid_);
+    }
+    siginfo_t info{};
+    int asked = 0;
+    do asked = waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED);
+    while (asked != 0 && errno == EINTR);
+    ended_ = asked == 0 ? describe(info.si_code == CLD_EXITED, info.si_status) : ChildEnd{unknown_end, false};
     pid_ = -1;
+    close_pipes();
     return ended_;
 }
 
-std::string Child::kill() {
-    if (pid_ <= 0) return ended_;
-    ::kill(-pid_, SIGKILL);
-    return reap(true);
-}
-
-std::string Child::end(std::uint32_t timeout_ms) {
+ChildEnd Child::end(std::uint32_t timeout_ms) {
     if (pid_ <= 0) return ended_;
     if (input_ >= 0) ::close(input_);
     input_ = -1;
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-    // Its output closes when it ends: that is what there is to wait for.
-    while (std::chrono::steady_clock::now() < deadline) {
-        pollfd fd{output_, POLLIN, 0};
-        if (poll(&fd, 1, 50) <= 0) continue;
-        char discarded[4096];
-        const ssize_t n = read(output_, discarded, sizeof discarded);
-        if (n == 0) break;
-    }
-    int status = 0;
-    if (waitpid(pid_, &status, WNOHANG) == pid_) {
-        ended_ = describe(status);
-        ::kill(-pid_, SIGKILL);
-        pid_ = -1;
-        return ended_;
+    if (!wait_for_end(timeout_ms / 2)) {
+        ::kill(-pid_, SIGTERM);
+        wait_for_end(timeout_ms - timeout_ms / 2);
     }
     return kill();
 }
@@ -219,30 +282,52 @@ std::string Child::stderr_tail() const {
     return tail_;
 }
 
-void Child::read_stderr() {
+// Ends when it is told to, whoever holds the pipe.
+void Child::watch(pid_t pid) {
     std::string line;
-    const auto emit = [&] {
-        if (!line.empty()) log::info(line, {{"component", component_}, {"from", "handler"}});
-        line.clear();
-    };
+    bool alive = true;
+    bool open = true;
+    for (bool stop = false; !stop;) {
+        pollfd fds[3] = {
+            {open ? stderr_ : -1, POLLIN, 0}, {alive ? pidfd_ : -1, POLLIN, 0}, {stop_event_, POLLIN, 0}};
+        if (poll(fds, 3, -1) < 0) continue;
+        stop = fds[2].revents != 0;
+        if (fds[0].revents != 0 || stop) open = read_stderr(line);
+        if (fds[1].revents == 0 || !alive) continue;
+        alive = false;
+        const auto end = ending_of(pid);
+        if (on_end_ && end) on_end_(*end);
+    }
+    if (!line.empty()) log::info(line, {{"component", component_}, {"from", "handler"}});
+}
+
+// Reads what is there. Returns false at the end of the stream.
+bool Child::read_stderr(std::string& line) {
+    constexpr int most_reads = 64;  // of a child that never stops writing
     char buffer[4096];
-    for (;;) {
+    for (int reads = 0; reads < most_reads; ++reads) {
         const ssize_t n = read(stderr_, buffer, sizeof buffer);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) break;
+        if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);
         {
             const std::lock_guard lock(mutex_);
             tail_.append(buffer, static_cast<std::size_t>(n));
             if (tail_.size() > tail_bytes) tail_.erase(0, tail_.size() - tail_bytes);
         }
         for (ssize_t i = 0; i < n; ++i) {
-            if (buffer[i] == '\n')
-                emit();
-            else if (line.size() < longest_line)
-                line += buffer[i];
+            if (buffer[i] != '\n') {
+                if (line.size() < longest_line) line += buffer[i];
+                continue;
+            }
+            if (!line.empty()) log::info(line, {{"component", component_}, {"from", "handler"}});
+            line.clear();
         }
     }
-    emit();
+    return true;
+}
+
+void kill_children() {
+    const std::lock_guard lock(groups().mutex);
+    for (const pid_t pid : groups().pids) ::kill(-pid, SIGKILL);
 }
 
 }  // namespace volley::handlers

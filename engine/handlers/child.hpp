@@ -1,11 +1,12 @@
 // A child process with pipes: its own process group, nothing inherited but three descriptors and a cleaned
 // environment, killed with us. Owned and used by one thread; a second one, inside, carries its standard error
-// into the log.
+// into the log and notices its end.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,10 +17,17 @@
 
 namespace volley::handlers {
 
+// How a child ended.
+struct ChildEnd {
+    std::string text;            // "exit status 3", "killed by SIGSEGV"
+    bool with_status_0 = false;  // of its own will
+};
+
 struct ChildOptions {
-    std::vector<std::string> exec;  // program and arguments; the program is searched in PATH
-    std::string directory;          // its working directory
-    std::string component;          // for its lines in the log, and its VOLLEY_COMPONENT
+    std::vector<std::string> exec;                // program and arguments; the program is searched in PATH
+    std::string directory;                        // its working directory
+    std::string component;                        // for its lines in the log, and its VOLLEY_COMPONENT
+    std::function<void(const ChildEnd&)> on_end;  // called once, by the second thread; may be empty
 };
 
 class Child {
@@ -31,35 +39,47 @@ public:
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
 
-    int input() const { return input_; }    // write to it; non-blocking
-    int output() const { return output_; }  // read from it; non-blocking
+    int input() const { return input_; }      // write to it; non-blocking
+    int output() const { return output_; }    // read from it; non-blocking
+    int end_event() const { return pidfd_; }  // readable once it has ended; -1: this kernel has none
+    // Has it ended, whoever else holds its pipes? Until it is waited for its number is not given to another.
+    bool has_ended() const;
+    std::size_t unread() const;  // bytes in its input's pipe
 
-    // Asks it to end by closing its input, waits up to `timeout_ms`, then kills its whole group. Returns how
-    // it ended: "exit status 3", "killed by SIGSEGV".
-    std::string end(std::uint32_t timeout_ms);
+    // Asks it to end by closing its input, after half of `timeout_ms` with SIGTERM to its group, then kills
+    // what is left of the group.
+    ChildEnd end(std::uint32_t timeout_ms);
     // Kills its group at once.
-    std::string kill();
+    ChildEnd kill();
     // The last of its standard error, at most 4 KiB.
     std::string stderr_tail() const;
 
 private:
     Child() = default;
-    void read_stderr();
-    std::string reap(bool killed);
+    void watch(pid_t pid);
+    bool read_stderr(std::string& line);
+    bool wait_for_end(std::uint32_t timeout_ms) const;
     void close_pipes();
 
     pid_t pid_ = -1;
+    int pidfd_ = -1;
     int input_ = -1;
     int output_ = -1;
     int stderr_ = -1;
+    int stop_event_ = -1;  // of the second thread
     std::string component_;
-    std::string ended_;
-    std::thread stderr_thread_;
+    std::function<void(const ChildEnd&)> on_end_;
+    ChildEnd ended_;
+    std::thread watcher_;
     mutable std::mutex mutex_;
     std::string tail_;
 };
 
 // Is the variable kept from children, because its name says that it holds a secret?
 bool is_secret_variable(const std::string& name);
+
+// Kills the process groups of all children of this process, which is about to end without destroying them.
+// Thread: any.
+void kill_children();
 
 }  // namespace volley::handlers

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "handlers/child.hpp"
-#include "handlers/process_protocol.hpp"
+#include "handlers/exchange.hpp"
 #include "log/log.hpp"
 #include "volley/abi.hpp"
 
@@ -26,335 +28,339 @@ using std::chrono::milliseconds;
 constexpr milliseconds shortest_backoff{100};
 constexpr milliseconds longest_backoff{10'000};
 constexpr milliseconds early_death{
-    1'000};                   // one that dies sooner, having answered nothing, is restarted ever later
-constexpr int look_ms = 100;  // at whether the engine stops, or a lease is lost
-constexpr std::size_t outbox_low =
-    8 * 1024;  // so much is written first: the child need not wait for all lines
-
-bool holds(const std::vector<std::uint32_t>& chains, std::uint32_t chain) {
-    return std::find(chains.begin(), chains.end(), chain) != chains.end();
-}
+    1'000};                        // one that dies sooner, having answered nothing, is restarted ever later
+constexpr milliseconds look{100};  // at whether the engine stops, or a lease is lost
+constexpr milliseconds leaving_grace{
+    100};  // from the end of a child's pipes to its own: its status says how it ended
+constexpr milliseconds cannot_start_period{60'000};  // of the log's lines while it is so
+constexpr std::uint64_t answer_sizes = 16;           // an answer may be so many times max_message_bytes
 
 class ProcessHandler {
 public:
-    ProcessHandler(const Context& context, const volley_jobs* jobs);
+    ProcessHandler(const Context& context, const volley_jobs* jobs, const ProcessOptions& options);
     void open();
     void handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride);
     void close(std::uint32_t timeout_ms);
 
 private:
-    void ensure_child(volley_job* job);
-    void forget_unsent();
-    void send_more();
-    void advance();
-    void exchange();
-    void tell_cancelled();
+    Result<void> start_child();
+    bool ensure_child();
+    void turn();
+    Clock::time_point deadline() const;
+    void look_around(Clock::time_point now);
+    void out_of_time();
+    void exchange(Clock::time_point until);
     void write_some();
-    void read_some();
-    void take_line(std::string_view line);
-    void finish(volley_task& task, const Answer& answer);
-    void emit(volley_task& task, const AnswerOutput& output);
-    void blame(std::uint32_t reason, const std::string& why);
-    void give_rest_back(std::size_t from);
-    bool is_cancelled(volley_job* job) const { return jobs_.cancelled(jobs_.context, job) != 0; }
-    volley_task& task(std::size_t i) { return element(tasks_, stride_, i); }
+    bool read_some();
+    void read_rest();
+    void note_progress();
+    void note_leaving();
+    void bury(std::uint32_t reason, const std::string& why);
+    void back_off(bool answered);
+    void report_cannot_start(const std::string& why);
+    void report_started();
 
+    Context context_;
     ChildOptions child_options_;
-    milliseconds timeout_{30'000};
-    std::size_t longest_line_ = 4 << 20;
+    milliseconds handler_timeout_;
+    milliseconds startup_timeout_;
     const volley_jobs& jobs_;
-    std::unique_ptr<Child> child_;
-    Clock::time_point started_{};
-    Clock::time_point not_before_{};
+    LineReader lines_;
+    Exchange exchange_;
+    Outbox outbox_;
     milliseconds backoff_{0};
-    bool answered_ = false;       // this child has answered something
-    bool keeps_chains_ = false;   // it has said that it leaves out what stands behind a failure in its chain
-    bool hears_cancels_ = false;  // it has said that it wants to know what nobody waits for
+    Clock::time_point not_before_{};
+    Clock::time_point cannot_start_logged_{};
 
-    // Of the call at hand.
-    volley_task* tasks_ = nullptr;
-    std::uint32_t stride_ = 0;
-    std::size_t count_ = 0;
-    std::size_t written_ = 0;  // tasks whose line is in the outbox or sent
-    std::size_t first_ = 0;    // the oldest that is not answered
-    std::vector<bool> done_;
-    std::vector<bool> told_;  // it is cancelled, and the child knows
+    // Of the child.
+    std::unique_ptr<Child> child_;
+    Clock::time_point born_{};
+    Clock::time_point loading_since_{};    // while a message waits for that
+    std::atomic<bool> is_started_{false};  // it has spoken, or read a message: the time of messages runs
+    std::atomic<bool> in_call_{false};
+    bool is_down_ = false;  // as readiness was told
+    bool input_closed_ = false;
+    bool output_closed_ = false;
+    std::optional<Clock::time_point> leaving_since_;
+
+    // Of the call.
+    std::size_t timed_ = 0;  // the message whose time runs
+    Clock::time_point timed_since_{};
     Clock::time_point looked_{};
-    std::vector<std::uint32_t>
-        open_chains_;  // of messages sent and not answered, if the child does not keep them
-    std::vector<std::uint32_t> failed_chains_;  // likewise: nothing more of them in this call
-    std::uint64_t call_ = 0;
-    std::uint64_t base_id_ = 0;
-    std::string outbox_;
-    std::size_t outbox_sent_ = 0;
-    std::string inbox_;
-    Clock::time_point oldest_since_{};
 };
 
-ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs) : jobs_(*jobs) {
-    rapidjson::Document config;
-    config.Parse(context.config_json().c_str());
-    for (const auto& word : config["exec"].GetArray()) child_options_.exec.emplace_back(word.GetString());
+ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs, const ProcessOptions& options)
+    : context_(context),
+      handler_timeout_(options.handler_timeout_ms),
+      startup_timeout_(std::max(options.startup_timeout_ms, options.handler_timeout_ms)),
+      jobs_(*jobs),
+      lines_(options.max_message_bytes * answer_sizes),
+      exchange_(*jobs, context.component(), lines_.longest()) {
+    child_options_.exec = options.exec;
     child_options_.directory = context.base_dir().empty() ? "/" : context.base_dir();
     child_options_.component = context.component();
-    timeout_ = milliseconds(config["handler_timeout_ms"].GetInt64());
-    longest_line_ = config["max_message_bytes"].GetUint64() * 4;
+    // A child that ends while no message waits for it would be found dead by the next one only.
+    child_options_.on_end = [this](const ChildEnd& end) {
+        if (in_call_.load() || is_started_.load() || end.with_status_0) return;
+        context_.health(VOLLEY_DOWN,
+                        "the handler's process ended before it read a message (" + end.text + ")");
+    };
+}
+
+// ---- the child's life
+
+Result<void> ProcessHandler::start_child() {
+    is_started_ = false;
+    auto started = Child::start(child_options_);
+    if (!started) return started.error();
+    child_ = std::move(*started);
+    born_ = loading_since_ = Clock::now();
+    input_closed_ = output_closed_ = false;
+    leaving_since_.reset();
+    lines_.clear();
+    outbox_.reset();
+    exchange_.begin_child();
+    return {};
 }
 
 void ProcessHandler::open() {
-    auto started = Child::start(child_options_);
-    if (!started) throw started.error();
-    child_ = std::move(*started);
-    started_ = Clock::now();
+    if (auto started = start_child(); !started) throw started.error();
 }
 
 void ProcessHandler::close(std::uint32_t timeout_ms) {
+    in_call_ = true;  // its end is no news
     if (child_) child_->end(timeout_ms);
     child_.reset();
 }
 
-void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
-    tasks_ = tasks;
-    stride_ = stride;
-    count_ = count;
-    written_ = first_ = 0;
-    done_.assign(count, false);
-    told_.assign(count, false);
-    base_id_ += 1'000'000;
-    ++call_;
-    open_chains_.clear();
-    failed_chains_.clear();
-    forget_unsent();
-    inbox_.clear();
-    while (first_ < count_) {
-        if (!child_) {
-            ensure_child(task(first_).job);
-            if (!child_) return give_rest_back(first_);
-        }
-        if (written_ == first_) oldest_since_ = Clock::now();
-        send_more();
-        if (first_ == count_) return;
-        if (written_ == first_) return give_rest_back(first_);  // stopping, and nothing is at work
-        exchange();
-    }
-}
-
-// Of the call before, cancellations may stand in the outbox. A line that is begun is finished.
-void ProcessHandler::forget_unsent() {
-    const bool inside = child_ && outbox_sent_ > 0 && outbox_[outbox_sent_ - 1] != '\n';
-    if (inside) {
-        outbox_.resize(outbox_.find('\n', outbox_sent_) + 1);
-    } else {
-        outbox_.clear();
-        outbox_sent_ = 0;
-    }
-}
-
-// A new child, not sooner than the backoff allows; none if the engine stops meanwhile or it cannot be made.
-void ProcessHandler::ensure_child(volley_job* job) {
-    while (Clock::now() < not_before_) {
-        if (is_cancelled(job)) return;
+// A new child, not sooner than the backoff allows; false if the engine stops meanwhile or it cannot be made.
+bool ProcessHandler::ensure_child() {
+    while (!child_ && Clock::now() < not_before_) {
+        if (exchange_.is_cancelled()) return false;
         poll(nullptr, 0, 20);
     }
-    auto started = Child::start(child_options_);
-    if (!started) {
-        log::warning("the handler's process cannot be restarted",
-                     {{"component", child_options_.component}, {"cause", started.error().text}});
-        backoff_ = std::clamp(backoff_ * 2, shortest_backoff, longest_backoff);
-        not_before_ = Clock::now() + backoff_;
-        return;
+    if (child_) return true;
+    if (const auto started = start_child(); !started) {
+        report_cannot_start(started.error().text);
+        back_off(false);
+        return false;
     }
-    child_ = std::move(*started);
-    started_ = Clock::now();
-    answered_ = keeps_chains_ = hears_cancels_ = false;
-    open_chains_.clear();
+    return true;
 }
 
-// Lines go ahead of the answers, as far as the outbox is not long already.
-void ProcessHandler::send_more() {
-    while (written_ < count_ && outbox_.size() - outbox_sent_ < outbox_low) {
-        const volley_task& next = task(written_);
-        if (is_cancelled(next.job)) return;
-        if (!keeps_chains_ && next.chain != 0) {
-            if (holds(failed_chains_, next.chain)) {
-                task(written_).status = VOLLEY_AGAIN;
-                done_[written_++] = true;
-                advance();
-                continue;
-            }
-            if (holds(open_chains_, next.chain)) return;
-            open_chains_.push_back(next.chain);
+void ProcessHandler::back_off(bool answered) {
+    backoff_ = answered ? milliseconds(0) : std::clamp(backoff_ * 2, shortest_backoff, longest_backoff);
+    not_before_ = Clock::now() + backoff_;
+}
+
+void ProcessHandler::report_cannot_start(const std::string& why) {
+    const auto now = Clock::now();
+    context_.health(VOLLEY_DOWN, "the handler's process cannot start: " + why);
+    if (is_down_ && now - cannot_start_logged_ < cannot_start_period) return;
+    is_down_ = true;
+    cannot_start_logged_ = now;
+    log::warning("the handler's process cannot start; its input waits, and no attempt is counted",
+                 {{"component", child_options_.component}, {"cause", why}});
+}
+
+void ProcessHandler::report_started() {
+    is_started_ = true;
+    if (is_down_) log::info("the handler's process has started", {{"component", child_options_.component}});
+    is_down_ = false;
+    context_.health(VOLLEY_UP, "");
+}
+
+// The child is over, or has to be. The oldest message pays if it was at work, which the child must have read
+// for that; one that ends with status 0 between two messages is only recycled.
+void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
+    const std::uint64_t read = outbox_.taken - child_->unread();
+    read_rest();
+    const bool half_an_answer = lines_.is_inside();
+    const ChildEnd ended = child_->kill();
+    const std::string tail = child_->stderr_tail();
+    child_.reset();
+    const bool answered = exchange_.has_answered();
+    std::string text = why + " (" + ended.text + ")";
+    if (!tail.empty()) text += "; its last words: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
+    const bool is_recycled = ended.with_status_0 && answered && !half_an_answer;
+    if (!exchange_.is_over() && exchange_.oldest_was_read(read) && !is_recycled) {
+        log::warning("the handler's process is replaced",
+                     {{"component", child_options_.component}, {"cause", text}});
+        back_off(answered || Clock::now() - born_ >= early_death);
+        return exchange_.blame(reason, text);
+    }
+    if (answered) {
+        log::info("the handler's process ended between two messages; another is started",
+                  {{"component", child_options_.component}, {"cause", text}});
+        return back_off(true);
+    }
+    report_cannot_start(text);
+    back_off(false);
+    exchange_.give_back();
+}
+
+// ---- a call
+
+void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
+    in_call_ = true;
+    exchange_.begin(tasks, count, stride);
+    outbox_.drop_unsent();  // cancellations of the call before
+    timed_ = count;
+    loading_since_ = Clock::now();
+    while (!exchange_.is_over()) {
+        if (!ensure_child()) {
+            exchange_.give_back();
+            break;
         }
-        append_request(outbox_, {base_id_ + written_, next.attempt, keeps_chains_ ? next.chain : 0, call_},
-                       *next.message);
-        ++written_;
+        exchange_.send_more(outbox_);
+        if (exchange_.is_over()) break;
+        if (!exchange_.is_waiting()) {  // stopping, and nothing is at work
+            exchange_.give_back();
+            break;
+        }
+        turn();
     }
+    in_call_ = false;
 }
 
-// Goes on to the oldest message that is not answered.
-void ProcessHandler::advance() {
-    const std::size_t before = first_;
-    while (first_ < count_ && done_[first_]) ++first_;
-    if (first_ != before) oldest_since_ = Clock::now();
+void ProcessHandler::turn() {
+    note_progress();
+    const auto now = Clock::now();
+    const auto until = deadline();
+    if (now >= until) return out_of_time();
+    if (now - looked_ >= look) look_around(now);
+    if (child_) exchange(until);
 }
 
-void ProcessHandler::exchange() {
-    const auto left = std::chrono::duration_cast<milliseconds>(oldest_since_ + timeout_ - Clock::now());
-    if (left.count() <= 0) {
-        return blame(VOLLEY_REASON_TIMEOUT, "no answer within " + std::to_string(timeout_.count()) + " ms");
-    }
-    tell_cancelled();
-    const bool pending = outbox_sent_ < outbox_.size();
-    pollfd fds[2] = {{child_->output(), POLLIN, 0},
-                     {child_->input(), static_cast<short>(pending ? POLLOUT : 0), 0}};
-    const int wait = static_cast<int>(std::min<std::int64_t>(left.count() + 1, look_ms));
-    if (poll(fds, pending ? 2 : 1, wait) < 0 && errno != EINTR) return;
-    if (pending && (fds[1].revents & (POLLOUT | POLLERR | POLLHUP)) != 0) write_some();
-    if (child_ && (fds[0].revents & (POLLIN | POLLHUP)) != 0) read_some();
+Clock::time_point ProcessHandler::deadline() const {
+    const auto of_message = is_started_ ? timed_since_ + handler_timeout_ : loading_since_ + startup_timeout_;
+    return leaving_since_ ? std::min(of_message, *leaving_since_ + leaving_grace) : of_message;
 }
 
-// Of what is with the child: it may give it up. It answers all the same.
-void ProcessHandler::tell_cancelled() {
-    if (!hears_cancels_ || Clock::now() - looked_ < milliseconds(look_ms)) return;
-    looked_ = Clock::now();
-    for (std::size_t i = first_; i < written_; ++i) {
-        if (done_[i] || told_[i] || !is_cancelled(task(i).job)) continue;
-        append_cancelled(outbox_, base_id_ + i);
-        told_[i] = true;
+void ProcessHandler::out_of_time() {
+    if (leaving_since_) {
+        return bury(VOLLEY_REASON_CRASH, output_closed_ ? "the handler's process closed its standard output"
+                                                        : "the handler's process closed its standard input");
     }
+    if (!is_started_) {
+        return bury(VOLLEY_REASON_TIMEOUT,
+                    "it read no message within " + std::to_string(startup_timeout_.count()) + " ms");
+    }
+    bury(VOLLEY_REASON_TIMEOUT, "no answer within " + std::to_string(handler_timeout_.count()) + " ms");
+}
+
+// The time of a message begins when it is the oldest, and not before the program is loaded.
+void ProcessHandler::note_progress() {
+    if (!is_started_ && (exchange_.has_spoken() || child_->unread() < outbox_.taken)) {
+        report_started();
+        timed_ = exchange_.oldest();
+        timed_since_ = Clock::now();
+    }
+    if (exchange_.has_answered()) backoff_ = milliseconds(0);
+    if (timed_ == exchange_.oldest()) return;
+    timed_ = exchange_.oldest();
+    timed_since_ = Clock::now();
+}
+
+// Cancellations are told; past the time for a stop the child goes.
+void ProcessHandler::look_around(Clock::time_point now) {
+    looked_ = now;
+    constexpr std::int32_t not_even_waited_for = 2;
+    const volley_task& oldest = exchange_.task(exchange_.oldest());
+    if (jobs_.cancelled(jobs_.context, oldest.job) == not_even_waited_for) {
+        child_->kill();
+        child_.reset();
+        return exchange_.give_back();
+    }
+    exchange_.send_cancelled(outbox_);
+}
+
+void ProcessHandler::exchange(Clock::time_point until) {
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
+    const int wait = static_cast<int>(std::clamp(left, milliseconds(0), look).count());
+    const bool pending = !outbox_.pending().empty();
+    // The input is watched also when nothing is to be written: for its end.
+    pollfd fds[3] = {{output_closed_ ? -1 : child_->output(), POLLIN, 0},
+                     {input_closed_ ? -1 : child_->input(), static_cast<short>(pending ? POLLOUT : 0), 0},
+                     {child_->end_event(), POLLIN, 0}};
+    if (poll(fds, 3, wait) < 0 && errno != EINTR) return;
+    if ((fds[1].revents & POLLERR) != 0)
+        input_closed_ = true;
+    else if ((fds[1].revents & POLLOUT) != 0)
+        write_some();
+    if (fds[0].revents != 0 && !read_some()) return;
+    const bool ended = child_->end_event() >= 0 ? fds[2].revents != 0 : child_->has_ended();
+    if (ended) return bury(VOLLEY_REASON_CRASH, "the handler's process ended");
+    note_leaving();
+}
+
+// Nothing more can come of it: its output is closed, or it cannot get what it has not read.
+void ProcessHandler::note_leaving() {
+    if (leaving_since_ || exchange_.is_over()) return;
+    const bool no_more_input = input_closed_ && !exchange_.oldest_was_read(outbox_.taken - child_->unread());
+    if (output_closed_ || no_more_input) leaving_since_ = Clock::now();
 }
 
 void ProcessHandler::write_some() {
-    const ssize_t n = write(child_->input(), outbox_.data() + outbox_sent_, outbox_.size() - outbox_sent_);
-    if (n < 0) return;  // EAGAIN: later; EPIPE: reading says how it ended
-    outbox_sent_ += static_cast<std::size_t>(n);
-    if (outbox_sent_ == outbox_.size()) {
-        outbox_.clear();
-        outbox_sent_ = 0;
-    }
+    const std::string_view pending = outbox_.pending();
+    const ssize_t n = write(child_->input(), pending.data(), pending.size());
+    if (n >= 0)
+        outbox_.advance(static_cast<std::size_t>(n));
+    else if (errno == EPIPE)
+        input_closed_ = true;
 }
 
-void ProcessHandler::read_some() {
+// Returns false if the child had to go.
+bool ProcessHandler::read_some() {
     char buffer[64 * 1024];
     const ssize_t n = read(child_->output(), buffer, sizeof buffer);
-    if (n < 0) return;
-    if (n == 0) return blame(VOLLEY_REASON_CRASH, "the handler's process ended");
-    inbox_.append(buffer, static_cast<std::size_t>(n));
-    std::size_t begin = 0;
-    while (child_) {
-        const std::size_t end = inbox_.find('\n', begin);
-        if (end == std::string::npos) break;
-        take_line(std::string_view(inbox_).substr(begin, end - begin));
-        begin = end + 1;
+    if (n == 0) output_closed_ = true;
+    if (n <= 0) return true;
+    lines_.append({buffer, static_cast<std::size_t>(n)});
+    while (const auto line = lines_.next()) {
+        if (const auto why = exchange_.take(*line)) {
+            bury(VOLLEY_REASON_CRASH, *why);
+            return false;
+        }
     }
-    if (!child_) return;
-    inbox_.erase(0, begin);
-    if (inbox_.size() > longest_line_)
-        blame(VOLLEY_REASON_CRASH, "an answer line longer than " + std::to_string(longest_line_) + " bytes");
+    return true;
 }
 
-void ProcessHandler::take_line(std::string_view line) {
-    if (line.empty()) return;
-    auto answer = parse_answer(line);
-    if (!answer) return blame(VOLLEY_REASON_CRASH, answer.error().text);
-    if (answer->kind == Answer::Kind::hello) {
-        keeps_chains_ = answer->keeps_chains;
-        hears_cancels_ = answer->hears_cancels;
-        return;
+// What it wrote before its end counts, as far as the pipe holds it: a process that lives on may hold the
+// other end, and write without end.
+void ProcessHandler::read_rest() {
+    constexpr std::size_t most = 1 << 20;
+    char buffer[64 * 1024];
+    for (std::size_t rest = 0; rest < most && !output_closed_;) {
+        const ssize_t n = read(child_->output(), buffer, sizeof buffer);
+        if (n <= 0) return;
+        rest += static_cast<std::size_t>(n);
+        lines_.append({buffer, static_cast<std::size_t>(n)});
+        while (const auto line = lines_.next()) static_cast<void>(exchange_.take(*line));
     }
-    const std::uint64_t index = answer->id - base_id_;
-    if (index >= written_ || done_[index]) {
-        return blame(VOLLEY_REASON_CRASH, "the handler answered a message that it does not have");
-    }
-    answered_ = true;
-    backoff_ = milliseconds(0);
-    done_[index] = true;
-    finish(task(index), *answer);
-    if (!keeps_chains_ && task(index).chain != 0) {
-        const std::uint32_t chain = task(index).chain;
-        open_chains_.erase(std::remove(open_chains_.begin(), open_chains_.end(), chain), open_chains_.end());
-        if (task(index).status != VOLLEY_OK && task(index).status != VOLLEY_DROP)
-            failed_chains_.push_back(chain);
-    }
-    advance();
-}
-
-void ProcessHandler::finish(volley_task& task, const Answer& answer) {
-    if (!answer.why.empty()) jobs_.explain(jobs_.context, task.job, view_of(answer.why));
-    switch (answer.kind) {
-        case Answer::Kind::retry:
-            task.status = VOLLEY_E_RETRY;
-            task.retry_after_ms = answer.after_ms;
-            return;
-        case Answer::Kind::fail:
-            task.status = VOLLEY_E_PERMANENT;
-            return;
-        case Answer::Kind::drop:
-            task.status = VOLLEY_DROP;
-            return;
-        case Answer::Kind::skipped:
-            task.status = VOLLEY_AGAIN;
-            return;
-        case Answer::Kind::hello:
-            return;
-        case Answer::Kind::done:
-            task.status = VOLLEY_OK;
-            for (const AnswerOutput& output : answer.outputs) emit(task, output);
-    }
-}
-
-// A refused output fails the message: the engine keeps why.
-void ProcessHandler::emit(volley_task& task, const AnswerOutput& output) {
-    std::vector<volley_header> headers;
-    for (const auto& [name, value] : output.headers) headers.push_back({view_of(name), view_of(value)});
-    volley_record record{};
-    if (output.body) record.body = view_of(*output.body);
-    if (output.key) record.key = view_of(*output.key);
-    record.headers = headers.data();
-    record.header_count = static_cast<std::uint32_t>(headers.size());
-    record.partition = output.partition;
-    record.delay_ms = output.delay_ms;
-    const volley_view queue = output.queue.empty() ? volley_view{} : view_of(output.queue);
-    jobs_.emit(jobs_.context, task.job, queue, &record, sizeof record, nullptr);
-}
-
-// The oldest unanswered message was at work: it pays. The child goes, whatever it was.
-void ProcessHandler::blame(std::uint32_t reason, const std::string& why) {
-    const std::string ended = child_->kill();
-    std::string tail = child_->stderr_tail();
-    std::string text = why + " (" + ended + ")";
-    child_.reset();
-    if (!tail.empty()) text += "; its last words: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
-    log::warning("the handler's process is replaced",
-                 {{"component", child_options_.component}, {"cause", text}});
-    const bool early = !answered_ && Clock::now() - started_ < early_death;
-    backoff_ = early ? std::clamp(backoff_ * 2, shortest_backoff, longest_backoff) : milliseconds(0);
-    not_before_ = Clock::now() + backoff_;
-
-    volley_task& guilty = task(first_);
-    guilty.status = VOLLEY_E_RETRY;
-    guilty.reason = reason;
-    jobs_.explain(jobs_.context, guilty.job, view_of(text));
-    done_[first_] = true;
-    give_rest_back(first_ + 1);
-    first_ = count_;
-}
-
-// Not started, so no attempt is counted: the engine hands them out again.
-void ProcessHandler::give_rest_back(std::size_t from) {
-    for (std::size_t i = from; i < count_; ++i) {
-        if (!done_[i]) task(i).status = VOLLEY_AGAIN;
-    }
-    first_ = count_;
 }
 
 // ---- the table
+
+ProcessOptions options_of(const std::string& json) {
+    rapidjson::Document config;
+    config.Parse(json.c_str());
+    ProcessOptions options;
+    for (const auto& word : config["exec"].GetArray())
+        options.exec.emplace_back(word.GetString(), word.GetStringLength());
+    options.handler_timeout_ms = config["handler_timeout_ms"].GetUint64();
+    options.startup_timeout_ms = config["startup_timeout_ms"].GetUint64();
+    options.max_message_bytes = config["max_message_bytes"].GetUint64();
+    return options;
+}
 
 std::int32_t create(const volley_host* host, const volley_options* options, const volley_jobs* jobs,
                     volley_handler** out, volley_error* error) {
     *out = nullptr;
     return detail::guard(error, [&] {
-        *out = reinterpret_cast<volley_handler*>(new ProcessHandler(Context(host, *options), jobs));
+        const Context context(host, *options);
+        *out = reinterpret_cast<volley_handler*>(
+            new ProcessHandler(context, jobs, options_of(context.config_json())));
     });
 }
 std::int32_t open(volley_handler* handler, volley_error* error) {
@@ -396,6 +402,8 @@ std::string process_config(const ProcessOptions& options) {
     writer.EndArray();
     writer.Key("handler_timeout_ms");
     writer.Uint64(options.handler_timeout_ms);
+    writer.Key("startup_timeout_ms");
+    writer.Uint64(options.startup_timeout_ms);
     writer.Key("max_message_bytes");
     writer.Uint64(options.max_message_bytes);
     writer.EndObject();

@@ -12,7 +12,11 @@ Result<plugins::HandlerInstance> HandlerCall::create() {
     services.component = pipeline_.config.name;
     services.app = pipeline_.app;
     services.wake = [] {};
-    services.health = [](std::uint32_t, const std::string&) {};
+    services.health = [this](std::uint32_t state, std::string text) {
+        const std::lock_guard lock(health_mutex_);
+        down_ = state == VOLLEY_DOWN ? std::move(text) : std::string();
+        is_down_.store(state == VOLLEY_DOWN, std::memory_order_release);
+    };
     if (pipeline_.handler) {
         return plugins::HandlerInstance::create(*pipeline_.handler, std::move(services),
                                                 pipeline_.handler_config, pipeline_.base_dir, &jobs_table_);
@@ -42,6 +46,12 @@ void HandlerCall::close(std::uint32_t timeout_ms) {
                      {{"component", pipeline_.config.name}, {"doing", "closing the handler"}});
     }
     handler_.reset();
+}
+
+std::string HandlerCall::down() const {
+    if (!is_down_.load(std::memory_order_acquire)) return {};
+    const std::lock_guard lock(health_mutex_);
+    return down_;
 }
 
 void HandlerCall::prepare(const delivery::Run* runs, std::size_t count) {
@@ -183,10 +193,9 @@ void HandlerCall::finish(void* context, volley_job* handle, std::int32_t status,
 
 std::int32_t HandlerCall::cancelled(void* context, volley_job* handle) {
     const Job& job = *reinterpret_cast<Job*>(handle);
-    return static_cast<HandlerCall*>(context)->pipeline_.is_cut_off() ||
-                   job.work->lease_lost.load(std::memory_order_relaxed)
-               ? 1
-               : 0;
+    const Pipeline& pipeline = static_cast<HandlerCall*>(context)->pipeline_;
+    if (pipeline.aborting.load(std::memory_order_relaxed)) return 2;
+    return pipeline.is_cut_off() || job.work->lease_lost.load(std::memory_order_relaxed) ? 1 : 0;
 }
 
 }  // namespace volley::runtime

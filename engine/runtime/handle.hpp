@@ -1,6 +1,7 @@
 // Handle: the call of the user's handler, and what it may ask of us meanwhile (volley_jobs).
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -31,6 +32,9 @@ public:
     // Makes and opens the handler. Errors: config, retry (its own store is down), fatal.
     Result<void> open();
     void close(std::uint32_t timeout_ms);
+
+    // Why the handler takes no messages, in its own words; empty: it does. Thread: any.
+    std::string down() const;
 
     // Calls the handler, and waits for all the messages. Unless it keeps chains no two may be of one. `out`
     // gets one entry each; why one failed is in its Work.
@@ -66,6 +70,9 @@ private:
     std::optional<plugins::HandlerInstance> handler_;
     std::vector<Job> jobs_;
     std::vector<volley_task> tasks_;
+    mutable std::mutex health_mutex_;
+    std::string down_;
+    std::atomic<bool> is_down_{false};
     std::mutex mutex_;  // pending jobs
     std::condition_variable finished_;
 };

@@ -6,6 +6,7 @@
 
 #include "log/log.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/sigpipe.hpp"
 
 namespace volley::runtime {
 
@@ -53,6 +54,7 @@ void Intake::stop() {
 }
 
 void Intake::run() {
+    block_sigpipe();
     pthread_setname_np(pthread_self(), "intake");
     now_ = now();
     if (open()) loop();
@@ -286,7 +288,12 @@ void Intake::shut_down() {
 }
 
 void Intake::join_workers(delivery::Instant deadline) {
-    for (const auto& worker : workers_) worker->finish();
+    // A child that does not end by itself has half of what is left of a stop: producers and the consumer are
+    // closed after it.
+    const delivery::Instant close_by =
+        drain_deadline_ ? std::min(deadline, *drain_deadline_ + abandon_after) : deadline;
+    const auto close_handler = std::clamp((close_by - now()) / 2, delivery::Millis(0), close_timeout);
+    for (const auto& worker : workers_) worker->finish(close_handler);
     const auto all_ended = [this] {
         return std::all_of(workers_.begin(), workers_.end(),
                            [](const auto& worker) { return worker->ended(); });
@@ -321,6 +328,9 @@ std::string Intake::outage() const {
     if (!input_up_.load(std::memory_order_relaxed))
         return "the input \"" + pipeline_.input.name + "\" cannot be read";
     if (health_state_ == VOLLEY_DOWN) return health_text_;
+    for (const auto& worker : workers_) {
+        if (std::string why = worker->handler_down(); !why.empty()) return why;
+    }
     for (const auto& port : pipeline_.ports) {
         if (!port->up.load(std::memory_order_relaxed))
             return "the output \"" + port->queue + "\" does not take messages";

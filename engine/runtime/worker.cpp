@@ -9,6 +9,7 @@
 #include "runtime/dead_letter.hpp"
 #include "runtime/decode.hpp"
 #include "runtime/encode.hpp"
+#include "runtime/sigpipe.hpp"
 
 namespace volley::runtime {
 
@@ -48,10 +49,11 @@ void Worker::give(std::vector<Run>& batch) {
     given_.notify_one();
 }
 
-void Worker::finish() {
+void Worker::finish(delivery::Millis close_timeout) {
     {
         const std::lock_guard lock(mutex_);
         finishing_ = true;
+        close_timeout_ = close_timeout;
     }
     given_.notify_one();
 }
@@ -65,6 +67,7 @@ void Worker::abandon() {
 }
 
 void Worker::run() {
+    block_sigpipe();
     pthread_setname_np(pthread_self(), ("worker-" + std::to_string(number_)).c_str());
     Completion hello;
     hello.kind = Completion::Kind::worker_idle;
@@ -78,6 +81,7 @@ void Worker::run() {
     }
     pipeline_.completions.push(&hello, 1);
     std::vector<Run> batch;
+    delivery::Millis close_timeout{0};
     for (;;) {
         {
             std::unique_lock lock(mutex_);
@@ -86,14 +90,16 @@ void Worker::run() {
                 spare_.push_back(std::move(batch));
             }
             given_.wait(lock, [this] { return !inbox_.empty() || finishing_; });
-            if (inbox_.empty()) break;
+            if (inbox_.empty()) {
+                close_timeout = close_timeout_;
+                break;
+            }
             batch = std::move(inbox_.front());
             inbox_.pop_front();
         }
         run_batch(batch);
     }
-    constexpr std::uint32_t close_timeout_ms = 5000;
-    call_.close(close_timeout_ms);
+    call_.close(static_cast<std::uint32_t>(close_timeout.count()));
     ended_.store(true, std::memory_order_release);
     pipeline_.completions.ring();
 }

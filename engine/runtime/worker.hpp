@@ -27,8 +27,8 @@ public:
     void start();
     // Gives it a batch; takes the contents of `batch` and leaves it empty.
     void give(std::vector<delivery::Run>& batch);
-    // Lets it end after the batches it has. Does not wait.
-    void finish();
+    // Lets it end after the batches it has; its handler has so long to close. Does not wait.
+    void finish(delivery::Millis close_timeout = delivery::Millis(0));
     // Has its thread ended? Then join() does not block.
     bool ended() const { return ended_.load(std::memory_order_acquire); }
     void join();
@@ -38,6 +38,8 @@ public:
     // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock.
     std::int64_t in_call_since_ms() const { return in_call_since_ms_.load(std::memory_order_relaxed); }
     const Error& failure() const { return failure_; }  // after worker_failed
+    // Why the handler takes no messages; empty: it does.
+    std::string handler_down() const { return call_.down(); }
 
 private:
     void run();
@@ -71,6 +73,7 @@ private:
     std::deque<std::vector<delivery::Run>> inbox_;
     std::vector<std::vector<delivery::Run>> spare_;  // emptied batches, to be filled again
     bool finishing_ = false;
+    delivery::Millis close_timeout_{0};
 
     // Of the batch at hand.
     std::vector<std::vector<volley_record>> records_;  // by port; the last is the dead-letter queue

@@ -23,11 +23,14 @@ import threading
 import time
 import traceback
 from datetime import timedelta
-from typing import Any, Callable, Mapping, Optional, Union
+from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Union
 
 __all__ = ["Drop", "Fail", "Message", "Outputs", "Retry", "run"]
 
 Delay = Union[int, float, timedelta]
+# A header's value: bytes if it is no UTF-8, None if there is none, a list of these if its name is repeated.
+Header = Union[str, bytes, None, Sequence[Union[str, bytes, None]]]
+Headers = Union[Mapping[Union[str, bytes], Header], Iterable[tuple[Union[str, bytes], Header]]]
 
 
 class Retry(Exception):
@@ -56,7 +59,7 @@ class Message:
         get = request.get
         self.id: str = request["id"]  # the engine's name for it in this conversation, not the store's
         self.attempt: int = get("attempt", 1)
-        self.headers: dict[str, str] = get("headers") or {}
+        self.headers: dict[Union[str, bytes], Header] = _headers_of(get("headers"))
         self.key: Union[str, bytes, None] = get("key")
         if "key_base64" in request:
             self.key = base64.b64decode(request["key_base64"])
@@ -104,22 +107,23 @@ class Outputs:
         self.sent: list[str] = []  # as the protocol has them: JSON objects
 
     def send(self, queue: Optional[str], body: Any, *, key: Union[str, bytes, None] = None,
-             headers: Optional[Mapping[str, str]] = None, delay: Optional[Delay] = None, partition: Optional[int] = None) -> None:
+             headers: Optional[Headers] = None, delay: Optional[Delay] = None, partition: Optional[int] = None) -> None:
         """Sends to one of the component's outputs, or to every one with None.
 
         `body`: bytes go out as they are; a str as it came in, as a JSON string if the message is JSON, else as the text itself;
         None as a tombstone if the message is one; anything else as JSON. So `message.body` is sent on as it is.
-        `key` and `headers` are the message's unless given. `delay` is in seconds, or a timedelta.
+        `key` and `headers` are the message's unless given: `{**message.headers, "seen-by": "me"}` adds one. `delay` is in
+        seconds, or a timedelta.
         """
         self._send(queue, self._written(body), key, headers, delay, partition)
 
     def send_tombstone(self, queue: Optional[str], *, key: Union[str, bytes, None] = None,
-                       headers: Optional[Mapping[str, str]] = None, delay: Optional[Delay] = None,
+                       headers: Optional[Headers] = None, delay: Optional[Delay] = None,
                        partition: Optional[int] = None) -> None:
         """Sends a message without a body; the options are those of `send`."""
         self._send(queue, '"tombstone":true', key, headers, delay, partition)
 
-    def _send(self, queue: Optional[str], written: str, key: Union[str, bytes, None], headers: Optional[Mapping[str, str]],
+    def _send(self, queue: Optional[str], written: str, key: Union[str, bytes, None], headers: Optional[Headers],
               delay: Optional[Delay], partition: Optional[int]) -> None:
         if queue is not None:
             written += f',"queue":{_text(queue)}'
@@ -130,7 +134,7 @@ class Outputs:
         if key is not None:
             members.append(_text_or_base64("key", "key_base64", key))
         if headers is not None:
-            members.append('"headers":{' + ",".join(f"{_text(name)}:{_text(value)}" for name, value in headers.items()) + "}")
+            members.append('"headers":' + _written_headers(headers))
         if delay is not None:
             members.append(f'"delay_ms":{_milliseconds(delay)}')
         if partition is not None:
@@ -144,14 +148,15 @@ class Outputs:
             return '"text":' + _text(body)
         if body is None and self._message.tombstone:
             return '"tombstone":true'
-        # As text, so that whole numbers of any size arrive exactly.
-        return '"text":' + _text(_json(body))
+        return '"body":' + _json_of(body)
 
 
-def run(handle: Callable[[Message, Outputs], None]) -> None:
-    """Calls `handle` for each message until Volley closes standard input.
+def run(handle: Callable[[Message, Outputs], Any]) -> None:
+    """Calls `handle` for each message until Volley closes standard input; a coroutine is awaited before the next message.
 
     What it raises decides, as Retry, Fail and Drop say; any other exception is a Retry, with its traceback in Volley's log.
+    It returns None or True. False is a Retry; anything else, such as a list of outputs or a generator, fails the message for
+    good, because nothing would come of it.
     """
     requests, answers = _take_streams()
     # Volley may then send messages of one chain ahead: what stands behind a failure is left out.
@@ -258,15 +263,17 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Ch
     out = Outputs(message)
     answer: dict[str, Any] = {"id": number}
     try:
-        handle(message, out)
+        result = handle(message, out)
+        if result is not None and result is not True:
+            _judge(result)
     except Retry as retry:
-        answer["retry"] = str(retry)
+        answer["retry"] = str(retry) or True
         if retry.after_ms is not None:
             answer["after_ms"] = retry.after_ms
     except Fail as fail:
-        answer["fail"] = str(fail)
+        answer["fail"] = str(fail) or True
     except Drop as drop:
-        answer["drop"] = str(drop)
+        answer["drop"] = str(drop) or True
     except Exception as error:
         traceback.print_exc()
         answer["retry"] = f"{type(error).__name__}: {error}"
@@ -275,6 +282,33 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Ch
     if "retry" in answer or "fail" in answer:
         chains.fail(request)
     return _json(answer)
+
+
+_loop: Any = None
+
+
+def _judge(result: Any) -> None:
+    """Of what a handler returned, if it is neither None nor True. Raises what becomes of the message."""
+    if hasattr(result, "__await__"):
+        result = _run(result)
+    if result is False:
+        raise Retry("the handler returned False")
+    if result is not None and result is not True:
+        raise Fail(f"the handler returned {type(result).__name__}: outputs are sent with out.send()")
+
+
+def _run(awaitable: Any) -> Any:
+    """Waits for it, always in the same event loop, so that what a handler keeps there lives on."""
+    global _loop
+    import asyncio  # here, because it takes longer to load than all the rest
+
+    async def wait() -> Any:
+        return await awaitable
+
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(_loop)
+    return _loop.run_until_complete(wait())
 
 
 # One reader and one writer for all messages: json.loads and json.dumps look at their arguments each time.
@@ -313,6 +347,57 @@ def _text_or_base64(text: str, other: str, value: Union[str, bytes]) -> str:
         return f'"{text}":{_text(value.decode())}'
     except UnicodeDecodeError:
         return f'"{other}":"{base64.b64encode(value).decode()}"'
+
+
+def _json_of(body: Any) -> str:
+    """JSON for a line of UTF-8."""
+    written = _json(body)
+    if not written.isascii():
+        written.encode()  # raises for half a surrogate pair
+    return written
+
+
+def _headers_of(headers: Any) -> dict[Union[str, bytes], Header]:
+    """From the protocol's: an object, or a list of pairs where a name is no UTF-8."""
+    if not headers:
+        return {}
+    if isinstance(headers, dict):
+        if all(type(value) is str for value in headers.values()):
+            return headers
+        return {name: [_header(one) for one in value] if isinstance(value, list) else _header(value)
+                for name, value in headers.items()}
+    values: dict[Union[str, bytes], list[Union[str, bytes, None]]] = {}
+    for name, value in headers:
+        values.setdefault(_header(name), []).append(_header(value))
+    return {name: all_of[0] if len(all_of) == 1 else all_of for name, all_of in values.items()}
+
+
+def _header(value: Any) -> Any:
+    return base64.b64decode(value["base64"]) if isinstance(value, dict) else value
+
+
+def _written_headers(headers: Headers) -> str:
+    """An object where the names are text and each stands once, else pairs."""
+    if isinstance(headers, Mapping) and all(type(value) is str and type(name) is str for name, value in headers.items()):
+        return "{" + ",".join(f"{_text(name)}:{_text(value)}" for name, value in headers.items()) + "}"
+    pairs = []
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            pairs.append(f"[{_header_text(name)},{_header_text(one)}]")
+    return "[" + ",".join(pairs) + "]"
+
+
+def _header_text(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        try:
+            value = bytes(value).decode()
+        except UnicodeDecodeError:
+            return f'{{"base64":"{base64.b64encode(value).decode()}"}}'
+    if not isinstance(value, str):
+        raise TypeError(f"a header must be str, bytes or None, not {type(value).__name__}")
+    return _text(value)
 
 
 def _seconds(delay: Delay) -> float:

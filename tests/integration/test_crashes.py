@@ -152,17 +152,16 @@ for line in sys.stdin:
     if m["body"] == {"do": "hang"}: time.sleep(3600)
     if m["body"] == {"do": "flood"}:
         while True: sys.stdout.write("x" * 65536)
-    if m["body"] == {"do": "chatter"}: print("this is no answer", flush=True)
     print(json.dumps({"id": m["id"], "outputs": [{"body": m["body"]}]}), flush=True)
 """
 
 
-@pytest.mark.parametrize("way, reason", [("hang", "timeout"), ("flood", "crash"), ("chatter", "crash")])
-def test_a_child_that_hangs_floods_or_talks_garbage_costs_an_attempt(way, reason, tmp_path):
+@pytest.mark.parametrize("way, reason", [("hang", "timeout"), ("flood", "crash")])
+def test_a_child_that_hangs_or_floods_costs_an_attempt(way, reason, tmp_path):
     store = Sqlite(tmp_path)
     (tmp_path / "unruly.py").write_text(UNRULY)
     store.put("in", ['{"n": 1}', json.dumps({"do": way}), '{"n": 2}'], ["a"] * 3)
-    timeout = "handler_timeout: 5s, " if way == "hang" else ""  # a child's start counts, too
+    timeout = "handler_timeout: 500ms, " if way == "hang" else ""
     names = "".join(f"  - {{name: {q}, type: sqlite, serializer: json, config: {store.config()}}}\n" for q in ("in", "out", "dead"))
     volleyd = Volleyd(tmp_path, "queues:\n" + names
                       + f'components: [{{name: move, input: in, outputs: [out], handler: {{exec: ["{sys.executable}", unruly.py]}},\n'

@@ -32,6 +32,6 @@ int main() {
             std::_Exit(0);
         default:
             std::cout << "garbage" << std::endl;
-            pause();
+            std::_Exit(4);
     }
 }
