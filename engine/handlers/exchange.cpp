@@ -235,6 +235,7 @@ void Exchange::blame(std::uint32_t reason, const std::string& why) {
 void Exchange::give_back() {
     for (std::size_t i = first_; i < count_; ++i) {
         if (!done_[i]) task(i).status = VOLLEY_AGAIN;
+        done_[i] = true;
     }
     first_ = count_;
     judge_skipped();

@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
             continue;
         }
         for (const auto& entry : fs::directory_iterator(argv[i])) {
-            if (entry.path().extension() == ".yml") run_file(entry.path());
+            const auto kind = entry.path().extension();
+            if (kind == ".yml" || kind == ".bin") run_file(entry.path());
         }
     }
     std::printf("%zu inputs\n", runs);

@@ -159,6 +159,36 @@ def test_bodies_keys_and_headers_arrive_as_they_were(language, tmp_path):
         (encoded(body), encoded(key), json.loads(headers)) for body, key, headers in rows]
 
 
+def test_headers_of_every_kind_survive_a_handler_that_adds_one(language, tmp_path):
+    headers = [["stamp", {"base64": "AAABjP/+gIE="}], ["via", "a"], ["via", "b"], ["nil", None], ["empty", ""], ["plain", "ü\"\n"]]
+    job = Job(tmp_path, language, script("adds_a_header", language))
+    pairs = [*headers, [{"base64": "/w=="}, "its name is no UTF-8"]]
+    job.put(("{}", "k", json.dumps(headers)), ("{}", "k", None), *[("{}", "k", json.dumps(pairs))] * isinstance(language, Python))
+    job.wait_done()
+    job.stop()
+    added = [["seen-by", "tag"]]
+    expected = [headers + added, added, *[pairs + added] * isinstance(language, Python)]
+    assert [json.loads(arrived) for arrived, in job.rows(columns="headers")] == expected
+
+
+def test_what_a_handler_returns_never_vanishes(language, tmp_path):
+    job = Job(tmp_path, language, script("returns", language), serializer="json")
+    ways = ["None", "True", "list", "generator", "no reason"]
+    if isinstance(language, Python):
+        ways += ["False", "0", "empty", "coroutine", "coroutine with a list", "coroutine that fails"]
+    job.put(*map(json.dumps, ways))
+    job.wait_done()
+    job.stop()
+    delivered = {json.loads(body) for body, in job.rows()}
+    dead = {json.loads(body): dict(json.loads(headers))["volley-error"] for body, headers in job.rows("dead", "body, headers")}
+    assert delivered == ({"None", "True", "coroutine"} if isinstance(language, Python) else {"None", "True", "list"})
+    assert set(dead) == set(ways) - delivered
+    assert "out.send" in dead["generator"]
+    if isinstance(language, Python):
+        assert dead["False"] == "the handler returned False" and "returned list" in dead["list"]
+        assert dead["coroutine that fails"] == "it is bad"
+
+
 def test_json_is_sent_on_as_the_same_value(language, tmp_path):
     values = ["hello", "123", "", None, True, 0, -1.5e-7, [], {}, {"ü\u2028": ["🌍", {"deep": [[[]]]}]}, {"__proto__": 1}]
     if isinstance(language, Python):

@@ -1,0 +1,3 @@
+import { run } from "volley-handler";
+
+await run(({ body, headers }, out) => out.send("out", body, { headers: { ...headers, "seen-by": "tag" } }));

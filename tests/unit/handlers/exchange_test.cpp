@@ -1,0 +1,175 @@
+// What a call and a child owe each other, whatever the child writes: each message has one status in the end.
+#include "handlers/exchange.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "fake_jobs.hpp"
+#include "log/log.hpp"
+
+using namespace volley::handlers;
+
+namespace {
+
+struct Call {
+    explicit Call(const std::vector<std::uint32_t>& chains)
+        : fake(chains), exchange(fake.table, "test", 1000) {
+        volley::log::configure(volley::log::Level::off, volley::log::Format::text);
+        exchange.begin_child();
+        exchange.begin(fake.tasks.data(), fake.count(), sizeof(volley_task));
+        exchange.send_more(outbox);
+    }
+    std::optional<std::string> take(const std::string& line, bool is_cut = false) {
+        const auto why = exchange.take({line, is_cut});
+        if (!exchange.is_over()) exchange.send_more(outbox);
+        return why;
+    }
+    // The ids of the lines that were written so far, without the millions.
+    std::string sent() const {
+        std::string all;
+        for (std::size_t at = 0; (at = outbox.bytes.find("{\"id\":\"1", at)) != std::string::npos; at += 8)
+            all += std::to_string(std::stoul(outbox.bytes.substr(at + 7)) - 1'000'000) + " ";
+        return all;
+    }
+    std::int32_t status(std::size_t i) const { return fake.tasks[i].status; }
+
+    FakeJobs fake;
+    Exchange exchange;
+    Outbox outbox;
+};
+
+std::string done(std::size_t i) {
+    return R"({"id":")" + std::to_string(1'000'000 + i) + R"(","outputs":[{"body":1}]})";
+}
+std::string answer(std::size_t i, const std::string& member) {
+    return R"({"id":")" + std::to_string(1'000'000 + i) + R"(",)" + member + "}";
+}
+
+}  // namespace
+
+TEST_CASE("answers count once, in any order; what comes twice, late or for nobody is ignored") {
+    Call call({0, 0, 0});
+    CHECK(call.sent() == "0 1 2 ");
+    CHECK(!call.take(done(2)));
+    CHECK(!call.take(done(2)));
+    CHECK(!call.take(answer(2, R"("fail":"no")")));
+    CHECK(!call.take(done(3)));
+    CHECK(!call.take(R"({"id":"0"})"));
+    CHECK(!call.take(R"({"id":"18446744073709551615"})"));
+    CHECK(!call.take("a print of a library"));
+    CHECK(!call.take(" \t\r"));
+    CHECK(!call.exchange.is_over());
+    CHECK(!call.take("\xEF\xBB\xBF" + done(0) + "\r"));
+    CHECK(!call.take(done(1)));
+    CHECK(call.exchange.is_over());
+    CHECK(!call.take(done(1)));
+    CHECK(!call.take("thank you"));
+    CHECK(!call.take(answer(1, R"("outputs":[NaN])")));
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(call.status(i) == VOLLEY_OK);
+        CHECK(call.fake.jobs[i].outputs == std::vector<std::string>{"1"});
+    }
+}
+
+TEST_CASE("a wrong answer fails its message for good, and nothing else") {
+    Call call({0, 0, 0});
+    CHECK(!call.take(answer(1, R"("outputs":[{"body":NaN}])")));
+    CHECK(call.status(1) == VOLLEY_E_PERMANENT);
+    CHECK(call.fake.tasks[1].reason == VOLLEY_REASON_OUTPUT);
+    CHECK(call.fake.jobs[1].explanation.find("NaN") != std::string::npos);
+    CHECK(call.fake.jobs[1].outputs.empty());
+    CHECK(!call.take(answer(2, R"("outputs":[{"body":"xxx)"), true));
+    CHECK(call.status(2) == VOLLEY_E_PERMANENT);
+    CHECK(call.fake.tasks[2].reason == VOLLEY_REASON_TOO_LARGE);
+    CHECK(call.fake.jobs[2].explanation.find("longer than 1000 bytes") != std::string::npos);
+    CHECK(call.take("xxxx", true).value_or("").find("longer than 1000 bytes") != std::string::npos);
+    CHECK(!call.take(done(0)));
+    CHECK(call.status(0) == VOLLEY_OK);
+}
+
+TEST_CASE("a chain goes on behind the message that a new child got before it had spoken") {
+    Call call({5, 5, 5, 6});
+    CHECK(call.sent() == "0 ");
+    CHECK(!call.take(R"({"volley":1,"chains":true})"));
+    CHECK(call.sent() == "0 ");
+    SECTION("it succeeds") {
+        CHECK(!call.take(done(0)));
+        CHECK(call.sent() == "0 1 2 3 ");
+        CHECK(call.outbox.bytes.find(R"("chain":5)") != std::string::npos);
+    }
+    SECTION("it fails") {
+        CHECK(!call.take(answer(0, R"("retry":"later")")));
+        CHECK(call.sent() == "0 3 ");
+        CHECK(!call.take(done(3)));
+        CHECK(call.status(0) == VOLLEY_E_RETRY);
+        CHECK(call.status(1) == VOLLEY_AGAIN);
+        CHECK(call.status(2) == VOLLEY_AGAIN);
+        CHECK(call.status(3) == VOLLEY_OK);
+    }
+}
+
+TEST_CASE("a child's abilities are those of its first line") {
+    Call call({5, 5});
+    CHECK(!call.take(done(0)));
+    CHECK(!call.take(R"({"volley":1,"chains":true,"cancels":true})"));
+    call.fake.jobs[1].cancelled = 1;
+    call.exchange.send_cancelled(call.outbox);
+    CHECK(call.outbox.bytes.find("cancelled") == std::string::npos);
+}
+
+TEST_CASE("skipped counts only behind a failure of the chain") {
+    Call call({5, 5, 5});
+    CHECK(!call.take(R"({"volley":1,"chains":true})"));
+    SECTION("there is one") {
+        CHECK(!call.take(done(0)));
+        CHECK(!call.take(answer(2, R"("skipped":true)")));  // may come before the failure's own answer
+        CHECK(!call.take(answer(1, R"("retry":"x")")));
+        CHECK(call.status(2) == VOLLEY_AGAIN);
+    }
+    SECTION("there is none") {
+        CHECK(!call.take(done(0)));
+        CHECK(!call.take(answer(1, R"("skipped":true)")));
+        CHECK(!call.take(answer(2, R"("skipped":true)")));
+        CHECK(call.status(1) == VOLLEY_E_RETRY);
+        CHECK(call.fake.jobs[1].explanation.find("skipped it") != std::string::npos);
+    }
+    CHECK(call.exchange.is_over());
+}
+
+TEST_CASE("only a message that the child has read was at work") {
+    Call call({0, 0});
+    const std::size_t first_line = call.outbox.bytes.find('\n') + 1;
+    call.outbox.advance(call.outbox.bytes.size());
+    CHECK(!call.exchange.oldest_was_read(0));
+    CHECK(call.exchange.oldest_was_read(1));
+    CHECK(!call.take(done(0)));
+    CHECK(!call.exchange.oldest_was_read(first_line));
+    CHECK(call.exchange.oldest_was_read(first_line + 1));
+    call.exchange.blame(VOLLEY_REASON_CRASH, "it died");
+    CHECK(call.status(1) == VOLLEY_E_RETRY);
+    CHECK(call.fake.jobs[1].explanation == "it died");
+}
+
+TEST_CASE("what is given back stays so, whatever still comes") {
+    Call call({0, 0});
+    call.exchange.give_back();
+    CHECK(!call.take(done(0)));
+    CHECK(!call.take(answer(1, R"("outputs":NaN)")));
+    CHECK(call.status(0) == VOLLEY_AGAIN);
+    CHECK(call.status(1) == VOLLEY_AGAIN);
+    CHECK(call.fake.jobs[0].outputs.empty());
+}
+
+TEST_CASE("a new child gets what is not answered, and nothing behind a failure of its chain") {
+    Call call({5, 6, 5, 6});
+    CHECK(!call.take(R"({"volley":1,"chains":true})"));
+    CHECK(!call.take(answer(0, R"("fail":"x")")));
+    call.outbox.reset();
+    call.exchange.begin_child();
+    call.exchange.send_more(call.outbox);
+    CHECK(call.sent() == "1 ");
+    CHECK(!call.take(done(1)));
+    CHECK(!call.take(done(3)));
+    CHECK(call.exchange.is_over());
+    CHECK(call.status(2) == VOLLEY_AGAIN);
+    CHECK(call.status(3) == VOLLEY_OK);
+}

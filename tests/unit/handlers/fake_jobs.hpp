@@ -1,0 +1,64 @@
+// The engine's side of a handler, which counts what it is told of each job.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "volley/plugin.h"
+#include "volley/view.hpp"
+
+namespace volley::handlers {
+
+constexpr std::int32_t no_status_yet = 4711;
+
+class FakeJobs {
+public:
+    struct Job {
+        volley_message message{};
+        std::string body;
+        std::vector<std::string> outputs;  // bodies; "(none)" for a tombstone
+        std::string explanation;
+        std::int32_t cancelled = 0;
+    };
+
+    // `chains` has one entry a message; 0: none.
+    explicit FakeJobs(const std::vector<std::uint32_t>& chains) : jobs(chains.size()), tasks(chains.size()) {
+        table.struct_size = sizeof table;
+        table.context = this;
+        table.emit = &emit;
+        table.explain = &explain;
+        table.finish = [](void*, volley_job*, std::int32_t, std::uint64_t) {};
+        table.cancelled = [](void*, volley_job* job) { return reinterpret_cast<Job*>(job)->cancelled; };
+        for (std::size_t i = 0; i < chains.size(); ++i) {
+            jobs[i].body = "message " + std::to_string(i);
+            jobs[i].message.body = view_of(jobs[i].body);
+            tasks[i] = {};
+            tasks[i].job = reinterpret_cast<volley_job*>(&jobs[i]);
+            tasks[i].message = &jobs[i].message;
+            tasks[i].attempt = 1;
+            tasks[i].status = no_status_yet;
+            tasks[i].chain = chains[i];
+        }
+    }
+    FakeJobs(const FakeJobs&) = delete;
+    FakeJobs& operator=(const FakeJobs&) = delete;
+
+    std::uint32_t count() const { return static_cast<std::uint32_t>(tasks.size()); }
+
+    volley_jobs table{};
+    std::vector<Job> jobs;
+    std::vector<volley_task> tasks;
+
+private:
+    static std::int32_t emit(void*, volley_job* job, volley_view, const volley_record* record, std::uint32_t,
+                             volley_error*) {
+        auto& outputs = reinterpret_cast<Job*>(job)->outputs;
+        outputs.push_back(is_absent(record->body) ? "(none)" : std::string(text_of(record->body)));
+        return VOLLEY_OK;
+    }
+    static void explain(void*, volley_job* job, volley_view text) {
+        reinterpret_cast<Job*>(job)->explanation = text_of(text);
+    }
+};
+
+}  // namespace volley::handlers
