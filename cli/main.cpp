@@ -1,5 +1,6 @@
 // volley: the operator's tool. Data goes to standard output, everything else to standard error; exit codes
 // are sysexits'.
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -90,11 +91,19 @@ int with_config(const cli::Arguments& arguments, Command&& command) {
     return command(*loaded.config, catalog);
 }
 
+// `volley peek … | head` ends quietly; a server that closes its connection is an error that is reported.
+void end_with_standard_output(int signal) {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    if (poll(&output, 1, 0) != 1 || (output.revents & POLLERR) == 0) return;
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (!log::open_standard_streams()) return cli::exit_unavailable;
-    std::signal(SIGPIPE, SIG_DFL);  // `volley peek … | head` ends quietly
+    std::signal(SIGPIPE, &end_with_standard_output);
     cli::Arguments a;
     if (const auto code = cli::parse(argc, argv, a)) return *code;
     const auto on_queues = [&](auto command, const auto& options) {

@@ -14,6 +14,10 @@ namespace {
 
 using Type = JsonCursor::Type;
 
+// Of an answer: the shortest take much more memory here than in the line.
+constexpr std::size_t most_outputs = 100'000;
+constexpr std::size_t most_headers = 1'000'000;
+
 // The value of a field of the protocol. Absent stands for null, false and "", too.
 struct Field {
     enum class Kind : std::uint8_t { absent, yes, text, number, other } kind = Kind::absent;
@@ -221,6 +225,8 @@ void AnswerReader::read_output() {
     }
     if (in_.failed()) return;
     finish_body(output);
+    if (answer_.outputs.size() == most_outputs)
+        return in_.fail("it has more than " + std::to_string(most_outputs) + " outputs");
     answer_.outputs.push_back(output);
 }
 
@@ -310,6 +316,8 @@ void AnswerReader::read_headers(AnswerOutput& output) {
             wrong("headers", "object, nor a list of pairs");
     }
     output.header_count = static_cast<std::uint32_t>(answer_.headers.size() - output.first_header);
+    if (answer_.headers.size() > most_headers)
+        in_.fail("its outputs have more than " + std::to_string(most_headers) + " headers");
 }
 
 void AnswerReader::read_header_pairs() {
@@ -371,6 +379,10 @@ std::optional<volley_view> AnswerReader::read_header_text(bool may_be_absent) {
 }  // namespace
 
 void Answer::clear() {
+    constexpr std::size_t kept = 1 << 20;  // bytes; what large answers needed is given back
+    if (texts.capacity() > kept) texts = std::string();
+    if (outputs.capacity() * sizeof(AnswerOutput) > kept) outputs = std::vector<AnswerOutput>();
+    if (headers.capacity() * sizeof(volley_header) > kept) headers = std::vector<volley_header>();
     kind = Kind::done;
     id.reset();
     why = {};

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <optional>
 #include <set>
+#include <system_error>
 
 #include "log/log.hpp"
 
@@ -202,7 +203,11 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
         return Error(ErrorCode::retry,
                      std::string("no descriptor for a child process: ") + std::strerror(errno));
     }
-    child->watcher_ = std::thread([raw = child.get(), pid] { raw->watch(pid); });
+    try {
+        child->watcher_ = std::thread([raw = child.get(), pid] { raw->watch(pid); });
+    } catch (const std::system_error& e) {
+        return Error(ErrorCode::retry, std::string("no thread for a child process: ") + e.what());
+    }
     return child;
 }
 

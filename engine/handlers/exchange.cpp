@@ -13,7 +13,6 @@ namespace {
 constexpr std::size_t outbox_low = 8 * 1024;  // written first: the child need not wait for all lines
 constexpr std::uint64_t ids_a_call = 1'000'000;
 constexpr std::uint64_t ignored_lines_logged = 10;
-constexpr std::size_t kept_texts = 1 << 20;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 bool holds(const std::vector<std::uint32_t>& chains, std::uint32_t chain) {
@@ -112,7 +111,7 @@ std::optional<std::string> Exchange::take(const Line& line) {
     } else {
         ignore(text, "it answers no message that the child has");
     }
-    if (answer_.texts.capacity() > kept_texts) answer_ = Answer();
+    answer_.clear();
     return std::nullopt;
 }
 

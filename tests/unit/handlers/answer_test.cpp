@@ -188,6 +188,18 @@ TEST_CASE("nesting is bounded, at any depth of the input") {
     CHECK(!refused(R"({"id":"7","unknown":)" + std::string(1'000'000, '[')).empty());
 }
 
+TEST_CASE("the number of outputs and headers is bounded") {
+    std::string outputs;
+    for (int i = 0; i < 100'000; ++i) outputs += R"({"body":1},)";
+    CHECK(refused(R"({"id":"7","outputs":[)" + outputs.substr(0, outputs.size() - 1) + "]}").empty());
+    CHECK(refused(R"({"id":"7","outputs":[)" + outputs + R"({"body":1}]})").find("100000 outputs") !=
+          std::string::npos);
+    std::string values;
+    for (int i = 0; i < 1'000'000; ++i) values += "1,";
+    CHECK(refused(output(R"("body":1,"headers":{"a":[)" + values + "1]}")).find("1000000 headers") !=
+          std::string::npos);
+}
+
 TEST_CASE("a wrong line still tells whose it is, where it can") {
     CHECK(named_id(R"({"id":"1000001","outputs":[{"body":NaN}]})") == 1'000'001U);
     CHECK(named_id(R"({"outputs":[{"id":"5","body":"\"id\":\"6\""}], "id" : 1000001 , x)") == 1'000'001U);

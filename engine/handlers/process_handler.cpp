@@ -1,0 +1,288 @@
+#include "handlers/process_handler.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "log/log.hpp"
+
+namespace volley::handlers {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds shortest_backoff{100};
+constexpr milliseconds longest_backoff{10'000};
+constexpr milliseconds early_death{
+    1'000};                        // one that dies sooner, having answered nothing, is restarted ever later
+constexpr milliseconds look{100};  // at whether the engine stops, or a lease is lost
+constexpr milliseconds leaving_grace{
+    100};  // from the end of a child's pipes to its own: its status says how it ended
+constexpr milliseconds loading_told_after{1'000};
+constexpr milliseconds cannot_start_period{60'000};  // of the log's lines while it is so
+constexpr std::uint64_t answer_sizes = 16;           // an answer may be so many times max_message_bytes
+
+}  // namespace
+
+ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs, const ProcessOptions& options)
+    : context_(context),
+      handler_timeout_(options.handler_timeout_ms),
+      startup_timeout_(std::max(options.startup_timeout_ms, options.handler_timeout_ms)),
+      jobs_(*jobs),
+      lines_(options.max_message_bytes * answer_sizes),
+      exchange_(*jobs, context.component(), lines_.longest()) {
+    child_options_.exec = options.exec;
+    child_options_.directory = context.base_dir().empty() ? "/" : context.base_dir();
+    child_options_.component = context.component();
+    // A child that ends while no message waits for it would be found dead by the next one only.
+    child_options_.on_end = [this](const ChildEnd& end) {
+        if (in_call_.load() || is_started_.load() || end.with_status_0) return;
+        context_.health(VOLLEY_DOWN,
+                        "the handler's process ended before it read a message (" + end.text + ")");
+    };
+}
+
+// ---- the child's life
+
+Result<void> ProcessHandler::start_child() {
+    is_started_ = false;
+    auto started = Child::start(child_options_);
+    if (!started) return started.error();
+    child_ = std::move(*started);
+    born_ = loading_since_ = Clock::now();
+    input_closed_ = output_closed_ = false;
+    leaving_since_.reset();
+    lines_.clear();
+    outbox_.reset();
+    exchange_.begin_child();
+    return {};
+}
+
+void ProcessHandler::open() {
+    if (auto started = start_child(); !started) throw started.error();
+}
+
+void ProcessHandler::close(std::uint32_t timeout_ms) {
+    in_call_ = true;  // its end is no news
+    if (child_) child_->end(timeout_ms);
+    child_.reset();
+}
+
+// A new child, not sooner than the backoff allows; false if the engine stops meanwhile or it cannot be made.
+bool ProcessHandler::ensure_child() {
+    while (!child_ && Clock::now() < not_before_) {
+        if (exchange_.is_cancelled()) return false;
+        poll(nullptr, 0, 20);
+    }
+    if (child_) return true;
+    if (const auto started = start_child(); !started) {
+        report_cannot_start(started.error().text);
+        back_off(false);
+        return false;
+    }
+    return true;
+}
+
+void ProcessHandler::back_off(bool answered) {
+    backoff_ = answered ? milliseconds(0) : std::clamp(backoff_ * 2, shortest_backoff, longest_backoff);
+    not_before_ = Clock::now() + backoff_;
+}
+
+void ProcessHandler::report_cannot_start(const std::string& why) {
+    const auto now = Clock::now();
+    context_.health(VOLLEY_DOWN, "the handler's process cannot start: " + why);
+    if (is_down_ && now - cannot_start_logged_ < cannot_start_period) return;
+    is_down_ = true;
+    cannot_start_logged_ = now;
+    log::warning("the handler's process cannot start; its input waits, and no attempt is counted",
+                 {{"component", child_options_.component}, {"cause", why}});
+}
+
+void ProcessHandler::report_started() {
+    is_started_ = true;
+    if (is_down_) log::info("the handler's process has started", {{"component", child_options_.component}});
+    is_down_ = false;
+    context_.health(VOLLEY_UP, "");
+}
+
+// So readiness says, and a program that loads for long is no stall.
+void ProcessHandler::report_loading() {
+    if (!is_down_) context_.health(VOLLEY_DOWN, "the handler's process is loading");
+}
+
+// The child is over, or has to be. The oldest message pays if it was at work, which the child must have read
+// for that; one that ends with status 0 between two messages is only recycled.
+void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
+    const std::uint64_t read = outbox_.taken - child_->unread();
+    read_rest();
+    const bool half_an_answer = lines_.is_inside();
+    const ChildEnd ended = child_->kill();
+    const std::string tail = child_->stderr_tail();
+    child_.reset();
+    const bool answered = exchange_.has_answered();
+    std::string text = why + " (" + ended.text + ")";
+    if (!tail.empty()) text += "; its last words: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
+    const bool is_recycled = ended.with_status_0 && answered && !half_an_answer;
+    if (!exchange_.is_over() && exchange_.oldest_was_read(read) && !is_recycled) {
+        log::warning("the handler's process is replaced",
+                     {{"component", child_options_.component}, {"cause", text}});
+        back_off(answered || Clock::now() - born_ >= early_death);
+        return exchange_.blame(reason, text);
+    }
+    if (answered) {
+        log::info("the handler's process ended between two messages; another is started",
+                  {{"component", child_options_.component}, {"cause", text}});
+        return back_off(true);
+    }
+    report_cannot_start(text);
+    back_off(false);
+    exchange_.give_back();
+}
+
+// ---- a call
+
+void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
+    in_call_ = true;
+    exchange_.begin(tasks, count, stride);
+    outbox_.drop_unsent();  // cancellations of the call before
+    timed_ = count;
+    loading_since_ = Clock::now();
+    while (!exchange_.is_over()) {
+        if (!ensure_child()) {
+            exchange_.give_back();
+            break;
+        }
+        exchange_.send_more(outbox_);
+        if (exchange_.is_over()) break;
+        if (!exchange_.is_waiting()) {  // stopping, and nothing is at work
+            exchange_.give_back();
+            break;
+        }
+        turn();
+    }
+    if (child_ && !is_started_ && exchange_.has_spoken()) report_started();
+    in_call_ = false;
+}
+
+void ProcessHandler::turn() {
+    note_progress();
+    const auto now = Clock::now();
+    const auto until = deadline();
+    if (now >= until) return out_of_time();
+    if (now - looked_ >= look) look_around(now);
+    if (child_) exchange(until);
+}
+
+ProcessHandler::Clock::time_point ProcessHandler::deadline() const {
+    const auto of_message = is_started_ ? timed_since_ + handler_timeout_ : loading_since_ + startup_timeout_;
+    return leaving_since_ ? std::min(of_message, *leaving_since_ + leaving_grace) : of_message;
+}
+
+void ProcessHandler::out_of_time() {
+    if (leaving_since_) {
+        return bury(VOLLEY_REASON_CRASH, output_closed_ ? "the handler's process closed its standard output"
+                                                        : "the handler's process closed its standard input");
+    }
+    if (!is_started_) {
+        return bury(VOLLEY_REASON_TIMEOUT,
+                    "it read no message within " + std::to_string(startup_timeout_.count()) + " ms");
+    }
+    bury(VOLLEY_REASON_TIMEOUT, "no answer within " + std::to_string(handler_timeout_.count()) + " ms");
+}
+
+// The time of a message begins when it is the oldest, and not before the program is loaded.
+void ProcessHandler::note_progress() {
+    if (!is_started_ && (exchange_.has_spoken() || child_->unread() < outbox_.taken)) {
+        report_started();
+        timed_ = exchange_.oldest();
+        timed_since_ = Clock::now();
+    }
+    if (exchange_.has_answered()) backoff_ = milliseconds(0);
+    if (timed_ == exchange_.oldest()) return;
+    timed_ = exchange_.oldest();
+    timed_since_ = Clock::now();
+}
+
+// Cancellations are told; past the time for a stop the child goes.
+void ProcessHandler::look_around(Clock::time_point now) {
+    looked_ = now;
+    constexpr std::int32_t not_even_waited_for = 2;
+    const volley_task& oldest = exchange_.task(exchange_.oldest());
+    if (jobs_.cancelled(jobs_.context, oldest.job) == not_even_waited_for) {
+        child_->kill();
+        child_.reset();
+        return exchange_.give_back();
+    }
+    exchange_.send_cancelled(outbox_);
+    if (!is_started_ && now - loading_since_ >= loading_told_after) report_loading();
+}
+
+void ProcessHandler::exchange(Clock::time_point until) {
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
+    const int wait = static_cast<int>(std::clamp(left, milliseconds(0), look).count());
+    const bool pending = !outbox_.pending().empty();
+    // The input is watched also when nothing is to be written: for its end.
+    pollfd fds[3] = {{output_closed_ ? -1 : child_->output(), POLLIN, 0},
+                     {input_closed_ ? -1 : child_->input(), static_cast<short>(pending ? POLLOUT : 0), 0},
+                     {child_->end_event(), POLLIN, 0}};
+    if (poll(fds, 3, wait) < 0 && errno != EINTR) return;
+    if ((fds[1].revents & POLLERR) != 0)
+        input_closed_ = true;
+    else if ((fds[1].revents & POLLOUT) != 0)
+        write_some();
+    if (fds[0].revents != 0 && !read_some()) return;
+    const bool ended = child_->end_event() >= 0 ? fds[2].revents != 0 : child_->has_ended();
+    if (ended) return bury(VOLLEY_REASON_CRASH, "the handler's process ended");
+    note_leaving();
+}
+
+// Nothing more can come of it: its output is closed, or it cannot get what it has not read.
+void ProcessHandler::note_leaving() {
+    if (leaving_since_ || exchange_.is_over()) return;
+    const bool no_more_input = input_closed_ && !exchange_.oldest_was_read(outbox_.taken - child_->unread());
+    if (output_closed_ || no_more_input) leaving_since_ = Clock::now();
+}
+
+void ProcessHandler::write_some() {
+    const std::string_view pending = outbox_.pending();
+    const ssize_t n = write(child_->input(), pending.data(), pending.size());
+    if (n >= 0)
+        outbox_.advance(static_cast<std::size_t>(n));
+    else if (errno == EPIPE)
+        input_closed_ = true;
+}
+
+// Returns false if the child had to go.
+bool ProcessHandler::read_some() {
+    char buffer[64 * 1024];
+    const ssize_t n = read(child_->output(), buffer, sizeof buffer);
+    if (n == 0) output_closed_ = true;
+    if (n <= 0) return true;
+    lines_.append({buffer, static_cast<std::size_t>(n)});
+    while (const auto line = lines_.next()) {
+        if (const auto why = exchange_.take(*line)) {
+            bury(VOLLEY_REASON_CRASH, *why);
+            return false;
+        }
+    }
+    return true;
+}
+
+// What it wrote before its end counts, as far as the pipe holds it: a process that lives on may hold the
+// other end, and write without end.
+void ProcessHandler::read_rest() {
+    constexpr std::size_t most = 1 << 20;
+    char buffer[64 * 1024];
+    for (std::size_t rest = 0; rest < most && !output_closed_;) {
+        const ssize_t n = read(child_->output(), buffer, sizeof buffer);
+        if (n <= 0) return;
+        rest += static_cast<std::size_t>(n);
+        lines_.append({buffer, static_cast<std::size_t>(n)});
+        while (const auto line = lines_.next()) static_cast<void>(exchange_.take(*line));
+    }
+}
+
+}  // namespace volley::handlers

@@ -1,0 +1,79 @@
+// Keeps a child process alive and carries a call's lines to it and back: the pipes, the clock, and what
+// becomes of messages when the child ends. What the lines mean is the Exchange's. Owned and used by one
+// thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "handlers/child.hpp"
+#include "handlers/exchange.hpp"
+#include "handlers/process.hpp"
+#include "volley/abi.hpp"
+
+namespace volley::handlers {
+
+class ProcessHandler {
+public:
+    ProcessHandler(const Context& context, const volley_jobs* jobs, const ProcessOptions& options);
+    // Throws Error: config (there is no such program), retry (no process could be made).
+    void open();
+    // Sets the status of each task.
+    void handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride);
+    // The child has so long to end by itself or by SIGTERM.
+    void close(std::uint32_t timeout_ms);
+
+private:
+    using Clock = std::chrono::steady_clock;
+    Result<void> start_child();
+    bool ensure_child();
+    void turn();
+    Clock::time_point deadline() const;
+    void look_around(Clock::time_point now);
+    void out_of_time();
+    void exchange(Clock::time_point until);
+    void write_some();
+    bool read_some();
+    void read_rest();
+    void note_progress();
+    void note_leaving();
+    void bury(std::uint32_t reason, const std::string& why);
+    void back_off(bool answered);
+    void report_cannot_start(const std::string& why);
+    void report_started();
+    void report_loading();
+
+    Context context_;
+    ChildOptions child_options_;
+    std::chrono::milliseconds handler_timeout_;
+    std::chrono::milliseconds startup_timeout_;
+    const volley_jobs& jobs_;
+    LineReader lines_;
+    Exchange exchange_;
+    Outbox outbox_;
+    std::chrono::milliseconds backoff_{0};
+    Clock::time_point not_before_{};
+    Clock::time_point cannot_start_logged_{};
+
+    // Of the child.
+    Clock::time_point born_{};
+    Clock::time_point loading_since_{};    // while a message waits for that
+    std::atomic<bool> is_started_{false};  // it has spoken, or read a message: the time of messages runs
+    std::atomic<bool> in_call_{false};
+    bool is_down_ = false;  // as readiness was told
+    bool input_closed_ = false;
+    bool output_closed_ = false;
+    std::optional<Clock::time_point> leaving_since_;
+
+    // Of the call.
+    std::size_t timed_ = 0;  // the message whose time runs
+    Clock::time_point timed_since_{};
+    Clock::time_point looked_{};
+
+    std::unique_ptr<Child> child_;  // last: its second thread looks at what stands above
+};
+
+}  // namespace volley::handlers
