@@ -202,9 +202,10 @@ void Browser::learn_settled(std::vector<Range> ranges) {
         lend(message.get(), headers, view);
         if (!is_resolution(view)) continue;
         const std::optional<Resolution> resolution = read_resolution(text_of(view.key));
-        // One that was copied from another topic settles nothing here.
+        // One that was copied from another topic settles nothing here; nor does one that stands before what
+        // it names: that is another letter, of a topic that was made anew.
         if (resolution->place.topic == rd_kafka_topic_name(message->rkt) &&
-            resolution->place.partition == message->partition)
+            resolution->place.partition == message->partition && resolution->last < message->offset)
             settle(*resolution);
     }
     for (const Range& range : read) {

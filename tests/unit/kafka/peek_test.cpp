@@ -162,6 +162,27 @@ TEST_CASE("a removed dead letter is hidden, from everybody and with what hides i
     CHECK(looker.count() == 2);
 }
 
+TEST_CASE("a resolution that was copied to a topic made anew hides no letter behind it", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    {
+        Sender sender(rig, "t", cluster.config());
+        Outgoing out;
+        const volley_header header{out.keep("volley-resolves"), out.keep("t/0/2")};
+        volley_record& record = out.add("{}");
+        record.key = out.keep("t/0/2");
+        record.headers = &header;
+        record.header_count = 1;
+        REQUIRE(sender.send(out) == 1);
+        REQUIRE(until([&] { return sender.reports().size() == 1; }));
+        REQUIRE(sender.producer.close(10'000));
+    }
+    fill(rig, cluster, 1, 3);
+    Looker looker(rig, cluster, true);
+    CHECK(bodies(looker.peek(100)) == numbers(0, 3));
+}
+
 TEST_CASE("only dead letters can be removed from a log", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
