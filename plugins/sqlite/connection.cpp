@@ -1,6 +1,7 @@
 #include "connection.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -25,7 +26,14 @@ Meaning meaning_of(int code) {
     switch (code & 0xff) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
+        case SQLITE_PROTOCOL:
             return {ErrorCode::retry, "another process holds the database"};
+        case SQLITE_ABORT:
+        case SQLITE_INTERRUPT:
+        case SQLITE_SCHEMA:
+            return {ErrorCode::retry, "another statement was in the way"};
+        case SQLITE_CONSTRAINT:
+            return {ErrorCode::permanent, "a constraint or a trigger of the database refuses the row"};
         case SQLITE_FULL:
             return {ErrorCode::retry, "free some space on its disk"};
         case SQLITE_IOERR:
@@ -43,13 +51,19 @@ Meaning meaning_of(int code) {
         case SQLITE_TOOBIG:
             return {ErrorCode::too_large, "a value is over SQLite's limit"};
         case SQLITE_CORRUPT:
-            return {ErrorCode::fatal, "restore a backup, or try `sqlite3 FILE .recover`"};
+            return {ErrorCode::config, "restore a backup, or try `sqlite3 FILE .recover`"};
         case SQLITE_ERROR:
             return {ErrorCode::config,
-                    "does another program use the table volley_messages? Set another `path`"};
+                    "does another program use the table volley_messages or volley_store? Set another `path`"};
         default:
             return {ErrorCode::fatal, "see https://sqlite.org/rescode.html"};
     }
+}
+
+// Why a file cannot be opened now, though it could be soon.
+bool is_passing(int system_error) {
+    return system_error == EMFILE || system_error == ENFILE || system_error == ENOMEM ||
+           system_error == ENOSPC || system_error == EIO;
 }
 
 // Bytes that are text for SQL: UTF-8, no zero byte (SQLite's functions end there).
@@ -81,10 +95,13 @@ bool is_plain_text(std::string_view s) {
 
 // ---- Connection
 
-Connection::Connection(const SqliteConfig& config)
-    : path_(config.path), busy_timeout_ms_(config.busy_timeout_ms) {
-    constexpr int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+Connection::Connection(const SqliteConfig& config, Opens opens)
+    : path_(config.path),
+      busy_timeout_ms_(config.busy_timeout_ms),
+      watch_(config.path),
+      worked_before_(opens == Opens::again) {
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                      (opens == Opens::first ? SQLITE_OPEN_CREATE : 0);
     const int code = sqlite3_open_v2(path_.c_str(), &db_, flags, nullptr);
     try {
         if (code != SQLITE_OK) fail(code, "opening");
@@ -103,8 +120,51 @@ void Connection::set_up() {
     const std::lock_guard lock(one_at_a_time);
     execute(pragmas);
     execute(sql_schema);
-    store_ = store_of(path_);  // not earlier: SQLite makes the file at the first write
-    is_set_up_ = true;
+    // Not earlier: SQLite makes the file at the first write.
+    int moved = 0;
+    const bool is_there = watch_.remember();
+    sqlite3_file_control(db_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (!is_there || moved != 0)
+        throw Error(ErrorCode::retry, path_ + ": the file was moved or replaced while it was opened");
+    store_ = store_of(path_);
+    identity_ = read_identity();
+    worked_before_ = true;
+}
+
+// The inode tells a database from a copy of it, which has its random id too.
+std::string Connection::read_identity() {
+    const auto find = [this] {
+        Statement statement(*this, "SELECT identity FROM volley_store WHERE one = 1");
+        std::string found;
+        if (statement.step()) found = text_of(statement.bytes(0));
+        return found;
+    };
+    std::string identity = find();
+    if (identity.empty()) {
+        execute(
+            "INSERT INTO volley_store (one, identity) VALUES (1, lower(hex(randomblob(16)))) "
+            "ON CONFLICT (one) DO UPDATE SET identity = excluded.identity WHERE identity = ''");
+        identity = find();
+    }
+    return identity + '/' + std::to_string(watch_.inode());
+}
+
+bool Connection::is_replaced() {
+    switch (watch_.look()) {
+        case FileWatch::State::same:
+            return false;
+        case FileWatch::State::replaced:
+            return true;
+        case FileWatch::State::gone:
+            throw Error(ErrorCode::retry,
+                        path_ +
+                            ": the file was moved away or deleted while it was in use; put a database "
+                            "there, or restart to make a new one");
+        case FileWatch::State::changing:
+            break;
+    }
+    throw Error(ErrorCode::retry,
+                path_ + ": another file was put there; it is opened when nothing writes to it any more");
 }
 
 // SQLite's own waits up to 100 ms at a time; writers here are done in a few.
@@ -129,8 +189,12 @@ void Connection::set_durability(Durability durability) {
 
 void Connection::fail(int code, const char* doing) const {
     Meaning meaning = meaning_of(code);
+    if ((code & 0xff) == SQLITE_CANTOPEN && db_ != nullptr && is_passing(sqlite3_system_errno(db_)))
+        meaning = {ErrorCode::retry, "the system is short of something; it is tried again"};
     // What worked when we started is no mistake in the configuration: rights and files come back.
-    if (is_set_up_ && meaning.code == ErrorCode::config) meaning.code = ErrorCode::retry;
+    if (!worked_before_ && meaning.code == ErrorCode::permanent) meaning.code = ErrorCode::config;
+    const bool is_broken = (code & 0xff) == SQLITE_CORRUPT;
+    if (worked_before_ && meaning.code == ErrorCode::config && !is_broken) meaning.code = ErrorCode::retry;
     Error error(meaning.code, path_ + ": " + doing + " failed: " +
                                   (db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code)) + "; " +
                                   meaning.what_to_do);
@@ -195,7 +259,14 @@ volley_view Statement::bytes(int column) const {
                            ? sqlite3_column_blob(statement_, column)
                            : static_cast<const void*>(sqlite3_column_text(statement_, column));
     const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    if (data == nullptr && type != SQLITE_BLOB) connection_.fail(SQLITE_NOMEM, "reading a row");
     return view_of({static_cast<const char*>(data), size});
+}
+
+std::int64_t Statement::integer(int column, std::int64_t most) const {
+    const int type = sqlite3_column_type(statement_, column);
+    if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) return 0;
+    return std::clamp<std::int64_t>(integer(column), 0, most);
 }
 
 // ---- Transaction

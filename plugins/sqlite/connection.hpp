@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "config.hpp"
+#include "file_watch.hpp"
 #include "store.hpp"
 #include "volley/view.hpp"
 
@@ -21,8 +22,11 @@ enum class Durability { on_disk, in_order };
 
 class Connection {
 public:
-    // Opens or makes the database and its table. Blocks up to the busy timeout.
-    explicit Connection(const SqliteConfig& config);
+    enum class Opens { first, again };
+
+    // Opens the database and makes its tables. At first a missing file is made, and what is wrong is a
+    // mistake in the configuration; again it is waited for. Blocks up to the busy timeout.
+    explicit Connection(const SqliteConfig& config, Opens opens = Opens::first);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -31,6 +35,13 @@ public:
     // What the connections of this process to the same file share.
     Store& store() const { return *store_; }
     const std::shared_ptr<Store>& store_pointer() const { return store_; }
+    // Names the database for good: another one, or a copy of it, has another.
+    const std::string& identity() const { return identity_; }
+    // Another database is at the path now: open a new connection. Throws Error{retry} while there is none, or
+    // one that may still be written.
+    bool is_replaced();
+    // The same, without an error: is what was just written in the file that others open?
+    bool is_at_path() { return watch_.look() == FileWatch::State::same; }
     void execute(const char* sql);
     void set_durability(Durability durability);
     // Rows that the last statement changed.
@@ -41,13 +52,16 @@ public:
 private:
     static int wait_for_writer(void* self, int tries);
     void set_up();
+    std::string read_identity();
 
     std::string path_;
     std::uint32_t busy_timeout_ms_;
     sqlite3* db_ = nullptr;
     std::shared_ptr<Store> store_;
+    FileWatch watch_;
+    std::string identity_;
     Durability durability_ = Durability::on_disk;
-    bool is_set_up_ = false;
+    bool worked_before_;
 };
 
 // A prepared statement. bind() counts parameters from 1, as SQL does; columns count from 0.
@@ -71,6 +85,8 @@ public:
     void reset() { sqlite3_reset(statement_); }
 
     std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+    // A number of another program's making: 0 if it is none, cut to what lies between 0 and `most`.
+    std::int64_t integer(int column, std::int64_t most) const;
     // Valid until the next step or reset.
     volley_view bytes(int column) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "identity.hpp"
 #include "inspect.hpp"
 #include "lease.hpp"
 #include "process.hpp"
@@ -16,11 +17,18 @@ constexpr std::chrono::milliseconds most_pause{100};
 
 }  // namespace
 
+// The condition of the index volley_messages_odd.
+#define VOLLEY_SQLITE_ODD "(typeof(visible_at) NOT IN ('integer', 'real') OR visible_at < 0)"
+
 struct SqliteConsumer::Statements {
     explicit Statements(Connection& c)
         : look(c,
                "SELECT EXISTS (SELECT 1 FROM volley_messages WHERE queue = ?1 AND visible_at = 0), "
-               "(SELECT min(visible_at) FROM volley_messages WHERE queue = ?1 AND visible_at > 0)"),
+               "(SELECT max(1, min(visible_at)) FROM volley_messages WHERE queue = ?1 AND visible_at > 0), "
+               "EXISTS (SELECT 1 FROM volley_messages WHERE queue = ?1 AND " VOLLEY_SQLITE_ODD ")"),
+          correct(c,
+                  "UPDATE volley_messages SET visible_at = 0, token = NULL, owner = NULL "
+                  "WHERE queue = ?1 AND " VOLLEY_SQLITE_ODD),
           promote(c,
                   "UPDATE volley_messages SET visible_at = 0, token = NULL, owner = NULL "
                   "WHERE queue = ?1 AND visible_at > 0 AND visible_at <= ?2"),
@@ -37,7 +45,7 @@ struct SqliteConsumer::Statements {
                    "WHERE id = ?1 AND token = ?2"),
           extend(c, "UPDATE volley_messages SET visible_at = ?3 WHERE id = ?1 AND token = ?2") {}
 
-    Statement look, promote, select, claim, acknowledge, put_back, extend;
+    Statement look, correct, promote, select, claim, acknowledge, put_back, extend;
 };
 
 SqliteConsumer::SqliteConsumer(Context context)
@@ -51,14 +59,29 @@ SqliteConsumer::~SqliteConsumer() {
 }
 
 void SqliteConsumer::open() {
-    auto connection = std::make_unique<Connection>(config_);
-    statements_ = std::make_unique<Statements>(*connection);
+    owner_ = this_process();
+    use(std::make_unique<Connection>(config_));
+    reclaim();
+}
+
+void SqliteConsumer::use(std::unique_ptr<Connection> connection) {
+    auto statements = std::make_unique<Statements>(*connection);
+    statements_ = std::move(statements);  // the old ones end before their connection does
     connection_ = std::move(connection);
     {
         const std::lock_guard lock(store_mutex_);
         store_ = connection_->store_pointer();
     }
-    owner_ = this_process();
+}
+
+void SqliteConsumer::follow_file() {
+    if (!connection().is_replaced()) return;
+    use(std::make_unique<Connection>(config_, Connection::Opens::again));
+    const auto open = std::count_if(deliveries_.begin(), deliveries_.end(),
+                                    [](const Delivery& d) { return d.page != nullptr; });
+    context_.error(config_.path +
+                   ": the file was replaced while it was in use; the new one is read now, and " +
+                   std::to_string(open) + " messages of the old one that were at work are given up");
     reclaim();
 }
 
@@ -103,8 +126,9 @@ bool SqliteConsumer::is_work(std::int64_t& next_due) {
     look.bind(1, std::string_view(queue_)).step();
     const bool any = look.integer(0) != 0;
     next_due = look.integer(1);
+    has_odd_ = look.integer(2) != 0;
     look.reset();
-    return any || (next_due != 0 && next_due <= now_ms());
+    return any || has_odd_ || (next_due != 0 && next_due <= now_ms());
 }
 
 Page& SqliteConsumer::empty_page() {
@@ -135,6 +159,7 @@ void SqliteConsumer::claim(volley_batch& batch) {
     Transaction transaction(*connection_, Durability::in_order);
     const std::int64_t now = now_ms();
     Statements& s = *statements_;
+    if (has_odd_) s.correct.bind(1, std::string_view(queue_)).run();
     s.promote.bind(1, std::string_view(queue_)).bind(2, now).run();
 
     Page& page = empty_page();
@@ -145,7 +170,10 @@ void SqliteConsumer::claim(volley_batch& batch) {
         if (batch.max_bytes != 0 && bytes >= batch.max_bytes) break;
     }
     s.select.reset();
-    if (page.rows().empty()) return;
+    if (page.rows().empty()) {
+        if (has_odd_) transaction.commit();
+        return;
+    }
 
     const auto token = static_cast<std::int64_t>(random_() >> 1);
     s.claim.bind(1, now + config_.lease_ms)
@@ -164,10 +192,7 @@ void SqliteConsumer::claim(volley_batch& batch) {
     }
 }
 
-bool SqliteConsumer::take_interrupt() {
-    const std::lock_guard lock(store_->mutex);
-    return std::exchange(interrupted_, false);
-}
+bool SqliteConsumer::take_interrupt() { return interrupted_.exchange(false); }
 
 // Word from this process comes at once, from others at the next look.
 void SqliteConsumer::wait(Clock::time_point until) {
@@ -182,6 +207,7 @@ std::int32_t SqliteConsumer::consume(volley_batch& batch, std::uint32_t timeout_
     if (batch.capacity == 0) return VOLLEY_OK;
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
     while (true) {
+        follow_file();
         {
             const std::lock_guard lock(store_->mutex);
             seen_version_ = store_->version;
@@ -195,9 +221,11 @@ std::int32_t SqliteConsumer::consume(volley_batch& batch, std::uint32_t timeout_
         const auto now = Clock::now();
         if (take_interrupt() || now >= deadline) return VOLLEY_OK;
         auto until = std::min(deadline, now + pause_);
-        if (next_due != 0)
-            until = std::min(until,
-                             now + std::chrono::milliseconds(std::max<std::int64_t>(next_due - now_ms(), 1)));
+        if (next_due != 0) {
+            const std::int64_t most = std::chrono::milliseconds(most_pause).count();
+            until = std::min(until, now + std::chrono::milliseconds(
+                                              std::clamp<std::int64_t>(next_due - now_ms(), 1, most)));
+        }
         pause_ = std::min(pause_ * 2, most_pause);
         wait(until);
     }
@@ -328,6 +356,7 @@ void SqliteConsumer::close(std::uint32_t) {
 
 const void* SqliteConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_INSPECT) return inspect_consumer();
+    if (id == VOLLEY_EXT_IDENTITY) return identity_table();
     return id == VOLLEY_EXT_LEASE ? lease_table() : nullptr;
 }
 

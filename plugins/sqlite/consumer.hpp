@@ -3,6 +3,7 @@
 // any.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <random>
@@ -41,6 +42,10 @@ public:
     void extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                 std::uint32_t lease_ms);
 
+    // Goes over to the database that is at the path now, if it is another. What is open of the old one is
+    // lost to us: no claim of the new one has its token. Throws as Connection::is_replaced.
+    void follow_file();
+
     // Returns the open delivery of that handle, or null.
     const Delivery* find(std::uint64_t handle) const;
     // Closes it: its views end. Requires: find(handle).
@@ -55,6 +60,7 @@ private:
     struct Statements;
     using Clock = std::chrono::steady_clock;
 
+    void use(std::unique_ptr<Connection> connection);
     void reclaim();
     bool is_work(std::int64_t& next_due);
     void claim(volley_batch& batch);
@@ -77,7 +83,8 @@ private:
     std::vector<Delivery> deliveries_;
     std::vector<std::uint32_t> free_;
     std::vector<std::unique_ptr<Page>> pages_;
-    bool interrupted_ = false;  // guarded by the store's mutex
+    std::atomic<bool> interrupted_{false};  // set under the store's mutex
+    bool has_odd_ = false;                  // rows whose visible_at is no time
     std::uint64_t seen_version_ = 0;
     std::chrono::milliseconds pause_{1};  // until the next look for what other processes sent
     Page shown_;                          // what peek and find lend

@@ -69,6 +69,10 @@ bool read_text(const rapidjson::Value& from, std::string& out) {
         out.assign(from.GetString(), from.GetStringLength());
         return true;
     }
+    if (from.IsBool()) {
+        out = from.GetBool() ? "true" : "false";
+        return true;
+    }
     if (!from.IsObject() || !from.HasMember("base64") || !from["base64"].IsString()) return false;
     auto decoded = from_base64({from["base64"].GetString(), from["base64"].GetStringLength()});
     if (!decoded) return false;
@@ -119,7 +123,9 @@ void write_headers(const volley_header* headers, std::uint32_t count, std::strin
 bool read_headers(std::string_view json, std::vector<OwnedHeader>& out) {
     out.clear();
     rapidjson::Document document;
-    document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+    // Numbers come as they are written.
+    constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+    document.Parse<flags>(json.data(), json.size());
     if (read_all(document, out)) return true;
     out.clear();
     return false;

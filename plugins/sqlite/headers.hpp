@@ -19,7 +19,8 @@ struct OwnedHeader {
 
 void write_headers(const volley_header* headers, std::uint32_t count, std::string& out);
 
-// Returns false if the text is not as described; then `out` is empty.
+// Numbers, true and false, which other programs write, are read as text. Returns false if the text is not as
+// described; then `out` is empty.
 bool read_headers(std::string_view json, std::vector<OwnedHeader>& out);
 
 }  // namespace volley::sqlite

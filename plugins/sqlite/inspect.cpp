@@ -1,6 +1,7 @@
 #include "inspect.hpp"
 
 #include <charconv>
+#include <limits>
 
 #include "consumer.hpp"
 #include "producer.hpp"
@@ -17,15 +18,20 @@ T& self(void* instance) {
     return *static_cast<T*>(instance);
 }
 
-std::int64_t parse_id(volley_view id) {
+// A row's id is any whole number; what is none is no row's.
+void bind_id(Statement& statement, int index, volley_view id) {
     std::int64_t value = 0;
     const std::string_view text = text_of(id);
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size() ? value : 0;  // 0 is never given
+    if (error == std::errc{} && end == text.data() + text.size())
+        statement.bind(index, value);
+    else
+        statement.bind_null(index);
 }
 
 std::int64_t single(Statement& statement) {
-    const std::int64_t value = statement.step() ? statement.integer(0) : 0;
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t value = statement.step() ? statement.integer(0, most) : 0;
     statement.reset();
     return value;
 }
@@ -88,7 +94,8 @@ std::int32_t find(void* instance, volley_view id, volley_batch* batch, volley_er
         T& i = self<T>(instance);
         Statement statement(i.connection(), "SELECT " VOLLEY_SQLITE_COLUMNS
                                             " FROM volley_messages WHERE id = ?3 AND " VOLLEY_SQLITE_WAITS);
-        statement.bind(1, std::string_view(i.queue())).bind(2, now_ms()).bind(3, parse_id(id));
+        statement.bind(1, std::string_view(i.queue())).bind(2, now_ms());
+        bind_id(statement, 3, id);
         show(i, statement, *batch);
     });
 }
@@ -103,10 +110,12 @@ std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
 
 // Deletes what the statement says; returns how much that was.
 template <typename T>
-std::uint64_t erase(T& i, const char* sql, std::int64_t id) {
+std::uint64_t erase(T& i, const char* sql, const volley_view* id) {
     Transaction transaction(i.connection(), Durability::on_disk);
     Statement statement(i.connection(), sql);
-    statement.bind(1, std::string_view(i.queue())).bind(2, now_ms()).bind(3, id).run();
+    statement.bind(1, std::string_view(i.queue())).bind(2, now_ms());
+    if (id != nullptr) bind_id(statement, 3, *id);
+    statement.run();
     const int removed = i.connection().changes();
     transaction.commit();
     return static_cast<std::uint64_t>(removed);
@@ -115,8 +124,8 @@ std::uint64_t erase(T& i, const char* sql, std::int64_t id) {
 template <typename T>
 std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) {
     return detail::guard(error, [&] {
-        *removed = erase(self<T>(instance),
-                         "DELETE FROM volley_messages WHERE " VOLLEY_SQLITE_WAITS " AND id > ?3", 0);
+        *removed =
+            erase(self<T>(instance), "DELETE FROM volley_messages WHERE " VOLLEY_SQLITE_WAITS, nullptr);
     });
 }
 
@@ -124,7 +133,7 @@ template <typename T>
 std::int32_t remove(void* instance, volley_view id, std::uint64_t* removed, volley_error* error) {
     return detail::guard(error, [&] {
         *removed = erase(self<T>(instance),
-                         "DELETE FROM volley_messages WHERE id = ?3 AND " VOLLEY_SQLITE_WAITS, parse_id(id));
+                         "DELETE FROM volley_messages WHERE id = ?3 AND " VOLLEY_SQLITE_WAITS, &id);
     });
 }
 

@@ -1,6 +1,7 @@
 #include "page.hpp"
 
 #include <charconv>
+#include <limits>
 
 namespace volley::sqlite {
 
@@ -52,8 +53,9 @@ std::size_t Page::add(const Statement& statement) {
     row.key = store(statement.bytes(1));
     add_headers(row, statement.bytes(2));
     row.body = store(statement.bytes(3));
-    row.attempts = static_cast<std::uint32_t>(statement.integer(4));
-    row.created = statement.integer(5);
+    constexpr std::int64_t most_attempts = 1 << 30;
+    row.attempts = static_cast<std::uint32_t>(statement.integer(4, most_attempts));
+    row.created = statement.integer(5, std::numeric_limits<std::int64_t>::max());
     char id[20];
     const auto end = std::to_chars(id, id + sizeof id, row.id).ptr;
     row.text_id = store({id, static_cast<std::size_t>(end - id)});

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include "config.hpp"
@@ -35,17 +35,34 @@ public:
     Page& shown() { return shown_; }
 
 private:
+    struct Outcome {
+        std::int32_t status = VOLLEY_OK;
+        std::string text;
+    };
+
+    // A connection with the statements of its own.
+    struct Open {
+        Open(const SqliteConfig& config, Connection::Opens opens);
+        Connection connection;
+        Inserter inserter;
+        Statement acknowledge;
+    };
+
+    void follow_file();
+    Outcome insert(const volley_record& record, std::int64_t now);
     void report_done(const volley_record* records, std::uint32_t count, std::uint32_t stride) const;
 
+    Context context_;
     SqliteConfig config_;
     std::string queue_;
     volley_report_fn report_;
     void* report_context_;
-    std::unique_ptr<Connection> connection_;
-    std::optional<Inserter> inserter_;
-    std::optional<Statement> acknowledge_;
-    std::vector<std::int32_t> statuses_;  // of the records of one produce call
-    Page shown_;                          // what peek and find lend
+    std::unique_ptr<Open> open_;
+    std::vector<Outcome> outcomes_;  // of the records of one produce call
+    volley_metric* repeats_;
+    volley_metric* conflicts_;
+    bool conflict_told_ = false;
+    Page shown_;  // what peek and find lend
 };
 
 }  // namespace volley::sqlite

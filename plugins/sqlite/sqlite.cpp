@@ -7,7 +7,8 @@ namespace {
 
 constexpr auto consumer_functions = volley::consumer_functions<volley::sqlite::SqliteConsumer>();
 constexpr auto producer_functions = volley::producer_functions<volley::sqlite::SqliteProducer>();
-constexpr const char* consumer_extensions[] = {VOLLEY_EXT_LEASE, VOLLEY_EXT_INSPECT, nullptr};
+constexpr const char* consumer_extensions[] = {VOLLEY_EXT_LEASE, VOLLEY_EXT_INSPECT, VOLLEY_EXT_IDENTITY,
+                                               nullptr};
 constexpr const char* producer_extensions[] = {VOLLEY_EXT_ATOMIC, VOLLEY_EXT_INSPECT, nullptr};
 
 constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS | VOLLEY_CAN_DELAY | VOLLEY_ORDERED;

@@ -54,17 +54,6 @@ TEST_CASE("a JSON body is text to SQL, and a row of another program is a message
     CHECK(got[1].headers == std::vector<std::pair<std::string, std::string>>{{"a", "b"}});
 }
 
-TEST_CASE("a record with the id of one that waits is dropped and reported as done", "[sqlite]") {
-    SqliteRig rig;
-    auto producer = rig.producer("q");
-    Outgoing out;
-    out.add("first").id = out.keep("42");
-    out.add("again").id = out.keep("42");
-    REQUIRE(send(producer, out) == 2);
-    CHECK(rig.reports.all.size() == 2);
-    CHECK(rig.sql("SELECT group_concat(body) FROM volley_messages") == "first");
-}
-
 TEST_CASE("a record that is over the limit of a row is refused alone", "[sqlite]") {
     SqliteRig rig;
     auto producer = rig.producer("q");
