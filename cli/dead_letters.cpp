@@ -208,7 +208,7 @@ int retry_dead_letters(const Config& config, plugins::Catalog& catalog, const De
     auto inspection = Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
     Tally tally;
-    Retrier retrier(config, catalog, options, *queue, tally);
+    Retrier retrier(config, catalog, options, *queue, inspection->identity(), tally);
     const auto error = work_off(*inspection, options, tally,
                                 [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
                                     return retrier.send(letters, done);

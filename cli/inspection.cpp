@@ -52,6 +52,14 @@ Result<void> Inspection::outcome(std::int32_t status, const volley_error& error)
     return Error(static_cast<ErrorCode>(status), error.text);
 }
 
+std::string Inspection::identity() {
+    const auto* named = static_cast<const volley_ext_identity*>(consumer_->extension(VOLLEY_EXT_IDENTITY));
+    volley_view text{};
+    volley_error error = no_error();
+    if (named == nullptr || named->identity(consumer_->get(), &text, &error) != VOLLEY_OK) return {};
+    return std::string(text_of(text));
+}
+
 Result<volley_stats> Inspection::stats() {
     if (functions_->stats == nullptr) return cannot("cannot be counted");
     volley_stats stats{sizeof(volley_stats), 0, -1, -1, -1, -1, -1};

@@ -23,6 +23,9 @@ public:
     Inspection& operator=(Inspection&&) noexcept = default;
     ~Inspection();  // closes
 
+    // Names the store for good (volley.identity/1); empty: unknown.
+    std::string identity();
+
     // What is not known is -1.
     Result<volley_stats> stats();
 

@@ -1,9 +1,11 @@
 #include "retrier.hpp"
 
+#include <charconv>
 #include <cstdio>
 
 #include "bodies.hpp"
 #include "edit.hpp"
+#include "text/fingerprint.hpp"
 #include "text/text.hpp"
 
 namespace volley::cli {
@@ -65,6 +67,23 @@ Result<Outbox*> Retrier::outbox_of(const QueueConfig& queue) {
     return &outboxes_.emplace(queue.name, std::move(*opened)).first->second;
 }
 
+// The same letter sent twice, because we died before it was removed, is one message where the store drops
+// repeats. Another letter with the same id, of another store or of one made anew, is not the same.
+std::string Retrier::id_of(const Letter& letter) const {
+    text::Fingerprint f;
+    f.add(store_)
+        .add(letter.key.value_or(""))
+        .add(std::uint64_t{letter.body.has_value()})
+        .add(letter.body.value_or(""));
+    for (const auto* headers : {&letter.verdict, &letter.headers}) {
+        for (const auto& [name, value] : *headers) f.add(name).add(value);
+    }
+    char hex[16];
+    const auto* const end = std::to_chars(hex, hex + sizeof hex, f.value(), 16).ptr;
+    return "retry/" + from_.value + '/' + letter.id + '/' +
+           std::string(hex, static_cast<std::size_t>(end - hex));
+}
+
 Result<void> Retrier::add(Outbox& outbox, const QueueConfig& queue, const Letter& letter) {
     std::string edited;
     std::string scratch;
@@ -72,9 +91,7 @@ Result<void> Retrier::add(Outbox& outbox, const QueueConfig& queue, const Letter
     if (letter.body) outgoing.body = *letter.body;
     if (letter.key) outgoing.key = *letter.key;
     for (const auto& [name, value] : letter.headers) outgoing.headers.emplace_back(name, value);
-    // The same letter sent twice, because we died before it was removed, is one message where the store
-    // drops repeats.
-    outgoing.id = "retry:" + from_.value + ":" + letter.id;
+    outgoing.id = id_of(letter);
     if (options_.edit) {
         if (!text::is_utf8(letter.body.value_or("")))
             return Error(ErrorCode::permanent, "its body is no text, which an editor could change");

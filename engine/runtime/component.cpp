@@ -1,7 +1,10 @@
 #include "runtime/component.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
+
+#include "text/fingerprint.hpp"
 
 namespace volley::runtime {
 
@@ -89,10 +92,14 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     Pipeline& p = made->pipeline_;
     p.app = config.app;
     p.base_dir = config.base_dir;
+    p.config_file = std::filesystem::path(config.base_dir) / std::filesystem::path(config.file).filename();
     p.state_dir = config.state_dir;
     if (!p.state_dir.empty() && p.state_dir.front() != '/') p.state_dir = config.base_dir + "/" + p.state_dir;
     p.config = component;
-    p.id_middle = "/" + component.name + "/";
+    p.id_middle = component.name + "/";
+    p.id_seed = text::Fingerprint().add(config.app).value();
+    p.id_seed_of_process =
+        text::Fingerprint().add(config.app).add(std::random_device{}()).add(std::random_device{}()).value();
     p.max_message_bytes = config.max_message_bytes;
     std::optional<plugins::Consumer> consumer;
     if (auto input = made->make_input(config, catalog, consumer); !input) return input.error();

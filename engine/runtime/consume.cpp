@@ -6,6 +6,7 @@
 #include "runtime/clock.hpp"
 #include "runtime/decode.hpp"
 #include "runtime/encode.hpp"
+#include "runtime/identity.hpp"
 #include "runtime/intake.hpp"
 
 namespace volley::runtime {
@@ -67,6 +68,7 @@ void Intake::consume(delivery::Millis wait) {
     consume_failures_ = 0;
     input_up_.store(true, std::memory_order_relaxed);
     source_ended_ = *result == VOLLEY_END;
+    if (batch.count > 0) ask_identity();
     const std::int64_t received_ms = unix_ms();
     for (std::uint32_t i = 0; i < batch.count; ++i) {
         receive(messages_[i], received_ms);
@@ -74,6 +76,29 @@ void Intake::consume(delivery::Millis wait) {
     }
     if (batch.count > 0) last_received_ = last_progress_ = now_;
     note_idle(batch.count == 0);
+}
+
+// Which store the messages of the last consume are from: a file may be replaced while we run.
+void Intake::ask_identity() {
+    if (identity_ == nullptr) return;
+    volley_view text{};
+    volley_error error{};
+    error.struct_size = sizeof error;
+    const std::int32_t status = identity_->identity(consumer_.get(), &text, &error);
+    if (status == VOLLEY_OK) {
+        if (store_ != 0 && text_of(text) == store_text_) return;
+        store_text_ = text_of(text);
+        store_ = store_name(store_text_);
+        return;
+    }
+    if (store_ != 0 || !store_told_) {
+        log::warning(
+            "the input does not say which store it is; after a crash, outputs that were stored may be stored "
+            "again",
+            {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", error.text}});
+    }
+    store_told_ = true;
+    store_ = 0;
 }
 
 void Intake::receive(const volley_message& message, std::int64_t received_ms) {
@@ -97,7 +122,7 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     if (slot == delivery::no_slot) return leave(message.handle);
     pipeline_.works.grow_to(slot);
     Work& work = pipeline_.works[slot];
-    work.arrive(message, received_ms);
+    work.arrive(message, received_ms, store_);
     if (key_inside) keep_probe(work, slot);
     leases_.saw(message.lease_ms, now_);
 }
@@ -105,7 +130,7 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
 // The key of a message that carries it in its body; a body that cannot be decoded has none.
 void Intake::find_key(const volley_message& message, delivery::Incoming& incoming) {
     constexpr std::size_t on_the_heap = 64;  // so that a swap does not move the text, which the tree is of
-    probe_.arrive(message, 0);
+    probe_.arrive(message, 0, store_);
     probe_.begin();
     probe_.is_clean = false;  // whatever comes of it
     probe_.scratch.reserve(on_the_heap);

@@ -8,19 +8,22 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <utility>
 
 #include "delivery/assert.hpp"
-#include "volley/view.hpp"
+#include "text/fingerprint.hpp"
 
 namespace volley::runtime {
 
 namespace {
 
-constexpr char magic[8] = {'v', 'o', 'l', 'l', 'e', 'y', 'j', '1'};
+constexpr char magic[8] = {'v', 'o', 'l', 'l', 'e', 'y', 'j', '2'};
 constexpr std::uint32_t most_workers = 1024;
 constexpr std::uint32_t most_at_once = 512;  // messages in one call of a handler
 constexpr std::uint32_t most_suspects = 16384;
@@ -41,64 +44,92 @@ struct CrashJournal::Desk {
     std::uint64_t messages[most_at_once];
 };
 
-// Its holes cost nothing: the file is sparse.
+// Desks follow: as many as `workers` says, or more of a run before.
 struct CrashJournal::File {
     char magic[8];
     std::atomic<std::uint32_t> cut_off;  // 1: the process ended its handlers' work itself
     std::uint32_t workers;               // desks in use
     Suspect suspects[most_suspects];
-    Desk desks[most_workers];
 };
 
 namespace {
 
-Error cannot(const std::string& path, const char* what) {
-    return Error(ErrorCode::config, "the crash journal " + path + " " + what + ": " + std::strerror(errno) +
-                                        "; give state_dir a folder that can be written");
+// What may be otherwise at the next start, without a person who changes something.
+bool is_passing(int error) {
+    return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO || error == ENOMEM ||
+           error == EMFILE || error == ENFILE;
+}
+
+Error cannot(const std::string& path, const char* what, int error) {
+    const std::string text = "the crash journal " + path + " " + what + ": " + std::strerror(error);
+    if (is_passing(error)) return Error(ErrorCode::retry, text);
+    return Error(ErrorCode::config, text + "; give state_dir a folder that can be written");
+}
+
+// Gives the file so many bytes that are really there. Returns an errno.
+int allocate(int descriptor, std::size_t size) {
+    int error = EINTR;
+    while (error == EINTR) error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(size));
+    return error;
 }
 
 }  // namespace
 
+// Returns whether it is ours now; if not, errno says why, 0: another process has it.
+bool CrashJournal::lock_file(const std::string& path) {
+    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor_ < 0) return false;
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return true;
+    const int error = errno == EWOULDBLOCK ? 0 : errno;
+    ::close(std::exchange(descriptor_, -1));
+    errno = error;
+    return false;
+}
+
+// How many desks the last run left; 0 if the file is new, of another version, or not whole.
+std::uint32_t CrashJournal::workers_before() const {
+    struct Head {
+        char magic[8];
+        std::uint32_t cut_off, workers;
+    } head{};
+    static_assert(sizeof head == offsetof(File, suspects));
+    struct stat status {};
+    if (::pread(descriptor_, &head, sizeof head, 0) != sizeof head || ::fstat(descriptor_, &status) != 0)
+        return 0;
+    if (std::memcmp(head.magic, magic, sizeof magic) != 0 || head.workers > most_workers) return 0;
+    const std::size_t size = sizeof(File) + head.workers * sizeof(Desk);
+    return static_cast<std::size_t>(status.st_size) >= size ? head.workers : 0;
+}
+
 Result<std::unique_ptr<CrashJournal>> CrashJournal::open(const std::string& directory,
-                                                         const std::string& component,
-                                                         std::uint32_t workers) {
+                                                         const std::string& name, std::uint32_t workers) {
     VOLLEY_ASSERT(workers <= most_workers);
     std::error_code made;
     std::filesystem::create_directories(directory, made);
+    if (made) return cannot(directory, "cannot be kept there", made.value());
     std::unique_ptr<CrashJournal> journal(new CrashJournal());
     std::string path;
-    for (int process = 1; process <= most_processes; ++process) {
-        path = directory + "/" + component + (process == 1 ? "" : "." + std::to_string(process)) + ".journal";
-        const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (descriptor < 0) return cannot(path, "cannot be opened");
-        if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
-            journal->descriptor_ = descriptor;
-            break;
-        }
-        ::close(descriptor);
+    for (int process = 1; process <= most_processes && journal->descriptor_ < 0; ++process) {
+        path = directory + "/" + name + (process == 1 ? "" : "." + std::to_string(process)) + ".journal";
+        if (!journal->lock_file(path) && errno != 0) return cannot(path, "cannot be opened", errno);
     }
-    if (journal->descriptor_ < 0) return cannot(path, "is in use");
-    struct stat status {};
-    if (::fstat(journal->descriptor_, &status) != 0) return cannot(path, "cannot be read");
-    journal->size_ = sizeof(File);
-    const bool as_big = static_cast<std::size_t>(status.st_size) == journal->size_;
-    // What another version wrote, or half a file, is begun anew.
-    if (!as_big && (::ftruncate(journal->descriptor_, 0) != 0 ||
-                    ::ftruncate(journal->descriptor_, static_cast<off_t>(journal->size_)) != 0)) {
-        return cannot(path, "cannot be made");
+    if (journal->descriptor_ < 0) return cannot(path, "is in use", EBUSY);
+    const std::uint32_t before = journal->workers_before();
+    if (before == 0 && ::ftruncate(journal->descriptor_, 0) != 0)
+        return cannot(path, "cannot be made", errno);
+    journal->size_ = sizeof(File) + std::max(before, workers) * sizeof(Desk);
+    if (const int error = allocate(journal->descriptor_, journal->size_); error != 0) {
+        // Half a journal is of no use, and takes room on a full disk.
+        if (before == 0 && ::ftruncate(journal->descriptor_, 0) != 0)
+            return cannot(path, "cannot be made", errno);
+        return cannot(path, "cannot be made", error);
     }
     void* const at =
         ::mmap(nullptr, journal->size_, PROT_READ | PROT_WRITE, MAP_SHARED, journal->descriptor_, 0);
-    if (at == MAP_FAILED) return cannot(path, "cannot be mapped");
+    if (at == MAP_FAILED) return cannot(path, "cannot be mapped", errno);
     journal->file_ = static_cast<File*>(at);
-    if (std::memcmp(journal->file_->magic, magic, sizeof magic) != 0) {
-        if (as_big && ::ftruncate(journal->descriptor_, 0) == 0 &&
-            ::ftruncate(journal->descriptor_, static_cast<off_t>(journal->size_)) != 0) {
-            return cannot(path, "cannot be made");
-        }
-        std::memcpy(journal->file_->magic, magic, sizeof magic);
-    }
     journal->suspect_what_was_running();
+    std::memcpy(journal->file_->magic, magic, sizeof magic);
     journal->file_->workers = workers;
     return journal;
 }
@@ -119,11 +150,11 @@ void CrashJournal::suspect_what_was_running() {
             place_of_.emplace(suspect.message, place);
     }
     const bool by_us = file_->cut_off.exchange(0) != 0;
-    for (std::uint32_t worker = 0; worker < std::min(file_->workers, most_workers); ++worker) {
-        Desk& desk = file_->desks[worker];
-        const auto count = std::min<std::uint64_t>(desk.count.load(), most_at_once);
-        for (std::uint64_t i = 0; i < count && !by_us; ++i) suspect(desk.messages[i], now);
-        desk.count.store(0);
+    for (std::uint32_t worker = 0; worker < file_->workers; ++worker) {
+        Desk& left = desk(worker);
+        const auto count = std::min<std::uint64_t>(left.count.load(), most_at_once);
+        for (std::uint64_t i = 0; i < count && !by_us; ++i) suspect(left.messages[i], now);
+        left.count.store(0);
     }
     suspect_count_.store(place_of_.size());
 }
@@ -158,7 +189,9 @@ void CrashJournal::acquit(std::uint64_t message) {
     suspect_count_.store(place_of_.size());
 }
 
-CrashJournal::Desk& CrashJournal::desk(std::uint32_t worker) const { return file_->desks[worker]; }
+CrashJournal::Desk& CrashJournal::desk(std::uint32_t worker) const {
+    return reinterpret_cast<Desk*>(file_ + 1)[worker];
+}
 
 void CrashJournal::enter(std::uint32_t worker, std::uint64_t message) {
     Desk& d = desk(worker);
@@ -172,19 +205,22 @@ void CrashJournal::leave(std::uint32_t worker) { desk(worker).count.store(0, std
 
 void CrashJournal::forget_running() { file_->cut_off.store(1); }
 
-std::uint64_t journal_name(const volley_message& message, std::string_view queue) {
-    if (is_absent(message.id) && message.offset < 0) return 0;
-    std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-    const auto mix = [&hash](const void* data, std::size_t size) {
-        const auto* bytes = static_cast<const unsigned char*>(data);
-        for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3;
+std::string journal_file(const std::string& app, const std::string& component,
+                         const std::string& configuration) {
+    constexpr std::size_t longest = 60;  // of each name; the hash tells what is cut
+    const auto plain = [](const std::string& name) {
+        std::string out = name.substr(0, longest);
+        for (char& c : out) {
+            const bool fits =
+                (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+            if (!fits) c = '_';
+        }
+        return out;
     };
-    const std::string_view source = is_absent(message.source) ? queue : text_of(message.source);
-    mix(source.data(), source.size());
-    mix(&message.partition, sizeof message.partition);
-    mix(&message.offset, sizeof message.offset);
-    if (!is_absent(message.id)) mix(message.id.data, message.id.size);
-    return hash == 0 ? 1 : hash;
+    const std::uint64_t hash = text::Fingerprint().add(app).add(component).add(configuration).value();
+    char hex[16];
+    const auto* const end = std::to_chars(hex, hex + sizeof hex, hash, 16).ptr;
+    return plain(app) + '.' + plain(component) + '.' + std::string(hex, static_cast<std::size_t>(end - hex));
 }
 
 std::string journal_directory(const std::string& configured) {

@@ -6,8 +6,9 @@
 // After a death all that stood there is suspected, because one of them did it. A suspect runs alone, one at a
 // time; if it comes through it is acquitted, and if the process dies again it has one crash more.
 //
-// Names a message by a 64-bit hash of where it is from. One file a component; a second process with the same
-// component takes a file of its own.
+// Names a message by journal_name() (identity.hpp). One file a component; a second process with the same
+// component takes a file of its own. The file has all its blocks from the start: a write into a mapped hole
+// on a full disk would be a SIGBUS.
 #pragma once
 
 #include <atomic>
@@ -25,9 +26,10 @@ namespace volley::runtime {
 
 class CrashJournal {
 public:
-    // `directory` is made if it is not there. Errors: config, the file cannot be used.
-    static Result<std::unique_ptr<CrashJournal>> open(const std::string& directory,
-                                                      const std::string& component, std::uint32_t workers);
+    // `directory` is made if it is not there. Errors: config, the file cannot be used; retry, there is no
+    // room for it now.
+    static Result<std::unique_ptr<CrashJournal>> open(const std::string& directory, const std::string& name,
+                                                      std::uint32_t workers);
     ~CrashJournal();
     CrashJournal(const CrashJournal&) = delete;
     CrashJournal& operator=(const CrashJournal&) = delete;
@@ -54,13 +56,15 @@ private:
     struct Desk;
 
     CrashJournal() = default;
+    bool lock_file(const std::string& path);
+    std::uint32_t workers_before() const;
     void suspect_what_was_running();
     void suspect(std::uint64_t message, std::uint32_t now_seconds);
     Desk& desk(std::uint32_t worker) const;
 
     int descriptor_ = -1;
     std::size_t size_ = 0;
-    File* file_ = nullptr;  // mapped
+    File* file_ = nullptr;  // mapped, with a desk for each worker behind it
     std::size_t found_ = 0;
     std::atomic<std::size_t> suspect_count_{0};
     std::mutex mutex_;                                           // suspects
@@ -68,9 +72,10 @@ private:
     std::mutex turn_;
 };
 
-// The message's name in the journal: the same after a restart. 0: the store gives it none, so it cannot be
-// told again.
-std::uint64_t journal_name(const volley_message& message, std::string_view queue);
+// The name of a component's journal: of another application or configuration file it is another, though
+// application and component have the same names. A file name, whatever is in them.
+std::string journal_file(const std::string& app, const std::string& component,
+                         const std::string& configuration);
 
 // Where journals are kept: `configured`, else $STATE_DIRECTORY (systemd), else /var/lib/volley if it can be
 // written; empty: nowhere.

@@ -6,7 +6,7 @@
 #include <ctime>
 
 #include "runtime/clock.hpp"
-#include "runtime/encode.hpp"
+#include "runtime/identity.hpp"
 #include "text/text.hpp"
 
 namespace volley::runtime {

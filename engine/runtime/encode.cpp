@@ -1,7 +1,8 @@
 #include "runtime/encode.hpp"
 
 #include <charconv>
-#include <cstring>
+
+#include "runtime/identity.hpp"
 
 namespace volley::runtime {
 
@@ -82,35 +83,6 @@ void add_id_header(Work& work, volley_record& record) {
 
 }  // namespace
 
-volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what) {
-    const volley_message& m = work.message;
-    const std::string_view source =
-        is_absent(m.source) ? std::string_view(pipeline.input.value) : text_of(m.source);
-    const std::string_view id = text_of(m.id);
-    constexpr std::size_t numbers = 40;  // of a partition and an offset, with their separators
-    const std::size_t most = source.size() + id.size() + pipeline.id_middle.size() + what.size() + numbers;
-    char* const begin = static_cast<char*>(work.arena.allocate(most));
-    char* end = begin;
-    const auto text = [&](std::string_view part) {
-        std::memcpy(end, part.data(), part.size());
-        end += part.size();
-    };
-    const auto number = [&](std::int64_t value) { end = std::to_chars(end, begin + most, value).ptr; };
-    text(source);
-    *end++ = '/';
-    if (m.partition >= 0) {
-        number(m.partition);
-        *end++ = '/';
-    }
-    if (is_absent(m.id))
-        number(m.offset);
-    else
-        text(id);
-    text(pipeline.id_middle);
-    text(what);
-    return {begin, static_cast<std::size_t>(end - begin)};
-}
-
 void add_forward(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint16_t port) {
     volley_record& record = add_output(work, pipeline, slot, port).record;
     record.body =
@@ -169,7 +141,8 @@ std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work, const
         char index[20];
         const auto* const end = std::to_chars(index, index + sizeof index, i).ptr;
         record.id = stable_id(pipeline, work, {index, static_cast<std::size_t>(end - index)});
-        if (pipeline.config.output_ids && port.can(VOLLEY_CAN_HEADERS)) add_id_header(work, record);
+        if (pipeline.config.output_ids && port.can(VOLLEY_CAN_HEADERS) && !is_absent(record.id))
+            add_id_header(work, record);
     }
     return std::nullopt;
 }

@@ -17,10 +17,6 @@ void add_forward(const Pipeline& pipeline, Work& work, delivery::Slot slot, std:
 Result<void> add_emitted(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint16_t port,
                          const volley_record& record);
 
-// Names an output for good: the same input gives the same id after a crash. It is made of where the input is
-// from, the component, and `what`: the output's number, or "dead". In the message's arena.
-volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what);
-
 // Encodes the bodies of all outputs for their queues, and gives each its stable id. Returns why one is
 // unsendable. `parsed`, if not null, may hold the tree of work.body.
 std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work,

@@ -134,8 +134,15 @@ bool Intake::open_journal() {
             {{"component", pipeline_.config.name}});
         return true;
     }
-    auto journal =
-        CrashJournal::open(directory, pipeline_.app + "." + pipeline_.config.name, pipeline_.config.workers);
+    const std::string name = journal_file(pipeline_.app, pipeline_.config.name, pipeline_.config_file);
+    auto journal = CrashJournal::open(directory, name, pipeline_.config.workers);
+    if (!journal && journal.error().code == ErrorCode::retry) {
+        log::warning(
+            "no crash journal: a message that kills the process is retried without end; free some space and "
+            "restart",
+            {{"component", pipeline_.config.name}, {"cause", journal.error().text}});
+        return true;
+    }
     if (!journal) {
         fail(journal.error());
         return false;

@@ -114,6 +114,7 @@ private:
 
     // consume.cpp
     void consume(delivery::Millis wait);
+    void ask_identity();
     void receive(const volley_message& message, std::int64_t received_ms);
     void find_key(const volley_message& message, delivery::Incoming& incoming);
     void keep_probe(Work& work, delivery::Slot slot);
@@ -166,9 +167,13 @@ private:
     const volley_ext_log* log_ = nullptr;
     const volley_ext_inspect* inspect_ = nullptr;
     const volley_ext_atomic* atomic_ = nullptr;
+    const volley_ext_identity* identity_ = nullptr;
     volley_partition_events events_{};
     std::function<void()> interrupt_;
 
+    std::string store_text_;   // the input's identity, as it said last
+    std::uint64_t store_ = 0;  // of that
+    bool store_told_ = false;  // that it has none
     std::vector<AssignedLane> lanes_;
     std::size_t last_lane_ = 0;  // where the last message's was
     bool was_assigned_ = false;

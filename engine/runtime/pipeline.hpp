@@ -22,11 +22,14 @@ namespace volley::runtime {
 struct Pipeline {
     std::string app;
     std::string base_dir;
+    std::string config_file;  // its path; of a configuration made in code, the folder
     ComponentConfig config;
     QueueConfig input;
     std::string connector;      // the input's type
-    std::string id_middle;      // of an output's id: "/component/"
-    std::string handler_label;  // "forward", "libship.so:Ship", "python3 ship.py"
+    std::string id_middle;      // of an output's id: "component/"
+    std::uint64_t id_seed = 0;  // of the application: two that read one store have ids of their own
+    std::uint64_t id_seed_of_process = 0;  // the same for a store without an identity
+    std::string handler_label;             // "forward", "libship.so:Ship", "python3 ship.py"
     std::uint64_t max_message_bytes = 0;
 
     // Decoding: only where somebody looks into the body.

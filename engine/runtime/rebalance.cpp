@@ -23,6 +23,7 @@ void Intake::listen() {
     partitions_ = static_cast<const volley_ext_partitions*>(consumer_.extension(VOLLEY_EXT_PARTITIONS));
     log_ = static_cast<const volley_ext_log*>(consumer_.extension(VOLLEY_EXT_LOG));
     inspect_ = static_cast<const volley_ext_inspect*>(consumer_.extension(VOLLEY_EXT_INSPECT));
+    identity_ = static_cast<const volley_ext_identity*>(consumer_.extension(VOLLEY_EXT_IDENTITY));
     leases_.attach(consumer_);
     if (partitions_ == nullptr) {
         lanes_.push_back({});

@@ -37,11 +37,14 @@ struct alignas(cache_line) Work {
 
     // Of little interest to whoever works on it.
     alignas(cache_line) std::int64_t received_ms = 0;
+    std::uint64_t store =
+        0;  // store_name() of where it is from; 0: its connector does not say (identity.hpp)
     std::atomic<bool> lease_lost{false};  // another has it; set by the intake thread, whoever works on it
 
     // Of the message that begin() was called for.
     alignas(cache_line) std::uint64_t begun = 0;
-    std::string_view body;  // what the handler sees
+    std::uint64_t origin = 0;  // identity.cpp's; 0: not computed yet
+    std::string_view body;     // what the handler sees
     std::vector<Output> outputs;
     Arena arena;
     bool decoded = false;
@@ -56,10 +59,11 @@ struct alignas(cache_line) Work {
     std::string first_error;
     std::string last_error;
 
-    void arrive(const volley_message& came, std::int64_t now_ms) {
+    void arrive(const volley_message& came, std::int64_t now_ms, std::uint64_t from_store) {
         message = came;
         ++arrivals;
         received_ms = now_ms;
+        store = from_store;
         lease_lost.store(false, std::memory_order_relaxed);
     }
 
@@ -79,6 +83,7 @@ struct alignas(cache_line) Work {
         arena.reset();
         decoded = encoded = truncate = false;
         reason = 0;
+        origin = 0;
         if (is_clean) return;
         is_clean = true;
         refused.reset();

@@ -9,6 +9,7 @@
 #include "runtime/dead_letter.hpp"
 #include "runtime/decode.hpp"
 #include "runtime/encode.hpp"
+#include "runtime/identity.hpp"
 #include "runtime/sigpipe.hpp"
 
 namespace volley::runtime {
@@ -197,9 +198,9 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
 }
 
 // How often the process died with this message in its handler.
-std::uint32_t Worker::crashes_with(const Work& work) const {
+std::uint32_t Worker::crashes_with(Work& work) const {
     if (!pipeline_.journal || !pipeline_.journal->has_suspects()) return 0;
-    return pipeline_.journal->crashes(journal_name(work.message, pipeline_.input.value));
+    return pipeline_.journal->crashes(journal_name(pipeline_, work));
 }
 
 // A suspect is handled alone, and not at all after too many crashes.
@@ -214,7 +215,7 @@ void Worker::handle_suspect(const Run& run, std::uint32_t crashes) {
     const std::lock_guard alone(pipeline_.journal->turn());
     sound_.assign(1, run);
     call_handler();
-    pipeline_.journal->acquit(journal_name(work.message, pipeline_.input.value));
+    pipeline_.journal->acquit(journal_name(pipeline_, work));
 }
 
 // Hands the collected messages to the handler and takes them back.
@@ -222,8 +223,7 @@ void Worker::call_handler() {
     if (sound_.empty()) return;
     if (pipeline_.journal) {
         for (const Run& run : sound_)
-            pipeline_.journal->enter(number_,
-                                     journal_name(pipeline_.works[run.slot].message, pipeline_.input.value));
+            pipeline_.journal->enter(number_, journal_name(pipeline_, pipeline_.works[run.slot]));
     }
     in_call_since_ms_.store(now().count(), std::memory_order_relaxed);
     call_.handle(sound_.data(), sound_.size(), handled_);

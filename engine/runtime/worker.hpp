@@ -47,7 +47,7 @@ private:
     std::size_t group_from(const std::vector<delivery::Run>& batch, std::size_t first);
     void handle_group(const delivery::Run* runs, std::size_t count);
     void call_handler();
-    std::uint32_t crashes_with(const Work& work) const;
+    std::uint32_t crashes_with(Work& work) const;
     void handle_suspect(const delivery::Run& run, std::uint32_t crashes);
     void forward(const delivery::Run& run);
     void send_again(const delivery::Run& run);

@@ -266,6 +266,7 @@ const void* KafkaConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_LOG) return log_functions();
     if (id == VOLLEY_EXT_INSPECT) return inspect_functions();
     if (id == VOLLEY_EXT_HISTORY) return history_functions();
+    if (id == VOLLEY_EXT_IDENTITY) return identity_functions();
     return nullptr;
 }
 

@@ -45,6 +45,8 @@ public:
     void seek(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride);
     void stats(volley_stats& out);
     void check(std::uint32_t timeout_ms);
+    // The cluster and the group: another group has a progress of its own.
+    const std::string& identity();
     // Looks beside the group; made when it is first asked for.
     Browser& browser();
 
@@ -98,6 +100,7 @@ private:
     rd_kafka_t* rk_ = nullptr;
     rd_kafka_queue_t* queue_ = nullptr;         // the consumer's own: for interrupt()
     rd_kafka_queue_t* commit_queue_ = nullptr;  // results of commits
+    std::string identity_;                      // empty: not asked yet
     bool subscribed_ = false;
     bool given_up_ = false;
     const volley_partition_events* events_ = nullptr;
@@ -122,5 +125,6 @@ const volley_ext_partitions* partitions_functions();
 const volley_ext_log* log_functions();
 const volley_ext_inspect* inspect_functions();
 const volley_ext_history* history_functions();
+const volley_ext_identity* identity_functions();
 
 }  // namespace volley::kafka

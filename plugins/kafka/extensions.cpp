@@ -48,6 +48,9 @@ std::int32_t purge(void* i, std::uint64_t* removed, volley_error* e) {
 std::int32_t between(void* i, std::int64_t from_ms, std::int64_t to_ms, volley_error* e) {
     return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->browser().between(from_ms, to_ms); });
 }
+std::int32_t identity(volley_consumer* i, volley_view* out, volley_error* e) {
+    return detail::guard(e, [&] { *out = view_of(consumer(i).identity()); });
+}
 std::int32_t check(void* i, std::uint32_t timeout_ms, volley_error* e) {
     return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->check(timeout_ms); });
 }
@@ -56,6 +59,7 @@ constexpr volley_ext_partitions partitions{sizeof(volley_ext_partitions), 0, &li
 constexpr volley_ext_log log_table{sizeof(volley_ext_log), 0, &commit, &seek};
 constexpr volley_ext_inspect inspect{
     sizeof(volley_ext_inspect), 0, &stats, &peek, &check, &purge, &find, &remove};
+constexpr volley_ext_identity identity_table{sizeof(volley_ext_identity), 0, &identity};
 constexpr volley_ext_history history{sizeof(volley_ext_history), 0, &between};
 
 }  // namespace
@@ -64,6 +68,19 @@ const volley_ext_partitions* partitions_functions() { return &partitions; }
 const volley_ext_log* log_functions() { return &log_table; }
 const volley_ext_inspect* inspect_functions() { return &inspect; }
 const volley_ext_history* history_functions() { return &history; }
+const volley_ext_identity* identity_functions() { return &identity_table; }
+
+// A topic that was made anew is not told by this: the times of its records are others.
+const std::string& KafkaConsumer::identity() {
+    if (!identity_.empty()) return identity_;
+    constexpr int ask_ms = 1000;  // it is known since the first metadata
+    char* const cluster = rd_kafka_clusterid(rk_, ask_ms);
+    if (cluster == nullptr)
+        throw Error(ErrorCode::unsupported, "kafka: the broker does not name its cluster");
+    identity_ = std::string(cluster) + '/' + properties_["group.id"];
+    rd_kafka_mem_free(rk_, cluster);
+    return identity_;
+}
 
 // The lag: what stands between our position and the end of each partition that is ours; who is no member, and
 // only looks, counts what waits for the group in all of them.

@@ -18,6 +18,13 @@ constexpr std::string_view body_middle = R"(","pad":")";
 constexpr std::string_view body_end = R"("})";
 constexpr std::size_t least_json = 32;
 
+std::int32_t identity(volley_consumer* consumer, volley_view* out, volley_error*) {
+    *out = view_of(detail::self<MemoryConsumer>(consumer).queue().identity());
+    return VOLLEY_OK;
+}
+
+constexpr volley_ext_identity identity_table{sizeof(volley_ext_identity), 0, &identity};
+
 void count_up(char* digits, std::size_t size) {
     for (std::size_t i = size; i-- > 0;) {
         if (digits[i]++ != '9') return;
@@ -127,6 +134,7 @@ void MemoryConsumer::interrupt() { queue_->interrupt(interrupted_); }
 void MemoryConsumer::close(std::uint32_t) { queue_->leave_all(this); }
 
 const void* MemoryConsumer::extension(std::string_view id) {
+    if (id == VOLLEY_EXT_IDENTITY) return &identity_table;
     return id == VOLLEY_EXT_INSPECT ? inspect_consumer() : nullptr;
 }
 

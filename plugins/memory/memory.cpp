@@ -7,7 +7,8 @@ namespace {
 
 constexpr auto consumer_functions = volley::consumer_functions<volley::memory::MemoryConsumer>();
 constexpr auto producer_functions = volley::producer_functions<volley::memory::MemoryProducer>();
-constexpr const char* extensions[] = {VOLLEY_EXT_INSPECT, nullptr};
+constexpr const char* consumer_extensions[] = {VOLLEY_EXT_INSPECT, VOLLEY_EXT_IDENTITY, nullptr};
+constexpr const char* producer_extensions[] = {VOLLEY_EXT_INSPECT, nullptr};
 
 constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS | VOLLEY_CAN_DELAY | VOLLEY_ORDERED;
 
@@ -17,7 +18,7 @@ constexpr volley_class consumer_class{sizeof(volley_class),
                                       "MemoryConsumer",
                                       "takes from a queue inside the process",
                                       config_schema,
-                                      extensions,
+                                      consumer_extensions,
                                       &consumer_functions};
 constexpr volley_class producer_class{sizeof(volley_class),
                                       VOLLEY_KIND_PRODUCER,
@@ -25,7 +26,7 @@ constexpr volley_class producer_class{sizeof(volley_class),
                                       "MemoryProducer",
                                       "puts into a queue inside the process",
                                       config_schema,
-                                      extensions,
+                                      producer_extensions,
                                       &producer_functions};
 constexpr const volley_class* classes[] = {&consumer_class, &producer_class};
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <random>
 
 namespace volley::memory {
 
@@ -82,6 +83,11 @@ void Queue::Ring::erase(const Slot* slot) {
         if (one != slot) slots_[(head_ + kept++) & (slots_.size() - 1)] = one;
     }
     tail_ = head_ + kept;
+}
+
+std::string Queue::random_identity() {
+    std::random_device random;
+    return std::to_string(random()) + std::to_string(random()) + std::to_string(random());
 }
 
 void Queue::set_capacity(std::uint32_t messages) {

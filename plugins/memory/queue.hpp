@@ -56,6 +56,8 @@ public:
     Queue& operator=(const Queue&) = delete;
 
     void set_capacity(std::uint32_t messages);
+    // A random one: what is in the queue lives no longer than the process.
+    const std::string& identity() const { return identity_; }
 
     // Fills slots[0..n) with empty slots that are the caller's until it publishes them. Returns n <= count:
     // fewer if the queue is full.
@@ -114,8 +116,10 @@ private:
     void forget(Slot* slot);
     std::vector<Slot*> stored() const;
 
+    static std::string random_identity();
     static constexpr std::uint32_t chunk_slots = 1024;
 
+    const std::string identity_ = random_identity();
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::uint32_t waiting_ = 0;

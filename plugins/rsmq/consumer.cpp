@@ -44,6 +44,14 @@ std::int32_t extend_leases(volley_consumer* instance, const std::uint64_t* handl
 
 constexpr volley_ext_lease lease_functions{sizeof(volley_ext_lease), 0, &extend_leases};
 
+// An RSMQ id is a time and 22 random characters: unique in all queues.
+std::int32_t identity(volley_consumer*, volley_view* out, volley_error*) {
+    *out = view_of("");
+    return VOLLEY_OK;
+}
+
+constexpr volley_ext_identity identity_functions{sizeof(volley_ext_identity), 0, &identity};
+
 }  // namespace
 
 std::int64_t sent_ms(std::string_view id) {
@@ -393,6 +401,7 @@ void RsmqConsumer::close(std::uint32_t timeout_ms) {
 const void* RsmqConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_LEASE) return &lease_functions;
     if (id == VOLLEY_EXT_INSPECT) return inspect_functions();
+    if (id == VOLLEY_EXT_IDENTITY) return &identity_functions;
     return nullptr;
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 constexpr auto consumer_functions = volley::consumer_functions<volley::rsmq::RsmqConsumer>();
 constexpr auto producer_functions = volley::producer_functions<volley::rsmq::RsmqProducer>();
-constexpr const char* consumer_extensions[] = {VOLLEY_EXT_LEASE, VOLLEY_EXT_INSPECT, nullptr};
+constexpr const char* consumer_extensions[] = {VOLLEY_EXT_LEASE, VOLLEY_EXT_INSPECT, VOLLEY_EXT_IDENTITY,
+                                               nullptr};
 constexpr const char* producer_extensions[] = {VOLLEY_EXT_ATOMIC, VOLLEY_EXT_ABILITIES, nullptr};
 
 constexpr volley_class consumer_class{sizeof(volley_class),

@@ -27,6 +27,10 @@ public:
     // The message failed, or was never started: put it back. false: it was no longer ours.
     virtual bool on_fail(std::string_view queue, std::string_view message_context) = 0;
     virtual void shutdown() {}
+    // Names the store for good (volley_ext_identity in plugin.h); empty: message ids are unique in all
+    // stores. Without an override, what was stored may be stored again after a crash, also where repeats are
+    // dropped.
+    virtual std::string identity() { return {}; }
 };
 
 class Producer {
@@ -83,7 +87,22 @@ public:
 
     void close(std::uint32_t) { consumer_.shutdown(); }
 
+    const void* extension(std::string_view id) {
+        constexpr bool is_overridden = !std::is_same_v<decltype(&T::identity), std::string (Consumer::*)()>;
+        return is_overridden && id == VOLLEY_EXT_IDENTITY ? &identity_functions : nullptr;
+    }
+
 private:
+    static std::int32_t identity(volley_consumer* instance, volley_view* out, volley_error* error) {
+        return guard(error, [&] {
+            auto& shim = self<ConsumerShim>(instance);
+            shim.identity_ = shim.consumer_.identity();
+            *out = view_of(shim.identity_);
+        });
+    }
+    static constexpr volley_ext_identity identity_functions{sizeof(volley_ext_identity), 0,
+                                                            &ConsumerShim::identity};
+
     static constexpr std::chrono::milliseconds shortest_pause{1};
     static constexpr std::chrono::milliseconds longest_pause{100};
 
@@ -133,6 +152,7 @@ private:
 
     Context context_;
     T consumer_;
+    std::string identity_;  // as it said last
     std::list<Open> open_;  // a list: views into it stay valid
     std::uint64_t next_handle_ = 1;
     std::chrono::milliseconds pause_{1};

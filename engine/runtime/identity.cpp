@@ -1,0 +1,83 @@
+#include "runtime/identity.hpp"
+
+#include <charconv>
+#include <cstring>
+
+#include "text/fingerprint.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+using text::Fingerprint;
+
+// Of all but source, partition, offset and id; computed once for a message.
+std::uint64_t origin_of(Work& work) {
+    if (work.origin != 0) return work.origin;
+    const volley_message& m = work.message;
+    Fingerprint f;
+    f.add(work.store).add(static_cast<std::uint64_t>(m.timestamp_ms));
+    if (work.store == 0) {
+        f.add(text_of(m.key)).add(std::uint64_t{is_absent(m.body)}).add(text_of(m.body));
+        for (std::uint32_t i = 0; i < m.header_count; ++i)
+            f.add(text_of(m.headers[i].name)).add(text_of(m.headers[i].value));
+    }
+    return work.origin = f.value();
+}
+
+std::string_view source_of(const Pipeline& pipeline, const volley_message& m) {
+    return is_absent(m.source) ? std::string_view(pipeline.input.value) : text_of(m.source);
+}
+
+}  // namespace
+
+std::uint64_t store_name(std::string_view identity) {
+    const std::uint64_t name = Fingerprint().add(identity).value();
+    return name == 0 ? 1 : name;
+}
+
+bool has_own_id(const volley_message& message) { return message.id.size > 0 || message.offset >= 0; }
+
+volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what) {
+    const volley_message& m = work.message;
+    if (!has_own_id(m)) return {};
+    const std::string_view source = source_of(pipeline, m);
+    const std::string_view id = text_of(m.id);
+    constexpr std::size_t numbers = 64;  // of a partition, an offset and the origin, with their separators
+    const std::size_t most = source.size() + id.size() + pipeline.id_middle.size() + what.size() + numbers;
+    char* const begin = static_cast<char*>(work.arena.allocate(most));
+    char* end = begin;
+    const auto text = [&](std::string_view part) {
+        std::memcpy(end, part.data(), part.size());
+        end += part.size();
+    };
+    const auto number = [&](auto value, int base) {
+        end = std::to_chars(end, begin + most, value, base).ptr;
+        *end++ = '/';
+    };
+    text(source);
+    *end++ = '/';
+    if (m.partition >= 0) number(m.partition, 10);
+    if (id.empty()) {
+        number(m.offset, 10);
+    } else {
+        text(id);
+        *end++ = '/';
+    }
+    const std::uint64_t seed = work.store != 0 ? pipeline.id_seed : pipeline.id_seed_of_process;
+    number(Fingerprint().add(seed).add(origin_of(work)).value(), 16);
+    text(pipeline.id_middle);
+    text(what);
+    return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+std::uint64_t journal_name(const Pipeline& pipeline, Work& work) {
+    const volley_message& m = work.message;
+    if (!has_own_id(m)) return 0;
+    Fingerprint f;
+    f.add(source_of(pipeline, m)).add(text_of(m.id)).add(origin_of(work));
+    f.add(static_cast<std::uint64_t>(m.partition)).add(static_cast<std::uint64_t>(m.offset));
+    return f.value() == 0 ? 1 : f.value();
+}
+
+}  // namespace volley::runtime
