@@ -1,39 +1,32 @@
 #include "log/log.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
-#include <memory>
 #include <string>
 
+#include "log/output.hpp"
+#include "log/writer.hpp"
 #include "text/escape.hpp"
 
 namespace volley::log {
 
 namespace {
 
-constexpr std::size_t longest_value =
-    1024;  // bytes of a text or a field: a hostile message must not fill the disk
+// Bytes of a text or a field: a hostile message must not fill the disk.
+constexpr std::size_t longest_value = 1024;
+constexpr std::size_t level_column = 7;  // the length of "warning"
 
 std::atomic<Level> least{Level::info};
 std::atomic<Format> form{Format::text};
 
-spdlog::logger& sink() {
-    static const std::shared_ptr<spdlog::logger> logger = [] {
-        auto made =
-            std::make_shared<spdlog::logger>("volley", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-        made->set_pattern("%v");
-        made->set_level(spdlog::level::trace);
-        made->set_error_handler(
-            [](const std::string&) {});  // a log that cannot be written must not stop the engine
-        return made;
-    }();
-    return *logger;
-}
-
+// The date and time in UTC, to the millisecond.
 std::string timestamp() {
     using namespace std::chrono;
     const auto since = system_clock::now().time_since_epoch();
@@ -41,8 +34,10 @@ std::string timestamp() {
     std::tm utc{};
     gmtime_r(&seconds, &utc);
     char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    return fmt::format("{}.{:03}Z", text, duration_cast<milliseconds>(since).count() % 1000);
+    const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    const auto milli = static_cast<int>(duration_cast<milliseconds>(since).count() % 1000);
+    std::snprintf(text + length, sizeof text - length, ".%03dZ", milli);
+    return text;
 }
 
 const char* name_of(Level level) {
@@ -55,10 +50,11 @@ bool needs_quotes(std::string_view value) {
 }
 
 std::string text_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
-    std::string line = fmt::format("{} {:<7} ", timestamp(), name_of(level));
+    std::string line = timestamp() + ' ' + name_of(level);
+    line.append(level_column - std::min(level_column, std::strlen(name_of(level))) + 1, ' ');
     text::append_escaped(line, text, longest_value, text::Quotes::plain);
     for (std::size_t i = 0; i < count; ++i) {
-        line += fmt::format("{}{}=", i == 0 ? "  " : " ", fields[i].name);
+        line.append(i == 0 ? "  " : " ").append(fields[i].name) += '=';
         const bool quoted = needs_quotes(fields[i].value);
         if (quoted) line += '"';
         text::append_escaped(line, fields[i].value, longest_value,
@@ -69,15 +65,35 @@ std::string text_line(Level level, std::string_view text, const Field* fields, s
 }
 
 std::string json_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
-    std::string line = fmt::format(R"({{"time":"{}","level":"{}","message":")", timestamp(), name_of(level));
+    std::string line = R"({"time":")" + timestamp() + R"(","level":")" + name_of(level) + R"(","message":")";
     text::append_escaped(line, text, longest_value, text::Quotes::escaped);
     line += '"';
     for (std::size_t i = 0; i < count; ++i) {
-        line += fmt::format(R"(,"{}":")", fields[i].name);
+        line.append(",\"").append(fields[i].name).append("\":\"");
         text::append_escaped(line, fields[i].value, longest_value, text::Quotes::escaped);
         line += '"';
     }
     return line + '}';
+}
+
+std::string line_of(Level level, std::string_view text, const Field* fields, std::size_t count) {
+    const bool json = form.load(std::memory_order_relaxed) == Format::json;
+    return (json ? json_line(level, text, fields, count) : text_line(level, text, fields, count)) + '\n';
+}
+
+std::string notice(std::uint64_t count) {
+    const std::string dropped = std::to_string(count);
+    const Field field{"count", dropped};
+    return line_of(Level::warning, "log lines were dropped: standard error did not take them", &field, 1);
+}
+
+// Never destroyed: threads of plugins may log while the process ends. What is queued by then is written.
+Writer& writer() {
+    static Writer& made = []() -> Writer& {
+        std::atexit([] { flush(exit_patience); });
+        return *new Writer(STDERR_FILENO, {.notice = notice});
+    }();
+    return made;
 }
 
 }  // namespace
@@ -95,10 +111,16 @@ void write(Level at, std::string_view text, std::initializer_list<Field> fields)
 
 void write(Level at, std::string_view text, const Field* fields, std::size_t count) {
     if (at < level() || at == Level::off) return;
-    const bool json = form.load(std::memory_order_relaxed) == Format::json;
-    sink().log(spdlog::level::info, "{}",
-               json ? json_line(at, text, fields, count) : text_line(at, text, fields, count));
-    sink().flush();
+    writer().put(line_of(at, text, fields, count), at == Level::error);
 }
+
+void print(std::string text) {
+    if (!text.empty() && text.back() != '\n') text += '\n';
+    writer().put(std::move(text), true);
+}
+
+bool flush(std::chrono::milliseconds patience) { return writer().flush(patience); }
+
+std::uint64_t dropped() { return writer().dropped(); }
 
 }  // namespace volley::log
