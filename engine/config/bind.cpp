@@ -187,7 +187,14 @@ private:
                 *node.find("listen"), "listen", "an address such as 127.0.0.1:3000",
                 port_missing ? "the port is missing: " + listen + ":3000" : "a port is 0 to 65535");
         }
-        if (colon != std::string::npos && colon > 0) operations.host = listen.substr(0, colon);
+        std::string host = colon == std::string::npos ? std::string() : listen.substr(0, colon);
+        const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+        if (brackets) host = host.substr(1, host.size() - 2);
+        if (host.find(':') != std::string::npos && !brackets) {
+            return section.wrong(*node.find("listen"), "listen", "an address such as 127.0.0.1:3000",
+                                 "an IPv6 address stands in brackets: [::1]:3000");
+        }
+        if (!host.empty()) operations.host = host;
         operations.port = port;
         operations.port_given = true;
     }

@@ -49,7 +49,10 @@ public:
         for (const ComponentConfig& component : config_.components) print_component(component);
         if (config_.operations.enabled) {
             out_ += "operations:\n";
-            line(2, "listen", quoted(config_.operations.host + ":" + std::to_string(config_.operations.port)),
+            const std::string& host = config_.operations.host;
+            const bool ipv6 = host.find(':') != std::string::npos;
+            line(2, "listen",
+                 quoted((ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(config_.operations.port)),
                  "/operations/listen");
             if (!config_.operations.token.empty()) line(2, "token", "\"***\"", "/operations/token");
         } else {

@@ -6,7 +6,9 @@
 #include <limits>
 #include <vector>
 
+#include "log/output.hpp"
 #include "plugins/metrics.hpp"
+#include "text/text.hpp"
 #include "volley/plugin.h"
 
 namespace volley::operations {
@@ -30,7 +32,7 @@ MetricFamily family(const char* name, const char* help, MetricType type) {
 // The families of one scrape. Labels are names of the configuration only, never anything out of a message.
 class Families {
 public:
-    explicit Families(const runtime::EngineSnapshot& s) : snapshot_(s) {}
+    explicit Families(const runtime::EngineSnapshot& s) : snapshot_(s), app_(text::safe(s.app)) {}
 
     std::vector<MetricFamily> make() {
         engine();
@@ -43,8 +45,7 @@ public:
 
 private:
     Labels labels(const ComponentSnapshot& c) const {
-        return {
-            {"app", snapshot_.app}, {"component", c.name}, {"queue", c.input}, {"connector", c.connector}};
+        return {{"app", app_}, {"component", c.name}, {"queue", c.input}, {"connector", c.connector}};
     }
 
     static void add(MetricFamily& f, Labels labels, double value) {
@@ -71,11 +72,15 @@ private:
         all_.push_back(std::move(build));
         MetricFamily started =
             family("volley_start_time_seconds", "When the engine started, Unix time", MetricType::Gauge);
-        add(started, {{"app", snapshot_.app}}, snapshot_.started_seconds);
+        add(started, {{"app", app_}}, snapshot_.started_seconds);
         all_.push_back(std::move(started));
         MetricFamily ready = family("volley_ready", "1 when every component is ready", MetricType::Gauge);
-        add(ready, {{"app", snapshot_.app}}, snapshot_.ready ? 1 : 0);
+        add(ready, {{"app", app_}}, snapshot_.ready ? 1 : 0);
         all_.push_back(std::move(ready));
+        MetricFamily dropped = family("volley_log_lines_dropped_total",
+                                      "Log lines that standard error did not take", MetricType::Counter);
+        add(dropped, {{"app", app_}}, static_cast<double>(log::dropped()));
+        all_.push_back(std::move(dropped));
     }
 
     void inputs() {
@@ -197,7 +202,7 @@ private:
                 all_.push_back(family(sample.name.c_str(), sample.help.c_str(), type));
             }
             ClientMetric metric;
-            metric.label.push_back({"app", snapshot_.app});
+            metric.label.push_back({"app", app_});
             for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
             metric.counter.value = metric.gauge.value = metric.summary.sample_sum = sample.value;
             metric.summary.sample_count = sample.count;
@@ -206,6 +211,7 @@ private:
     }
 
     const runtime::EngineSnapshot& snapshot_;
+    const std::string app_;  // the file's name, perhaps: any bytes
     std::vector<MetricFamily> all_;
 };
 

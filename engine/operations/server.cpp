@@ -2,18 +2,19 @@
 
 #include <httplib.h>
 
-#include <thread>
+#include <memory>
+#include <utility>
 
 #include "log/log.hpp"
+#include "operations/access.hpp"
+#include "operations/connections.hpp"
+#include "operations/listener.hpp"
 #include "operations/metrics.hpp"
+#include "text/text.hpp"
 
 namespace volley::operations {
 
 namespace {
-
-// Probes must be answered while others dawdle: short deadlines, small requests, and enough threads.
-constexpr std::size_t threads = 8;
-constexpr std::time_t deadline_seconds = 5;
 
 std::string readiness(const runtime::EngineSnapshot& s) {
     std::string text = s.draining ? "draining\n" : "";
@@ -26,7 +27,7 @@ std::string readiness(const runtime::EngineSnapshot& s) {
 
 std::string escaped(const std::string& text) {
     std::string out;
-    for (const char c : text) {
+    for (const char c : text::safe(text)) {
         if (c == '<')
             out += "&lt;";
         else if (c == '&')
@@ -52,22 +53,69 @@ std::string page(const runtime::EngineSnapshot& s) {
            "</table><p><a href=/healthz>healthz</a> <a href=/readyz>readyz</a> <a href=/metrics>metrics</a>";
 }
 
-bool is_loopback(const std::string& host) {
-    return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+// A request that is in memory, and room for its response: the library's view of a connection.
+class MemoryStream : public httplib::Stream {
+public:
+    explicit MemoryStream(const std::string& request) : request_(request) {}
+    bool is_readable() const override { return read_ < request_.size(); }
+    bool is_writable() const override { return true; }
+    ssize_t read(char* to, std::size_t size) override {
+        const std::size_t n = request_.copy(to, size, read_);
+        read_ += n;
+        return static_cast<ssize_t>(n);
+    }
+    ssize_t write(const char* from, std::size_t size) override {
+        response_.append(from, size);
+        return static_cast<ssize_t>(size);
+    }
+    void get_remote_ip_and_port(std::string&, int&) const override {}
+    void get_local_ip_and_port(std::string&, int&) const override {}
+    socket_t socket() const override {
+        return 0;
+    }  // a small number: the library asks whether select() takes it
+    std::string take_response() { return std::move(response_); }
+
+private:
+    const std::string& request_;
+    std::size_t read_ = 0;
+    std::string response_;
+};
+
+// The library parses, routes and writes; its own loop waits for clients in threads, and is not used.
+class Http : public httplib::Server {
+public:
+    std::string answer(const std::string& head) {
+        MemoryStream stream(head);
+        bool closed = false;
+        // One part after another of a long response, asked for in one small request, would be longer than it.
+        process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
+        return stream.take_response();
+    }
+};
+
+Claims claims_of(const httplib::Request& request) {
+    Claims claims;
+    claims.authorization = request.get_header_value("Authorization");
+    claims.host = request.get_header_value("Host");
+    claims.origin = request.get_header_value("Origin");
+    claims.fetch_site = request.get_header_value("Sec-Fetch-Site");
+    claims.fetch_mode = request.get_header_value("Sec-Fetch-Mode");
+    return claims;
 }
 
 }  // namespace
 
 struct Server::Parts {
-    httplib::Server http;
-    std::thread thread;
+    Http http;
     std::string address;
+    Access access;
     std::function<runtime::EngineSnapshot()> snapshot;
+    std::unique_ptr<Connections> connections;
 
-    void routes(bool page_allowed);
+    void routes();
 };
 
-void Server::Parts::routes(bool page_allowed) {
+void Server::Parts::routes() {
     http.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
         response.set_content("ok\n", "text/plain; charset=utf-8");
     });
@@ -79,19 +127,24 @@ void Server::Parts::routes(bool page_allowed) {
     http.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
         response.set_content(render_metrics(snapshot()), "text/plain; version=0.0.4; charset=utf-8");
     });
-    http.Get("/", [this, page_allowed](const httplib::Request&, httplib::Response& response) {
-        if (!page_allowed) {
+    http.Get("/", [this](const httplib::Request& request, httplib::Response& response) {
+        if (const auto refused = refusal(access, claims_of(request))) {
             response.status = 403;
-            response.set_content("this page is served on loopback only\n", "text/plain; charset=utf-8");
+            response.set_content(*refused, "text/plain; charset=utf-8");
             return;
         }
         response.set_content(page(snapshot()), "text/html; charset=utf-8");
     });
     http.set_error_handler([](const httplib::Request&, httplib::Response& response) {
-        if (response.body.empty()) response.set_content("not found\n", "text/plain; charset=utf-8");
+        if (!response.body.empty()) return;
+        response.set_content(response.status == 404 ? "not found\n" : "the request cannot be read\n",
+                             "text/plain; charset=utf-8");
     });
-    http.set_default_headers({{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"},
-                              {"X-Content-Type-Options", "nosniff"}});
+    http.set_payload_max_length(0);
+    http.set_default_headers(
+        {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
+         {"X-Content-Type-Options", "nosniff"},
+         {"Cache-Control", "no-store"}});
 }
 
 Server::Server() = default;
@@ -99,47 +152,30 @@ Server::~Server() { stop(); }
 
 Result<void> Server::start(const OperationsConfig& config,
                            std::function<runtime::EngineSnapshot()> snapshot) {
+    auto listener = listen_on(config.host, config.port);
+    // A port that nobody asked for by its number is no reason not to start.
+    if (!listener && !config.port_given && listener.error().code == ErrorCode::config) {
+        listener = listen_on(config.host, 0);
+        if (listener)
+            log::warning("port " + std::to_string(config.port) + " is taken; operations use a free one");
+    }
+    if (!listener) return listener.error();
     auto parts = std::make_unique<Parts>();
     parts->snapshot = std::move(snapshot);
-    parts->http.new_task_queue = [] { return new httplib::ThreadPool(threads); };
-    parts->http.set_read_timeout(deadline_seconds, 0);
-    parts->http.set_write_timeout(deadline_seconds, 0);
-    parts->http.set_keep_alive_max_count(1);
-    parts->http.set_payload_max_length(0);
-    parts->routes(is_loopback(config.host));
-    // SO_REUSEADDR alone: the library's default SO_REUSEPORT would let two engines share one port without a
-    // word.
-    parts->http.set_socket_options([](socket_t socket) {
-        const int yes = 1;
-        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    });
-    int port = config.port;
-    bool bound = port != 0 && parts->http.bind_to_port(config.host.c_str(), port);
-    if (!bound && port != 0 && config.port_given) {
-        return Error(ErrorCode::config,
-                     "operations.listen: " + config.host + ":" + std::to_string(port) +
-                         " cannot be bound; is another volleyd running? Port 0 takes a free one");
-    }
-    if (!bound) {
-        const int wanted = port;
-        port = parts->http.bind_to_any_port(config.host.c_str());
-        if (port <= 0)
-            return Error(ErrorCode::config, "operations.listen: " + config.host + " cannot be bound");
-        if (wanted != 0)
-            log::warning("port " + std::to_string(wanted) + " is taken; operations use a free one");
-    }
-    parts->address = config.host + ":" + std::to_string(port);
+    parts->access = {config.token, config.host, listener->loopback_only};
+    parts->address = address_text(config.host, listener->port);
+    parts->routes();
+    parts->connections = std::make_unique<Connections>(
+        std::move(*listener),
+        [raw = parts.get()](const std::string& head) { return raw->http.answer(head); });
+    if (auto started = parts->connections->start(); !started) return started.error();
     log::info("operations", {{"listen", parts->address}});
-    parts->thread = std::thread([raw = parts.get()] { raw->http.listen_after_bind(); });
-    while (!parts->http.is_running()) std::this_thread::yield();
     parts_ = std::move(parts);
     return {};
 }
 
 void Server::stop() {
-    if (!parts_) return;
-    parts_->http.stop();
-    if (parts_->thread.joinable()) parts_->thread.join();
+    if (parts_) parts_->connections->stop();
     parts_.reset();
 }
 

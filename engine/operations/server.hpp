@@ -1,5 +1,6 @@
 // What operators and orchestrators ask over HTTP: /healthz, /readyz, /metrics, and a page that links them.
-// Reads snapshots only, so that nobody who asks slows a message down. Never echoes what it was asked.
+// Reads snapshots only, so that nobody who asks slows a message down. Never echoes what it was asked. The
+// probes are open to whoever reaches them; access.hpp says who may see the page.
 #pragma once
 
 #include <functional>
@@ -20,8 +21,8 @@ public:
     Server& operator=(const Server&) = delete;
 
     // Binds, and serves from threads of its own until stop(). A port that was not asked for and is taken
-    // becomes a free one, with a warning. Errors: config (the address is wrong or taken). `snapshot` may be
-    // called from any thread.
+    // becomes a free one, with a warning. Errors: config (the address is wrong or taken), retry (the process
+    // is out of descriptors or threads). `snapshot` is called from any thread.
     Result<void> start(const OperationsConfig& config, std::function<runtime::EngineSnapshot()> snapshot);
     void stop();
     // "127.0.0.1:3000"; empty while it does not serve.

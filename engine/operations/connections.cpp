@@ -1,0 +1,250 @@
+#include "operations/connections.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include "log/log.hpp"
+
+namespace volley::operations {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// More than any orchestrator and its people need; the oldest that has not asked yet makes room for a new one.
+constexpr std::size_t most_connections = 256;
+constexpr std::size_t longest_head = 8192;
+constexpr std::size_t most_response_bytes = std::size_t{8} << 20;  // that wait for clients to take them
+// Of a whole request, and of a whole response: a byte now and then does not prolong it.
+constexpr milliseconds time_to_ask{5'000};
+constexpr milliseconds time_to_take{5'000};
+// After the response, what the client still sends is read, for a reset would take the response from it.
+constexpr milliseconds time_to_close{1'000};
+constexpr std::size_t most_discarded = std::size_t{1} << 20;
+constexpr milliseconds pause_without_descriptors{100};
+constexpr milliseconds shortage_log_period{60'000};
+
+const char* const too_long =
+    "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+    "Content-Length: 25\r\n\r\nthe request is too long.\n";
+
+}  // namespace
+
+Connections::Connections(Listener listener, Answer answer)
+    : listener_(std::move(listener)),
+      answer_(std::move(answer)),
+      stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Connections::~Connections() {
+    stop();
+    if (stop_event_ >= 0) ::close(stop_event_);
+}
+
+Result<void> Connections::start() {
+    if (stop_event_ < 0)
+        return Error(ErrorCode::retry,
+                     std::string("operations: no descriptor is to be had: ") + std::strerror(errno));
+    try {
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error& error) {
+        return Error(ErrorCode::retry, std::string("operations: no thread is to be had: ") + error.what());
+    }
+    return {};
+}
+
+void Connections::stop() {
+    stopping_.store(true);
+    if (stop_event_ >= 0) eventfd_write(stop_event_, 1);
+    if (thread_.joinable()) thread_.join();
+    listener_.close();
+}
+
+void Connections::run() {
+    pthread_setname_np(pthread_self(), "operations");
+    while (!stopping_.load()) turn();
+    for (const Connection& connection : connections_) ::close(connection.fd);
+    connections_.clear();
+}
+
+// One wait, and what became possible by it.
+void Connections::turn() {
+    now_ = steady_clock::now();
+    const bool accepts = now_ >= accept_again_;
+    fds_.clear();
+    fds_.push_back({stop_event_, POLLIN, 0});
+    for (const int socket : listener_.sockets) fds_.push_back({accepts ? socket : -1, POLLIN, 0});
+    for (const Connection& c : connections_) {
+        const bool writes = c.state == Connection::State::writing;
+        fds_.push_back({c.fd, static_cast<short>(writes ? POLLOUT : POLLIN), 0});
+    }
+    if (poll(fds_.data(), fds_.size(), wait_ms()) < 0 && errno != EINTR) {
+        // Without memory for the call there is nothing to do but to wait.
+        std::this_thread::sleep_for(pause_without_descriptors);
+        return;
+    }
+    now_ = steady_clock::now();
+    const std::size_t first = 1 + listener_.sockets.size();
+    const std::size_t known = connections_.size();
+    for (std::size_t i = 0; i < known; ++i) {
+        Connection& c = connections_[i];
+        const bool goes_on = now_ < c.deadline && (fds_[first + i].revents == 0 || advance(c));
+        if (goes_on) continue;
+        ::close(c.fd);
+        c.fd = -1;
+    }
+    std::erase_if(connections_, [](const Connection& c) { return c.fd < 0; });
+    for (std::size_t i = 0; i < listener_.sockets.size(); ++i) {
+        if (fds_[1 + i].revents != 0) accept_all(listener_.sockets[i]);
+    }
+}
+
+// Until the next deadline; -1: for ever.
+int Connections::wait_ms() const {
+    Instant next = Instant::max();
+    if (now_ < accept_again_) next = accept_again_;
+    for (const Connection& c : connections_) next = std::min(next, c.deadline);
+    if (next == Instant::max()) return -1;
+    return static_cast<int>(
+        std::clamp<std::int64_t>(std::chrono::ceil<milliseconds>(next - now_).count(), 0, 60'000));
+}
+
+void Connections::accept_all(int socket) {
+    // So many at most before those that have asked have their turn.
+    for (std::size_t i = 0; i < most_connections; ++i) {
+        const int fd = accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            if (errno == EINTR || errno == ECONNABORTED) continue;
+            if (errno == EAGAIN) return;
+            const int error = errno;
+            if (now_ - shortage_told_ >= shortage_log_period || shortage_told_ == Instant{}) {
+                shortage_told_ = now_;
+                log::warning("operations: a connection cannot be taken", {{"cause", std::strerror(error)}});
+            }
+            if (make_room()) continue;
+            accept_again_ = now_ + pause_without_descriptors;
+            return;
+        }
+        if (connections_.size() >= most_connections && !make_room()) {
+            ::close(fd);
+            continue;
+        }
+        Connection& c = connections_.emplace_back();
+        c.fd = fd;
+        c.deadline = now_ + time_to_ask;
+        // A request is here as soon as the connection, as a rule.
+        if (!advance(c)) {
+            ::close(c.fd);
+            connections_.pop_back();
+        }
+    }
+}
+
+// Closes the oldest connection that has not asked for anything yet or has its answer. Returns whether there
+// was one.
+bool Connections::make_room() {
+    const auto oldest = std::find_if(connections_.begin(), connections_.end(), [](const Connection& c) {
+        return c.state != Connection::State::writing;
+    });
+    const auto goes = oldest != connections_.end() ? oldest : connections_.begin();
+    if (goes == connections_.end()) return false;
+    ::close(goes->fd);
+    connections_.erase(goes);
+    return true;
+}
+
+// Does what is possible without waiting. Returns false once the connection is done with.
+bool Connections::advance(Connection& c) {
+    if (c.state == Connection::State::reading && !read_head(c)) return false;
+    if (c.state == Connection::State::writing && !write_response(c)) return false;
+    return c.state != Connection::State::closing || discard_rest(c);
+}
+
+bool Connections::read_head(Connection& c) {
+    char buffer[4096];
+    for (;;) {
+        const ssize_t n = recv(c.fd, buffer, sizeof buffer, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN;
+        if (n == 0) return false;
+        const std::size_t searched = c.head.size() < 3 ? 0 : c.head.size() - 3;
+        c.head.append(buffer, static_cast<std::size_t>(n));
+        const std::size_t end = c.head.find("\r\n\r\n", searched);
+        if (end != std::string::npos && end + 4 <= longest_head) {
+            c.head.resize(end + 4);
+            respond(c);
+            return true;
+        }
+        if (c.head.size() > longest_head) {
+            c.response = too_long;
+            c.state = Connection::State::writing;
+            c.deadline = now_ + time_to_take;
+            return true;
+        }
+    }
+}
+
+void Connections::respond(Connection& c) {
+    try {
+        c.response = answer_(c.head);
+    } catch (const std::exception& error) {
+        log::error("operations: a request is not answered", {{"cause", error.what()}});
+        c.response.clear();
+    }
+    c.state = Connection::State::writing;
+    c.deadline = now_ + time_to_take;
+    bound_responses(c);
+}
+
+// Clients that ask for much and take nothing lose their responses, the oldest first.
+void Connections::bound_responses(const Connection& newest) {
+    std::size_t bytes = 0;
+    for (const Connection& c : connections_) bytes += c.response.size();
+    for (Connection& c : connections_) {
+        if (bytes <= most_response_bytes) return;
+        if (&c == &newest || c.response.empty()) continue;
+        bytes -= c.response.size();
+        std::string().swap(c.response);
+        c.deadline = now_;  // it is closed in the next turn
+    }
+}
+
+bool Connections::write_response(Connection& c) {
+    while (c.written < c.response.size()) {
+        const ssize_t n =
+            send(c.fd, c.response.data() + c.written, c.response.size() - c.written, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN;
+        c.written += static_cast<std::size_t>(n);
+    }
+    if (c.response.empty() || shutdown(c.fd, SHUT_WR) != 0) return false;
+    c.state = Connection::State::closing;
+    c.deadline = now_ + time_to_close;
+    c.response.clear();
+    return true;
+}
+
+bool Connections::discard_rest(Connection& c) {
+    char buffer[4096];
+    while (c.discarded < most_discarded) {
+        const ssize_t n = recv(c.fd, buffer, sizeof buffer, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN;
+        if (n == 0) return false;
+        c.discarded += static_cast<std::size_t>(n);
+    }
+    return false;
+}
+
+}  // namespace volley::operations

@@ -1,0 +1,32 @@
+// The sockets on which operations are served: one for each address that the configured name has.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "volley/error.hpp"
+
+namespace volley::operations {
+
+struct Listener {
+    Listener() = default;
+    ~Listener();
+    Listener(Listener&& other) noexcept;
+    Listener& operator=(Listener&& other) noexcept;
+
+    void close();
+
+    std::vector<int> sockets;  // listening, non-blocking
+    std::uint16_t port = 0;
+    bool loopback_only = false;
+};
+
+// Binds all addresses of `host`, a name or a literal of IPv4 or IPv6 without brackets, to the same port; port
+// 0 takes a free one. Errors: config with the system's reason; retry if the process is out of descriptors.
+Result<Listener> listen_on(const std::string& host, std::uint16_t port);
+
+// "127.0.0.1:3000", "[::1]:3000".
+std::string address_text(const std::string& host, std::uint16_t port);
+
+}  // namespace volley::operations
