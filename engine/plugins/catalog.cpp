@@ -30,7 +30,7 @@ Spec parse_spec(std::string_view spec) {
 
 bool is_file(const fs::path& path) {
     std::error_code no;
-    return fs::exists(path, no) && !fs::is_directory(path, no);
+    return fs::is_regular_file(path, no);  // to load a FIFO would wait for its writer
 }
 
 std::vector<std::string> shared_objects_in(const fs::path& directory) {

@@ -1,5 +1,6 @@
 #include "plugins/metrics.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -7,6 +8,7 @@
 
 #include "log/log.hpp"
 #include "plugins/metrics_registry.hpp"
+#include "text/text.hpp"
 
 // The ABI's opaque type: the layout is ours alone.
 struct volley_metric {
@@ -37,12 +39,27 @@ Registry& registry() {
     return r;
 }
 
-std::string metric_name(std::string_view name) {
-    std::string out = "volley_plugin_";
-    for (const char c : name) {
+std::string with_underscores(std::string_view name) {
+    std::string out(name);
+    for (char& c : out) {
         const bool fits =
             (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-        out.push_back(fits ? c : '_');
+        if (!fits) c = '_';
+    }
+    return out;
+}
+
+// One label that Prometheus cannot read, and it reads none of our metrics.
+Labels readable(const Labels& labels) {
+    Labels out;
+    for (const auto& [given, value] : labels) {
+        std::string name = with_underscores(given);
+        const bool is_digit = !name.empty() && name.front() >= '0' && name.front() <= '9';
+        if (name.empty() || is_digit) name.insert(0, 1, '_');
+        if (name.rfind("__", 0) == 0 || name == "app") name.insert(0, "plugin");  // reserved, and ours
+        const bool taken =
+            std::any_of(out.begin(), out.end(), [&](const auto& label) { return label.first == name; });
+        if (!taken) out.emplace_back(std::move(name), text::safe(value));
     }
     return out;
 }
@@ -57,8 +74,12 @@ volley_metric* refuse(Registry& r, std::string_view name, std::string_view why) 
 
 volley_metric* find_or_make_metric(std::uint32_t kind, std::string name, std::string help, Labels labels) {
     Registry& r = registry();
-    name = metric_name(name);
+    name = "volley_plugin_" + with_underscores(name);
+    help = text::safe(help);
+    labels = readable(labels);
+    const bool known_kind = kind == VOLLEY_COUNTER || kind == VOLLEY_GAUGE || kind == VOLLEY_HISTOGRAM;
     const std::lock_guard lock(r.mutex);
+    if (!known_kind) return refuse(r, name, "there is no such kind of metric");
     const auto key = std::make_pair(std::move(name), std::move(labels));
     if (const auto it = r.metrics.find(key); it != r.metrics.end() && it->second->kind == kind)
         return it->second.get();

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "plugins/metrics.hpp"
+#include "plugins/metrics_registry.hpp"
 
 using namespace volley;
 using namespace volley::plugins;
@@ -73,6 +74,27 @@ TEST_CASE("a plugin's metric carries the names of queue and component", "[instan
         CHECK(sample.labels ==
               std::vector<std::pair<std::string, std::string>>{{"queue", "q"}, {"component", "c"}});
         CHECK(sample.value >= 1);
+    }
+    CHECK(found);
+}
+
+TEST_CASE("whatever a plugin calls its metrics, they can be read", "[instance]") {
+    const Labels labels{{"queue", "q"}, {"queue", "again"}, {"a-b", "\xff\xfe"}, {"1st", ""},
+                        {"", "x"},      {"app", "y"},       {"__name__", "z"}};
+    add_to_metric(find_or_make_metric(VOLLEY_COUNTER, "odd name\n{", "\xff", labels), 1);
+    add_to_metric(find_or_make_metric(77, "of_no_kind", "", {}), 1);
+    bool found = false;
+    for (const MetricSample& sample : plugin_metrics()) {
+        CHECK(sample.name != "volley_plugin_of_no_kind");
+        if (sample.name != "volley_plugin_odd_name__") continue;
+        found = true;
+        CHECK(sample.help == "?");
+        CHECK(sample.labels == Labels{{"queue", "q"},
+                                      {"a_b", "??"},
+                                      {"_1st", ""},
+                                      {"_", "x"},
+                                      {"pluginapp", "y"},
+                                      {"plugin__name__", "z"}});
     }
     CHECK(found);
 }
