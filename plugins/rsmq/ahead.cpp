@@ -18,7 +18,8 @@ bool says_noscript(const redisReply& reply) {
     return reply.type == REDIS_REPLY_ERROR && text_of(&reply).substr(0, 8) == "NOSCRIPT";
 }
 
-bool has_messages(const redisReply& reply) { return reply.type == REDIS_REPLY_ARRAY && reply.elements == 7; }
+// Requires: is_of_receive(reply), or it is an error.
+bool has_messages(const redisReply& reply) { return reply.elements == 7; }
 
 }  // namespace
 
@@ -36,6 +37,8 @@ bool RsmqConsumer::absorb(std::int64_t ms, int other) {
     Reply reply = connection_.next_reply(ms, other);
     if (!reply) return false;
     if (due_.front() == Due::receive) {
+        const bool is_sound = reply->type == REDIS_REPLY_ERROR || is_of_receive(*reply);
+        reply = connection_.expected(std::move(reply), is_sound);
         const auto one = std::find_if(ahead_.begin(), ahead_.end(), [](const Ahead& a) { return !a.reply; });
         if (has_messages(*reply)) note_stretch(*reply);
         one->reply = std::move(reply);

@@ -5,6 +5,7 @@
 
 #include "consumer.hpp"
 #include "producer.hpp"
+#include "reply.hpp"
 #include "wakes.hpp"
 
 namespace volley::rsmq {
@@ -18,6 +19,31 @@ using detail::self;
 constexpr std::uint32_t most_in_commit = 1000;
 bool may_be_done(const Error& error) {
     return error.code == ErrorCode::unknown || error.code == ErrorCode::retry;
+}
+
+// Is it what the check of a commit returns (lua.hpp)?
+bool is_of_check(const redisReply& reply, std::size_t settlements, std::size_t outputs) {
+    if (reply.type != REDIS_REPLY_ARRAY || reply.elements == 0 || !is_integer(*reply.element[0]))
+        return false;
+    const auto is_output = [&](std::size_t at) {
+        const long long n = reply.element[at]->integer;
+        return n >= 1 && static_cast<std::size_t>(n) <= outputs;
+    };
+    switch (reply.element[0]->integer) {
+        case 0:
+            return is_array_of(reply, is_integer) && reply.elements > settlements;
+        case 1:
+            return has_form(reply, "ii");
+        case 3:
+            return has_form(reply, "ii") && is_output(1);
+        case 4:
+            return has_form(reply, "iiiss") && is_output(2);
+        case 5:
+            return has_form(reply, "is");
+        default:
+            return reply.element[0]->integer == 2 || reply.element[0]->integer == 6 ||
+                   reply.element[0]->integer == 7;
+    }
 }
 
 constexpr char lost_text[] = "the lease of a message ran out; nothing was committed";
@@ -254,6 +280,12 @@ std::optional<std::int32_t> RsmqProducer::understand(RsmqConsumer& consumer, Con
     for (std::size_t i = 0; i < result->elements; ++i)
         if (result->element[i]->type == REDIS_REPLY_ERROR)
             throw_reply(connection_.settings(), text_of(result->element[i]));
+    if (result->elements == 0 ||
+        !is_of_check(*result->element[0], t.settlement_count, commit.outputs.size())) {
+        through.drop();
+        throw Error(ErrorCode::unknown, "Redis at " + connection_.settings().place() +
+                                            " gave a reply of another form than what was asked for");
+    }
     const redisReply& said = *result->element[0];
     switch (said.element[0]->integer) {
         case 0:

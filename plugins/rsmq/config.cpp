@@ -48,7 +48,7 @@ bool yes(const Context& context, const char* key, bool fallback) {
 std::string unescaped(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        int byte = 0;
+        unsigned byte = 0;  // no sign: "%-1" is no byte
         if (text[i] == '%' && i + 2 < text.size() &&
             std::from_chars(&text[i + 1], &text[i + 3], byte, 16).ptr == &text[i + 3]) {
             out.push_back(static_cast<char>(byte));

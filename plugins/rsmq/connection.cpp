@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "lua.hpp"
+#include "reply.hpp"
 #include "tls.hpp"
 
 namespace volley::rsmq {
@@ -206,6 +207,15 @@ Reply Connection::checked(Reply reply) {
     throw_reply(settings_, text);
 }
 
+Reply Connection::expected(Reply reply, bool has_that_form) {
+    if (has_that_form) return reply;
+    drop();
+    throw Error(ErrorCode::unknown,
+                "Redis at " + settings_.place() +
+                    " gave a reply of another form than what was asked for. Is it Redis, and is "
+                    "there a proxy before it?");
+}
+
 Reply Connection::command(const Words& words) {
     connect();
     return checked(exchange_one(words));
@@ -214,8 +224,11 @@ Reply Connection::command(const Words& words) {
 Reply Connection::run(Script& script, const Words& keys, const Words& arguments) {
     connect();
     for (bool loaded = false;; loaded = true) {
-        if (script.sha.empty())
-            script.sha = text_of(checked(exchange_one({"SCRIPT", "LOAD", script.text})).get());
+        if (script.sha.empty()) {
+            Reply sha = checked(exchange_one({"SCRIPT", "LOAD", script.text}));
+            const bool is_sha = is_text(*sha) && sha->len > 0;
+            script.sha = text_of(expected(std::move(sha), is_sha).get());
+        }
         const std::string key_count = std::to_string(keys.size());
         Words words{"EVALSHA", script.sha, key_count};
         words.reserve(words.size() + keys.size() + arguments.size());
@@ -276,10 +289,8 @@ void throw_reply(const Settings& settings, std::string_view text) {
 Attributes ensure_queue(Connection& connection) {
     const Settings& s = connection.settings();
     const Reply there = connection.command({"HMGET", s.hash_key, "vt", "delay", "maxsize"});
-    const bool complete = there->elements == 3 && there->element[0]->type == REDIS_REPLY_STRING &&
-                          there->element[1]->type == REDIS_REPLY_STRING &&
-                          there->element[2]->type == REDIS_REPLY_STRING;
-    if (complete) return {std::string(text_of(there->element[1])), std::string(text_of(there->element[2]))};
+    if (has_form(*there, "sss"))
+        return {std::string(text_of(there->element[1])), std::string(text_of(there->element[2]))};
     if (!s.create) {
         throw Error(ErrorCode::config,
                     "the queue " + s.queue + " does not exist at " + s.place() + ", and create is false");
@@ -288,8 +299,9 @@ Attributes ensure_queue(Connection& connection) {
     const std::string vt = std::to_string(s.vt_seconds);
     const std::string delay = std::to_string(s.delay_seconds);
     const std::string maxsize = std::to_string(s.maxsize);
-    const Reply made =
-        connection.run(create, {s.set_key, s.hash_key, s.names_key}, {vt, delay, maxsize, s.queue});
+    Reply made = connection.run(create, {s.set_key, s.hash_key, s.names_key}, {vt, delay, maxsize, s.queue});
+    const bool is_sound = has_form(*made, "ss");
+    made = connection.expected(std::move(made), is_sound);
     return {std::string(text_of(made->element[0])), std::string(text_of(made->element[1]))};
 }
 

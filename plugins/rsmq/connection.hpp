@@ -59,6 +59,9 @@ public:
     Reply next_reply(std::int64_t ms, int other);
     // Throws what an error reply means; returns any other.
     Reply checked(Reply reply);
+    // Returns the reply if it has the form that was asked for. Else throws unknown: what was asked for may
+    // have been done, and whatever else comes on this connection is not to be trusted.
+    Reply expected(Reply reply, bool has_that_form);
     // Reads and forgets what a subscription has brought. Returns whether anything came; drops a dead
     // connection.
     bool skip_pushed();

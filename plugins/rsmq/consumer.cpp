@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "advice.hpp"
+#include "reply.hpp"
 #include "wakes.hpp"
 
 namespace volley::rsmq {
@@ -59,6 +60,12 @@ std::int64_t sent_ms(std::string_view id) {
     const std::string digits(id.substr(0, 10));
     const std::int64_t us = std::strtoll(digits.c_str(), &end, 36);
     return id.size() == 32 && *end == '\0' ? us / 1000 : 0;
+}
+
+bool is_of_receive(const redisReply& reply) {
+    if (has_form(reply, "") || has_form(reply, "ii") || has_form(reply, "iis")) return true;
+    return has_form(reply, "iiSSIsi") && reply.element[1]->integer > 0 &&
+           reply.element[2]->elements == reply.element[3]->elements;
 }
 
 RsmqConsumer::RsmqConsumer(Context context)
@@ -170,6 +177,8 @@ RsmqConsumer::Got RsmqConsumer::receive_now(volley_batch& batch) {
     connection().connect();
     Reply reply =
         connection_.run(receive_, {s.set_key, s.hash_key, stretch_key()}, {most, bytes, next_stretch()});
+    const bool is_sound = is_of_receive(*reply);
+    reply = connection_.expected(std::move(reply), is_sound);
     if (reply->elements == 7) note_stretch(*reply);
     return take_reply(batch, std::move(reply), Clock::now());
 }
@@ -340,6 +349,8 @@ void RsmqConsumer::settle_batch(volley_settlement** settlements, std::size_t cou
     Reply reply;
     try {
         reply = connection().run(settle_, {s.set_key, s.hash_key}, arguments);
+        const bool is_sound = has_form(*reply, std::string(count, 'i'));
+        reply = connection_.expected(std::move(reply), is_sound);
         settling_fails_ = false;
     } catch (const Error& error) {
         if (!settling_fails_) context_.warning(error.text);
@@ -383,7 +394,9 @@ std::int32_t RsmqConsumer::extend(const std::uint64_t* handles, std::int32_t* re
             const Delivery& delivery = *find(handles[ours[k]]);
             arguments.insert(arguments.end(), {delivery.id, delivery.rc, lease});
         }
-        const Reply reply = connection().run(settle_, {s.set_key, s.hash_key}, arguments);
+        Reply reply = connection().run(settle_, {s.set_key, s.hash_key}, arguments);
+        const bool is_sound = has_form(*reply, std::string(end - begin, 'i'));
+        reply = connection_.expected(std::move(reply), is_sound);
         for (std::size_t k = begin; k < end; ++k)
             if (reply->element[k - begin]->integer == 1) results[ours[k]] = VOLLEY_OK;
     }

@@ -192,6 +192,9 @@ private:
     std::int64_t place_ = 0;
 };
 
+// Is it what the receive script returns?
+bool is_of_receive(const redisReply& reply);
+
 // The ms at which a message was sent: its id begins with the microseconds, to the base 36. 0: it is no such
 // id.
 std::int64_t sent_ms(std::string_view id);

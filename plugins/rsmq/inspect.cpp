@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "consumer.hpp"
+#include "reply.hpp"
 
 namespace volley::rsmq {
 
@@ -16,16 +17,24 @@ constexpr std::uint64_t peek_batch = 1000;
 
 RsmqConsumer& consumer_of(void* instance) { return *static_cast<RsmqConsumer*>(instance); }
 
-Reply run(RsmqConsumer& consumer, const char* text, const Words& arguments) {
+template <typename Is>
+Reply run(RsmqConsumer& consumer, const char* text, const Words& arguments, Is&& is_sound) {
     Script script{text};
     const Settings& s = consumer.settings();
-    return consumer.connection().run(script, {s.set_key, s.hash_key}, arguments);
+    Connection& connection = consumer.connection();
+    Reply reply = connection.run(script, {s.set_key, s.hash_key}, arguments);
+    const bool sound = is_sound(*reply);
+    return connection.expected(std::move(reply), sound);
 }
+
+bool is_of_stats(const redisReply& reply) { return has_form(reply, "iiii") || has_form(reply, "iiiis"); }
+
+bool is_messages(const redisReply& reply) { return is_groups_of(reply, "ssi"); }
 
 std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
-        const Reply reply = run(consumer, stats_script, {most_hidden});
+        const Reply reply = run(consumer, stats_script, {most_hidden}, is_of_stats);
         const auto ahead = static_cast<std::int64_t>(consumer.ahead());
         const auto value = [&](std::size_t i) {
             return static_cast<std::int64_t>(reply->element[i]->integer);
@@ -51,7 +60,7 @@ std::int32_t peek(void* instance, volley_batch* batch, std::uint64_t skip, volle
         const std::string bytes =
             std::to_string(std::min(batch->max_bytes > 0 ? batch->max_bytes : peek_bytes, peek_bytes));
         RsmqConsumer& consumer = consumer_of(instance);
-        consumer.show(*batch, run(consumer, peek_script, {first, last, bytes}));
+        consumer.show(*batch, run(consumer, peek_script, {first, last, bytes}, is_messages));
     });
 }
 
@@ -64,12 +73,15 @@ std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) 
         RsmqConsumer& consumer = consumer_of(instance);
         const auto& key = consumer.settings().set_key;
         // What is sent meanwhile is left: a busy queue would never be empty.
-        const auto there = static_cast<std::uint64_t>(consumer.connection().command({"ZCARD", key})->integer);
+        Reply count = consumer.connection().command({"ZCARD", key});
+        const bool is_sound = is_integer(*count) && count->integer >= 0;
+        count = consumer.connection().expected(std::move(count), is_sound);
+        const auto there = static_cast<std::uint64_t>(count->integer);
         *removed = 0;
         while (*removed < there) {
             const std::string most = std::to_string(std::min<std::uint64_t>(there - *removed, 1000));
-            const auto n = run(consumer, purge_script, {most})->integer;
-            if (n == 0) return;
+            const auto n = run(consumer, purge_script, {most}, is_integer)->integer;
+            if (n <= 0) return;
             *removed += static_cast<std::uint64_t>(n);
         }
     });
@@ -78,13 +90,13 @@ std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) 
 std::int32_t find(void* instance, volley_view id, volley_batch* batch, volley_error* error) {
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
-        consumer.show(*batch, run(consumer, find_script, {volley::text_of(id)}));
+        consumer.show(*batch, run(consumer, find_script, {volley::text_of(id)}, is_messages));
     });
 }
 
 std::int32_t remove(void* instance, volley_view id, std::uint64_t* removed, volley_error* error) {
     return detail::guard(error, [&] {
-        const Reply reply = run(consumer_of(instance), remove_script, {volley::text_of(id)});
+        const Reply reply = run(consumer_of(instance), remove_script, {volley::text_of(id)}, is_integer);
         *removed = static_cast<std::uint64_t>(reply->integer);
     });
 }

@@ -5,6 +5,7 @@
 
 #include "advice.hpp"
 #include "envelope.hpp"
+#include "reply.hpp"
 #include "wakes.hpp"
 
 namespace volley::rsmq {
@@ -64,7 +65,9 @@ RsmqProducer::RsmqProducer(Context context, volley_report_fn report_function, vo
 void RsmqProducer::open() {
     know(ensure_queue(connection_));
     warn_about_server(connection_, context_);
-    const Reply time = connection_.command({"TIME"});
+    Reply time = connection_.command({"TIME"});
+    const bool is_sound = has_form(*time, "ss");
+    time = connection_.expected(std::move(time), is_sound);
     clock_ahead_us_ = std::strtoll(time->element[0]->str, nullptr, 10) * 1'000'000 +
                       std::strtoll(time->element[1]->str, nullptr, 10) - monotonic_us();
 }
@@ -225,11 +228,16 @@ std::int32_t RsmqProducer::send(Batch& batch) {
     std::int32_t status = VOLLEY_OK;
     std::string why;
     try {
-        Reply reply = connection_.run(send_, {s.set_key, s.hash_key}, arguments);
+        const auto run = [&] {
+            Reply said = connection_.run(send_, {s.set_key, s.hash_key}, arguments);
+            const bool is_sound = has_form(*said, "") || has_form(*said, "iss");
+            return connection_.expected(std::move(said), is_sound);
+        };
+        Reply reply = run();
         if (reply->elements == 0) {
             // Somebody has deleted the queue, or Redis came back without it.
             know(ensure_queue(connection_));
-            reply = connection_.run(send_, {s.set_key, s.hash_key}, arguments);
+            reply = run();
         }
         if (reply->elements == 0)
             throw Error(ErrorCode::retry, "queue " + s.queue + " is deleted again and again");

@@ -196,3 +196,63 @@ TEST_CASE("a Redis that is not there is waited for", "[rsmq]") {
     CHECK(consumer->open().error().code == ErrorCode::retry);
     ::close(taken);
 }
+
+TEST_CASE("a reply of a form that no Redis gives is a fault of the connection, and the next try succeeds",
+          "[rsmq]") {
+    const std::vector<std::string> lies{
+        ":1\r\n",
+        ":-9223372036854775808\r\n",
+        "+OK\r\n",
+        "$-1\r\n",
+        "*-1\r\n",
+        "*0\r\n",
+        "$0\r\n\r\n",
+        "*1\r\n$-1\r\n",
+        "*2\r\n$-1\r\n$-1\r\n",
+        "*3\r\n$-1\r\n$-1\r\n$-1\r\n",
+        "*3\r\n:1\r\n:1\r\n:1\r\n",
+        "*3\r\n*0\r\n*0\r\n*0\r\n",
+        "*5\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n",
+        "*7\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n",
+        "*7\r\n:1\r\n:1\r\n*1\r\n$-1\r\n*1\r\n$-1\r\n*0\r\n$0\r\n\r\n:1\r\n",
+        "*7\r\n:1\r\n:1\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n$1\r\nx\r\n*0\r\n$0\r\n\r\n:1\r\n",
+        "*7\r\n:1\r\n:-1\r\n*1\r\n$1\r\na\r\n*1\r\n$1\r\nx\r\n*0\r\n$0\r\n\r\n:1\r\n",
+        "*1000000\r\n",
+        "$536870912\r\nx",
+        "$5\r\nab",
+        "?what\r\n",
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+        "-\r\n",
+        "-ERR\r\n"};
+    RsmqRig rig;
+    Proxy proxy(rig.port());
+    const std::string config =
+        "{\"command_timeout_ms\": 200, \"port\": " + std::to_string(proxy.port()) + "}";
+    for (const std::string& lie : lies) {
+        INFO(lie);
+        auto producer = rig.create_producer("q", config);
+        REQUIRE(producer);
+        for (const char* word : {"HMGET", "TIME"}) {
+            proxy.lie(word, lie);
+            wait_for("it opens", [&] { return static_cast<bool>(producer->open()); });
+            CHECK_FALSE(proxy.is_armed());
+        }
+        proxy.lie("EVALSHA", lie);
+        wait_for("it sends", [&] { return send_one(rig, *producer, "x", "1") == VOLLEY_OK; });
+        auto consumer = rig.create_consumer("q", config);
+        REQUIRE(consumer);
+        wait_for("it opens", [&] { return static_cast<bool>(consumer->open()); });
+        proxy.lie("EVALSHA", lie);
+        std::vector<Received> got;
+        wait_for("it receives", [&] {
+            Room room(1);
+            if (consumer->consume(room.batch, 50)) got = room.received();
+            return got.size() == 1;
+        });
+        proxy.lie("EVALSHA", lie);
+        wait_for("it settles", [&] { return settle(*consumer, got, VOLLEY_ACK) == Results{VOLLEY_OK}; });
+        CHECK_FALSE(proxy.is_armed());
+        CHECK(rig.waiting() == "0");
+    }
+}

@@ -1,5 +1,6 @@
 // A TCP proxy to the tests' Redis that can lose a reply: the request arrives, the answer does not, and the
-// connection is cut. Or it keeps a request, which then arrives when nobody waits for it any more.
+// connection is cut. Or it keeps a request, which then arrives when nobody waits for it any more. Or it
+// answers itself, with anything.
 #pragma once
 
 #include <poll.h>
@@ -33,7 +34,15 @@ public:
         word_ = word;
         armed_ = true;
     }
+    // Answers the next request that contains `word` with these bytes, in the place of Redis.
+    void lie(const std::string& word, const std::string& reply) {
+        word_ = word;
+        lie_ = reply;
+        lies_ = true;
+        armed_ = true;
+    }
     int lost() const { return lost_; }
+    bool is_armed() const { return armed_; }
     // Keeps the next request that contains `word`, and what follows it on its connection.
     void keep(const std::string& word) {
         word_ = word;
@@ -95,6 +104,10 @@ private:
         const std::string_view request(bytes, static_cast<std::size_t>(n));
         if (armed_ && request.find(word_) != std::string_view::npos) {
             armed_ = false;
+            if (lies_) {
+                lies_ = false;
+                return ::send(pair.client, lie_.data(), lie_.size(), MSG_NOSIGNAL) >= 0;
+            }
             if (keeps_) {
                 kept_ = request;
                 kept_by_ = ::dup(pair.server);
@@ -117,6 +130,8 @@ private:
     std::atomic<int> lost_{0};
     std::string word_;  // written before armed_, read after it; so is the next
     bool keeps_ = false;
+    bool lies_ = false;
+    std::string lie_;
     std::string kept_;  // written before kept_by_, read after it
     std::atomic<int> kept_by_{-1};
     std::vector<Pair> pairs_;
