@@ -79,33 +79,32 @@ Result<void> Engine::Parts::make_components() {
         functions.emplace(name, std::make_unique<handlers::Function>(function));
     }
     for (const ComponentConfig& component : config.components) {
-        auto made = make_component(config, component, *catalogs.back());
+        auto made = make_component(config, component, *catalog);
         if (!made) return made.error();
         components.push_back(std::move(*made));
     }
     return {};
 }
 
-Result<std::unique_ptr<runtime::Component>> Engine::Parts::make_component(const Config& from,
-                                                                          const ComponentConfig& component,
-                                                                          plugins::Catalog& catalog) const {
+Result<std::unique_ptr<runtime::Component>> Engine::Parts::make_component(
+    const Config& from, const ComponentConfig& component, plugins::Catalog& from_catalog) const {
     runtime::IntakeOptions intake;
     intake.startup_timeout = from.startup_timeout;
     intake.shutdown_timeout = from.shutdown_timeout;
     intake.stall_timeout = from.stall_timeout;
     intake.watch_idle = options.exit_when_idle;
-    return runtime::Component::make(from, component, catalog, handler_for(from, component), intake);
+    return runtime::Component::make(from, component, from_catalog, handler_for(from, component), intake);
 }
 
 // Checks the configuration against the plugins that it names, too.
 Result<std::unique_ptr<plugins::Catalog>> Engine::Parts::make_catalog(const Config& of) const {
-    auto catalog = std::make_unique<plugins::Catalog>(plugins::search_path(options.plugin_dirs, of));
+    auto made = std::make_unique<plugins::Catalog>(plugins::search_path(options.plugin_dirs, of));
     for (const auto& [name, plugin] : options.plugins) {
-        if (auto added = catalog->add(plugin, name); !added) return added.error();
+        if (auto added = made->add(plugin, name); !added) return added.error();
     }
-    const auto diagnostics = check::check_plugins(of, *catalog);
+    const auto diagnostics = check::check_plugins(of, *made);
     if (config::has_errors(diagnostics)) return all_of(diagnostics);
-    return catalog;
+    return made;
 }
 
 Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -119,28 +118,30 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineOptions options) {
                                             : "give the engine a file or a Config, not both");
     }
     Config config;
+    std::vector<config::Diagnostic> diagnostics;
     if (options.config) {
         config = *options.config;
-        const auto diagnostics = config::check_rules(config);
+        diagnostics = config::check_rules(config);
         if (config::has_errors(diagnostics)) return all_of(diagnostics);
     } else {
         auto loaded = config::load_file(options.file, config::environment());
         if (!loaded.config) return all_of(loaded, options);
-        for (const auto& diagnostic : loaded.diagnostics) {
-            if (options.log && diagnostic.severity == config::Diagnostic::Severity::warning)
-                log::warning(diagnostic.text);
-        }
         config = std::move(*loaded.config);
+        diagnostics = std::move(loaded.diagnostics);
     }
     log::configure(options.log ? level_of(config.log.level) : log::Level::off,
                    config.log.format == "json" ? log::Format::json : log::Format::text);
+    for (const auto& diagnostic : diagnostics) {
+        if (options.log && diagnostic.severity == config::Diagnostic::Severity::warning)
+            log::warning(diagnostic.text);
+    }
 
     auto parts = std::make_unique<Parts>();
     parts->options = std::move(options);
     parts->config = std::move(config);
     auto catalog = parts->make_catalog(parts->config);
     if (!catalog) return catalog.error();
-    parts->catalogs.push_back(std::move(*catalog));
+    parts->catalog = std::move(*catalog);
     if (auto made = parts->make_components(); !made) return made.error();
     return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
@@ -170,59 +171,90 @@ void Engine::Parts::stop_all() {
     for (const auto& component : components) component->intake().stop();
 }
 
+bool Engine::Parts::is_stopping() const {
+    const std::lock_guard lock(mutex);
+    return stopping;
+}
+
+void Engine::Parts::begin_stop() {
+    const std::lock_guard lock(mutex);
+    stopping = true;
+}
+
+bool Engine::Parts::all_ended() const {
+    return std::all_of(components.begin(), components.end(),
+                       [](const auto& component) { return component->intake().ended(); });
+}
+
+bool Engine::Parts::is_idle() const {
+    return std::all_of(components.begin(), components.end(), [](const auto& component) {
+        return component->intake().is_idle() || component->intake().ended();
+    });
+}
+
+// One component that fails ends the engine: half an application that looks alive is worse than a restart.
+// Those that a reload replaces are its own affair.
+bool Engine::Parts::look_for_trouble() {
+    bool found = broken.has_value();
+    for (const auto& component : components) {
+        if (is_changing(*component)) continue;
+        found = found || component->intake().failure();
+        const std::string why = component->intake().stalled();
+        if (why.empty()) continue;
+        log::error("stalled for stall_timeout; stopping, so that a restart may cure it",
+                   {{"component", component->name()}, {"cause", why}});
+        found = stalled = true;
+    }
+    return found;
+}
+
+void Engine::Parts::leave_behind() {
+    for (const auto& component : components) {
+        if (component->intake().ended()) continue;
+        log::error("does not end in time and is left behind; what it had in hand is delivered again",
+                   {{"component", component->name()}});
+    }
+    const std::lock_guard lock(mutex);
+    hung = true;
+}
+
 int Engine::Parts::wait_for_end() {
     auto idle_since = std::chrono::steady_clock::now();
     auto give_up_at = idle_since;
     bool told = false;
-    std::unique_lock lock(mutex);
     for (;;) {
-        const bool changes = stopping || change || options.exit_when_idle;
-        changed.wait_for(lock, changes ? look_at_change : look_at_work,
-                         [&] { return (stopping && !told) || (reload_asked && !stopping && !change); });
+        bool stop = false;
+        {
+            std::unique_lock lock(mutex);
+            const bool changes = stopping || change || options.exit_when_idle;
+            changed.wait_for(lock, changes ? look_at_change : look_at_work,
+                             [&] { return (stopping && !told) || (reload_asked && !stopping && !change); });
+            stop = stopping;
+        }
         const auto now = std::chrono::steady_clock::now();
-        if (stopping && !told) {
+        if (stop && !told) {
             told = true;
             give_up_at = now + config.shutdown_timeout + close_allowance;
             stop_all();
         }
         if (told && now >= give_up_at) {
-            for (const auto& component : components) {
-                if (component->intake().ended()) continue;
-                log::error("does not end in time and is left behind; what it had in hand is delivered again",
-                           {{"component", component->name()}});
-            }
-            hung = true;
+            leave_behind();
             break;
         }
-        const auto all = [this](auto&& is) {
-            return std::all_of(components.begin(), components.end(),
-                               [&](const auto& c) { return is(c->intake()); });
-        };
-        if (reload_asked && !stopping && !change) begin_reload();
-        if (change) {
-            finish_reload();
-            if (change) continue;
-        }
-        if (all([](const runtime::Intake& i) { return i.ended(); })) break;
-        // One component that fails ends the engine: half an application that looks alive is worse than a
-        // restart.
-        const bool failed = !all([](const runtime::Intake& i) { return !i.failure(); });
-        for (const auto& component : components) {
-            const std::string why = stopping ? "" : component->intake().stalled();
-            if (why.empty()) continue;
-            log::error("stalled for stall_timeout; stopping, so that a restart may cure it",
-                       {{"component", component->name()}, {"cause", why}});
-            stopping = stalled = true;
-        }
-        if (!all([](const runtime::Intake& i) { return i.is_idle() || i.ended(); })) idle_since = now;
+        if (reload_is_due()) begin_reload();
+        if (change) advance_change();
+        if (!change && all_ended()) break;
+        if (change || !is_idle()) idle_since = now;
         const bool done = options.exit_when_idle && now - idle_since >= idle_for;
-        if (failed || done) stopping = true;
+        if (!stop && (look_for_trouble() || done)) begin_stop();
     }
+    const std::lock_guard lock(mutex);
     for (const auto& component : components) hung = hung || component->intake().hung();
     return exit_code();
 }
 
 int Engine::Parts::exit_code() const {
+    if (broken) return runtime::exit_code_of(*broken);
     int code = 0;
     for (const auto& component : components) {
         const runtime::Intake& intake = component->intake();
@@ -258,9 +290,9 @@ bool Engine::hung() const {
 
 runtime::EngineSnapshot Engine::Parts::snapshot() const {
     runtime::EngineSnapshot s;
-    s.app = config.app;
     s.started_seconds = started_seconds;
     const std::lock_guard lock(mutex);
+    s.app = config.app;
     s.draining = stopping;
     for (const auto& component : components) s.components.push_back(component->intake().snapshot());
     s.ready = !s.draining &&

@@ -4,11 +4,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -19,6 +24,7 @@
 #include "handlers/child.hpp"
 #include "init.hpp"
 #include "log/log.hpp"
+#include "log/output.hpp"
 #include "log/standard_streams.hpp"
 #include "plugins/search_path.hpp"
 #include "volley/engine.hpp"
@@ -26,9 +32,12 @@
 namespace {
 
 constexpr int exit_usage = 64;
+constexpr int exit_unavailable = 69;
 constexpr int exit_internal = 70;
 constexpr int exit_again = 75;
 constexpr int exit_config = 78;
+// For the log, when the process ends at once.
+constexpr std::chrono::milliseconds last_words{200};
 
 struct Arguments {
     std::string file = "volley.yml";
@@ -42,75 +51,132 @@ struct Arguments {
     std::string format = "text";
 };
 
-// The first SIGTERM or SIGINT drains; the second ends the process at once, acking nothing more.
+sigset_t handled_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, number);
+    return set;
+}
+
+// Blocks the signals that Signals hears in this thread and all that it starts, from the first line of main
+// on: one that comes early is heard as soon as there is something to stop.
+class BlockedSignals {
+public:
+    BlockedSignals() {
+        const sigset_t set = handled_signals();
+        pthread_sigmask(SIG_BLOCK, &set, &before_);
+    }
+    // For commands that do their work and end: a signal ends them, too.
+    void unblock() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+private:
+    sigset_t before_{};
+};
+
+// The first SIGTERM or SIGINT drains; the second ends the process at once, acking nothing more. Requires:
+// they are blocked. Nothing here waits for the log or for the engine before the engine is told.
 class Signals {
 public:
-    // Blocks them in this thread and all that it starts; call before any is started.
     Signals() {
-        sigemptyset(&set_);
-        for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set_, number);
-        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
         std::signal(SIGPIPE, SIG_IGN);
+        thread_ = std::thread([this] { watch(); });
     }
 
-    void watch(volley::Engine& engine) {
-        thread_ = std::thread([this, &engine] {
-            bool stopping = false;
-            for (;;) {
-                int number = 0;
-                sigwait(&set_, &number);
-                if (number == SIGUSR1) return;
-                if (number == SIGHUP) {
-                    if (!stopping) engine.reload();
-                    continue;
-                }
-                if (stopping) {
-                    volley::log::warning(
-                        "second signal: stopping at once; what is unfinished is delivered again");
-                    engine.cut_off();
-                    volley::handlers::kill_children();
-                    std::_Exit(exit_again);
-                }
-                stopping = true;
-                volley::log::info("draining; a second signal stops at once");
-                engine.stop();
-            }
-        });
-    }
-
-    void end() {
-        if (!thread_.joinable()) return;
+    ~Signals() {
+        ended_.store(true);
         pthread_kill(thread_.native_handle(), SIGUSR1);
         thread_.join();
     }
 
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+
+    // What came before there was an engine is done now.
+    void attach(volley::Engine* engine) {
+        const std::lock_guard lock(mutex_);
+        engine_ = engine;
+        if (engine_ == nullptr) return;
+        if (stopping_) engine_->stop();
+        if (reload_) engine_->reload();
+    }
+
 private:
-    sigset_t set_{};
+    void watch() {
+        const sigset_t set = handled_signals();
+        for (;;) {
+            int number = 0;
+            sigwait(&set, &number);
+            if (ended_.load()) return;
+            if (number == SIGUSR1) continue;  // a stranger's
+            const std::lock_guard lock(mutex_);
+            if (number == SIGHUP) {
+                reload_ = true;
+                if (engine_ != nullptr && !stopping_) engine_->reload();
+            } else if (!stopping_) {
+                stopping_ = true;
+                if (engine_ != nullptr) engine_->stop();
+                volley::log::info("draining; a second signal stops at once");
+            } else {
+                if (engine_ != nullptr) engine_->cut_off();
+                volley::log::warning(
+                    "second signal: stopping at once; what is unfinished is delivered again");
+                volley::log::flush(last_words);
+                volley::handlers::kill_children();
+                std::_Exit(exit_again);
+            }
+        }
+    }
+
+    std::mutex mutex_;
+    volley::Engine* engine_ = nullptr;
+    bool stopping_ = false;
+    bool reload_ = false;
+    std::atomic<bool> ended_{false};
     std::thread thread_;
 };
 
 int run(const Arguments& arguments) {
-    Signals signals;
+    std::optional<Signals> signals;
+    try {
+        signals.emplace();
+    } catch (const std::system_error& error) {
+        volley::log::print(std::string("volleyd: no thread for signals: ") + error.what() +
+                           "\nNothing was started.\n");
+        return exit_unavailable;
+    }
     volley::EngineOptions options;
     options.file = arguments.file;
     options.plugin_dirs = arguments.plugin_dirs;
     options.exit_when_idle = arguments.exit_when_idle;
     auto engine = volley::Engine::make(std::move(options));
     if (!engine) {
-        std::fputs(engine.error().text.c_str(), stderr);
-        std::fputs("Nothing was started.\n", stderr);
+        volley::log::print(engine.error().text + "Nothing was started.\n");
         return exit_config;
     }
-    signals.watch(**engine);
+    signals->attach(engine->get());
     const int code = (*engine)->run();
+    signals->attach(nullptr);
     // A handler that hangs still uses the engine; and past the deadline no client is waited for that cannot
     // be taken apart while its broker is silent.
     if ((*engine)->hung() || code == exit_again) {
+        volley::log::flush();
         volley::handlers::kill_children();
         std::_Exit(code);
     }
-    signals.end();
     return code;
+}
+
+// An exception that nobody catches. What the log still holds is what led here.
+[[noreturn]] void end_badly() {
+    try {
+        if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+    } catch (const std::exception& error) {
+        volley::log::error("internal error; the process ends", {{"cause", error.what()}});
+    } catch (...) {
+        volley::log::error("internal error; the process ends");
+    }
+    volley::log::flush(last_words);
+    std::abort();
 }
 
 int check(const Arguments& arguments) {
@@ -169,6 +235,7 @@ std::string config_schema(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    BlockedSignals blocked;
     if (!volley::log::open_standard_streams()) return exit_internal;
     std::signal(SIGCHLD, SIG_DFL);  // one that was ignored hides how children end
     volley::leave_process_1();
@@ -204,11 +271,15 @@ int main(int argc, char** argv) {
         const int code = app.exit(error);
         return code == 0 ? 0 : exit_usage;
     }
+    const bool runs = !arguments.list_plugins && !arguments.config_schema && !arguments.check &&
+                      !arguments.guarantees && !arguments.print_config;
+    if (!runs) blocked.unblock();
     if (arguments.list_plugins) return list_plugins(arguments);
     if (arguments.config_schema) {
         std::fputs(config_schema(arguments).c_str(), stdout);
         return 0;
     }
-    if (arguments.check || arguments.guarantees || arguments.print_config) return check(arguments);
+    if (!runs) return check(arguments);
+    std::set_terminate(end_badly);
     return run(arguments);
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,47 +25,69 @@ Error all_of(const std::vector<config::Diagnostic>& diagnostics);
 Error all_of(config::Loaded& loaded, const EngineOptions& options);
 log::Level level_of(const std::string& name);
 
-// A new configuration on its way in: those that stay go on untouched; those that are replaced or gone are
-// drained first.
+// A new configuration on its way in. Those that stay go on untouched; those that are replaced or gone are
+// drained first. It is in force once every new component has opened; if one cannot, the old ones come back.
 struct Change {
+    enum class Step { draining, opening, returning };
+    Step step = Step::draining;
     Config config;
     std::unique_ptr<plugins::Catalog> catalog;
-    std::vector<std::string> stopping;                          // components that drain
+    std::set<std::string> going;                                // components that drain
     std::vector<std::unique_ptr<runtime::Component>> starting;  // made, and not started
+    std::vector<const runtime::Component*> started;
+    std::string refused;  // returning: why
 };
 
 struct Engine::Parts {
     EngineOptions options;
     Config config;
-    // The last is the present one; the others keep what components that were made from them use.
-    std::vector<std::unique_ptr<plugins::Catalog>> catalogs;
+    std::unique_ptr<plugins::Catalog> catalog;
     std::map<std::string, std::unique_ptr<handlers::Function>> functions;
     std::vector<std::unique_ptr<runtime::Component>> components;
     operations::Server server;
     double started_seconds = 0;
+    // Of run()'s thread.
+    std::optional<Change> change;  // being carried out
+    std::optional<Error> broken;   // what ends the engine, where it is no component's failure
 
+    // Guards the flags, and `components` and `config` where run()'s thread, the only one that changes those
+    // two, changes them and others read them. Held for moments only: whoever stops the engine waits for it.
     mutable std::mutex mutex;
     std::condition_variable changed;
     bool stopping = false;
     bool hung = false;
     bool stalled = false;
     bool reload_asked = false;
-    std::optional<Change> change;  // being carried out
 
     runtime::BuiltInHandler handler_for(const Config& of, const ComponentConfig& component) const;
     Result<std::unique_ptr<runtime::Component>> make_component(const Config& from,
                                                                const ComponentConfig& component,
-                                                               plugins::Catalog& catalog) const;
+                                                               plugins::Catalog& from_catalog) const;
     Result<void> make_components();
     Result<std::unique_ptr<plugins::Catalog>> make_catalog(const Config& of) const;
-    // reload.cpp
-    void begin_reload();
-    Result<Change> plan(Config next) const;
-    void finish_reload();
     runtime::EngineSnapshot snapshot() const;
     int wait_for_end();
+    bool look_for_trouble();
+    bool all_ended() const;
+    bool is_idle() const;
     int exit_code() const;
     void stop_all();
+    void leave_behind();
+    bool is_stopping() const;
+    void begin_stop();
+    // reload.cpp
+    bool reload_is_due();
+    void begin_reload();
+    Result<Change> plan(Config next) const;
+    void advance_change();
+    void open_new();
+    void watch_opening();
+    void refuse_change(std::string why);
+    void bring_back_old();
+    void commit_change();
+    bool is_changing(const runtime::Component& component) const;
+    bool take_out_changing();
+    void put_in(std::unique_ptr<runtime::Component> component);
 };
 
 }  // namespace volley

@@ -1,9 +1,17 @@
 // Reload: a changed file is read and checked whole; if anything is wrong nothing changes. Then only what
-// differs is drained and replaced, while the other components go on.
+// differs is drained and replaced, while the other components go on. If a new component does not open, those
+// that it replaced come back.
+#include <unistd.h>
+
 #include <algorithm>
-#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <sstream>
+#include <system_error>
 
 #include "log/log.hpp"
+#include "log/output.hpp"
 #include "parts.hpp"
 
 namespace volley {
@@ -49,19 +57,54 @@ bool same_component(const Config& a, const Config& b, const std::string& name) {
                        [&](const std::string& queue) { return same_queue(a, b, queue); });
 }
 
+// Is there a program to start? It is looked for as execvp does: without a slash in PATH, else from the folder
+// of the file, which is the child's working directory.
+Result<void> find_program(const ComponentConfig& component, const std::string& base_dir) {
+    if (component.handler.kind != HandlerConfig::Kind::process) return {};
+    const std::string& program = component.handler.process.exec.front();
+    const auto starts = [](const std::filesystem::path& file) {
+        std::error_code none;
+        return std::filesystem::is_regular_file(file, none) && access(file.c_str(), X_OK) == 0;
+    };
+    const std::filesystem::path base(base_dir.empty() ? "/" : base_dir);
+    bool found = false;
+    if (program.find('/') != std::string::npos) {
+        found = starts(base / program);
+    } else {
+        const char* path = std::getenv("PATH");
+        std::istringstream folders(path != nullptr ? path : "/bin:/usr/bin");
+        for (std::string folder; !found && std::getline(folders, folder, ':');)
+            found = starts(base / folder / program);
+    }
+    if (found) return {};
+    return Error(ErrorCode::config, "component \"" + component.name + "\": the handler program \"" + program +
+                                        "\" is not there, or cannot be executed");
+}
+
 }  // namespace
+
+bool Engine::Parts::reload_is_due() {
+    const std::lock_guard lock(mutex);
+    if (!reload_asked || stopping || change) return false;
+    reload_asked = false;
+    return true;
+}
 
 // Makes all that is new before anything old is touched.
 Result<Change> Engine::Parts::plan(Config next) const {
     Change planned;
-    auto catalog = make_catalog(next);
-    if (!catalog) return catalog.error();
-    planned.catalog = std::move(*catalog);
+    auto made_catalog = make_catalog(next);
+    if (!made_catalog) return made_catalog.error();
+    planned.catalog = std::move(*made_catalog);
     for (const auto& component : components) {
-        if (!same_component(config, next, component->name())) planned.stopping.push_back(component->name());
+        if (!same_component(config, next, component->name())) planned.going.insert(component->name());
     }
     for (const ComponentConfig& component : next.components) {
         if (same_component(config, next, component.name)) continue;
+        const bool by_the_program = functions.count(component.name) > 0;
+        if (!by_the_program) {
+            if (auto found = find_program(component, next.base_dir); !found) return found.error();
+        }
         auto made = make_component(next, component, *planned.catalog);
         if (!made) return made.error();
         planned.starting.push_back(std::move(*made));
@@ -71,9 +114,8 @@ Result<Change> Engine::Parts::plan(Config next) const {
 }
 
 void Engine::Parts::begin_reload() {
-    reload_asked = false;
     const auto refuse = [](const std::string& why) {
-        std::fputs(why.c_str(), stderr);
+        log::print(why);
         log::error("the changed configuration is not applied; what runs goes on as it is");
     };
     if (options.file.empty()) {
@@ -91,53 +133,129 @@ void Engine::Parts::begin_reload() {
     if (!planned) return refuse(planned.error().text);
     change.emplace(std::move(*planned));
     log::info("reloading", {{"file", options.file},
-                            {"components_that_drain", std::to_string(change->stopping.size())},
+                            {"components_that_drain", std::to_string(change->going.size())},
                             {"components_that_start", std::to_string(change->starting.size())}});
     for (const auto& component : components) {
-        const bool goes = std::find(change->stopping.begin(), change->stopping.end(), component->name()) !=
-                          change->stopping.end();
-        if (goes) component->intake().stop();
+        if (is_changing(*component)) component->intake().stop();
+    }
+}
+
+bool Engine::Parts::is_changing(const runtime::Component& component) const {
+    if (!change) return false;
+    if (change->step == Change::Step::draining) return change->going.count(component.name()) > 0;
+    return std::count(change->started.begin(), change->started.end(), &component) > 0;
+}
+
+// Takes the components of the step that have all ended out of the engine. Returns false if some have not, or
+// if one left a hanging handler behind, which ends the engine as at any other time.
+bool Engine::Parts::take_out_changing() {
+    std::vector<std::unique_ptr<runtime::Component>> out;
+    for (const auto& component : components) {
+        if (is_changing(*component) && !component->intake().ended()) return false;
+    }
+    for (const auto& component : components) {
+        const runtime::Intake& intake = component->intake();
+        const bool failed = change->step == Change::Step::draining && intake.failure();
+        if (!is_changing(*component) || (!failed && !intake.hung())) continue;
+        change.reset();
+        begin_stop();
+        return false;
+    }
+    {
+        const std::lock_guard lock(mutex);
+        const auto gone =
+            std::stable_partition(components.begin(), components.end(),
+                                  [this](const auto& component) { return !is_changing(*component); });
+        std::move(gone, components.end(), std::back_inserter(out));
+        components.erase(gone, components.end());
+    }
+    for (const auto& component : out) component->join();
+    change->started.clear();
+    return true;
+}
+
+void Engine::Parts::put_in(std::unique_ptr<runtime::Component> component) {
+    component->start();
+    const std::lock_guard lock(mutex);
+    components.push_back(std::move(component));
+}
+
+void Engine::Parts::advance_change() {
+    if (is_stopping()) return change.reset();
+    switch (change->step) {
+        case Change::Step::draining:
+            return open_new();
+        case Change::Step::opening:
+            return watch_opening();
+        case Change::Step::returning:
+            return bring_back_old();
     }
 }
 
 // Once those that go have drained, the new ones take their places.
-void Engine::Parts::finish_reload() {
-    if (stopping) return change.reset();
-    const auto goes = [this](const std::unique_ptr<runtime::Component>& component) {
-        return std::find(change->stopping.begin(), change->stopping.end(), component->name()) !=
-               change->stopping.end();
-    };
-    const bool drained = std::all_of(components.begin(), components.end(), [&](const auto& component) {
-        return !goes(component) || component->intake().ended();
-    });
-    if (!drained) return;
-    // One that left a hanging handler behind, or failed on its way out, ends the engine as at any other time.
+void Engine::Parts::open_new() {
+    if (!take_out_changing()) return;
+    change->step = Change::Step::opening;
+    for (auto& component : change->starting) {
+        change->started.push_back(component.get());
+        put_in(std::move(component));
+    }
+    change->starting.clear();
+}
+
+void Engine::Parts::watch_opening() {
+    bool all_open = true;
+    for (const runtime::Component* component : change->started) {
+        const runtime::Intake& intake = component->intake();
+        if (const auto failure = intake.failure())
+            return refuse_change("component \"" + component->name() + "\" does not start: " + failure->text);
+        all_open = all_open && (intake.is_open() || intake.ended());
+    }
+    if (all_open) return commit_change();
+    const std::lock_guard lock(mutex);
+    if (reload_asked) refuse_change("it was still starting when another reload was asked for");
+}
+
+void Engine::Parts::refuse_change(std::string why) {
+    change->refused = std::move(why);
+    change->step = Change::Step::returning;
     for (const auto& component : components) {
-        if (goes(component) && (component->intake().hung() || component->intake().failure())) {
-            stopping = true;
-            change.reset();
-            return;
+        if (is_changing(*component)) component->intake().stop();
+    }
+}
+
+void Engine::Parts::bring_back_old() {
+    if (!take_out_changing()) return;
+    log::error("the changed configuration is not applied; what ran before runs again",
+               {{"cause", change->refused}});
+    for (const ComponentConfig& component : config.components) {
+        if (change->going.count(component.name) == 0) continue;
+        auto made = make_component(config, component, *catalog);
+        if (!made) {
+            log::error("the component cannot come back",
+                       {{"component", component.name}, {"cause", made.error().text}});
+            broken = made.error();
+            continue;
         }
+        put_in(std::move(*made));
     }
-    for (const auto& component : components) {
-        if (goes(component)) component->join();
-    }
-    components.erase(std::remove_if(components.begin(), components.end(), goes), components.end());
+    change.reset();
+}
+
+void Engine::Parts::commit_change() {
     if (!(change->config.operations == config.operations))
         log::warning("operations: is applied at a restart, not at a reload");
     if (options.log)
         log::configure(level_of(change->config.log.level),
                        change->config.log.format == "json" ? log::Format::json : log::Format::text);
-    const OperationsConfig served = config.operations;
-    config = std::move(change->config);
-    config.operations = served;
-    catalogs.push_back(std::move(change->catalog));
-    for (auto& component : change->starting) {
-        component->start();
-        components.push_back(std::move(component));
-    }
-    log::info("reloaded", {{"components_started", std::to_string(change->starting.size())},
+    log::info("reloaded", {{"components_started", std::to_string(change->started.size())},
                            {"components", std::to_string(components.size())}});
+    change->config.operations = config.operations;
+    catalog = std::move(change->catalog);
+    {
+        const std::lock_guard lock(mutex);
+        config = std::move(change->config);
+    }
     change.reset();
 }
 

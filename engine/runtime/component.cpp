@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <random>
+#include <system_error>
 
 #include "text/fingerprint.hpp"
 
@@ -78,7 +79,12 @@ delivery::Options core_options(const ComponentConfig& component, bool log, bool 
 Component::~Component() { join(); }
 
 void Component::start() {
-    thread_ = std::thread([this] { intake_->run(); });
+    try {
+        thread_ = std::thread([this] { intake_->run(); });
+    } catch (const std::system_error& error) {
+        intake_->cannot_run(
+            Error(ErrorCode::retry, std::string("no thread for the intake: ") + error.what()));
+    }
 }
 
 void Component::join() {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "log/log.hpp"
 #include "runtime/clock.hpp"
@@ -60,6 +61,11 @@ void Intake::run() {
     if (open()) loop();
     shut_down();
     publish();
+    ended_.store(true, std::memory_order_release);
+}
+
+void Intake::cannot_run(Error error) {
+    fail(std::move(error));
     ended_.store(true, std::memory_order_release);
 }
 
@@ -159,8 +165,14 @@ bool Intake::open_journal() {
 bool Intake::start_workers(delivery::Instant deadline) {
     outstanding_.assign(pipeline_.config.workers, 0);
     for (std::uint32_t i = 0; i < pipeline_.config.workers; ++i) {
-        workers_.push_back(std::make_unique<Worker>(pipeline_, i));
-        workers_.back()->start();
+        auto worker = std::make_unique<Worker>(pipeline_, i);
+        try {
+            worker->start();
+        } catch (const std::system_error& error) {
+            fail(Error(ErrorCode::retry, std::string("no thread for a worker: ") + error.what()));
+            return false;
+        }
+        workers_.push_back(std::move(worker));
     }
     while (workers_ready_ < workers_.size()) {
         pipeline_.completions.wait_for(delivery::Millis(100));

@@ -39,6 +39,8 @@ public:
 
     // The thread's body: opens, runs, drains, closes. Returns when the component has ended.
     void run();
+    // Instead of run(): there is no thread for it.
+    void cannot_run(Error error);
 
     // ---- from any thread
     // Drain and end.
@@ -50,6 +52,8 @@ public:
     void wake() { pipeline_.completions.ring(); }
     // The consumer's own word on its health.
     void health(std::uint32_t state, std::string text);
+    // Everything is open: the connectors, and a handler for each worker.
+    bool is_open() const { return opened_.load(std::memory_order_acquire); }
     bool ended() const { return ended_.load(std::memory_order_acquire); }
     // Nothing in flight, and the store has nothing for us.
     bool is_idle() const { return idle_.load(std::memory_order_acquire); }

@@ -85,3 +85,76 @@ def test_components_are_added_and_taken_away(tmp_path):
     wait_until(lambda: store.take("out2") == ['{"n": 2}'], "the new one works")
     assert store.take("out") == [] and store.take("in") == ['{"n": 1}']
     assert volleyd.stop() == 0, volleyd.log
+
+
+def started_but(volleyd, text, errors=1):
+    reload(volleyd, text)
+    wait_until(lambda: volleyd.log.count("is not applied") == errors, "it refuses")
+    assert volleyd.process.poll() is None
+
+
+def test_a_handler_program_that_is_not_there_changes_nothing(tmp_path):
+    store = Sqlite(tmp_path)
+    good = config(store, component("move", "in", "out") + component("other", "in2", "out2"))
+    volleyd = Volleyd(tmp_path, good).wait_ready()
+    (tmp_path / "not-executable").write_text("#!/bin/sh\n")
+    for errors, program in enumerate(("pyhton3", "./no-such", "./not-executable", "/", "no/such/dir/handler"), start=1):
+        started_but(volleyd, good.replace(f'exec: ["{sys.executable}", ', f'exec: ["{program}", ', 1), errors)
+        assert f'\\"{program}\\"' in volleyd.log or f'"{program}"' in volleyd.log
+    assert "component has ended" not in volleyd.log
+    store.put("in", ['{"n": 1}'], ["a"])
+    wait_until(lambda: store.take("out") == ['{"n": 1}'], "it goes on")
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_what_cannot_open_is_rolled_back_and_the_old_comes_back(tmp_path):
+    store = Sqlite(tmp_path)
+    good = config(store, component("move", "in", "out") + component("other", "in2", "out2"))
+    volleyd = Volleyd(tmp_path, good).wait_ready()
+    # One output's folder is missing, one component is new and sound, one is new and waits for a server that is not there.
+    broken = good.replace(f"name: out, value: out, type: sqlite, config: {store.config()}",
+                          "name: out, value: out, type: sqlite, config: {path: no/such/folder/x.db}")
+    assert broken != good
+    started_but(volleyd, broken)
+    wait_until(lambda: volleyd.log.count("component is ready") == 3, "what ran before runs again")
+    # A file with another mistake, after it: the engine is what it was.
+    nobody = good.replace("components:\n", "  - {name: far, type: rsmq, config: {host: 127.0.0.1, port: 1}}\ncomponents:\n"
+                          + component("added", "in2", "far"))
+    nobody = "startup_timeout: 1s\n" + nobody
+    started_but(volleyd, nobody, 2)
+    wait_until(lambda: volleyd.get("/readyz")[0] == 200, "what ran before runs again")
+    for source, target in (("in", "out"), ("in2", "out2")):
+        store.put(source, ['{"n": 1}'], ["a"])
+        wait_until(lambda: store.take(target) == ['{"n": 1}'], "it goes on")
+    # And a sound file is applied.
+    reload(volleyd, config(store, component("move", "in", "out", workers=2) + component("other", "in2", "out2")))
+    wait_until(lambda: "reloaded " in volleyd.log, "the file is applied")
+    assert volleyd.metric("volley_workers", component="move") == 2
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def waiting_for_a_server(tmp_path):
+    """An engine in the middle of a reload: the new component waits for a server that is not there."""
+    store = Sqlite(tmp_path)
+    good = config(store, component("move", "in", "out"))
+    volleyd = Volleyd(tmp_path, good).wait_ready()
+    reload(volleyd, good.replace("components:\n", "  - {name: far, type: rsmq, config: {host: 127.0.0.1, port: 1}}\ncomponents:\n"
+                                 + component("added", "in2", "far")))
+    wait_until(lambda: volleyd.get("/readyz")[0] == 503, "the new one is starting")
+    return store, volleyd, good
+
+
+def test_a_stop_in_the_middle_of_a_reload_is_clean(tmp_path):
+    _, volleyd, _ = waiting_for_a_server(tmp_path)
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_a_second_reload_takes_the_place_of_one_that_cannot_finish(tmp_path):
+    store, volleyd, good = waiting_for_a_server(tmp_path)
+    reload(volleyd, good.replace("order: key", "order: key, workers: 2"))
+    wait_until(lambda: "reloaded " in volleyd.log, "the second file is applied")
+    wait_until(lambda: volleyd.get("/readyz")[0] == 200, "it is ready")
+    assert volleyd.metric("volley_workers", component="move") == 2
+    store.put("in", ['{"n": 1}'], ["a"])
+    wait_until(lambda: store.take("out") == ['{"n": 1}'], "it goes on")
+    assert volleyd.stop() == 0, volleyd.log

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .servers import ROOT, wait_until
 
-# VOLLEY_PRESET=dev: the same tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+# VOLLEY_PRESET=dev: the same tests under AddressSanitizer and UndefinedBehaviorSanitizer; tsan: under ThreadSanitizer.
 BUILD = ROOT / "build" / os.environ.get("VOLLEY_PRESET", "release")
 VOLLEYD = BUILD / "bin" / "volleyd"
 VOLLEY = BUILD / "bin" / "volley"
@@ -46,10 +46,11 @@ class Volleyd:
                 return found.group(1)
         return None
 
-    def get(self, path: str):
+    def get(self, path: str, headers=None):
         """Returns status and body."""
+        request = urllib.request.Request(f"http://{self.address}{path}", headers=headers or {})
         try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=5) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
