@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import fault_table, servers  # noqa: E402
+from support import fault_table, sanitizers, servers  # noqa: E402
 from support.stores import Kafka, Rsmq, Sqlite  # noqa: E402
 from support.volleyd import Volleyd  # noqa: E402
 
@@ -16,6 +16,26 @@ def no_engine_is_left_behind():
     yield
     while Volleyd.running:
         Volleyd.running.pop().kill()
+
+
+@pytest.fixture(autouse=True)
+def sanitizers_have_nothing_to_report(no_engine_is_left_behind):
+    yield
+    reports = sanitizers.take_reports()
+    assert not reports, "\n".join(reports)
+
+
+# Work for parallel processes (pytest-xdist, --dist loadgroup): the tests of a file stay together and in order, and
+# whatever needs a Kafka is one group, because two brokers at once would starve each other.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        kafka = "kafka" in item.path.parts or "kafka_server" in item.fixturenames or (
+            parameters is not None and "kafka" in parameters.params.values())
+        item.add_marker(pytest.mark.xdist_group("kafka" if kafka else item.path.name))
+    # The longest group begins first.
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "kafka")
 
 
 def pytest_terminal_summary(terminalreporter):
