@@ -36,7 +36,14 @@ Lane Delivery::open_lane() {
 std::uint32_t Delivery::room() const {
     if (!wants_messages() || slots_in_use_ >= options_.max_in_flight) return 0;
     if (breaker_.is_open()) return 1;  // to try
-    return options_.max_in_flight - slots_in_use_;
+    const std::uint32_t room = options_.max_in_flight - slots_in_use_;
+    if (expected_outputs_ == 0) return room;
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(byte_room() / expected_outputs_, 1, room));
+}
+
+std::uint64_t Delivery::byte_room() const {
+    return std::max<std::uint64_t>(
+        options_.max_in_flight_bytes - std::min(options_.max_in_flight_bytes, weight()), 1);
 }
 
 Slot Delivery::allocate() {
@@ -55,8 +62,10 @@ Slot Delivery::receive(const Incoming& incoming) {
     const Slot slot = allocate();
     Entry& entry = entries_[slot];
     const std::uint32_t generation = entry.generation;
+    const std::uint32_t life = entry.life;
     entry = Entry{};
     entry.generation = generation;
+    entry.life = life;
     entry.handle = incoming.handle;
     entry.offset = incoming.offset;
     entry.lane = incoming.lane;
@@ -68,11 +77,13 @@ Slot Delivery::receive(const Incoming& incoming) {
         --slots_in_use_;
         return no_slot;
     }
+    ++entry.life;
     ++lane.open;
     ++counters_.received;
     if (incoming.redelivered) ++counters_.redelivered;
     ++counters_.in_flight;
     counters_.in_flight_bytes += entry.bytes;
+    expect(entry, expected_outputs_);
     entry.state = State::waiting;
     if (options_.order == Order::partition) {
         entry.chain = lane.chain;
@@ -88,11 +99,10 @@ Slot Delivery::receive(const Incoming& incoming) {
 }
 
 void Delivery::update_full() {
-    const auto& c = counters_;
-    if (slots_in_use_ >= options_.max_in_flight || c.in_flight_bytes >= options_.max_in_flight_bytes) {
+    if (slots_in_use_ >= options_.max_in_flight || weight() >= options_.max_in_flight_bytes) {
         full_ = true;
     } else if (full_ && slots_in_use_ <= options_.max_in_flight / 2 &&
-               c.in_flight_bytes <= options_.max_in_flight_bytes / 2) {
+               weight() <= options_.max_in_flight_bytes / 2) {
         full_ = false;
     }
 }
@@ -117,29 +127,29 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker)
     while (taken < room && urgent_taken_ < urgent_.size()) {
         const Slot slot = urgent_[urgent_taken_++];
         Entry& entry = entries_[slot];
-        const bool dead = entry.state == State::dead_letter_queued;
         if (entry.orphan) {
             abandon(slot);
             continue;
         }
-        if (dead) {
-            set_active(entry, State::dead_lettering);
-        } else {
-            set_active(entry, State::sending);
-            entry.outputs_failed = 0;
-        }
-        out[taken++] = Run{slot, dead ? Step::dead_letter : Step::send_again, entry.chain, entry.attempt, 0};
+        set_active(entry, State::sending);
+        entry.outputs_failed = 0;
+        entry.reported &= ~entry.refused;
+        entry.refused = 0;
+        out[taken++] = Run{slot, Step::send_again, entry.chain, entry.attempt, 0};
     }
     if (urgent_taken_ == urgent_.size()) {
         urgent_.clear();
         urgent_taken_ = 0;
     }
+    if (!letters_.empty()) taken += take_letters(out + taken, room - taken);
     room -= taken;
     if (breaker_.is_open()) room = std::min(room, may_probe_ ? 1U : 0U);
+    room = std::min(room, startable());
     // Outputs that wait together in a producer that may lose one of them could overtake.
     const bool together = options_.pipelined || transactions_;
     const std::uint32_t from_chains = chains_.take(out + taken, room, worker, together);
     active_ += from_chains;
+    running_ += from_chains;
     for (std::uint32_t i = 0; i < from_chains; ++i) {
         Entry& entry = entries_[out[taken + i].slot];
         entry.probe = breaker_.is_open();
@@ -158,11 +168,13 @@ bool Delivery::is_stopping(const Entry& entry) const {
     return stopping_ || entry.orphan || lanes_[entry.lane].revoked;
 }
 
-void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis retry_after, Reason reason,
-                       Instant now) {
+void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::uint64_t held,
+                       Millis retry_after, Reason reason, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
     entry.handled = true;
+    --running_;
+    if (verdict == Verdict::ok || verdict == Verdict::drop) weigh_outputs(entry, held);
     const bool probe = entry.probe;
     entry.probe = false;
     if (verdict == Verdict::ok || verdict == Verdict::drop)
@@ -234,18 +246,19 @@ void Delivery::fail_attempt(Slot slot, Millis retry_after, bool probe, Instant n
         ++exhausted_;
     }
     ++counters_.retries;
-    Millis delay =
-        retry_after > Millis(0) ? std::min(retry_after, options_.max_delay) : backoff_.delay(entry.attempt);
-    if (used_up && !breaker_.is_open()) delay = options_.max_delay;
+    Millis delay = used_up && !breaker_.is_open() ? options_.max_delay : backoff_.delay(entry.attempt);
+    if (retry_after > Millis(0)) delay = used_up ? std::max(delay, retry_after) : retry_after;
     wait(slot, State::backing_off, now + delay);
 }
 
 void Delivery::give_up(Slot slot, Last last, Instant now) {
+    hold(entries_[slot], 0);
+    expect(entries_[slot], 0);
     switch (last) {
         case Last::dead_letter:
             entries_[slot].state = State::dead_letter_queued;
             entries_[slot].send_tries = 0;
-            urgent_.push_back(slot);
+            letters_.push_back(slot);
             return;
         case Last::requeue:
             ++counters_.requeued;
@@ -269,17 +282,47 @@ void Delivery::fail_component(Slot slot) {
 
 // ---- reports
 
-void Delivery::confirmed(Slot slot, Instant now) {
+bool Delivery::is_awaited(Slot slot, bool dead_letter) const {
+    if (slot >= next_new_) return false;
+    const State state = entries_[slot].state;
+    if (dead_letter) return state == State::dead_lettering;
+    return !transactions_ &&
+           ((state == State::running && !entries_[slot].handled) || state == State::sending);
+}
+
+bool Delivery::note_report(Entry& entry, std::uint32_t output, bool again) {
+    if (output >= reports_told) return true;
+    const std::uint64_t bit = std::uint64_t{1} << output;
+    if ((entry.reported & bit) != 0) return false;
+    entry.reported |= bit;
+    if (again) entry.refused |= bit;
+    return true;
+}
+
+void Delivery::disown(Slot slot) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
+    entry.handled = true;
+    --running_;
+    entry.outputs_left = 0;
+    set_passive(entry, State::backing_off);
+    abandon(slot);
+}
+
+bool Delivery::confirmed(Slot slot, std::uint32_t output, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);
+    if (!note_report(entry, output, false)) return false;
     --entry.outputs_left;
     entry.stored = true;
     if (entry.state == State::sending) after_reports(slot, now);
+    return true;
 }
 
-void Delivery::send_failed(Slot slot, SendFailure failure, Reason reason, Instant now) {
+bool Delivery::send_failed(Slot slot, std::uint32_t output, SendFailure failure, Reason reason, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);
+    if (!note_report(entry, output, failure != SendFailure::permanent)) return false;
     if (failure == SendFailure::unknown) {
         ++counters_.possible_duplicates;
         entry.stored = true;
@@ -293,6 +336,7 @@ void Delivery::send_failed(Slot slot, SendFailure failure, Reason reason, Instan
     }
     chains_.hold(slot);  // what comes later waits until this is mended, or has become a dead letter
     if (entry.state == State::sending) after_reports(slot, now);
+    return true;
 }
 
 // Before a store that did not answer is asked again: not long, so that work goes on soon after an outage.
@@ -334,6 +378,7 @@ void Delivery::dead_letter_failed(Slot slot, SendFailure failure, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::dead_lettering);
     set_passive(entry, State::dead_letter_wait);
+    hold(entry, 0);
     if (entry.orphan || aborting_) return abandon(slot);
     if (failure == SendFailure::permanent) return fail_component(slot);
     if (failure == SendFailure::unknown) ++counters_.possible_duplicates;
@@ -368,11 +413,11 @@ void Delivery::tick(Instant now) {
                 break;
             case State::dead_letter_wait:
                 entry.state = State::dead_letter_queued;
-                urgent_.push_back(timer.slot);
+                letters_.push_back(timer.slot);
                 break;
             case State::settling:
-                settlements_.push_back(
-                    {timer.slot, entry.handle, entry.outcome, entry.nack_delay, entry.reason, entry.attempt});
+                settlements_.push_back({timer.slot, entry.handle, entry.outcome, entry.nack_delay,
+                                        entry.reason, entry.attempt, false});
                 break;
             default:
                 // A timer for a message that waits for nothing.

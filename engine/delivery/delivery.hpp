@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "delivery/breaker.hpp"
@@ -49,11 +50,14 @@ public:
     bool wants_messages() const {
         return !full_ && !stopping_ && !(breaker_.is_open() && counters_.in_flight > 0);
     }
-    // How many more may be received now.
+    // How many more may be received now, and how many bytes.
     std::uint32_t room() const;
+    std::uint64_t byte_room() const;
     // Opens a message, before anything else is done with it. Returns no_slot if it is known already (a log
     // that hands out an offset again): the caller then leaves the delivery.
     Slot receive(const Incoming& incoming);
+    // More is kept of the input than was said at receive(): its decoded body.
+    void grow(Slot slot, std::uint64_t bytes);
 
     // ---- work
     // Moves up to `room` things for `worker` to do into `out` and returns how many: outputs to send again and
@@ -61,17 +65,29 @@ public:
     // was given: of a chain that it has running it gets more.
     std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t worker);
     bool has_work() const {
-        return !urgent_.empty() || (chains_.has_runnable() && (!breaker_.is_open() || may_probe_));
+        return !urgent_.empty() || (!letters_.empty() && may_write_letter()) ||
+               (chains_.has_runnable() && (!breaker_.is_open() || may_probe_) && startable() > 0);
     }
     // Is something in hand that must move by itself: a handler that runs, an output that is to be confirmed?
     bool is_active() const { return active_ > 0 || has_work(); }
     // A worker returns a Step::handle. ok: it handed `outputs` records to the producers, whose reports may
-    // have come already. retry_after: the handler's wish, 0 none. Requires: the slot is running.
-    void handled(Slot slot, Verdict verdict, std::uint32_t outputs, Millis retry_after, Reason reason,
-                 Instant now);
-    // Reports of single outputs: exactly one for each that was handed over, also when handed over again.
-    void confirmed(Slot slot, Instant now);
-    void send_failed(Slot slot, SendFailure failure, Reason reason, Instant now);
+    // have come already, and keeps `held` bytes for them. retry_after: the handler's wish, which is honoured
+    // in full; 0 none. Requires: the slot is running.
+    void handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::uint64_t held, Millis retry_after,
+                 Reason reason, Instant now);
+    // Reports of single outputs: exactly one for each that was handed over, also when handed over again. Of
+    // the first 64 outputs of a message a second report is noticed: then the two return false, and do
+    // nothing. Requires: is_awaited().
+    bool confirmed(Slot slot, std::uint32_t output, Instant now);
+    bool send_failed(Slot slot, std::uint32_t output, SendFailure failure, Reason reason, Instant now);
+    // Whether a report of that slot may come, whatever number a connector gives.
+    bool is_awaited(Slot slot, bool dead_letter) const;
+    // Whether reports came of outputs that the message did not have, before the worker returned it.
+    bool has_false_reports(Slot slot, std::uint32_t outputs) const {
+        return outputs < reports_told && (entries_[slot].reported >> outputs) != 0;
+    }
+    // In the place of handled(): no report of it can be believed. It is left.
+    void disown(Slot slot);
     // The report of a Step::dead_letter.
     void dead_letter_confirmed(Slot slot);
     void dead_letter_failed(Slot slot, SendFailure failure, Instant now);
@@ -125,6 +141,11 @@ public:
     void abort();
     bool is_idle() const { return counters_.in_flight == 0 && unsettled_ == 0; }
     // on_fail: stop was reached, or the dead-letter queue refused for good. The core has stopped itself.
+    // All producers are closed: what they have not reported by now, they never will. Requires: abort(), and
+    // no worker is at work.
+    void end_reports();
+    // What is not settled yet, once more and at once.
+    void settle_now();
     bool failed() const { return failed_; }
     Slot failed_slot() const { return failed_slot_; }
 
@@ -160,7 +181,18 @@ private:
         bool dirty = false;
     };
 
+    static constexpr std::uint32_t reports_told = 64;
     Slot allocate();
+    bool note_report(Entry& entry, std::uint32_t output, bool again);
+    void hold(Entry& entry, std::uint64_t bytes);
+    void expect(Entry& entry, std::uint64_t bytes);
+    void weigh_outputs(Entry& entry, std::uint64_t held);
+    std::uint64_t weight() const { return counters_.in_flight_bytes + counters_.held_bytes + expected_; }
+    std::uint64_t output_budget() const;
+    std::uint32_t startable() const;
+    std::uint64_t letter_size(const Entry& entry) const;
+    bool may_write_letter() const;
+    std::uint32_t take_letters(Run* out, std::uint32_t room);
     void set_active(Entry& entry, State state);
     void set_passive(Entry& entry, State state);
     bool is_stopping(const Entry& entry) const;
@@ -195,8 +227,9 @@ private:
     std::vector<Lane> free_lanes_;
     std::vector<Lane> dirty_;
     std::vector<Settlement> settlements_;
-    std::vector<Slot> urgent_;  // to send again, and dead letters; first in, first out from urgent_taken_
+    std::vector<Slot> urgent_;  // to send again; first in, first out from urgent_taken_
     std::size_t urgent_taken_ = 0;
+    std::deque<Slot> letters_;       // dead letters to send; they wait for bytes, too
     std::vector<Slot> uncommitted_;  // for the next transaction; first in, first out
     bool transactions_ = false;
     Slot free_head_ = no_slot;
@@ -205,6 +238,9 @@ private:
     std::uint32_t unsettled_ = 0;  // finished, and the consumer has not closed them yet
     std::uint64_t lane_identity_ = 0;
     Counters counters_;
+    std::uint64_t expected_ = 0;          // of all entries
+    std::uint64_t expected_outputs_ = 0;  // bytes of a message's outputs, on average
+    std::uint32_t running_ = 0;           // handlers started and not returned
     std::uint32_t exhausted_ = 0;
     std::uint32_t dead_letters_waiting_ = 0;
     std::uint32_t active_ = 0;  // of all lanes

@@ -29,6 +29,8 @@ enum class State : std::uint8_t {
 
 struct Entry {
     std::uint64_t handle = 0;
+    std::uint64_t reported = 0;  // of the first 64 outputs: has its report come?
+    std::uint64_t refused = 0;   // … and said that it is to be sent again?
     std::int64_t offset = -1;
     Slot chain_next = no_slot;
     Slot chain_prev = no_slot;
@@ -36,12 +38,15 @@ struct Entry {
     Slot next_free = no_slot;
     Lane lane = 0;
     Chain chain = no_chain;
-    std::uint32_t bytes = 0;
+    std::uint32_t bytes = 0;          // of the input
+    std::uint32_t held = 0;           // of its outputs, or its dead letter
+    std::uint32_t expected = 0;       // of its outputs, until it is handled
     std::uint32_t attempt = 0;        // handler starts
     std::uint32_t send_tries = 0;     // for the backoff of outputs and dead letters
     std::int32_t outputs_left = 0;    // handed over, not confirmed; negative while reports overtake `handled`
     std::int32_t outputs_failed = 0;  // of those: failed, to be sent again
     std::uint32_t generation = 0;     // tells a timer that its message is gone
+    std::uint32_t life = 0;           // how many messages this slot has had, this one included
     Reason reason = 0;
     State state = State::free;
     Outcome outcome = Outcome::ack;
@@ -59,6 +64,7 @@ struct Entry {
     bool probe = false;        // tried while the breaker is open
     bool last_try = false;     // tried once more though a stop or a revocation is on
     bool stored = false;       // an output of it is, or may be, stored
+    bool grown = false;        // its decoded body is kept, too
 };
 
 using Entries = Slab<Entry>;

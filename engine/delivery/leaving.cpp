@@ -123,7 +123,20 @@ void Delivery::abort() {
     for (; urgent_taken_ < urgent_.size(); ++urgent_taken_) abandon(urgent_[urgent_taken_]);
     urgent_.clear();
     urgent_taken_ = 0;
+    for (; !letters_.empty(); letters_.pop_front()) abandon(letters_.front());
     leave_uncommitted();
+}
+
+void Delivery::end_reports() {
+    VOLLEY_ASSERT(aborting_ && running_ == 0);
+    for (Slot slot = 0; slot < next_new_; ++slot) {
+        Entry& entry = entries_[slot];
+        if (entry.state != State::sending && entry.state != State::dead_lettering) continue;
+        const bool dead = entry.state == State::dead_lettering;
+        if (!dead) entry.stored = true;  // it may be
+        set_passive(entry, dead ? State::dead_letter_wait : State::resend_wait);
+        abandon(slot);
+    }
 }
 
 }  // namespace volley::delivery

@@ -6,7 +6,8 @@ namespace volley::delivery {
 
 void Delivery::finish(Slot slot, Outcome outcome, Millis delay) {
     const Entry& entry = entries_[slot];
-    settlements_.push_back({slot, entry.handle, outcome, delay, entry.reason, entry.attempt});
+    settlements_.push_back({slot, entry.handle, outcome, delay, entry.reason, entry.attempt,
+                            entry.held > 0 || entry.grown || entry.reason != 0});
     conclude(slot, outcome, delay);
 }
 
@@ -20,6 +21,8 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     entry.exhausted = false;
     --counters_.in_flight;
     ++unsettled_;
+    hold(entry, 0);
+    expect(entry, 0);
     ++entry.generation;  // a backoff that still stands in the timers is void
     entry.state = State::settling;
     entry.outcome = outcome;
@@ -69,7 +72,6 @@ void Delivery::settled(Slot slot, bool lost) {
     }
     entry.state = State::settled;
     --unsettled_;
-    counters_.in_flight_bytes -= entry.bytes;
     free_if_over(slot);
 }
 
@@ -78,12 +80,24 @@ void Delivery::settle_again(Slot slot, Instant now) {
     wait(slot, State::settling, now + send_delay(entries_[slot]));
 }
 
+void Delivery::settle_now() {
+    settlements_.clear();
+    for (Slot slot = 0; slot < next_new_; ++slot) {
+        Entry& entry = entries_[slot];
+        if (entry.state != State::settling) continue;
+        ++entry.generation;  // its timer is void
+        settlements_.push_back(
+            {slot, entry.handle, entry.outcome, entry.nack_delay, entry.reason, entry.attempt, false});
+    }
+}
+
 // A slot is free when its delivery is closed and no window needs its offset.
 void Delivery::free_if_over(Slot slot) {
     Entry& entry = entries_[slot];
     if (entry.state != State::settled || entry.in_window) return;
     entry.state = State::free;
     ++entry.generation;
+    counters_.in_flight_bytes -= entry.bytes;
     entry.next_free = free_head_;
     free_head_ = slot;
     --slots_in_use_;

@@ -91,6 +91,7 @@ struct Settlement {
     Millis delay{0};
     Reason reason = 0;
     std::uint32_t attempts = 0;
+    bool large = false;  // more was kept of it than its slot keeps for good
 };
 
 // Commit `offset`, the next one to read, for a lane.
@@ -114,7 +115,10 @@ struct Counters {
     std::uint64_t redelivered = 0;          // received, and the store had handed them out before
     std::uint64_t possible_duplicates = 0;  // outputs, or messages with outputs, that may be stored twice
     std::uint64_t in_flight = 0;
-    std::uint64_t in_flight_bytes = 0;  // until the consumer has closed the delivery
+    // Of inputs, until the slot is free: a log's client keeps what it fetched together in one buffer, which
+    // one unfinished message pins.
+    std::uint64_t in_flight_bytes = 0;
+    std::uint64_t held_bytes = 0;  // of outputs and dead letters, until they are stored or given up
     std::uint64_t retries = 0;
     std::uint64_t failures[reason_count] = {};
 };
@@ -131,7 +135,10 @@ struct Options {
     Last on_exhausted = Last::keep_trying;  // attempts used up
     Last on_permanent = Last::stop;         // failed for good
     std::uint32_t max_in_flight = 100'000;
-    std::uint64_t max_in_flight_bytes = 64ULL << 20;
+    std::uint64_t max_in_flight_bytes = 64ULL << 20;  // in_flight_bytes + held_bytes
+    // What the dead letter of a message takes: so much, and so many times the message's bytes.
+    std::uint32_t letter_bytes = 4096;
+    std::uint32_t letter_copies = 0;
     std::uint64_t seed = 1;  // of the jitter
 };
 

@@ -77,6 +77,9 @@ void Simulator::check_order(const Run* runs, std::uint32_t count, const std::deq
             options_.on_permanent != Last::keep_trying) {
             fault("more attempts than max_attempts");
         }
+        const auto wish = p_->not_before.find(e.handle);
+        if (wish != p_->not_before.end() && now_ < wish->second && !e.last_try)
+            fault("a message is tried before its handler wished");
         if (d.chain == 0) continue;
         for (const auto& [handle, slot] : p_->chains[d.chain]) {
             if (handle == e.handle) break;
@@ -112,13 +115,20 @@ void Simulator::check_handled(const std::vector<Run>& batch, std::size_t index) 
 void Simulator::dispatch() {
     const auto worker = static_cast<std::uint32_t>(below(random_, p_->workers.size()));
     auto& inbox = p_->workers[worker];
-    if (inbox.size() >= 2) return;
+    if (inbox.size() >= batches_ahead) return;
     Process::Batch batch;
-    batch.runs.resize(1 + below(random_, 12));
+    batch.runs.resize(1 + below(random_, largest_batch));
+    const Counters& c = p_->core.counters();
+    const std::uint64_t bound = options_.max_in_flight_bytes;
+    const std::uint64_t for_outputs = std::max(bound - std::min(bound, c.in_flight_bytes), bound / 4 + 1);
+    const bool outputs_fill_it = c.held_bytes >= for_outputs;
     const std::uint32_t n =
         p_->core.take(batch.runs.data(), static_cast<std::uint32_t>(batch.runs.size()), worker);
     batch.runs.resize(n);
     if (n == 0) return;
+    if (outputs_fill_it && std::any_of(batch.runs.begin(), batch.runs.end(),
+                                       [](const Run& r) { return r.step == Step::handle; }))
+        fault("a handler starts though outputs fill max_in_flight_bytes");
     check_order(batch.runs.data(), n, inbox);
     inbox.push_back(std::move(batch));
 }
@@ -195,8 +205,10 @@ void Simulator::finish_batch(const Process::Batch& batch, std::map<Chain, std::u
             m.dropped = true;
         }
         const Millis wish = chance(random_, 0.2) ? Millis(below(random_, 500)) : Millis(0);
-        p_->core.handled(slot, results[i].verdict, results[i].outputs, wish, results[i].reason, now_);
+        const std::uint64_t held = results[i].verdict == V::ok ? m.output_bytes : 0;
+        p_->core.handled(slot, results[i].verdict, results[i].outputs, held, wish, results[i].reason, now_);
         const State state = p_->core.entry(slot).state;
+        if (state == State::backing_off) p_->not_before[p_->core.entry(slot).handle] = now_ + wish;
         const bool given_up = state == State::dead_letter_queued || state == State::settling;
         if (results[i].verdict == V::retry && given_up && outage && options_.on_exhausted != Last::requeue &&
             p_->core.entry(slot).outcome != Outcome::leave && m.first_tried_ms > outage_began_.count()) {
@@ -223,10 +235,18 @@ void Simulator::report_one(std::size_t index) {
             p_->core.dead_letter_confirmed(r.slot);
         return;
     }
-    if (!fails) return p_->core.confirmed(r.slot, now_);
+    const auto output = static_cast<std::uint32_t>(r.output);
+    if (!fails) {
+        if (!p_->core.confirmed(r.slot, output, now_)) fault("a report that is due is not believed");
+        // A connector that reports twice.
+        if (p_->core.is_awaited(r.slot, false) && p_->core.confirmed(r.slot, output, now_))
+            fault("a second report of an output counts");
+        return;
+    }
     if (permanent && options_.on_permanent == Last::drop) m.dropped = true;
     p_->failed[r.slot][r.output] = !permanent;
-    p_->core.send_failed(r.slot, permanent ? SendFailure::permanent : kind, 7, now_);
+    if (!p_->core.send_failed(r.slot, output, permanent ? SendFailure::permanent : kind, 7, now_))
+        fault("a report that is due is not believed");
 }
 
 void Simulator::store(int message, int output) {

@@ -64,6 +64,7 @@ struct Process {
     Delivery core;
     std::map<std::uint64_t, Delivered> delivered;  // by handle, until closed
     std::map<Slot, std::map<int, bool>> failed;    // outputs to send again
+    std::map<std::uint64_t, Instant> not_before;   // by handle: what its handler wished
     std::vector<Assigned> assigned;
     std::vector<std::deque<Batch>> workers;
     std::vector<std::map<Chain, std::uint32_t>> failed_turns;  // by worker
@@ -119,6 +120,8 @@ private:
     }
 
     static constexpr std::uint64_t largest_body = 50;
+    static constexpr std::uint64_t largest_batch = 12;
+    static constexpr std::uint64_t batches_ahead = 2;
     Random random_;
     World world_;
     Options options_;
@@ -127,6 +130,7 @@ private:
     std::uint64_t next_handle_ = 1;
     std::uint64_t next_lane_ = 1;
     bool transactions_ = false;
+    std::uint64_t largest_outputs_ = 0;  // bytes, of a message
     Instant outage_began_{0};
     Instant outage_ends_{-1};     // until then every handler fails
     std::uint64_t given_up_ = 0;  // messages whose attempts were used up in the outage

@@ -16,6 +16,9 @@ void Simulator::make_world() {
     options_.max_delay = Millis(100 + below(random_, 1000));
     options_.max_in_flight = static_cast<std::uint32_t>(2 + below(random_, 60));
     options_.max_in_flight_bytes = chance(random_, 0.3) ? 500 : 1'000'000;
+    options_.letter_bytes = static_cast<std::uint32_t>(below(random_, 600));
+    options_.letter_copies = static_cast<std::uint32_t>(below(random_, 3));
+    largest_outputs_ = chance(random_, 0.5) ? below(random_, 1000) : 0;
     const Last lasts[] = {Last::dead_letter, Last::requeue, Last::drop, Last::stop, Last::keep_trying};
     options_.on_exhausted = lasts[below(random_, 5)];
     options_.on_permanent = lasts[below(random_, 4)];
@@ -41,6 +44,7 @@ void Simulator::make_world() {
         m.key = chance(random_, 0.15) ? 0 : 1 + below(random_, keys);
         m.outputs = static_cast<int>(below(random_, 4));
         m.stored.assign(static_cast<std::size_t>(m.outputs), 0);
+        if (m.outputs > 0 && largest_outputs_ > 0) m.output_bytes = below(random_, largest_outputs_);
         m.unwanted = chance(random_, 0.05);
         m.poison = may_poison && !calm_ && chance(random_, 0.05);
         m.permanent = chance(random_, 0.3);
@@ -234,6 +238,13 @@ void Simulator::check_always() {
     if (c.in_flight > options_.max_in_flight) fault("more in flight than max_in_flight");
     if (c.in_flight_bytes > options_.max_in_flight_bytes + largest_body)
         fault("more bytes in flight than max_in_flight_bytes and one message");
+    // What started before it was known how large its outputs would be comes on top.
+    const std::uint64_t started = p_->workers.size() * batches_ahead * largest_batch;
+    const std::uint64_t letter = options_.letter_bytes + options_.letter_copies * std::uint64_t{largest_body};
+    if (c.in_flight_bytes + c.held_bytes >
+        options_.max_in_flight_bytes / 4 * 5 + largest_body + letter + started * largest_outputs_)
+        fault("more bytes are held than max_in_flight_bytes and a quarter");
+    if (c.in_flight == 0 && c.held_bytes > 0) fault("bytes are held for nothing");
     check_outage();
 }
 

@@ -23,6 +23,7 @@ struct Message {
     std::int64_t offset = 0;
     std::uint64_t key = 0;  // 0: none
     int outputs = 1;
+    std::uint64_t output_bytes = 0;
     int failures_left = 0;   // handler failures still to come
     bool poison = false;     // fails always
     bool permanent = false;  // … its failures are permanent
