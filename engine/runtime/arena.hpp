@@ -31,6 +31,9 @@ public:
         return {static_cast<const char*>(at), bytes.size()};
     }
 
+    // Bytes taken from the heap.
+    std::size_t capacity() const { return capacity_; }
+
     // Forgets everything, and gives back what one unusually large message took.
     void reset() {
         left_ += static_cast<std::size_t>(next_ - start_);
@@ -40,7 +43,7 @@ public:
 
 private:
     static constexpr std::size_t first_size = 256;
-    static constexpr std::size_t kept_size = 4096;
+    static constexpr std::size_t kept_size = 1024;
     struct Chunk {
         std::unique_ptr<std::byte[]> bytes;
         std::size_t size;
@@ -49,10 +52,12 @@ private:
     void add_chunk(std::size_t least) {
         const std::size_t size = std::max(least, chunks_.empty() ? first_size : chunks_.back().size * 2);
         chunks_.push_back({std::make_unique<std::byte[]>(size), size});
+        capacity_ += size;
         use(chunks_.back());
     }
     void keep_first() {
         chunks_.resize(chunks_.front().size <= kept_size ? 1 : 0);
+        capacity_ = chunks_.empty() ? 0 : chunks_.front().size;
         if (chunks_.empty()) {
             start_ = next_ = nullptr;
             left_ = 0;
@@ -69,6 +74,7 @@ private:
     std::byte* start_ = nullptr;
     std::byte* next_ = nullptr;
     std::size_t left_ = 0;
+    std::size_t capacity_ = 0;
     std::vector<Chunk> chunks_;
 };
 

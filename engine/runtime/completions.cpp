@@ -18,6 +18,8 @@ void Completions::push(const Completion* first, std::size_t count) {
 }
 
 void Completions::push(Completion completion, std::string_view text) {
+    constexpr std::size_t longest = 1024;
+    text = text.substr(0, longest);
     {
         const std::lock_guard lock(mutex_);
         queue_.texts.emplace_back(text);

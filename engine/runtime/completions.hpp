@@ -23,14 +23,16 @@ struct Completion {
         dead_letter,  // … of a dead letter
         worker_idle,  // a worker has finished a batch: `slot` is its number, `count` how many handler runs it
                       // held
-        worker_failed  // its handler could not be opened; the text is with the worker
+        worker_failed,   // its handler could not be opened; the text is with the worker
+        producer_failed  // it cannot go on: `status` and the text say why
     } kind = Kind::handled;
     delivery::Verdict verdict = delivery::Verdict::ok;
     std::int16_t status = 0;  // reports: VOLLEY_OK or VOLLEY_E_…
     std::uint32_t slot = 0;
     std::uint32_t count = 0;   // handled: outputs handed over; reported: which output
     std::uint32_t detail = 0;  // handled: the reason of a failure; reports: 1 + place of the text, 0 none
-    std::uint32_t retry_after_ms = 0;  // handled: the handler's wish, 0 none
+    std::uint32_t retry_after_ms = 0;  // handled: the handler's wish, 0 none; reports: the port's index
+    std::uint32_t held = 0;            // handled: bytes of its outputs; reports: the life of the slot
 };
 
 // What drain() hands over.

@@ -198,9 +198,7 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
     services.component = pipeline_.config.name;
     services.app = config.app;
     services.for_dead_letters = keeps_dead_letters(config, queue.name);
-    services.wake = [this] {
-        if (intake_) intake_->wake();
-    };
+    services.wake = [this] { pipeline_.completions.ring(); };
     services.health = [raw = port.get()](std::uint32_t state, const std::string&) {
         raw->up.store(state != VOLLEY_DOWN, std::memory_order_relaxed);
     };

@@ -16,11 +16,17 @@ namespace {
 // Of two batches a worker: a connector that takes less at a time may ask for the second while the first
 // comes.
 constexpr std::uint32_t consume_batch = 1024;
-constexpr delivery::Millis outage_log_period{60'000};
-constexpr delivery::Millis tell_again_after{500};
 // A store that does not say what it has is idle after so long without a message.
 constexpr delivery::Millis idle_after{1000};
 constexpr delivery::Millis stats_period{100};
+
+std::uint32_t bytes_of(const volley_message& message) {
+    std::size_t bytes = message.body.size + message.key.size;
+    for (std::uint32_t i = 0; i < message.header_count; ++i)
+        bytes += message.headers[i].name.size + message.headers[i].value.size;
+    return static_cast<std::uint32_t>(
+        std::min<std::size_t>(bytes, std::numeric_limits<std::uint32_t>::max()));
+}
 
 }  // namespace
 
@@ -45,8 +51,7 @@ void Intake::consume(delivery::Millis wait) {
     batch.message_size = sizeof(volley_message);
     batch.messages = messages_.data();
     batch.capacity = capacity;
-    batch.max_bytes = core_options_.max_in_flight_bytes -
-                      std::min(core_options_.max_in_flight_bytes - 1, core_.counters().in_flight_bytes);
+    batch.max_bytes = core_.byte_room();
     // Without interrupt, completions are met by short waits.
     constexpr delivery::Millis blind_busy{2};
     constexpr delivery::Millis blind_idle{50};
@@ -61,11 +66,11 @@ void Intake::consume(delivery::Millis wait) {
         messages_.clear();  // whatever was filled in
         return consume_failed(result.error());
     }
-    if (consume_failures_ > 0) {
+    if (consume_failures_.failures() > 0) {
         log::info("the input is back",
                   {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}});
     }
-    consume_failures_ = 0;
+    consume_failures_.succeeded();
     input_up_.store(true, std::memory_order_relaxed);
     source_ended_ = *result == VOLLEY_END;
     if (batch.count > 0) ask_identity();
@@ -108,8 +113,7 @@ void Intake::receive(const volley_message& message, std::int64_t received_ms) {
     incoming.handle = message.handle;
     incoming.lane = *lane;
     incoming.offset = message.offset;
-    incoming.bytes = static_cast<std::uint32_t>(std::min<std::size_t>(
-        message.body.size + message.key.size, std::numeric_limits<std::uint32_t>::max()));
+    incoming.bytes = bytes_of(message);
     const bool key_inside = !pipeline_.input.key.empty() && core_options_.order == delivery::Order::key;
     if (key_inside) {
         find_key(message, incoming);
@@ -149,11 +153,14 @@ void Intake::keep_probe(Work& work, delivery::Slot slot) {
     work.decoded = true;
     work.key.swap(probe_.key);
     work.scratch.swap(probe_.scratch);
-    if (!pipeline_.keeps_tree) return;
-    work.body = work.scratch.empty() ? text_of(work.message.body) : std::string_view(work.scratch);
-    for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, slot, port->index);
-    work.refused = encode(pipeline_, work, &probe_tree_);
-    work.encoded = true;
+    if (pipeline_.keeps_tree) {
+        work.body = work.scratch.empty() ? text_of(work.message.body) : std::string_view(work.scratch);
+        for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, slot, port->index);
+        work.refused = encode(pipeline_, work, &probe_tree_);
+        work.encoded = true;
+    }
+    work.counted = work.held();
+    if (work.counted > 0) core_.grow(slot, work.counted);
 }
 
 // The lane of a message; null if its partition is not ours now: then it must not touch the core.
@@ -197,20 +204,15 @@ void Intake::rest(delivery::Millis wait) {
 }
 
 void Intake::consume_failed(const Error& error) {
-    if (error.code != ErrorCode::retry && error.code != ErrorCode::unknown) return fail(error);
+    if (!is_passing(error.code)) return input_failed(error);
     input_up_.store(false, std::memory_order_relaxed);
-    const bool first = consume_failures_++ == 0;
-    // The cause may change: a server that is gone, then one that is read-only.
-    const bool another = error.text != outage_cause_ && now_ - last_outage_log_ >= tell_again_after;
-    if (first || another || now_ - last_outage_log_ >= outage_log_period) {
-        last_outage_log_ = now_;
-        outage_cause_ = error.text;
+    if (consume_failures_.is_news(error.text, now_)) {
         log::warning(
-            "the input cannot be read; trying on",
+            "the input cannot be read; retrying",
             {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", error.text}});
     }
     next_try_ = now_ + (error.retry_after_ms > 0 ? delivery::Millis(error.retry_after_ms)
-                                                 : backoff(consume_failures_));
+                                                 : backoff(consume_failures_.failures()));
 }
 
 // Before a store that failed so often is asked again: with jitter, so that those who lost it together do not

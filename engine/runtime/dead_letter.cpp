@@ -82,7 +82,7 @@ void write_bytes(Writer& writer, const std::string& name, std::string_view bytes
     write_text(writer, utf8 ? std::string(bytes) : text::base64(bytes));
 }
 
-std::string envelope(const Work& work, const Headers& headers, std::string_view body) {
+std::string_view envelope(Work& work, const Headers& headers, std::string_view body) {
     rapidjson::StringBuffer buffer;
     Writer writer(buffer);
     writer.StartObject();
@@ -101,7 +101,7 @@ std::string envelope(const Work& work, const Headers& headers, std::string_view 
         write_bytes(writer, "body", body);
     }
     writer.EndObject();
-    return {buffer.GetString(), buffer.GetSize()};
+    return work.arena.copy({buffer.GetString(), buffer.GetSize()});
 }
 
 }  // namespace
@@ -109,6 +109,7 @@ std::string envelope(const Work& work, const Headers& headers, std::string_view 
 volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint32_t attempts) {
     const volley_message& m = work.message;
     const Port& port = *pipeline.dead_letters;
+    work.discard_outputs();
     Headers headers(work, own_headers + m.header_count);
     for (std::uint32_t i = 0; i < m.header_count; ++i) {
         if (text_of(m.headers[i].name).substr(0, 7) != "volley-") headers.pass(m.headers[i]);
@@ -116,7 +117,7 @@ volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot s
     add_own(pipeline, work, attempts, headers);
 
     volley_record record{};
-    record.token = token_of(slot, 0) | dead_letter_bit;
+    record.token = token_of(slot, work, 0) | dead_letter_bit;
     record.queue = view_of(port.value);
     record.partition = -1;
     // So that a store that can drops the second copy, if we die between its confirmation and the ack.
@@ -130,7 +131,7 @@ volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot s
         // A tombstone's dead letter is an empty body where the store has no null.
         record.body = is_absent(m.body) && port.can(VOLLEY_CAN_TOMBSTONE) ? m.body : view_of(body);
     } else {
-        record.body = view_of(work.arena.copy(envelope(work, headers, body)));
+        record.body = view_of(envelope(work, headers, body));
     }
     return record;
 }

@@ -8,8 +8,8 @@
 namespace volley::runtime {
 
 // Builds the record for the dead-letter queue. A store without headers gets an envelope: a JSON object of the
-// headers, the key, and the body as text, or as base64 where it is not UTF-8. Views are in the message's
-// arena or the input's own.
+// headers, the key, and the body as text, or as base64 where it is not UTF-8. Takes the place of the
+// message's outputs; views are in its arena or the input's own.
 volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint32_t attempts);
 
 }  // namespace volley::runtime

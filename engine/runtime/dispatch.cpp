@@ -97,34 +97,76 @@ void Intake::hear() {
             case Completion::Kind::worker_failed:
                 fail(workers_[c.slot]->failure());
                 break;
+            case Completion::Kind::producer_failed:
+                fail(Error(static_cast<ErrorCode>(c.status), std::string(drained_.text_of(c))));
+                break;
         }
     }
 }
 
 void Intake::hear_handled(const Completion& c) {
-    core_.handled(c.slot, c.verdict, c.count, delivery::Millis(c.retry_after_ms), c.detail, now_);
+    if (core_.has_false_reports(c.slot, c.count)) {
+        mistrust(c);
+        return core_.disown(c.slot);
+    }
+    core_.handled(c.slot, c.verdict, c.count, c.held, delivery::Millis(c.retry_after_ms), c.detail, now_);
     if (c.verdict == Verdict::retry || c.verdict == Verdict::fail) log_failure(c.slot);
 }
 
+// A connector that reports what it was not given, or twice: what it says is worth nothing, and to believe it
+// could lose a message.
+void Intake::mistrust(const Completion& c) {
+    const bool is_report = c.kind == Completion::Kind::reported;
+    const std::string& queue = c.kind == Completion::Kind::dead_letter
+                                   ? pipeline_.dead_letters->queue
+                                   : pipeline_.ports[is_report ? c.retry_after_ms : 0]->queue;
+    fail(Error(
+        ErrorCode::fatal,
+        "output to \"" + queue + "\": its connector reported a record twice, or one that it was not given"));
+}
+
+bool Intake::is_awaited(const Completion& c) const {
+    return core_.is_awaited(c.slot, c.kind == Completion::Kind::dead_letter) &&
+           life_of(core_.entry(c.slot).life) == c.held;
+}
+
 void Intake::hear_report(const Completion& c, std::string_view text) {
+    if (!is_awaited(c)) return mistrust(c);
     if (c.status == VOLLEY_OK) {
-        core_.confirmed(c.slot, now_);
+        if (!core_.confirmed(c.slot, c.count, now_)) mistrust(c);
         return;
     }
     Work& work = pipeline_.works[c.slot];
-    VOLLEY_ASSERT(c.count < work.outputs.size());
+    if (c.count >= work.outputs.size() || work.outputs[c.count].port != c.retry_after_ms) return mistrust(c);
     stop_if_hopeless(c, pipeline_.ports[work.outputs[c.count].port]->queue, text);
     const SendFailure kind = kind_of(c.status);
     const std::uint32_t reason = c.status == VOLLEY_E_TOO_LARGE ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
                                                                 : std::uint32_t{VOLLEY_REASON_OUTPUT};
     const std::string& queue = pipeline_.ports[work.outputs[c.count].port]->queue;
     work.explain(reason, "output to \"" + queue + "\": " + std::string(text));
+    if (!core_.send_failed(c.slot, c.count, kind, reason, now_)) return mistrust(c);
     work.outputs[c.count].failed = kind != SendFailure::permanent;
-    core_.send_failed(c.slot, kind, reason, now_);
     log_failure(c.slot);
+    discard_if_given_up(c.slot);
+}
+
+// Outputs of a message that will not be sent, and a dead letter that was not taken and is written anew, would
+// only take memory.
+void Intake::discard_if_given_up(delivery::Slot slot) {
+    switch (core_.entry(slot).state) {
+        case delivery::State::backing_off:
+        case delivery::State::dead_letter_wait:
+        case delivery::State::dead_letter_queued:
+        case delivery::State::settling:
+            pipeline_.works[slot].discard_outputs();
+            break;
+        default:
+            break;
+    }
 }
 
 void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
+    if (!is_awaited(c)) return mistrust(c);
     if (c.status == VOLLEY_OK) {
         core_.dead_letter_confirmed(c.slot);
         return;
@@ -146,6 +188,7 @@ void Intake::hear_dead_letter(const Completion& c, std::string_view text) {
     }
     core_.dead_letter_failed(c.slot, kind, now_);
     log_failure(c.slot);
+    discard_if_given_up(c.slot);
 }
 
 // A queue that takes nothing any more until a person acts: the component stops, and acks nothing of it.

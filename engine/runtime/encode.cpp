@@ -35,7 +35,7 @@ void pass_headers(Work& work, volley_record& record) {
 Output& add_output(Work& work, const Pipeline& pipeline, delivery::Slot slot, std::uint16_t port) {
     const volley_record& blank = pipeline.ports[port]->blank;
     Output& output = work.outputs.emplace_back(Output{port, false, blank});
-    output.record.token = token_of(slot, work.outputs.size() - 1);
+    output.record.token = token_of(slot, work, work.outputs.size() - 1);
     return output;
 }
 
@@ -95,6 +95,9 @@ void add_forward(const Pipeline& pipeline, Work& work, delivery::Slot slot, std:
 Result<void> add_emitted(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint16_t port,
                          const volley_record& asked) {
     const Port& to = *pipeline.ports[port];
+    if (work.outputs.size() == most_outputs)
+        return Error(ErrorCode::permanent,
+                     "a message cannot have more than " + std::to_string(most_outputs) + " outputs");
     if (asked.delay_ms > 0 && !to.can(VOLLEY_CAN_DELAY)) {
         return Error(ErrorCode::unsupported, "a delay was asked of queue \"" + to.queue +
                                                  "\", and its connector " + to.connector + " has none");

@@ -144,7 +144,7 @@ Handled HandlerCall::outcome(const Job& job) {
             result.reason = job.reason != 0 ? job.reason : std::uint32_t{VOLLEY_REASON_HANDLER_FAIL};
             work.explain(result.reason, job.explanation.empty() ? "the handler refused it" : job.explanation);
     }
-    work.outputs.clear();
+    work.discard_outputs();
     return result;
 }
 

@@ -19,6 +19,10 @@ constexpr delivery::Millis close_timeout{5'000};  // of all producers and the co
 constexpr delivery::Millis least_to_close{100};   // of each, when that is used up
 constexpr delivery::Millis abandon_after{1'000};  // for everything, once the drain deadline has passed
 
+std::uint32_t milliseconds_left(delivery::Instant deadline) {
+    return static_cast<std::uint32_t>(std::clamp(deadline - now(), least_to_close, close_timeout).count());
+}
+
 }  // namespace
 
 int exit_code_of(const Error& error) {
@@ -106,8 +110,9 @@ bool Intake::open_until(const char* what, const std::string& queue, delivery::In
 bool Intake::open() {
     const delivery::Instant deadline = now() + options_.startup_timeout;
     const auto open_port = [&](Port& port) {
-        return open_until("an output cannot be opened; waiting for it", port.queue, deadline,
-                          [&] { return port.producer->open(); });
+        port.open = open_until("an output cannot be opened; waiting for it", port.queue, deadline,
+                               [&] { return port.producer->open(); });
+        return port.open;
     };
     for (const auto& port : pipeline_.ports) {
         if (!open_port(*port)) return false;
@@ -118,6 +123,7 @@ bool Intake::open() {
                     [this] { return consumer_.open(); })) {
         return false;
     }
+    input_ = Standing::open;
     if (!open_journal()) return false;
     find_transactions();
     if (!start_workers(deadline)) return false;
@@ -190,9 +196,16 @@ bool Intake::start_workers(delivery::Instant deadline) {
 }
 
 void Intake::fail(Error error) {
+    if (failure()) return;
     log::error("the component stops", {{"component", pipeline_.config.name}, {"cause", error.text}});
     const std::lock_guard lock(published_mutex_);
-    if (!failure_) failure_ = std::move(error);
+    failure_ = std::move(error);
+}
+
+// A consumer that is done for, or whose place another process has, settles and commits nothing any more.
+void Intake::input_failed(Error error) {
+    if (error.code == ErrorCode::fatal || error.code == ErrorCode::fenced) input_ = Standing::over;
+    fail(std::move(error));
 }
 
 std::optional<Error> Intake::failure() const {
@@ -209,6 +222,7 @@ void Intake::loop() {
         turned_.store(now_.count(), std::memory_order_relaxed);
         hear();
         core_.tick(now_);
+        serve_ports();
         transact();
         settle();
         commit(false, delivery::Millis(0));
@@ -242,9 +256,25 @@ void Intake::loop() {
     }
 }
 
+// Producers that report only when they are called. Where outputs and acks are one transaction, those of
+// outputs report nothing.
+void Intake::serve_ports() {
+    const auto serve_one = [this](Port& port) {
+        if (auto broken = serve(port, drain_deadline_.has_value(), now_))
+            fail(Error(broken->code, "output to \"" + port.queue + "\": " + broken->text));
+    };
+    if (!pipeline_.transactions) {
+        for (const auto& port : pipeline_.ports) serve_one(*port);
+    }
+    if (pipeline_.dead_letters) serve_one(*pipeline_.dead_letters);
+}
+
 // Of what is lost the handler is told, if it asks, and nothing is acked.
 void Intake::keep_leases() {
-    const auto& lost = leases_.keep(consumer_, core_, now_);
+    if (input_ != Standing::open) return;
+    const auto kept = leases_.keep(consumer_, core_, now_);
+    if (!kept) return input_failed(kept.error());
+    const auto& lost = leases_.lost();
     if (lost.empty()) return;
     log::warning("leases were lost: these messages run again elsewhere",
                  {{"component", pipeline_.config.name}, {"count", std::to_string(lost.size())}});
@@ -263,13 +293,18 @@ delivery::Millis Intake::until_next(delivery::Instant now) const {
     if (posted_.empty() && has_transactions()) next = std::min(next, next_transaction_);
     if (options_.watch_idle) next = std::min(next, now + delivery::Millis(50));
     if (drain_deadline_) next = std::min(next, *drain_deadline_);
+    constexpr delivery::Millis serve_period{5};
+    const auto owed = [](const auto& port) { return needs_calls(*port); };
+    if ((!pipeline_.transactions && std::any_of(pipeline_.ports.begin(), pipeline_.ports.end(), owed)) ||
+        (pipeline_.dead_letters && owed(pipeline_.dead_letters)))
+        next = std::min(next, now + serve_period);
     return std::max(next - now, delivery::Millis(0));
 }
 
 // ---- the end
 
 // What is not confirmed by now is left: producers report everything when they are closed, then the deliveries
-// can be closed, then the consumer. Every step has its own time.
+// can be closed, then the consumer. Every step has its own time, and is taken only for what was opened.
 void Intake::shut_down() {
     now_ = now();
     pipeline_.stopping.store(true);
@@ -284,26 +319,45 @@ void Intake::shut_down() {
     // comes last has a moment nevertheless.
     delivery::Instant close_by = now() + close_timeout;
     if (drain_deadline_) close_by = std::min(close_by, *drain_deadline_ + abandon_after);
-    const auto time_left = [close_by] { return std::clamp(close_by - now(), least_to_close, close_timeout); };
-    const auto time_left_ms = [&time_left] { return static_cast<std::uint32_t>(time_left().count()); };
-    await_outcomes(close_by);
-    for (const auto& port : pipeline_.ports) close(*port, time_left_ms());
-    if (pipeline_.dead_letters) close(*pipeline_.dead_letters, time_left_ms());
-    now_ = now();
-    hear();
+    if (input_ == Standing::open) await_outcomes(close_by);
+    close_ports(close_by);
     leave_transactions();
-    settle();
-    commit(true, time_left());
-    if (auto closed = consumer_.close(time_left_ms()); !closed) {
-        log::warning(closed.error().text,
-                     {{"component", pipeline_.config.name}, {"doing", "closing the consumer"}});
-    }
+    close_input(close_by);
     stopped_by_message_.store(core_.failed(), std::memory_order_release);
     log::info("component has ended", {{"component", pipeline_.config.name},
                                       {"received", std::to_string(core_.counters().received)},
                                       {"done", std::to_string(core_.counters().done)},
                                       {"dead", std::to_string(core_.counters().dead)},
                                       {"left", std::to_string(core_.counters().abandoned)}});
+}
+
+// One that a hanging worker is calling is left alone; so is the consumer, then.
+void Intake::close_ports(delivery::Instant deadline) {
+    const auto close_one = [&](Port& port) {
+        const bool in_use = std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+            return !worker->ended() && worker->port_in_use() == &port;
+        });
+        if (!in_use) close(port, milliseconds_left(deadline));
+    };
+    for (const auto& port : pipeline_.ports) close_one(*port);
+    if (pipeline_.dead_letters) close_one(*pipeline_.dead_letters);
+    now_ = now();
+    hear();
+    if (!hung_) core_.end_reports();
+}
+
+// A worker that hangs still reads its messages: their consumer must neither be closed nor destroyed. The
+// process is about to end, and the store delivers them again.
+void Intake::close_input(delivery::Instant deadline) {
+    if (input_ == Standing::unopened) return;
+    core_.settle_now();
+    settle();
+    commit_last(deadline);
+    if (hung_) return;
+    if (auto closed = consumer_.close(milliseconds_left(deadline)); !closed) {
+        log::warning(closed.error().text,
+                     {{"component", pipeline_.config.name}, {"doing", "closing the consumer"}});
+    }
 }
 
 void Intake::join_workers(delivery::Instant deadline) {
@@ -327,7 +381,11 @@ void Intake::join_workers(delivery::Instant deadline) {
             worker->join();
             continue;
         }
-        log::error("a handler hangs; its worker is left behind", {{"component", pipeline_.config.name}});
+        const Port* const port = worker->port_in_use();
+        log::error(port == nullptr ? "a handler hangs; its worker is left behind"
+                                   : "an output hangs; the worker that calls it is left behind",
+                   {{"component", pipeline_.config.name},
+                    {"calls", port == nullptr ? pipeline_.handler_label : port->queue}});
         cut_off();
         hung_.store(true, std::memory_order_release);
         worker->abandon();
@@ -401,7 +459,7 @@ void Intake::publish() {
     s.possible_duplicates = c.possible_duplicates;
     s.breaker_open = core_.breaker_is_open();
     s.in_flight = c.in_flight;
-    s.in_flight_bytes = c.in_flight_bytes;
+    s.in_flight_bytes = c.in_flight_bytes + c.held_bytes;
     s.retries = c.retries;
     std::copy(std::begin(c.failures), std::end(c.failures), s.failures.begin());
     s.workers_busy = static_cast<std::uint32_t>(std::count_if(

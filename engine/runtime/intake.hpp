@@ -16,6 +16,7 @@
 
 #include "delivery/delivery.hpp"
 #include "plugins/instance.hpp"
+#include "runtime/call_status.hpp"
 #include "runtime/lease_keeper.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/snapshot.hpp"
@@ -97,6 +98,10 @@ private:
     void shut_down();
     void join_workers(delivery::Instant deadline);
     void fail(Error error);
+    void input_failed(Error error);
+    void serve_ports();
+    void close_ports(delivery::Instant deadline);
+    void close_input(delivery::Instant deadline);
     void publish();
     std::string why_not_ready() const;
     std::string outage() const;
@@ -109,6 +114,9 @@ private:
     void hear_handled(const Completion& c);
     void hear_report(const Completion& c, std::string_view text);
     void hear_dead_letter(const Completion& c, std::string_view text);
+    void discard_if_given_up(delivery::Slot slot);
+    bool is_awaited(const Completion& c) const;
+    void mistrust(const Completion& c);
     void stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text);
     void dispatch();
     bool give(std::uint32_t worker);
@@ -130,8 +138,11 @@ private:
 
     // settle.cpp
     void settle();
+    bool settled(const delivery::Settlement& settlement, std::int32_t result);
     void leave(std::uint64_t handle);
-    void commit(bool wait, delivery::Millis timeout);
+    // Returns false if what should have been committed was not.
+    bool commit(bool wait, delivery::Millis timeout);
+    void commit_last(delivery::Instant deadline);
     void keep_leases();
     delivery::Millis backoff(std::uint32_t failures);
     void keep_flow();
@@ -173,6 +184,8 @@ private:
     const volley_ext_atomic* atomic_ = nullptr;
     const volley_ext_identity* identity_ = nullptr;
     volley_partition_events events_{};
+    // Only one that is open is called. What is over failed for good: it is closed, and nothing else.
+    enum class Standing : std::uint8_t { unopened, open, over } input_ = Standing::unopened;
     std::function<void()> interrupt_;
 
     std::string store_text_;   // the input's identity, as it said last
@@ -214,17 +227,15 @@ private:
     std::deque<Transaction> again_;   // to be tried one by one in this order, when nothing is posted any more
     std::vector<Transaction> spare_;  // one at most, for its memory
     delivery::Instant next_transaction_{0};
-    std::uint32_t transaction_failures_ = 0;
-    std::string transaction_cause_;  // that was told last
-    delivery::Instant transaction_told_{0};
+    FailureLog transaction_failures_;
 
     delivery::Instant now_{0};
     delivery::Instant next_commit_{0};
     delivery::Instant next_try_{0};  // consume after a failure
     std::minstd_rand random_{std::random_device{}()};
-    std::uint32_t consume_failures_ = 0;
-    delivery::Instant last_outage_log_{0};
-    std::string outage_cause_;  // that was told last
+    FailureLog consume_failures_;
+    FailureLog settle_failures_;
+    FailureLog commit_failures_;
     delivery::Instant nothing_since_{0};
     delivery::Instant next_stats_{0};
     delivery::Instant failure_log_since_{0};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "log/log.hpp"
+#include "runtime/call_status.hpp"
 
 namespace volley::runtime {
 
@@ -25,10 +26,10 @@ void LeaseKeeper::saw(std::uint32_t lease_ms, delivery::Instant now) {
     }
 }
 
-const std::vector<delivery::Slot>& LeaseKeeper::keep(plugins::Consumer& consumer,
-                                                     const delivery::Delivery& core, delivery::Instant now) {
+Result<void> LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Delivery& core,
+                               delivery::Instant now) {
     lost_.clear();
-    if (now < next_) return lost_;
+    if (now < next_) return {};
     next_ = now + period(lease_ms_);
     handles_.clear();
     slots_.clear();
@@ -37,22 +38,24 @@ const std::vector<delivery::Slot>& LeaseKeeper::keep(plugins::Consumer& consumer
         handles_.push_back(entry.handle);
         slots_.push_back(slot);
     });
-    if (handles_.empty()) return lost_;
+    if (handles_.empty()) return {};
     results_.assign(handles_.size(), VOLLEY_OK);
     volley_error error{};
     error.struct_size = sizeof error;
     const std::int32_t status =
         lease_->extend(consumer.get(), handles_.data(), results_.data(),
                        static_cast<std::uint32_t>(handles_.size()), lease_ms_, &error);
-    if (status < 0) {
+    if (status != VOLLEY_OK) {
+        const ErrorCode code = code_of(status);
+        if (!is_passing(code)) return Error(code, consumer.plugin_class().label() + ": " + error.text);
         log::warning("leases could not be extended; their messages may be delivered twice",
                      {{"cause", error.text}});
         next_ = now + delivery::Millis(std::min<std::int64_t>(period(lease_ms_).count(), 1000));
-        return lost_;
+        return {};
     }
     for (std::size_t i = 0; i < slots_.size(); ++i)
         if (results_[i] == VOLLEY_E_LOST) lost_.push_back(slots_[i]);
-    return lost_;
+    return {};
 }
 
 }  // namespace volley::runtime

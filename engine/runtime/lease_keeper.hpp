@@ -16,9 +16,10 @@ public:
     void attach(plugins::Consumer& consumer);
     // A message came with a lease of so many ms; 0: none.
     void saw(std::uint32_t lease_ms, delivery::Instant now);
-    // Extends if it is time to. Returns the messages whose leases were found lost; valid until the next call.
-    const std::vector<delivery::Slot>& keep(plugins::Consumer& consumer, const delivery::Delivery& core,
-                                            delivery::Instant now);
+    // Extends if it is time to. Errors: those that end the component; what may pass is tried again.
+    Result<void> keep(plugins::Consumer& consumer, const delivery::Delivery& core, delivery::Instant now);
+    // The messages whose leases the last keep() found lost.
+    const std::vector<delivery::Slot>& lost() const { return lost_; }
     delivery::Instant next() const { return next_; }
 
 private:

@@ -1,4 +1,6 @@
 // What became of a transaction, and what follows from that.
+#include <algorithm>
+
 #include "delivery/assert.hpp"
 #include "log/log.hpp"
 #include "runtime/clock.hpp"
@@ -9,15 +11,8 @@ namespace volley::runtime {
 
 namespace {
 
-constexpr delivery::Millis tell_again_after{500};
-
-bool is_definite_refusal(ErrorCode code) {
-    return code == ErrorCode::permanent || code == ErrorCode::too_large || code == ErrorCode::unsupported;
-}
-
-bool ends_component(ErrorCode code) {
-    return code == ErrorCode::fatal || code == ErrorCode::fenced || code == ErrorCode::unauthorized ||
-           code == ErrorCode::config;
+bool has_lost(const std::vector<volley_settlement>& acks) {
+    return std::any_of(acks.begin(), acks.end(), [](const auto& ack) { return ack.result == VOLLEY_E_LOST; });
 }
 
 }  // namespace
@@ -60,12 +55,12 @@ bool Intake::conclude(Transaction transaction, std::int32_t status, const volley
         if (spare_.empty()) spare_.push_back(std::move(transaction));
         return true;
     }
-    if (status == VOLLEY_E_LOST) {
+    if (status == VOLLEY_E_LOST && has_lost(transaction.acks)) {
         without_lost(std::move(transaction));
         return true;
     }
-    const Error cause(static_cast<ErrorCode>(status), error.text);
-    if (is_definite_refusal(cause.code)) {
+    const Error cause(code_of(status), consumer_.plugin_class().label() + ": " + error.text);
+    if (is_refusal(cause.code)) {
         split(std::move(transaction), cause);
         return true;
     }
@@ -73,20 +68,15 @@ bool Intake::conclude(Transaction transaction, std::int32_t status, const volley
     port.failed.fetch_add(transaction.records.size(), std::memory_order_relaxed);
     port.up.store(false, std::memory_order_relaxed);
     again_.push_front(std::move(transaction));
-    if (ends_component(cause.code)) {
-        fail(cause);
+    if (!is_passing(cause.code)) {
+        input_failed(cause);
         return false;
     }
-    // What keeps it from happening may change: a server that is gone, then one that is read-only.
-    const bool first = transaction_failures_++ == 0;
-    const bool another = cause.text != transaction_cause_ && now_ - transaction_told_ >= tell_again_after;
-    if (first || another) {
-        transaction_cause_ = cause.text;
-        transaction_told_ = now_;
-        log::warning("a transaction could not be made; trying on",
+    if (transaction_failures_.is_news(cause.text, now_)) {
+        log::warning("a transaction could not be made; retrying",
                      {{"component", pipeline_.config.name}, {"queue", port.queue}, {"cause", cause.text}});
     }
-    next_transaction_ = now_ + backoff(transaction_failures_);
+    next_transaction_ = now_ + backoff(transaction_failures_.failures());
     return false;
 }
 
@@ -94,10 +84,12 @@ void Intake::committed(const Transaction& transaction) {
     for (const delivery::Slot slot : transaction.slots) {
         for (const Output& output : pipeline_.works[slot].outputs)
             pipeline_.ports[output.port]->sent.fetch_add(1, std::memory_order_relaxed);
+        if (core_.entry(slot).held > 0 || core_.entry(slot).grown) pipeline_.works[slot].release();
         core_.transacted(slot);
     }
-    if (transaction_failures_ > 0) pipeline_.ports.front()->up.store(true, std::memory_order_relaxed);
-    transaction_failures_ = 0;
+    if (transaction_failures_.failures() > 0)
+        pipeline_.ports.front()->up.store(true, std::memory_order_relaxed);
+    transaction_failures_.succeeded();
     last_progress_ = now_;
     pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0, std::memory_order_relaxed);
 }
@@ -136,6 +128,7 @@ void Intake::split(Transaction transaction, const Error& error) {
     pipeline_.ports.front()->failed.fetch_add(1, std::memory_order_relaxed);
     core_.transaction_refused(slot, reason, now_);
     log_failure(slot);
+    discard_if_given_up(slot);
 }
 
 // ---- the end

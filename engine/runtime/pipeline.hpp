@@ -49,14 +49,15 @@ struct Pipeline {
     std::unique_ptr<CrashJournal> journal;  // none: no handler that needs it, or no place to keep it
     bool is_forward() const { return !handler && built_in_handler == nullptr; }
 
-    std::vector<std::unique_ptr<Port>> ports;
-    std::unique_ptr<Port> dead_letters;
     // Outputs and acks are one transaction of their store, made by the intake: workers hand nothing to the
     // ports. Set before the workers start.
     bool transactions = false;
 
     Works works;
     Completions completions;
+    // Behind what their producers use until they are destroyed.
+    std::vector<std::unique_ptr<Port>> ports;
+    std::unique_ptr<Port> dead_letters;
     DurationCounts handle_durations;
     std::atomic<std::uint64_t> nanoseconds_per_message{20'000};  // moving average; sizes the workers' batches
     bool input_is_log = false;                                   // its progress is an offset

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "log/log.hpp"
+#include "runtime/call_status.hpp"
 #include "runtime/work.hpp"
 
 namespace volley::runtime {
@@ -14,7 +15,9 @@ Completion completion_of(const Port& port, std::uint64_t token, std::int32_t sta
     Completion c;
     c.kind = port.dead_letters ? Completion::Kind::dead_letter : Completion::Kind::reported;
     c.slot = slot_of(token);
-    c.count = static_cast<std::uint32_t>(output_of(token));
+    c.count = output_of(token);
+    c.held = life_of_token(token);
+    c.retry_after_ms = port.index;
     const bool known = status <= VOLLEY_OK && status >= VOLLEY_E_UNSUPPORTED;
     c.status = static_cast<std::int16_t>(known ? status : VOLLEY_E_UNKNOWN);
     return c;
@@ -33,6 +36,15 @@ void report_failed(Port& port, const volley_record* records, std::size_t count, 
         port.completions->push(completion_of(port, records[i].token, static_cast<std::int32_t>(error.code)),
                                error.text);
     }
+}
+
+// The instance cannot go on: nothing of the records is stored, and the component ends.
+void report_broken(Port& port, const volley_record* records, std::size_t count, const Error& error) {
+    Completion c;
+    c.kind = Completion::Kind::producer_failed;
+    c.status = static_cast<std::int16_t>(error.code);
+    port.completions->push(c, error.text);
+    report_failed(port, records, count, Error(ErrorCode::retry, error.text));
 }
 
 }  // namespace
@@ -65,8 +77,12 @@ void on_report(void* context, const volley_report* reports, std::uint32_t count,
 
 void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up) {
     using namespace std::chrono_literals;
+    port.handed.fetch_add(count, std::memory_order_relaxed);
     auto pause = 1ms;
     while (count > 0) {
+        if (give_up.load()) {
+            return report_failed(port, records, count, Error(ErrorCode::retry, "given up while stopping"));
+        }
         std::uint32_t accepted = 0;
         Result<std::int32_t> result = [&] {
             const auto turn = take_turn(port);
@@ -76,19 +92,22 @@ void produce(Port& port, const volley_record* records, std::size_t count, const 
         count -= accepted;
         if (!result) {
             port.up.store(false, std::memory_order_relaxed);
+            if (result.error().code == ErrorCode::fatal)
+                return report_broken(port, records, count, result.error());
             return report_failed(port, records, count, result.error());
         }
         if (count == 0) return;
-        if (give_up.load(std::memory_order_relaxed)) {
-            return report_failed(port, records, count, Error(ErrorCode::retry, "given up while stopping"));
-        }
         // No room (VOLLEY_AGAIN) is back-pressure, not failure: wait for the store, in its own thread or
         // here.
         if (accepted > 0) pause = 1ms;
         if (port.producer->has_poll()) {
-            const auto turn = take_turn(port);
-            if (auto polled = port.producer->poll(10); !polled)
-                log::debug(polled.error().text, {{"queue", port.queue}});
+            const auto polled = [&] {
+                const auto turn = take_turn(port);
+                return port.producer->poll(10);
+            }();
+            if (!polled && !is_passing(polled.error().code))
+                return report_broken(port, records, count, polled.error());
+            if (!polled) std::this_thread::sleep_for(pause);
         } else {
             std::this_thread::sleep_for(pause);
             pause = std::min(pause * 2, 20ms);
@@ -96,15 +115,29 @@ void produce(Port& port, const volley_record* records, std::size_t count, const 
     }
 }
 
-void poll(Port& port) {
-    if (!port.producer->has_poll()) return;
-    const auto turn = take_turn(port);
-    if (auto result = port.producer->poll(0); !result)
-        log::debug(result.error().text, {{"queue", port.queue}});
+std::optional<Error> serve(Port& port, bool draining, delivery::Instant now) {
+    constexpr delivery::Millis flush_after{20};
+    const std::uint64_t reported = port.reported();
+    if (reported != port.last_reported || !needs_calls(port)) {
+        port.last_reported = reported;
+        port.last_report = now;
+        if (!needs_calls(port)) return std::nullopt;
+    }
+    std::unique_lock turn(port.turn, std::defer_lock);
+    if (!port.can(VOLLEY_THREAD_SAFE) && !turn.try_lock()) return std::nullopt;
+    if (auto polled = port.producer->poll(0); !polled && !is_passing(polled.error().code))
+        return polled.error();
+    if (!port.producer->has_flush() || (!draining && now - port.last_report < flush_after))
+        return std::nullopt;
+    port.last_report = now;
+    if (auto flushed = port.producer->flush(0); !flushed && !is_passing(flushed.error().code))
+        return flushed.error();
+    return std::nullopt;
 }
 
 void close(Port& port, std::uint32_t timeout_ms) {
-    if (!port.producer) return;
+    if (!port.open) return;
+    port.open = false;
     const auto turn = take_turn(port);
     if (auto result = port.producer->close(timeout_ms); !result) {
         log::warning(result.error().text, {{"queue", port.queue}, {"doing", "closing the producer"}});

@@ -31,23 +31,41 @@ struct Port {
     std::optional<plugins::Producer> producer;
     std::mutex turn;  // taken around calls unless the class is VOLLEY_THREAD_SAFE
     Completions* completions = nullptr;
+    bool open = false;                     // it was opened: only then is it closed. Thread: intake
+    std::atomic<std::uint64_t> handed{0};  // records; each gets one report, which counts as sent or failed
     std::atomic<std::uint64_t> sent{0};
     std::atomic<std::uint64_t> failed{0};
     std::atomic<bool> up{true};
 
     bool can(std::uint64_t flag) const { return (flags & flag) != 0; }
+    std::uint64_t reported() const {
+        return sent.load(std::memory_order_relaxed) + failed.load(std::memory_order_relaxed);
+    }
+    // Reports are due.
+    bool is_owed() const { return handed.load(std::memory_order_relaxed) > reported(); }
+
+    // Thread: intake.
+    std::uint64_t last_reported = 0;
+    delivery::Instant last_report{0};
 };
 
 // The producer's volley_report_fn; the context is the Port. Thread: any.
 void on_report(void* port, const volley_report* reports, std::uint32_t count, std::uint32_t stride);
 
 // Hands the records over, waiting while the store has no room. Each gets exactly one report: the producer's,
-// or, if it was not accepted, one made here. Returns early, reporting the rest as failed, once `give_up` is
-// set. Blocks. Thread: worker.
+// or, if it was not accepted, one made here. Once `give_up` is set the producer is not called any more, and
+// the rest is reported as failed. Blocks. Thread: worker.
 void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up);
 
-// Lets the producer's library work, for classes that have no thread of their own. Thread: intake.
-void poll(Port& port);
+// Whether reports are due that may come only when the producer is called.
+inline bool needs_calls(const Port& port) {
+    return port.is_owed() && (port.producer->has_poll() || port.producer->has_flush());
+}
+
+// Calls a producer that owes reports: poll, and flush if none has come for a moment, or at once if
+// `draining`. Skips one that a worker is calling. Returns why the producer cannot go on, or nothing. Thread:
+// intake.
+std::optional<Error> serve(Port& port, bool draining, delivery::Instant now);
 
 // Ends the producer within the time: afterwards every accepted record has been reported. Thread: intake.
 void close(Port& port, std::uint32_t timeout_ms);

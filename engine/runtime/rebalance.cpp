@@ -100,6 +100,7 @@ void Intake::revoked(const volley_partition* partitions, std::uint32_t count, st
         for (now_ = now(); now_ < deadline; now_ = now()) {
             hear();
             core_.tick(now_);
+            serve_ports();
             settle();
             if (drained()) break;
             dispatch();  // outputs to send again, and the other lanes

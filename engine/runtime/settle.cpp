@@ -17,6 +17,8 @@ constexpr delivery::Millis commit_period{100};
 // moment only is waited for. The group allows minutes between two polls; this is nothing to it.
 constexpr delivery::Millis pause_after{500};
 
+constexpr delivery::Millis least_to_commit{100};
+
 std::int32_t outcome_of(delivery::Outcome outcome) {
     switch (outcome) {
         case delivery::Outcome::ack:
@@ -32,6 +34,7 @@ std::int32_t outcome_of(delivery::Outcome outcome) {
 }  // namespace
 
 void Intake::settle() {
+    if (input_ != Standing::open) return;
     settlements_.clear();
     core_.take_settlements(settlements_);
     if (settlements_.empty()) return;
@@ -44,35 +47,56 @@ void Intake::settle() {
         to.reason = s.reason;
         to.attempts = s.attempts;
         if (s.outcome == delivery::Outcome::nack) to.text = view_of(pipeline_.works[s.slot].last_error);
+        to.result = VOLLEY_E_RETRY;  // what the connector does not set, it did not do
     }
     const auto result = consumer_.settle(to_settle_.data(), static_cast<std::uint32_t>(to_settle_.size()));
+    for (const delivery::Settlement& s : settlements_) {
+        if (s.large) pipeline_.works[s.slot].release();
+    }
     if (!result) {
-        log::warning("finished messages could not be settled; trying again",
-                     {{"component", pipeline_.config.name},
-                      {"queue", pipeline_.input.name},
-                      {"cause", result.error().text}});
-        input_up_.store(false, std::memory_order_relaxed);
         for (const delivery::Settlement& s : settlements_) core_.settle_again(s.slot, now_);
+        if (!is_passing(result.error().code)) return input_failed(result.error());
+        input_up_.store(false, std::memory_order_relaxed);
+        if (settle_failures_.is_news(result.error().text, now_)) {
+            log::warning("finished messages could not be settled; retrying",
+                         {{"component", pipeline_.config.name},
+                          {"queue", pipeline_.input.name},
+                          {"cause", result.error().text}});
+        }
         return;
     }
+    settle_failures_.succeeded();
     bool any_done = false;
     for (std::size_t i = 0; i < settlements_.size(); ++i) {
-        const delivery::Settlement& s = settlements_[i];
-        if (to_settle_[i].result == VOLLEY_E_RETRY) {
-            core_.settle_again(s.slot, now_);
-            continue;
-        }
-        any_done = any_done || s.outcome == delivery::Outcome::ack;
-        core_.settled(s.slot, to_settle_[i].result == VOLLEY_E_LOST);
+        const bool ours = settled(settlements_[i], to_settle_[i].result);
+        any_done = any_done || (ours && settlements_[i].outcome == delivery::Outcome::ack);
     }
     if (any_done)
         pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0,
                                              std::memory_order_relaxed);
 }
 
+// Returns whether the store did as it was told. What it may or may not have done counts as lost, for it may
+// come again; any other refusal is the connector's fault, and would be repeated with every message.
+bool Intake::settled(const delivery::Settlement& settlement, std::int32_t result) {
+    if (result == VOLLEY_E_RETRY) {
+        core_.settle_again(settlement.slot, now_);
+        return false;
+    }
+    core_.settled(settlement.slot, result != VOLLEY_OK);
+    if (result == VOLLEY_OK) return true;
+    if (!is_passing(code_of(result))) {
+        input_failed(Error(code_of(result), consumer_.plugin_class().label() +
+                                                ": a message could not be settled: status " +
+                                                std::to_string(result)));
+    }
+    return false;
+}
+
 // Closes a delivery that the core does not know: of a partition that is not ours, or an offset handed out
 // again.
 void Intake::leave(std::uint64_t handle) {
+    if (input_ != Standing::open) return;
     volley_settlement s{};
     s.handle = handle;
     s.outcome = VOLLEY_LEAVE;
@@ -82,12 +106,12 @@ void Intake::leave(std::uint64_t handle) {
     }
 }
 
-void Intake::commit(bool wait, delivery::Millis timeout) {
-    if (log_ == nullptr || (!wait && now_ < next_commit_)) return;
+bool Intake::commit(bool wait, delivery::Millis timeout) {
+    if (log_ == nullptr || input_ != Standing::open || (!wait && now_ < next_commit_)) return true;
     commits_.clear();
     core_.take_commits(commits_);
     // What was handed over before may not be carried out yet: waiting waits for that too.
-    if (commits_.empty() && !wait) return;
+    if (commits_.empty() && !wait) return true;
     next_commit_ = now_ + commit_period;
     std::vector<volley_partition> partitions;
     for (const delivery::Commit& c : commits_) {
@@ -101,11 +125,36 @@ void Intake::commit(bool wait, delivery::Millis timeout) {
     const std::int32_t status = log_->commit(
         consumer_.get(), partitions.data(), static_cast<std::uint32_t>(partitions.size()),
         sizeof(volley_partition), wait ? 1 : 0, static_cast<std::uint32_t>(timeout.count()), &error);
-    if (status >= 0 || status == VOLLEY_E_LOST) return;
-    log::warning(
-        "offsets could not be committed; trying again",
-        {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", error.text}});
+    if (wait) now_ = now();
+    if (status == VOLLEY_OK || status == VOLLEY_E_LOST) {
+        commit_failures_.succeeded();
+        return true;
+    }
     for (const delivery::Commit& c : commits_) core_.commit_again(c.lane);
+    const Error failed(code_of(status), consumer_.plugin_class().label() + ": offsets cannot be committed: " +
+                                            (error.text[0] != '\0' ? error.text : "no reason was given"));
+    if (!is_passing(failed.code)) {
+        input_failed(failed);
+    } else if (commit_failures_.is_news(failed.text, now_)) {
+        log::warning(
+            "offsets could not be committed; retrying",
+            {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", failed.text}});
+    }
+    return false;
+}
+
+// What is not committed at the end is done again, so a stop without it is not clean.
+void Intake::commit_last(delivery::Instant deadline) {
+    for (std::uint32_t tries = 1;; ++tries) {
+        const delivery::Millis left = std::max(deadline - now(), least_to_commit);
+        if (commit(true, left) || failure()) return;
+        if (now() >= deadline) break;
+        pipeline_.completions.wait_for(
+            std::min(backoff(tries), std::max(deadline - now(), delivery::Millis(1))));
+    }
+    log::error("the last commit failed: what was done since the one before is done again after a restart",
+               {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}});
+    out_of_time_.store(true, std::memory_order_release);
 }
 
 // Holds a log's input back while the window is full, and lets it go on when it is half empty.

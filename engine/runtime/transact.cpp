@@ -16,6 +16,7 @@ namespace {
 // Of one transaction: messages and, unless one message alone has more, outputs. A store is held up by it.
 constexpr std::size_t most_messages = 512;
 constexpr std::size_t most_records = 1000;
+constexpr std::uint64_t most_bytes = 8ULL << 20;  // a connector may copy them
 // One is carried out and one waits, so that the store has no gap between them.
 constexpr std::size_t most_posted = 2;
 // Fewer wait until the outcome of the first is known, and become one transaction with what comes meanwhile:
@@ -71,9 +72,12 @@ bool Intake::begin_transaction() {
         spare_.pop_back();
     }
     std::size_t records = 0, messages = 0;
+    std::uint64_t bytes = 0;
     for (; messages < taken_.size(); ++messages) {
-        records += pipeline_.works[taken_[messages]].outputs.size();
-        if (messages > 0 && records > most_records) break;
+        const delivery::Slot slot = taken_[messages];
+        records += pipeline_.works[slot].outputs.size();
+        bytes += std::uint64_t{core_.entry(slot).bytes} + core_.entry(slot).held;
+        if (messages > 0 && (records > most_records || bytes > most_bytes)) break;
     }
     const auto end = taken_.begin() + static_cast<std::ptrdiff_t>(messages);
     transaction.slots.assign(taken_.begin(), end);

@@ -31,6 +31,11 @@ struct Output {
 inline constexpr std::size_t cache_line = 64;
 
 struct alignas(cache_line) Work {
+    // What a slot keeps from message to message, so that the steady state allocates nothing.
+    static constexpr std::size_t kept = 2048;
+    static constexpr std::size_t kept_outputs = 8;
+    static constexpr std::size_t kept_text = 64;
+
     // Written when it comes.
     volley_message message{};    // the consumer's views: valid until the delivery is settled
     std::uint64_t arrivals = 0;  // of messages in this slot
@@ -52,6 +57,7 @@ struct alignas(cache_line) Work {
     bool truncate = false;     // its dead letter was too large for the queue
     bool is_clean = true;      // what stands below is empty
     std::uint32_t reason = 0;  // VOLLEY_REASON_… of the last failure
+    std::size_t counted = 0;   // of held(): with the input's bytes
     std::optional<codec::Failure> refused;  // why it can never be handled, found when the key was looked for
     std::string scratch;                    // the decoded body where it is not the input's own bytes
     std::string key;                        // where the queue's `key` pointer takes it from the body
@@ -84,12 +90,40 @@ struct alignas(cache_line) Work {
         decoded = encoded = truncate = false;
         reason = 0;
         origin = 0;
+        counted = 0;
         if (is_clean) return;
         is_clean = true;
         refused.reset();
         key.clear();
         first_error.clear();
         last_error.clear();
+    }
+
+    // The bytes that it holds beside the input, if they are more than a slot may keep for good.
+    std::size_t held() const {
+        const std::size_t all =
+            arena.capacity() + outputs.capacity() * sizeof(Output) + scratch.capacity() + key.capacity();
+        return all <= kept ? 0 : all;
+    }
+
+    // Forgets what was made of the message, for another attempt or for its dead letter.
+    void discard_outputs() {
+        outputs.clear();
+        if (outputs.capacity() > kept_outputs) std::vector<Output>().swap(outputs);
+        arena.reset();
+        encoded = false;
+        if (scratch.capacity() > kept_text) {
+            std::string().swap(scratch);
+            body = {};
+            decoded = false;
+        }
+    }
+
+    // The message is over: gives back what the next one in this slot may not need.
+    void release() {
+        discard_outputs();
+        for (std::string* text : {&key, &first_error, &last_error})
+            if (text->capacity() > kept_text) std::string().swap(*text);
     }
 
     void explain(std::uint32_t why, std::string_view text) {
@@ -103,14 +137,28 @@ struct alignas(cache_line) Work {
 
 using Works = delivery::Slab<Work>;
 
-// The token of a record: the slot, the output's place in the message, and whether it is the dead letter.
+// The token of a record: the slot, which of the slot's messages, the output's place in the message, and
+// whether it is the dead letter. A report of a message that is gone is told by its life.
+inline constexpr std::uint32_t slot_bits = 22, output_bits = 24, life_bits = 17;
+inline constexpr std::size_t most_outputs = (1U << output_bits) - 1;
 inline constexpr std::uint64_t dead_letter_bit = 1ULL << 63U;
-inline std::uint64_t token_of(delivery::Slot slot, std::size_t output) {
-    return slot | (static_cast<std::uint64_t>(output) << 32U);
+static_assert((1U << slot_bits) == Works::max_chunks * Works::chunk_size);
+
+inline std::uint32_t life_of(std::uint64_t arrivals) {
+    return static_cast<std::uint32_t>(arrivals & ((1U << life_bits) - 1));
 }
-inline delivery::Slot slot_of(std::uint64_t token) { return static_cast<delivery::Slot>(token); }
-inline std::size_t output_of(std::uint64_t token) {
-    return static_cast<std::size_t>((token & ~dead_letter_bit) >> 32U);
+inline std::uint64_t token_of(delivery::Slot slot, const Work& work, std::size_t output) {
+    return slot | (static_cast<std::uint64_t>(output) << slot_bits) |
+           (static_cast<std::uint64_t>(life_of(work.arrivals)) << (slot_bits + output_bits));
+}
+inline delivery::Slot slot_of(std::uint64_t token) {
+    return static_cast<delivery::Slot>(token & ((1U << slot_bits) - 1));
+}
+inline std::uint32_t output_of(std::uint64_t token) {
+    return static_cast<std::uint32_t>((token >> slot_bits) & most_outputs);
+}
+inline std::uint32_t life_of_token(std::uint64_t token) {
+    return life_of(token >> (slot_bits + output_bits));
 }
 
 }  // namespace volley::runtime

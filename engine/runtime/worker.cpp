@@ -23,6 +23,9 @@ namespace {
 // Another core wrote the message; that takes about as long as so many others to fetch.
 constexpr std::size_t fetched_ahead = 4;
 
+// 30 days: a handler that asks for more has a wrong unit.
+constexpr std::uint64_t longest_retry_after_ms = 30ULL * 24 * 60 * 60 * 1000;
+
 }  // namespace
 
 Worker::~Worker() {
@@ -232,7 +235,7 @@ void Worker::call_handler() {
     for (std::size_t i = 0; i < sound_.size(); ++i) {
         if (chain_failed(sound_[i])) {
             // A handler that does not keep its word about chains must not have its outputs overtake.
-            pipeline_.works[sound_[i].slot].outputs.clear();
+            pipeline_.works[sound_[i].slot].discard_outputs();
             give_back(sound_[i], {Verdict::not_started, 0, 0});
         } else if (handled_[i].verdict == Verdict::ok) {
             hand_over(sound_[i]);
@@ -265,7 +268,7 @@ void Worker::hand_over(const Run& run) {
 // It can never be decoded, or encoded.
 void Worker::refuse(const Run& run, const codec::Failure& failure) {
     Work& work = pipeline_.works[run.slot];
-    work.outputs.clear();
+    work.discard_outputs();
     work.explain(failure.reason, failure.text);
     give_back(run, {Verdict::fail, failure.reason, 0});
 }
@@ -275,13 +278,19 @@ void Worker::send(const Run& run) {
     const Work& work = pipeline_.works[run.slot];
     if (!pipeline_.transactions) {
         for (const Output& output : work.outputs) records_[output.port].push_back(output.record);
+        collected_ += work.outputs.size();
     }
     Completion c;
     c.kind = Completion::Kind::handled;
     c.slot = run.slot;
     c.verdict = Verdict::ok;
     c.count = static_cast<std::uint32_t>(work.outputs.size());
+    const std::size_t held = work.held();
+    c.held = static_cast<std::uint32_t>(std::min<std::size_t>(held - std::min(held, work.counted),
+                                                              std::numeric_limits<std::uint32_t>::max()));
     completions_.push_back(c);
+    constexpr std::size_t most_collected = 4096;
+    if (collected_ > most_collected) produce_all();
 }
 
 void Worker::give_back(const Run& run, const Handled& result) {
@@ -295,8 +304,8 @@ void Worker::give_back(const Run& run, const Handled& result) {
     c.slot = run.slot;
     c.verdict = result.verdict;
     c.detail = result.reason;
-    c.retry_after_ms = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(result.retry_after_ms, std::numeric_limits<std::uint32_t>::max()));
+    c.retry_after_ms =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(result.retry_after_ms, longest_retry_after_ms));
     completions_.push_back(c);
 }
 
@@ -314,12 +323,20 @@ void Worker::send_dead_letter(const Run& run) {
 }
 
 void Worker::produce_all() {
-    for (const auto& port : pipeline_.ports) {
-        const auto& records = records_[port->index];
-        if (!records.empty()) produce(*port, records.data(), records.size(), pipeline_.aborting);
-    }
-    const auto& dead = records_.back();
-    if (!dead.empty()) produce(*pipeline_.dead_letters, dead.data(), dead.size(), pipeline_.aborting);
+    collected_ = 0;
+    for (const auto& port : pipeline_.ports) produce_to(*port, records_[port->index]);
+    if (pipeline_.dead_letters) produce_to(*pipeline_.dead_letters, records_.back());
+}
+
+// Said before it is asked whether to give up: either we see that, or the intake sees where we are.
+void Worker::produce_to(Port& port, std::vector<volley_record>& records) {
+    if (records.empty()) return;
+    port_in_use_.store(&port);
+    produce(port, records.data(), records.size(), pipeline_.aborting);
+    port_in_use_.store(nullptr, std::memory_order_release);
+    constexpr std::size_t kept = 8192;
+    records.clear();
+    if (records.capacity() > kept) std::vector<volley_record>().swap(records);
 }
 
 // A moving average over about eight batches: how many messages make a batch of a few milliseconds.

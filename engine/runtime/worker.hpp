@@ -37,6 +37,8 @@ public:
 
     // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock.
     std::int64_t in_call_since_ms() const { return in_call_since_ms_.load(std::memory_order_relaxed); }
+    // The port that it hands records to right now; null: none.
+    const Port* port_in_use() const { return port_in_use_.load(); }
     const Error& failure() const { return failure_; }  // after worker_failed
     // Why the handler takes no messages; empty: it does.
     std::string handler_down() const { return call_.down(); }
@@ -58,6 +60,7 @@ private:
     void give_back(const delivery::Run& run, const Handled& result);
     bool chain_failed(const delivery::Run& run) const;
     void produce_all();
+    void produce_to(Port& port, std::vector<volley_record>& records);
     void measure(std::chrono::nanoseconds took, std::size_t count);
 
     Pipeline& pipeline_;
@@ -66,6 +69,7 @@ private:
     std::thread thread_;
     std::atomic<bool> ended_{false};
     std::atomic<std::int64_t> in_call_since_ms_{0};
+    std::atomic<const Port*> port_in_use_{nullptr};
     Error failure_{ErrorCode::fatal, ""};
 
     std::mutex mutex_;
@@ -77,6 +81,7 @@ private:
 
     // Of the batch at hand.
     std::vector<std::vector<volley_record>> records_;  // by port; the last is the dead-letter queue
+    std::size_t collected_ = 0;                        // records of outputs
     std::vector<Completion> completions_;
     std::vector<delivery::Run> sound_;  // of a group: those that could be decoded
     std::vector<Handled> handled_;
