@@ -22,16 +22,24 @@ struct Outbox::Reports {
     std::mutex mutex;
     std::condition_variable came;
     std::uint64_t round = 1;
-    std::size_t missing = 0;
+    std::size_t missing = 0;  // of this round
+    std::int64_t open = 0;    // accepted and not reported, of all rounds
     std::vector<std::optional<Error>> outcome;
 
     std::uint64_t token(std::size_t place) const { return round << 32U | place; }
+
+    // Their reports may have come already.
+    void note_accepted(std::uint32_t count) {
+        const std::lock_guard lock(mutex);
+        open += count;
+    }
 
     static void take(void* self, const volley_report* reports, std::uint32_t count, std::uint32_t stride) {
         auto& r = *static_cast<Reports*>(self);
         const std::lock_guard lock(r.mutex);
         for (std::uint32_t i = 0; i < count; ++i) {
             const volley_report& report = element(reports, stride, i);
+            --r.open;
             if (report.token >> 32U != r.round) continue;
             --r.missing;
             if (report.status == VOLLEY_OK) continue;
@@ -43,13 +51,24 @@ struct Outbox::Reports {
 };
 
 Outbox::Outbox(std::string queue, std::unique_ptr<Reports> reports, plugins::Producer producer)
-    : queue_(std::move(queue)), reports_(std::move(reports)), producer_(std::move(producer)) {}
+    : queue_(std::move(queue)),
+      reports_(std::move(reports)),
+      batch_(std::make_unique<Batch>()),
+      producer_(std::move(producer)) {}
 Outbox::Outbox(Outbox&&) noexcept = default;
 Outbox& Outbox::operator=(Outbox&&) noexcept = default;
 
+// What is not reported when the producer is closed, its client library may still read: that memory, and what
+// late reports go into, is left behind.
 Outbox::~Outbox() {
     if (!reports_) return;
     if (auto closed = producer_->close(5000); !closed) report(closed.error());
+    producer_.reset();
+    const std::lock_guard lock(reports_->mutex);
+    if (reports_->open <= 0) return;
+    for (auto& batch : unreported_) static_cast<void>(batch.release());
+    static_cast<void>(batch_.release());
+    static_cast<void>(reports_.release());
 }
 
 Result<Outbox> Outbox::open(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue) {
@@ -64,13 +83,13 @@ Result<Outbox> Outbox::open(const Config& config, plugins::Catalog& catalog, con
 }
 
 std::size_t Outbox::add(const Outgoing& outgoing) {
-    Kept& kept = kept_.emplace_back();
+    Kept& kept = batch_->kept.emplace_back();
     kept.body = outgoing.body.value_or("");
     kept.key = outgoing.key.value_or("");
     kept.id = outgoing.id;
     kept.texts.assign(outgoing.headers.begin(), outgoing.headers.end());
     for (const auto& [name, value] : kept.texts) kept.headers.push_back({view_of(name), view_of(value)});
-    const std::size_t place = records_.size();
+    const std::size_t place = batch_->records.size();
     volley_record record{};
     record.token = reports_->token(place);
     record.queue = view_of(queue_);
@@ -80,18 +99,20 @@ std::size_t Outbox::add(const Outgoing& outgoing) {
     record.headers = kept.headers.data();
     record.header_count = static_cast<std::uint32_t>(kept.headers.size());
     record.partition = -1;
-    records_.push_back(record);
+    batch_->records.push_back(record);
     bytes_ += kept.body.size();
     return place;
 }
 
 Result<void> Outbox::hand_over() {
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    for (std::size_t begin = 0; begin < records_.size();) {
+    const std::vector<volley_record>& records = batch_->records;
+    for (std::size_t begin = 0; begin < records.size();) {
         std::uint32_t accepted = 0;
-        auto result = producer_->produce(records_.data() + begin,
-                                         static_cast<std::uint32_t>(records_.size() - begin), accepted);
+        auto result = producer_->produce(records.data() + begin,
+                                         static_cast<std::uint32_t>(records.size() - begin), accepted);
         begin += accepted;
+        reports_->note_accepted(accepted);
         if (!result) return result.error();
         if (*result != VOLLEY_AGAIN) continue;
         if (std::chrono::steady_clock::now() > deadline)
@@ -114,15 +135,20 @@ Result<void> Outbox::hand_over() {
 Result<std::vector<std::optional<Error>>> Outbox::flush() {
     {
         const std::lock_guard lock(reports_->mutex);
-        reports_->missing = records_.size();
-        reports_->outcome.assign(records_.size(), std::nullopt);
+        reports_->missing = batch_->records.size();
+        reports_->outcome.assign(batch_->records.size(), std::nullopt);
     }
     auto handed_over = hand_over();
     const std::lock_guard lock(reports_->mutex);
     ++reports_->round;
     auto outcome = std::move(reports_->outcome);
-    records_.clear();
-    kept_.clear();
+    if (reports_->open > 0) {  // the client library still has some of them
+        unreported_.push_back(std::move(batch_));
+        batch_ = std::make_unique<Batch>();
+    } else {
+        batch_->records.clear();
+        batch_->kept.clear();
+    }
     bytes_ = 0;
     if (!handed_over) return handed_over.error();
     return outcome;

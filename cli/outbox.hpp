@@ -34,8 +34,8 @@ public:
     Outbox& operator=(Outbox&&) noexcept;
     ~Outbox();  // closes
 
-    bool is_empty() const { return records_.empty(); }
-    bool is_full() const { return records_.size() >= capacity || bytes_ >= capacity_bytes; }
+    bool is_empty() const { return batch_->records.empty(); }
+    bool is_full() const { return batch_->records.size() >= capacity || bytes_ >= capacity_bytes; }
     // Returns the record's place in what flush() returns.
     std::size_t add(const Outgoing& outgoing);
 
@@ -54,15 +54,21 @@ private:
         std::vector<volley_header> headers;
     };
 
+    // An accepted record is read by the connector until it is reported.
+    struct Batch {
+        std::deque<Kept> kept;  // a deque: views into it stay valid
+        std::vector<volley_record> records;
+    };
+
     Outbox(std::string queue, std::unique_ptr<Reports> reports, plugins::Producer producer);
     Result<void> hand_over();
 
     std::string queue_;  // what the store calls it
     std::unique_ptr<Reports> reports_;
-    std::optional<plugins::Producer> producer_;  // nothing in a moved-from object
-    std::deque<Kept> kept_;                      // a deque: views into it stay valid
-    std::vector<volley_record> records_;
+    std::unique_ptr<Batch> batch_;
+    std::vector<std::unique_ptr<Batch>> unreported_;  // given up by flush(), and still read
     std::size_t bytes_ = 0;
+    std::optional<plugins::Producer> producer_;  // nothing in a moved-from object
 };
 
 }  // namespace volley::cli
