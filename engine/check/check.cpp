@@ -22,6 +22,7 @@ constexpr const char* wrong_config = "V0202";
 constexpr const char* wrong_schema = "V0203";
 constexpr const char* requeue_on_a_log = "V0204";
 constexpr const char* shared_group = "V0205";
+constexpr const char* loop = "V0114";
 
 // Names under which people look for a connector of ours.
 struct OtherName {
@@ -46,6 +47,7 @@ public:
             if (unsound_.count(component.path) != 0) continue;
             check_handler(component);
             check_log(component);
+            check_loop(component);
         }
         for (const QueueConfig& queue : config_.queues) {
             if (unsound_.count(queue.path) == 0) check_schema(queue);
@@ -124,6 +126,36 @@ private:
                 "with "
                 "more workers");
         }
+    }
+
+    // What a component writes must not come back to it. A Kafka input can be a list of topics or a pattern.
+    void check_loop(const ComponentConfig& component) {
+        const QueueConfig* input = find_queue(config_, component.input);
+        if (input == nullptr || !is_kafka(plugins::Kind::consumer, *input)) return;
+        const auto comes_back = [&](const std::string& name) {
+            const QueueConfig* queue = find_queue(config_, name);
+            return queue != nullptr && queue->name != input->name &&
+                   is_kafka(plugins::Kind::producer, *queue) && reads_topic(*input, *queue);
+        };
+        if (comes_back(component.dead_letter_queue)) {
+            add(component.path + "/dead_letter_queue", loop,
+                "the dead-letter queue of \"" + component.name + "\" is read by its own input \"" +
+                    input->value + "\"",
+                "what fails would come back for ever: name another topic, or narrow the pattern");
+        }
+        for (std::size_t i = 0; i < component.outputs.size(); ++i) {
+            if (!comes_back(component.outputs[i])) continue;
+            const std::size_t before = found_.size();
+            add(component.path + "/outputs/" + std::to_string(i), loop,
+                "output \"" + component.outputs[i] + "\" of \"" + component.name +
+                    "\" is read by its own input \"" + input->value + "\"",
+                "what it sends comes back to it: name another topic, or narrow the pattern");
+            if (found_.size() > before) found_.back().severity = Diagnostic::Severity::warning;
+        }
+    }
+
+    bool is_kafka(plugins::Kind kind, const QueueConfig& queue) const {
+        return store_of(kind, queue, config_, catalog_).connector == "kafka";
     }
 
     static std::string text_at(const std::string& object, const char* key) {

@@ -1,6 +1,7 @@
 #include "check/store.hpp"
 
 #include <rapidjson/document.h>
+#include <regex.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -78,15 +79,51 @@ void judge_kafka(plugins::Kind kind, const std::string& name, const Value& confi
         store.losses.push_back("a broker fails: acks: " + acks + " confirms what only one of `" + name +
                                "`'s replicas has");
     // As the connector has it (plugins/kafka/properties.cpp): idempotent, unless told not to be, or fewer
-    // acks are wanted.
+    // acks are wanted; then one request at a time, unless told otherwise.
     const std::string idempotence = text_at(config, "enable.idempotence");
     const bool all = acks.empty() || acks == "all" || acks == "-1";
-    const bool one_at_a_time = text_at(config, "max.in.flight") == "1" ||
-                               text_at(config, "max.in.flight.requests.per.connection") == "1";
-    store.keeps_order = one_at_a_time || (idempotence.empty() ? all : idempotence == "true");
+    std::string in_flight = text_at(config, "max.in.flight.requests.per.connection");
+    if (in_flight.empty()) in_flight = text_at(config, "max.in.flight");
+    store.keeps_order =
+        in_flight.empty() || in_flight == "1" || (idempotence.empty() ? all : idempotence == "true");
+}
+
+std::string first_of(const Value& config, const char* key, const char* alias) {
+    const std::string value = text_at(config, key);
+    return value.empty() ? text_at(config, alias) : value;
+}
+
+// As librdkafka has it: what begins with ^ is an extended expression.
+bool matches(const std::string& pattern, const std::string& topic) {
+    regex_t compiled;
+    if (regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) return false;
+    const bool found = regexec(&compiled, topic.c_str(), 0, nullptr, 0) == 0;
+    regfree(&compiled);
+    return found;
 }
 
 }  // namespace
+
+bool reads_topic(const QueueConfig& input, const QueueConfig& topic) {
+    rapidjson::Document from;
+    rapidjson::Document to;
+    from.Parse<rapidjson::kParseIterativeFlag>(input.config.c_str());
+    to.Parse<rapidjson::kParseIterativeFlag>(topic.config.c_str());
+    if (!from.IsObject() || !to.IsObject()) return false;
+    if (first_of(from, "bootstrap.servers", "metadata.broker.list") !=
+        first_of(to, "bootstrap.servers", "metadata.broker.list"))
+        return false;
+    if (!input.value.empty() && input.value.front() == '^') return matches(input.value, topic.value);
+    for (std::size_t begin = 0; begin <= input.value.size();) {
+        const std::size_t end = std::min(input.value.find(',', begin), input.value.size());
+        std::string one = input.value.substr(begin, end - begin);
+        one.erase(0, one.find_first_not_of(' '));
+        one.erase(one.find_last_not_of(' ') + 1);
+        if (one == topic.value) return true;
+        begin = end + 1;
+    }
+    return false;
+}
 
 Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& config,
                plugins::Catalog& catalog) {

@@ -28,4 +28,8 @@ struct Store {
 // The queue as `kind` sees it. A connector that cannot be found gives a Store that can do nothing.
 Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& config, plugins::Catalog& catalog);
 
+// Of two Kafka queues: does an input with the value of the first, a list or a pattern, read the topic that is
+// the value of the second? Brokers that are named differently are taken for different clusters.
+bool reads_topic(const QueueConfig& input, const QueueConfig& topic);
+
 }  // namespace volley::check
