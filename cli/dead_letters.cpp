@@ -85,13 +85,11 @@ std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options
     const auto finish = [&](const std::vector<Letter>& letters) {
         std::vector<std::string> done;
         error = act(letters, done);
-        for (const std::string& id : done) {
-            if (const auto removed = inspection.remove(id); !removed) {
-                error = removed.error();
-                break;
-            }
-            ++tally.done;
-        }
+        std::vector<bool> removed;
+        if (const auto asked = inspection.remove(done, removed); !asked) error = asked.error();
+        // Without an error, what was not there was removed by others.
+        tally.done += error ? static_cast<std::uint64_t>(std::count(removed.begin(), removed.end(), true))
+                            : done.size();
         return letters.size() - done.size();
     };
 

@@ -40,6 +40,8 @@ Result<Inspection> Inspection::open(const Config& config, plugins::Catalog& cata
     if (functions == nullptr) return inspection.cannot("cannot be looked into");
     if (auto opened = inspection.consumer_->open(); !opened) return opened.error();
     inspection.functions_ = functions;
+    inspection.removal_ =
+        static_cast<const volley_ext_removal*>(inspection.consumer_->extension(VOLLEY_EXT_REMOVAL));
     return inspection;
 }
 
@@ -109,14 +111,31 @@ Result<const volley_message*> Inspection::find(std::string_view id) {
     return batch.count > 0 ? &page_.front() : static_cast<const volley_message*>(nullptr);
 }
 
-Result<bool> Inspection::remove(std::string_view id) {
+Result<void> Inspection::remove(const std::vector<std::string>& ids, std::vector<bool>& removed) {
+    removed.assign(ids.size(), false);
+    if (ids.empty()) return {};
+    if (removal_ != nullptr) return remove_together(ids, removed);
     if (functions_->remove == nullptr) return cannot("cannot remove a single message");
-    std::uint64_t removed = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        std::uint64_t one = 0;
+        volley_error error = no_error();
+        const std::int32_t status = functions_->remove(consumer_->get(), view_of(ids[i]), &one, &error);
+        if (auto asked = outcome(status, error); !asked) return asked.error();
+        removed[i] = one > 0;
+    }
+    return {};
+}
+
+Result<void> Inspection::remove_together(const std::vector<std::string>& ids, std::vector<bool>& removed) {
+    std::vector<volley_view> views;
+    views.reserve(ids.size());
+    for (const std::string& id : ids) views.push_back(view_of(id));
+    std::vector<std::uint32_t> flags(ids.size(), 0);
     volley_error error = no_error();
-    if (auto asked = outcome(functions_->remove(consumer_->get(), view_of(id), &removed, &error), error);
-        !asked)
-        return asked.error();
-    return removed > 0;
+    const std::int32_t status = removal_->remove_all(
+        consumer_->get(), views.data(), static_cast<std::uint32_t>(views.size()), flags.data(), &error);
+    for (std::size_t i = 0; i < ids.size(); ++i) removed[i] = flags[i] != 0;
+    return outcome(status, error);
 }
 
 Result<std::uint64_t> Inspection::purge() {

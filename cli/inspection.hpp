@@ -12,6 +12,7 @@
 #include "plugins/instance.hpp"
 #include "times.hpp"
 #include "volley/config.hpp"
+#include "volley/removal.h"
 
 namespace volley::cli {
 
@@ -39,8 +40,9 @@ public:
     // The waiting message with this id, or null. Its views are valid until the next call.
     Result<const volley_message*> find(std::string_view id);
 
-    // Returns whether it was there.
-    Result<bool> remove(std::string_view id);
+    // Removes those with these ids, and sets in `removed` which of them were there: with an error too, as far
+    // as it got.
+    Result<void> remove(const std::vector<std::string>& ids, std::vector<bool>& removed);
 
     // Removes all that waits. Returns how much that was.
     Result<std::uint64_t> purge();
@@ -49,12 +51,14 @@ private:
     Inspection(std::string queue, plugins::Consumer consumer);
     volley_batch empty_batch(std::uint64_t limit);
     Error cannot(const char* what) const;
+    Result<void> remove_together(const std::vector<std::string>& ids, std::vector<bool>& removed);
     // A negative status as the connector's error.
     static Result<void> outcome(std::int32_t status, const volley_error& error);
 
     std::string queue_;
     std::optional<plugins::Consumer> consumer_;
     const volley_ext_inspect* functions_ = nullptr;
+    const volley_ext_removal* removal_ = nullptr;  // null: one by one
     std::vector<volley_message> page_;
 };
 

@@ -1,6 +1,7 @@
 #include "browser.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "message.hpp"
 #include "resolution_writer.hpp"
@@ -72,7 +73,16 @@ void Browser::peek(volley_batch& batch, std::uint64_t skipped) {
     page_.clear();
     listed_.clear();
     connect();
-    if (!left_ || skipped == 0 || skipped != shown_) begin();
+    // Whoever removes page after page does not read from the start each time.
+    const bool goes_on = left_ && skipped == shown_ && (skipped > 0 || removed_);
+    if (!goes_on) begin();
+    show_page(batch, skipped);
+    if (!goes_on || batch.count > 0 || skipped > 0) return;
+    begin();  // what came since
+    show_page(batch, 0);
+}
+
+void Browser::show_page(volley_batch& batch, std::uint64_t skipped) {
     if (!reader_) reader_.emplace(rk_, *client_, *left_);
     skip(skipped - shown_);
     page_.reserve(batch.capacity);  // what the batch points to stays where it is
@@ -90,6 +100,7 @@ void Browser::begin() {
     reader_.reset();
     left_.reset();
     shown_ = 0;
+    removed_ = false;
     std::vector<Range> ranges = between_ ? stored_between(between_->first, between_->second) : waiting();
     learn_settled(ranges);
     left_ = std::move(ranges);
@@ -232,20 +243,68 @@ void Browser::check_settles() const {
                     client_->context.queue() + "\" is no component's dead_letter_queue");
 }
 
-void Browser::write(const Resolution& resolution) {
+// Those that are confirmed are settled, with an error too.
+void Browser::write(const std::vector<Resolution>& resolutions) {
     if (writer_ == nullptr) writer_ = std::make_unique<ResolutionWriter>(client_->context);
-    writer_->write(resolution);
-    settle(resolution);
+    std::optional<Error> error;
+    const auto outcomes = writer_->write(resolutions);
+    for (std::size_t i = 0; i < resolutions.size(); ++i) {
+        if (!outcomes[i])
+            settle(resolutions[i]);
+        else if (!error)
+            error = outcomes[i];
+    }
+    if (error) throw Error(*error);
 }
 
 std::uint64_t Browser::remove(std::string_view id) {
+    std::uint32_t removed = 0;
+    const volley_view one = view_of(id);
+    remove_all(&one, 1, &removed);
+    return removed;
+}
+
+void Browser::remove_all(const volley_view* ids, std::uint32_t count, std::uint32_t* removed) {
     check_settles();
     connect();
-    const std::optional<Place> place = read_place(id);
-    // What the last call showed is there; else it is looked for.
-    if (!place || (listed_.erase(std::string(id)) == 0 && read(*place) == nullptr)) return 0;
-    write({*place, place->offset});
-    return 1;
+    std::vector<std::pair<Place, std::uint32_t>> there;  // and its number
+    for (std::uint32_t i = 0; i < count; ++i) {
+        std::optional<Place> place = read_place(text_of(ids[i]));
+        if (!place) continue;
+        // What the last call showed is there; else it is looked for.
+        const bool was_shown = listed_.erase(std::string(text_of(ids[i]))) > 0;
+        if (!was_shown && read(*place) == nullptr) continue;
+        if (was_shown) {
+            --shown_;
+            removed_ = true;
+        }
+        there.emplace_back(std::move(*place), i);
+    }
+    std::sort(there.begin(), there.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.first.topic, a.first.partition, a.first.offset) <
+               std::tie(b.first.topic, b.first.partition, b.first.offset);
+    });
+    std::vector<Resolution> resolutions;  // neighbours share one
+    for (const auto& [place, number] : there) {
+        Resolution* last = resolutions.empty() ? nullptr : &resolutions.back();
+        if (last != nullptr && last->place.topic == place.topic && last->place.partition == place.partition &&
+            place.offset <= last->last + 1)
+            last->last = place.offset;
+        else
+            resolutions.push_back({place, place.offset});
+    }
+    const auto note = [&] {
+        for (const auto& [place, number] : there)
+            removed[number] = is_settled(place.topic, place.partition, place.offset) ? 1 : 0;
+    };
+    try {
+        write(resolutions);
+    } catch (const Error&) {
+        left_.reset();  // the next page begins anew: what is there is not what was counted
+        note();
+        throw;
+    }
+    note();
 }
 
 std::uint64_t Browser::purge() {
@@ -253,9 +312,12 @@ std::uint64_t Browser::purge() {
     connect();
     const std::vector<Range> ranges = waiting();
     const std::int64_t removed = count_of(ranges);
+    std::vector<Resolution> resolutions;
     for (const Range& range : ranges) {
-        if (range.begin < range.end) write({{*range.topic, range.partition, range.begin}, range.end - 1});
+        if (range.begin < range.end)
+            resolutions.push_back({{*range.topic, range.partition, range.begin}, range.end - 1});
     }
+    write(resolutions);
     return static_cast<std::uint64_t>(removed);
 }
 

@@ -37,6 +37,7 @@ public:
     void peek(volley_batch& batch, std::uint64_t skip);
     void find(std::string_view id, volley_batch& batch);
     std::uint64_t remove(std::string_view id);
+    void remove_all(const volley_view* ids, std::uint32_t count, std::uint32_t* removed);
     std::uint64_t purge();
     // How many messages wait. Of dead letters, which are read for it, exactly; else as far as offsets tell.
     std::int64_t count();
@@ -59,6 +60,7 @@ private:
     std::vector<Range> waiting();
     std::vector<Range> stored_between(std::int64_t from_ms, std::int64_t to_ms);
     void begin();
+    void show_page(volley_batch& batch, std::uint64_t skipped);
     void skip(std::uint64_t count);
     Message next();
     bool is_shown(rd_kafka_message_t& message) const;
@@ -68,7 +70,7 @@ private:
     bool is_settled(const std::string& topic, std::int32_t partition, std::int64_t offset) const;
     void settle(const Resolution& resolution);
     void check_settles() const;
-    void write(const Resolution& resolution);
+    void write(const std::vector<Resolution>& resolutions);
     std::int64_t count_of(std::vector<Range> ranges);
 
     std::unique_ptr<Client> client_;
@@ -78,7 +80,8 @@ private:
     std::optional<std::pair<std::int64_t, std::int64_t>> between_;
     std::optional<std::vector<Range>> left_;  // to be shown; none: peek begins anew
     std::optional<RangeReader> reader_;       // of them
-    std::uint64_t shown_ = 0;
+    std::uint64_t shown_ = 0;                 // and not removed since
+    bool removed_ = false;                    // some of them were
     std::vector<Shown> page_;
     std::set<std::string> listed_;  // the ids of the last page, without what was removed since
     std::map<Partition, Settled> settled_;

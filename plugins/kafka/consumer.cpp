@@ -50,6 +50,9 @@ void KafkaConsumer::open() {
         static_cast<void>(conf.release());  // it is the client's now
     }
     meet(rk_, *client_, properties_, meet_ms);
+    // Who only looks is not told: a topic may come with its first message.
+    if (events_ != nullptr)
+        health_.lacks(missing_topics(rk_, client_->context.value(), meet_ms).value_or(std::string()));
     if (queue_ != nullptr) return;
     rd_kafka_poll_set_consumer(rk_);
     queue_ = rd_kafka_queue_get_consumer(rk_);
@@ -74,6 +77,8 @@ std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_m
     throw_if_over();
     std::uint64_t bytes = 0;
     note_turn();
+    watch_logs();
+    watch_topics();
     int wait = resume_or_shorten(static_cast<int>(timeout_ms));
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
         rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, wait);
@@ -110,6 +115,8 @@ void KafkaConsumer::poll(std::uint32_t timeout_ms) {
     serve_commits(0);
     throw_if_over();
     note_turn();
+    watch_logs();
+    watch_topics();
     rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, static_cast<int>(timeout_ms));
     if (message == nullptr) return;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -133,14 +140,15 @@ void KafkaConsumer::take(rd_kafka_message_t* message, volley_batch& batch, std::
     }
     // After a rebalance a message of an older assignment can still come out (librdkafka #1359).
     Owned* owned = find(rd_kafka_topic_name(message->rkt), message->partition);
-    if (owned == nullptr) {
+    if (owned == nullptr || owned->starts_over || jumped_back(*owned, message->offset)) {
         rd_kafka_message_destroy(message);
         return;
     }
     if (owned->position >= 0 && message->offset > owned->position) note_gap(*owned, message->offset);
-    owned->position = message->offset + 1;
+    owned->position = std::max(owned->position, message->offset + 1);
     volley_message& out = element(batch.messages, batch.message_size, batch.count);
     fill(out, message, *owned);
+    owned->newest_ms = std::max(owned->newest_ms, out.timestamp_ms);
     if (is_resolution(out)) {
         pass_over(out, *owned);
         return;
@@ -150,14 +158,36 @@ void KafkaConsumer::take(rd_kafka_message_t* message, volley_batch& batch, std::
     ++batch.count;
 }
 
-// A resolution record is no message. Where nothing before it is unfinished, it is committed with what is;
-// else the engine's next commit reaches it.
+// A resolution record is no message.
 void KafkaConsumer::pass_over(volley_message& out, Owned& owned) {
     give_back(out.handle);
     out = {};
     out.partition = -1;
     out.offset = -1;
-    if (owned.wanted >= owned.handed_to) owned.wanted = std::max(owned.wanted, owned.position);
+    pass_to_position(owned);
+}
+
+// What stands between the last message and the position is not for the engine. Where nothing before it is
+// unfinished, it is committed with what is; else the engine's next commit reaches it.
+void KafkaConsumer::pass_to_position(Owned& owned) {
+    if (owned.position > 0 && owned.wanted >= owned.handed_to)
+        owned.wanted = std::max(owned.wanted, owned.position);
+}
+
+// Behind the last message there may be offsets that no message has: markers of transactions, messages of
+// aborted ones, what compaction took away. They are no lag, and are committed as if they were done.
+void KafkaConsumer::reached_end(const rd_kafka_message_t* message) {
+    Owned* owned =
+        message->rkt == nullptr ? nullptr : find(rd_kafka_topic_name(message->rkt), message->partition);
+    if (owned == nullptr || owned->starts_over || message->offset < 0) return;
+    if (message->offset < owned->position) {
+        jumped_back(*owned, message->offset);
+        return;
+    }
+    owned->position = message->offset;
+    owned->last_read = message->offset - 1;
+    pass_to_position(*owned);
+    mark_soon(*owned);
 }
 
 void KafkaConsumer::fill(volley_message& out, rd_kafka_message_t* message, const Owned& owned) {
@@ -177,16 +207,20 @@ void KafkaConsumer::fill(volley_message& out, rd_kafka_message_t* message, const
 }
 
 void KafkaConsumer::note_error(const rd_kafka_message_t* message) {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return reached_end(message);
+    if (message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        topics_in_doubt_ = true;  // watch_topics() says which
+        return;
+    }
     const std::string what =
         (message->rkt == nullptr ? ""
                                  : "topic \"" + std::string(rd_kafka_topic_name(message->rkt)) + "\": ") +
         rd_kafka_message_errstr(message);
     if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-        over_ =
-            Error(ErrorCode::permanent, "kafka: " + what +
-                                            ". auto.offset.reset is error: decide where to go on, and move "
-                                            "the group's offset there");
+        over_ = Error(ErrorCode::config,
+                      "kafka: " + what +
+                          ". auto.offset.reset is error: decide where reading goes on, and move the group's "
+                          "offset there (kafka-consumer-groups --reset-offsets)");
         return;
     }
     if (is_unauthorized(message->err)) {
@@ -267,6 +301,7 @@ const void* KafkaConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_INSPECT) return inspect_functions();
     if (id == VOLLEY_EXT_HISTORY) return history_functions();
     if (id == VOLLEY_EXT_IDENTITY) return identity_functions();
+    if (id == VOLLEY_EXT_REMOVAL) return removal_functions();
     return nullptr;
 }
 

@@ -19,6 +19,7 @@
 #include "browser.hpp"
 #include "client.hpp"
 #include "statistics.hpp"
+#include "volley/removal.h"
 
 namespace volley::kafka {
 
@@ -51,18 +52,36 @@ public:
     Browser& browser();
 
 private:
+    // As long as it is the same log, the first record that is not older than `time_ms` never stands before
+    // `first`: records are only added behind, and taken away. In a log that was made anew it does.
+    struct Mark {
+        std::int64_t time_ms = -1;  // negative: there is no mark
+        std::int64_t first = -1;
+        std::int64_t position = -1;  // of reading, when the mark was made
+        bool is_checked = false;     // when it was last asked for
+    };
+    // What is known of a partition across its assignments.
+    struct Known {
+        std::uint32_t epoch = 0;
+        std::int64_t wanted = -1;  // to be committed by the last assignment
+        Mark mark;
+    };
     // A partition that is ours now.
     struct Owned {
         const std::string* topic = nullptr;
         std::int32_t partition = 0;
         std::uint32_t epoch = 0;
+        Known* known = nullptr;
         std::int64_t position = -1;   // the next offset to hand out; -1: unknown, nothing was committed
+        std::int64_t last_read = -1;  // the last offset that came, or the one before `began`
+        std::int64_t newest_ms = -1;  // the latest time of a message
         std::int64_t handed_to = -1;  // behind the last message that the engine got
         std::int64_t began = -1;      // what was committed when it was assigned
         std::int64_t wanted = -1;     // to be committed
         std::int64_t sent = -1;       // in a commit that is under way
         std::int64_t committed = -1;  // confirmed
         bool paused = false;
+        bool starts_over = false;  // what comes is of the log before; see start_over()
     };
     struct Delivery {
         rd_kafka_message_t* message = nullptr;
@@ -75,6 +94,8 @@ private:
     void pass_over(volley_message& out, Owned& owned);
     void give_back(std::uint64_t handle);
     void note_error(const rd_kafka_message_t* message);
+    void reached_end(const rd_kafka_message_t* message);
+    void pass_to_position(Owned& owned);
     Owned* find(std::string_view topic, std::int32_t partition);
     static void on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
                              void* client);
@@ -92,6 +113,22 @@ private:
     void note_turn();
     int resume_or_shorten(int wait);
     void note_gap(const Owned& owned, std::int64_t offset);
+    static volley_partition view_of_partition(const Owned& owned, std::int64_t offset);
+    void resume_all();
+
+    // log_watch.cpp
+    void watch_logs();
+    void mark_soon(const Owned& owned);
+    bool check_marks();
+    void renew_marks();
+    bool ask_marks(const std::vector<Owned*>& partitions, const std::vector<std::int64_t>& times,
+                   std::vector<std::int64_t>& first);
+    std::optional<bool> is_another_log(Owned& owned);
+    bool jumped_back(Owned& owned, std::int64_t offset);
+    void begin_anew(Owned& owned, std::int64_t read_to);
+    void start_over(Owned& owned);
+    void rewind();
+    void watch_topics();
 
     std::unique_ptr<Client> client_;
     Properties properties_;
@@ -107,7 +144,7 @@ private:
     std::set<std::string> topics_;  // interned: a source keeps its pointer
     std::vector<Owned> owned_;
     std::size_t last_owned_ = 0;
-    std::map<std::pair<std::string, std::int32_t>, std::uint32_t> epochs_;
+    std::map<std::pair<std::string, std::int32_t>, Known> known_;
     std::vector<Delivery> deliveries_;
     std::vector<std::uint64_t> free_;
     bool commit_under_way_ = false;
@@ -115,6 +152,12 @@ private:
     std::int64_t asked_ms_ = 0;        // when librdkafka was last asked for a message
     std::int64_t longest_gap_ms_ = 0;  // between the last two such times
     std::int64_t gap_checked_ms_ = 0;
+    std::int64_t log_checked_ms_ = 0;
+    std::int64_t next_log_check_ms_ = 0;
+    std::int64_t next_rewind_ms_ = 0;
+    bool rewinds_ = false;  // some partition starts over
+    std::int64_t next_topics_look_ms_ = 0;
+    bool topics_in_doubt_ = false;     // librdkafka missed one
     bool took_since_resumed_ = false;  // messages; since fetching was last resumed
     std::int64_t resumed_ms_ = 0;
     std::unique_ptr<Browser> browser_;
@@ -126,5 +169,6 @@ const volley_ext_log* log_functions();
 const volley_ext_inspect* inspect_functions();
 const volley_ext_history* history_functions();
 const volley_ext_identity* identity_functions();
+const volley_ext_removal* removal_functions();
 
 }  // namespace volley::kafka

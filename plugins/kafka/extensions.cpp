@@ -42,6 +42,11 @@ std::int32_t remove(void* i, volley_view id, std::uint64_t* removed, volley_erro
     return detail::guard(e,
                          [&] { *removed = static_cast<KafkaConsumer*>(i)->browser().remove(text_of(id)); });
 }
+std::int32_t remove_all(void* i, const volley_view* ids, std::uint32_t count, std::uint32_t* removed,
+                        volley_error* e) {
+    return detail::guard(e,
+                         [&] { static_cast<KafkaConsumer*>(i)->browser().remove_all(ids, count, removed); });
+}
 std::int32_t purge(void* i, std::uint64_t* removed, volley_error* e) {
     return detail::guard(e, [&] { *removed = static_cast<KafkaConsumer*>(i)->browser().purge(); });
 }
@@ -60,6 +65,7 @@ constexpr volley_ext_log log_table{sizeof(volley_ext_log), 0, &commit, &seek};
 constexpr volley_ext_inspect inspect{
     sizeof(volley_ext_inspect), 0, &stats, &peek, &check, &purge, &find, &remove};
 constexpr volley_ext_identity identity_table{sizeof(volley_ext_identity), 0, &identity};
+constexpr volley_ext_removal removal{sizeof(volley_ext_removal), 0, &remove_all};
 constexpr volley_ext_history history{sizeof(volley_ext_history), 0, &between};
 
 }  // namespace
@@ -81,6 +87,7 @@ const std::string& KafkaConsumer::identity() {
     rd_kafka_mem_free(rk_, cluster);
     return identity_;
 }
+const volley_ext_removal* removal_functions() { return &removal; }
 
 // The lag: what stands between our position and the end of each partition that is ours; who is no member, and
 // only looks, counts what waits for the group in all of them.
@@ -98,7 +105,7 @@ void KafkaConsumer::stats(volley_stats& out) {
             rd_kafka_query_watermark_offsets(rk_, owned.topic->c_str(), owned.partition, &low, &high, ask_ms);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             throw Error(ErrorCode::retry, std::string("kafka: ") + rd_kafka_err2str(code));
-        lag += high - std::max(owned.position, low);
+        lag += std::max<std::int64_t>(0, high - std::max(owned.position, low));
     }
     out.ready = lag;
 }

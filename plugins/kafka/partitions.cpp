@@ -55,21 +55,27 @@ void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
         Owned owned;
         owned.topic = &*topics_.insert(p.topic).first;
         owned.partition = p.partition;
-        owned.epoch = ++epochs_[{p.topic, p.partition}];
-        if (known && starts->elems[i].offset >= 0) owned.began = owned.position = starts->elems[i].offset;
+        owned.known = &known_[{p.topic, p.partition}];
+        owned.epoch = ++owned.known->epoch;
+        if (known && starts->elems[i].offset >= 0) {
+            owned.began = owned.position = starts->elems[i].offset;
+            owned.last_read = owned.began - 1;
+        }
+        // The broker forgets what was committed when a topic is deleted. Where others read meanwhile, it is
+        // theirs to notice that the log is another.
+        const bool is_forgotten = known && owned.began < 0 && owned.known->wanted >= 0;
+        if (owned.began != owned.known->wanted) owned.known->mark = {};
+        if (is_forgotten) begin_anew(owned, owned.known->wanted);
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
                                         return o.topic == owned.topic && o.partition == owned.partition;
                                     }),
                      owned_.end());
         owned_.push_back(owned);
-        volley_partition v{};
-        v.source = view_of(*owned.topic);
-        v.partition = owned.partition;
-        v.epoch = owned.epoch;
-        v.offset = owned.position;
-        announced.push_back(v);
+        announced.push_back(view_of_partition(owned, owned.position));
     }
+    resume_all();
+    next_log_check_ms_ = 0;
     if (events_ != nullptr && !announced.empty()) {
         events_->assigned(events_->context, announced.data(), static_cast<std::uint32_t>(announced.size()),
                           sizeof(volley_partition));
@@ -85,12 +91,7 @@ void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
         if (owned == nullptr) continue;
         if (owned->paused)
             rd_kafka_topic_partition_list_add(paused.get(), owned->topic->c_str(), owned->partition);
-        volley_partition v{};
-        v.source = view_of(*owned->topic);
-        v.partition = owned->partition;
-        v.epoch = owned->epoch;
-        v.offset = -1;
-        gone.push_back(v);
+        gone.push_back(view_of_partition(*owned, -1));
     }
     // The engine drains and commits inside of this call, unless they are lost.
     if (events_ != nullptr && !gone.empty()) {
@@ -99,6 +100,7 @@ void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
     }
     if (paused->cnt > 0) rd_kafka_resume_partitions(rk_, paused.get());
     for (const volley_partition& v : gone) {
+        if (const Owned* owned = find(text_of(v.source), v.partition)) owned->known->wanted = owned->wanted;
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
                                         return o.partition == v.partition && *o.topic == text_of(v.source);
@@ -106,6 +108,26 @@ void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
                      owned_.end());
     }
     last_owned_ = 0;
+}
+
+volley_partition KafkaConsumer::view_of_partition(const Owned& owned, std::int64_t offset) {
+    volley_partition v{};
+    v.source = view_of(*owned.topic);
+    v.partition = owned.partition;
+    v.epoch = owned.epoch;
+    v.offset = offset;
+    return v;
+}
+
+// The engine takes none for paused when one was assigned.
+void KafkaConsumer::resume_all() {
+    const List list = new_list(owned_.size());
+    for (Owned& owned : owned_) {
+        if (owned.paused)
+            rd_kafka_topic_partition_list_add(list.get(), owned.topic->c_str(), owned.partition);
+        owned.paused = false;
+    }
+    if (list->cnt > 0) rd_kafka_resume_partitions(rk_, list.get());
 }
 
 void KafkaConsumer::pause(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride,

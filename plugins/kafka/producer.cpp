@@ -24,7 +24,6 @@ std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted
         case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
             return VOLLEY_E_TOO_LARGE;
         case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-        case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
             return VOLLEY_E_PERMANENT;
         default:
             // The broker may have it, and only the answer was lost.
@@ -36,6 +35,12 @@ std::int32_t status_of(rd_kafka_resp_err_t code, rd_kafka_msg_status_t persisted
 std::size_t limit_of(const Properties& properties, const char* key, std::int64_t fallback) {
     const std::int64_t number = number_of(properties, key, fallback);
     return number > 0 ? static_cast<std::size_t>(number) : std::numeric_limits<std::size_t>::max();
+}
+
+// The topic cannot be written to, whatever the record is.
+bool is_of_topic(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
 }
 
 std::uint64_t token_of(void* opaque) { return reinterpret_cast<std::uint64_t>(opaque); }
@@ -86,30 +91,41 @@ void KafkaProducer::make_client() {
 void KafkaProducer::open() {
     if (rk_ == nullptr) make_client();
     meet(rk_, *client_, properties_, meet_ms);
-    // Warms the topic: the first message to one that is not known yet waits for it, up to a second
-    // (librdkafka #5032).
-    const rd_kafka_metadata_t* metadata = nullptr;
-    if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const rd_kafka_resp_err_t refused =
-            metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (metadata->topic_cnt == 1 && !thread_.joinable()) {
-            const rd_kafka_metadata_topic_t& topic = metadata->topics[0];
-            partitions_ = static_cast<std::size_t>(std::max(topic.partition_cnt, 0));
-            fit_queues();
-            for (int i = 0; i < topic.partition_cnt; ++i)
-                queues_.set_leader(topic.partitions[i].id, topic.partitions[i].leader >= 0);
-        }
-        rd_kafka_metadata_destroy(metadata);
-        if (is_unauthorized(refused))
-            throw unauthorized(refused, "topic \"" + context_.value() + "\": " + rd_kafka_err2str(refused));
-    }
     if (thread_.joinable()) return;
+    meet_topic();
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     thread_ = std::thread([this] { serve(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// Warms the topic: the first message to one that is not known yet waits for it, up to a second (librdkafka
+// #5032). To ask for it makes it where brokers make topics by themselves, which takes a moment.
+void KafkaProducer::meet_topic() {
+    const auto deadline = Clock::now() + std::chrono::milliseconds(meet_ms);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    do {
+        const rd_kafka_metadata_t* metadata = nullptr;
+        if (rd_kafka_metadata(rk_, 0, topic_, &metadata, meet_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+        code = RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (metadata->topic_cnt == 1) {
+            const rd_kafka_metadata_topic_t& topic = metadata->topics[0];
+            code = topic.err;
+            partitions_ = static_cast<std::size_t>(std::max(topic.partition_cnt, 0));
+            fit_queues();
+            for (int i = 0; i < topic.partition_cnt; ++i)
+                queues_.set_leader(topic.partitions[i].id, topic.partitions[i].leader >= 0);
+        }
+        rd_kafka_metadata_destroy(metadata);
+        if (code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) break;
+        rd_kafka_poll(rk_, serve_ms);
+    } while (Clock::now() < deadline);
+    const std::string text = "topic \"" + context_.value() + "\": " + rd_kafka_err2str(code);
+    if (is_unauthorized(code)) throw unauthorized(code, text);
+    if (is_of_topic(code))
+        throw Error(ErrorCode::retry, "kafka: " + text + ". Create it, or correct the queue's value");
 }
 
 // ---- reports: all of them on the serving thread
@@ -134,10 +150,18 @@ void KafkaProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, 
     report.offset = message->offset;
     if (report.status != VOLLEY_OK) report.text = volley_text(rd_kafka_err2str(message->err));  // static text
     self.reports_.push_back(report);
+    self.judge_topic(message->err);
     if (message->partition != self.reported_partition_) self.count_reported();
     self.reported_partition_ = message->partition;
     ++self.reported_;
     self.reported_bytes_ += message->len + message->key_len;
+}
+
+void KafkaProducer::judge_topic(rd_kafka_resp_err_t code) {
+    if (is_of_topic(code))
+        health_.lacks("topic \"" + context_.value() + "\": " + rd_kafka_err2str(code));
+    else if (code == RD_KAFKA_RESP_ERR_NO_ERROR && health_.is_lacking())
+        health_.lacks("");
 }
 
 void KafkaProducer::on_statistics(void* opaque, std::string_view json) {

@@ -40,6 +40,8 @@ private:
     static void on_delivery(rd_kafka_t* rk, const rd_kafka_message_t* message, void* client);
     static void on_statistics(void* self, std::string_view json);
     void make_client();
+    void meet_topic();
+    void judge_topic(rd_kafka_resp_err_t code);
     void serve();
     void end_serving();
     void fit_queues();

@@ -13,6 +13,8 @@
 #include <sstream>
 #include <vector>
 
+#include "topics.hpp"
+
 namespace volley::kafka {
 
 namespace {
@@ -94,6 +96,28 @@ std::string nearest(const std::string& key) {
     return best;
 }
 
+// What a broker accepts: 1 to 249 of these characters, and neither "." nor "..".
+void check_topic(const std::string& name) {
+    constexpr std::size_t longest = 249;
+    const bool is_legal = name != "." && name != ".." && name.size() <= longest &&
+                          std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                              return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                                     (c >= 'a' && c <= 'z') || c == '.' || c == '_' || c == '-';
+                          });
+    if (is_legal) return;
+    refuse("", "no topic can be named \"" + name +
+                   "\": a name has up to 249 of the characters a-z, A-Z, 0-9, \".\", \"_\" and \"-\". "
+                   "Correct the queue's value");
+}
+
+void check_value(const std::string& value, Role role) {
+    if (role == Role::producer) return check_topic(value);
+    const std::vector<std::string> topics = topics_of(value);
+    if (topics.empty()) refuse("", "the queue has no topic");
+    if (is_pattern(value)) return check_pattern(value);
+    for (const std::string& topic : topics) check_topic(topic);
+}
+
 // Which of our keys librdkafka's words are about: the first that they name and the file has.
 std::string named_in(const std::string& text, const rapidjson::Value& config) {
     std::size_t first = text.size();
@@ -161,7 +185,6 @@ Properties defaults(const Context& context, Role role) {
             rd_kafka_version() >= cooperative_is_sound ? "cooperative-sticky" : "range,roundrobin";
         p["enable.auto.commit"] = "false";
         p["enable.auto.offset.store"] = "false";
-        p["enable.partition.eof"] = "false";
         if (rd_kafka_version() >= has_fetch_backoff) p["fetch.queue.backoff.ms"] = "10";
     } else {
         p["enable.idempotence"] = "true";
@@ -183,6 +206,16 @@ void fit_linger(Properties& p) {
         number_of(p, "message.timeout.ms", number_of(p, "delivery.timeout.ms", std::int64_t{300'000}));
     if (timeout > 0 && timeout <= number_of(p, "linger.ms", 0))
         p["linger.ms"] = timeout > 1 ? std::to_string(timeout / 2) : "0.5";
+}
+
+// Without idempotence a retry overtakes what is behind it, and the engine sends a key's next message only
+// after the confirmation of the one before. One request at a time keeps order at nearly full speed.
+void keep_order(Properties& p, const rapidjson::Value& config) {
+    if (is_on(p, "enable.idempotence")) return;
+    for (const char* key : {"max.in.flight.requests.per.connection", "max.in.flight"}) {
+        if (config.HasMember(key)) return;
+    }
+    p["max.in.flight.requests.per.connection"] = "1";
 }
 
 }  // namespace
@@ -209,12 +242,16 @@ Properties read_properties(const Context& context, Role role) {
             context.warning("acks below all: a confirmed message can be lost with its broker");
         }
     }
+    if (role == Role::producer) keep_order(p, config);
     if (role == Role::producer && !sets_linger(context)) fit_linger(p);
+    // The end of a partition is where nothing is left to read, whatever its offsets say.
+    if (role == Role::consumer) p["enable.partition.eof"] = "true";
     if (p.find("bootstrap.servers") == p.end() && p.find("metadata.broker.list") == p.end() &&
         p.find("test.mock.num.brokers") == p.end()) {
         p["bootstrap.servers"] = "localhost:9092";
     }
     if (context.value().empty()) refuse("", "the queue has no topic");
+    check_value(context.value(), role);
     check_together(p, role, config);
     return p;
 }

@@ -42,7 +42,8 @@ void read_topics(const Value& topics, Statistics& out) {
             p.topic = topic.name.GetString();
             p.partition = static_cast<std::int32_t>(number(partition.value, "partition"));
             p.begin = number(partition.value, "lo_offset");
-            p.end = number(partition.value, "hi_offset");
+            // Where messages of transactions that are open still begin, they are not handed out.
+            p.end = number(partition.value, "ls_offset");
             p.has_leader = number(partition.value, "leader") >= 0;
             if (p.partition >= 0) out.partitions.push_back(std::move(p));
         }
@@ -67,13 +68,28 @@ void Health::judge(const Statistics& now, bool needed, const std::string& cause)
     const bool unreachable = needed && now.brokers_up == 0;
     const bool silent = now.brokers_up > 0 && now.unanswered > 0 && now.silent_ms > patience_ms_;
     const bool up = !unreachable && !silent;
-    if (up == up_) return;
-    up_ = up;
-    if (up) return context_.health(VOLLEY_UP, "");
-    const std::string why = silent ? "Kafka does not answer" : "Kafka cannot be reached";
-    const std::string text = why + (cause.empty() || silent ? "" : ": " + cause);
-    context_.warning(text);
-    context_.health(VOLLEY_DOWN, text);
+    if (up == outage_.empty()) return;
+    const std::string before = reason();
+    outage_.clear();
+    if (!up) {
+        outage_ = silent ? "Kafka does not answer" : "Kafka cannot be reached";
+        if (!cause.empty() && !silent) outage_ += ": " + cause;
+    }
+    tell(before);
+}
+
+void Health::lacks(const std::string& what) {
+    const std::string before = reason();
+    lack_ = what;
+    tell(before);
+}
+
+void Health::tell(const std::string& before) {
+    const std::string& now = reason();
+    if (now == before) return;
+    if (now.empty()) return context_.health(VOLLEY_UP, "");
+    context_.warning(now);
+    context_.health(VOLLEY_DOWN, now);
 }
 
 volley_metric* Metrics::find(std::uint32_t kind, const char* name, const char* help, std::string_view topic,

@@ -17,7 +17,7 @@ struct PartitionStatistics {
     std::string topic;
     std::int32_t partition = -1;
     std::int64_t begin = -1;  // the low watermark; negative: unknown
-    std::int64_t end = -1;    // the high watermark of the last fetch; negative: unknown
+    std::int64_t end = -1;    // of the last fetch: where nothing is left to read yet; negative: unknown
     bool has_leader = true;
 };
 
@@ -42,11 +42,19 @@ public:
     // `needed`: the client has something to say or to hear. Idle producers close their connections, and that
     // is no fault. `cause`: what librdkafka last complained of.
     void judge(const Statistics& now, bool needed, const std::string& cause);
+    // What the queue's topic lacks, as long as it does; empty: nothing.
+    void lacks(const std::string& what);
+    bool is_lacking() const { return !lack_.empty(); }
+    bool is_connected() const { return outage_.empty(); }
 
 private:
+    void tell(const std::string& before);
+    const std::string& reason() const { return outage_.empty() ? lack_ : outage_; }
+
     const Context& context_;
     std::int64_t patience_ms_;
-    bool up_ = true;
+    std::string outage_;
+    std::string lack_;
 };
 
 // A metric of this client; `topic` and `partition` are labels where they are given.

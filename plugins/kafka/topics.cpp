@@ -21,45 +21,61 @@ void check(rd_kafka_resp_err_t code, const std::string& what) {
     throw Error(ErrorCode::retry, "kafka: " + text);
 }
 
-bool is_regex(const std::string& value) { return !value.empty() && value.front() == '^'; }
-
 struct FreeMetadata {
     void operator()(const rd_kafka_metadata_t* metadata) const { rd_kafka_metadata_destroy(metadata); }
 };
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, FreeMetadata>;
 
 // Of one topic, or of all if `topic` is null.
-Metadata ask_metadata(rd_kafka_t* rk, rd_kafka_topic_t* topic) {
+Metadata ask_metadata(rd_kafka_t* rk, rd_kafka_topic_t* topic, int timeout_ms = ask_ms) {
     const rd_kafka_metadata_t* metadata = nullptr;
-    check(rd_kafka_metadata(rk, topic == nullptr ? 1 : 0, topic, &metadata, ask_ms), "the cluster's topics");
+    check(rd_kafka_metadata(rk, topic == nullptr ? 1 : 0, topic, &metadata, timeout_ms),
+          "the cluster's topics");
     return Metadata(metadata);
 }
 
 // What POSIX calls an extended expression, as librdkafka does.
-std::vector<std::string> matching(rd_kafka_t* rk, const std::string& expression) {
-    regex_t compiled;
-    if (regcomp(&compiled, expression.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
-        throw Error(ErrorCode::config, "kafka: \"" + expression + "\" is no regular expression");
-    std::vector<std::string> names;
-    const Metadata all = ask_metadata(rk, nullptr);
-    for (int i = 0; i < all->topic_cnt; ++i) {
-        if (regexec(&compiled, all->topics[i].topic, 0, nullptr, 0) == 0)
-            names.emplace_back(all->topics[i].topic);
+class Pattern {
+public:
+    explicit Pattern(const std::string& expression) {
+        if (regcomp(&compiled_, expression.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
+            throw Error(ErrorCode::config, "kafka: \"" + expression + "\" is no regular expression");
     }
-    regfree(&compiled);
+    ~Pattern() { regfree(&compiled_); }
+    Pattern(const Pattern&) = delete;
+    Pattern& operator=(const Pattern&) = delete;
+
+    bool matches(const char* name) const { return regexec(&compiled_, name, 0, nullptr, 0) == 0; }
+
+private:
+    regex_t compiled_{};
+};
+
+std::vector<std::string> matching(rd_kafka_t* rk, const std::string& expression, int timeout_ms = ask_ms) {
+    const Pattern pattern(expression);
+    std::vector<std::string> names;
+    const Metadata all = ask_metadata(rk, nullptr, timeout_ms);
+    for (int i = 0; i < all->topic_cnt; ++i) {
+        if (pattern.matches(all->topics[i].topic)) names.emplace_back(all->topics[i].topic);
+    }
     std::sort(names.begin(), names.end());
     return names;
 }
 
+using Topic = std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)>;
+
+Topic topic_named(rd_kafka_t* rk, const std::string& name) {
+    Topic topic(rd_kafka_topic_new(rk, name.c_str(), nullptr), &rd_kafka_topic_destroy);
+    if (topic == nullptr) throw Error(ErrorCode::config, "kafka: \"" + name + "\" is no topic");
+    return topic;
+}
+
 // Waits for a topic that was made just now, until it has its leaders.
 int partition_count(rd_kafka_t* rk, const std::string& name) {
-    rd_kafka_topic_t* topic = rd_kafka_topic_new(rk, name.c_str(), nullptr);
-    if (topic == nullptr) throw Error(ErrorCode::config, "kafka: \"" + name + "\" is no topic");
-    const std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> owner(topic,
-                                                                                     &rd_kafka_topic_destroy);
+    const Topic topic = topic_named(rk, name);
     const std::int64_t deadline = now_ms() + ask_ms;
     for (;;) {
-        const Metadata metadata = ask_metadata(rk, topic);
+        const Metadata metadata = ask_metadata(rk, topic.get());
         const rd_kafka_metadata_topic_t& found = metadata->topics[0];
         if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return 0;
         if (found.err == RD_KAFKA_RESP_ERR_NO_ERROR) return found.partition_cnt;
@@ -78,10 +94,36 @@ List list_of(const std::vector<Range>& ranges, const std::function<std::int64_t(
     return list;
 }
 
+bool is_missing(rd_kafka_t* rk, const std::string& name, int timeout_ms) {
+    const Topic topic = topic_named(rk, name);
+    const Metadata metadata = ask_metadata(rk, topic.get(), timeout_ms);
+    if (metadata->topic_cnt != 1) return false;
+    const rd_kafka_resp_err_t code = metadata->topics[0].err;
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+}
+
 }  // namespace
 
+bool is_pattern(const std::string& value) { return !value.empty() && value.front() == '^'; }
+
+void check_pattern(const std::string& value) { const Pattern pattern(value); }
+
+std::optional<std::string> missing_topics(rd_kafka_t* rk, const std::string& value, int timeout_ms) {
+    try {
+        if (is_pattern(value))
+            return matching(rk, value, timeout_ms).empty() ? "no topic matches \"" + value + '"' : "";
+        std::string names;
+        for (const std::string& topic : topics_of(value)) {
+            if (is_missing(rk, topic, timeout_ms)) names += (names.empty() ? "\"" : ", \"") + topic + '"';
+        }
+        return names.empty() ? names : "there is no topic " + names;
+    } catch (const Error&) {
+        return std::nullopt;  // whatever keeps it from being known is told where it stops work
+    }
+}
+
 std::vector<std::string> topics_of(const std::string& value) {
-    if (is_regex(value)) return {value};
+    if (is_pattern(value)) return {value};
     std::vector<std::string> topics;
     for (std::size_t begin = 0; begin <= value.size();) {
         const std::size_t end = std::min(value.find(',', begin), value.size());
@@ -96,7 +138,7 @@ std::vector<std::string> topics_of(const std::string& value) {
 
 std::vector<Range> partitions_of(rd_kafka_t* rk, const std::string& value, std::set<std::string>& names) {
     std::vector<Range> ranges;
-    for (const std::string& topic : is_regex(value) ? matching(rk, value) : topics_of(value)) {
+    for (const std::string& topic : is_pattern(value) ? matching(rk, value) : topics_of(value)) {
         const std::string* name = &*names.insert(topic).first;
         const int count = partition_count(rk, topic);
         for (int partition = 0; partition < count; ++partition) ranges.push_back({name, partition, 0, 0});

@@ -4,6 +4,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,15 @@ namespace volley::kafka {
 
 // The topics of "a, b"; of "^regex" the expression alone, as librdkafka's subscription wants it.
 std::vector<std::string> topics_of(const std::string& value);
+
+// Is it "^regex"?
+bool is_pattern(const std::string& value);
+// Throws Error{config} if it is no regular expression.
+void check_pattern(const std::string& value);
+
+// Which of the topics that the value means do not exist, as a sentence; empty: all do; nothing: it cannot be
+// known now. A pattern lacks its topics as long as it matches none. Blocks up to `timeout_ms` for each topic.
+std::optional<std::string> missing_topics(rd_kafka_t* rk, const std::string& value, int timeout_ms);
 
 // Kafka takes these in place of a time: the offset behind the last message, and that of the first.
 inline constexpr std::int64_t latest = -1;

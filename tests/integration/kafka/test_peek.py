@@ -144,3 +144,24 @@ def test_dead_letters_are_listed_sent_again_and_deleted_by_the_command_line(stor
     assert mended.stop() == 0, mended.log
     assert volley(tmp_path, "purge", "dead", "--yes").returncode == 0
     assert count(tmp_path, "dead") == 0 and dlq("list", "--json") == ""
+
+
+@pytest.mark.parametrize("verb", ["retry", "delete"])
+def test_all_letters_are_settled_together(store, tmp_path, verb):
+    """Neighbours share a resolution record: one for each, waited for, would take minutes."""
+    from confluent_kafka import Consumer, Producer, TopicPartition
+
+    letters = 3000
+    producer = Producer({"bootstrap.servers": store.server.bootstrap, "queue.buffering.max.messages": letters})
+    for n in range(letters):
+        producer.produce(store.topic("dead"), f"letter {n}", f"k{n % 50}", headers={"volley-queue": "in", "volley-reason": "schema"})
+    assert producer.flush(30) == 0
+    (tmp_path / "volley.yml").write_text(job(store, properties(store.server.bootstrap), dead=True))
+    done = volley(tmp_path, "dlq", verb, "--all")
+    assert done.returncode == 0 and f"{letters} {'deleted' if verb == 'delete' else 'sent again'}" in done.stderr, done.stderr
+    assert count(tmp_path, "dead") == 0
+    assert len(store.take("in")) == (letters if verb == "retry" else 0)
+    client = Consumer({"bootstrap.servers": store.server.bootstrap, "group.id": "end", "log_level": 0})
+    ends = [client.get_watermark_offsets(TopicPartition(store.topic("dead"), p), timeout=20)[1] for p in range(store.partitions)]
+    client.close()
+    assert letters < sum(ends) < letters * 1.2

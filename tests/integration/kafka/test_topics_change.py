@@ -1,5 +1,6 @@
 """Topics that change under a running engine, and messages that were made to hurt."""
 
+import signal
 import time
 
 import pytest
@@ -135,7 +136,7 @@ def test_messages_that_retention_deleted_unread_are_told(store, tmp_path, policy
     delete_records(store, 150)
     volleyd = Volleyd(tmp_path, job(store, consumer))
     if policy == "error":
-        assert volleyd.wait() == 70 and "auto.offset.reset" in volleyd.log, volleyd.log
+        assert volleyd.wait() == 78 and "auto.offset.reset" in volleyd.log, volleyd.log
         return
     volleyd.wait_ready()
     assert len(come(store, "out", 150)) == 150
@@ -143,3 +144,112 @@ def test_messages_that_retention_deleted_unread_are_told(store, tmp_path, policy
     assert volleyd.stop() == 0
     fault_table.note(34, "retention deletes messages unread", also="told, counted, and on at auto.offset.reset")
     assert len(errors_of(volleyd.log)) == 1 and "offsets 100 to 149 were deleted" in volleyd.log, volleyd.log
+
+
+def transaction(store, bodies):
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": store.server.bootstrap, "transactional.id": "t" + store.group})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for body in bodies:
+        producer.produce(store.topic("in"), body)
+    producer.commit_transaction(30)
+
+
+def create(store, queue, partitions=1):
+    """Where the broker makes topics by itself, a client that asks may have been first."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import NewTopic
+
+    def made():
+        try:
+            for future in store.server.admin.create_topics([NewTopic(store.topic(queue), partitions)]).values():
+                future.result(timeout=30)
+            return True
+        except KafkaException as error:
+            if error.args[0].name() == "TOPIC_ALREADY_EXISTS":  # as long as the deletion is under way
+                return False
+            raise
+
+    wait_until(made, "the topic is created")
+
+
+def delete(store, queue):
+    for future in store.server.admin.delete_topics([store.topic(queue)]).values():
+        future.result(timeout=30)
+
+
+@pytest.mark.parametrize("how", ["suspended", "running", "with fewer messages", "error"])
+def test_a_topic_that_is_deleted_and_created_again_is_read_from_its_start(store, tmp_path, how):
+    """Suspended, the engine sees nothing of the change: the new topic reaches past the offset where it stood."""
+    consumer = properties(store.server.bootstrap, auto_offset_reset="error" if how == "error" else "earliest")
+    transaction(store, [f"before {n}" for n in range(100)])
+    if how == "error":
+        from confluent_kafka import Consumer, TopicPartition
+
+        client = Consumer({"bootstrap.servers": store.server.bootstrap, "group.id": consumer["group.id"]})
+        client.commit(offsets=[TopicPartition(store.topic("in"), 0, 0)], asynchronous=False)
+        client.close()
+    volleyd = Volleyd(tmp_path, job(store, consumer, top="log: {level: debug}\n")).wait_ready()
+    come(store, "out", 100)
+    group = Group(store, consumer["group.id"])
+    # The marker behind them is committed once the end was seen.
+    wait_until(lambda: group.committed() == [101] and "is marked at offset" in volleyd.log, "all is committed")
+    again = 50 if how == "with fewer messages" else 150
+    suspends = how in ("suspended", "error")
+    if suspends:
+        volleyd.process.send_signal(signal.SIGSTOP)
+    delete(store, "in")
+    create(store, "in")
+    store.put("in", [f"again {n}" for n in range(again)], ["k"] * again)
+    if suspends:
+        volleyd.process.send_signal(signal.SIGCONT)
+    if how == "error":
+        assert volleyd.wait() == 78, volleyd.log
+        assert "auto.offset.reset is error" in volleyd.log, volleyd.log
+        group.close()
+        return
+
+    def all_came():
+        return {f"again {n}" for n in range(again)} <= set(store.take("out"))
+
+    try:
+        wait_until(all_came, "all of the new topic")
+    except AssertionError:
+        raise AssertionError(volleyd.log) from None
+    wait_until(lambda: group.committed() == [again], "the new offsets are committed")
+    group.close()
+    assert volleyd.metric("volley_plugin_kafka_log_restarts_total") == 1
+    assert "was deleted and created again" in "\n".join(errors_of(volleyd.log)), volleyd.log
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_an_input_topic_that_does_not_exist_is_no_readiness(store, tmp_path):
+    store.topics["in"] = "ordres-" + store.group
+    volleyd = Volleyd(tmp_path, job(store, properties(store.server.bootstrap)))
+    said = wait_until(lambda: (lambda answer: answer[1] if answer[0] == 503 and store.topic("in") in answer[1] else None)(
+        volleyd.get("/readyz")) if volleyd.address else None, "it is told")
+    assert "no topic" in said, said
+    create(store, "in")
+    put(store, Ledger(10))
+    come(store, "out", 10)
+    volleyd.wait_ready()
+    delete(store, "in")
+    wait_until(lambda: volleyd.get("/readyz")[0] == 503, "its end is told")
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_a_pattern_that_matches_nothing_is_no_readiness(store, tmp_path):
+    prefix = "pattern-" + store.group
+    store.topics["in"] = f"^{prefix}-.*"
+    config = job(store, properties(store.server.bootstrap)).replace(f"value: {store.topic('in')}", f'value: "{store.topic("in")}"')
+    volleyd = Volleyd(tmp_path, config)
+    wait_until(lambda: volleyd.address and volleyd.get("/readyz")[0] == 503 and "no topic matches" in volleyd.get("/readyz")[1],
+               "it is told")
+    store.topics["in"] = f"{prefix}-one"
+    create(store, "in")
+    put(store, Ledger(10))
+    come(store, "out", 10)
+    volleyd.wait_ready()
+    assert volleyd.stop() == 0, volleyd.log

@@ -65,3 +65,30 @@ def test_fewer_acks_are_allowed_and_the_lower_promise_is_told(tmp_path):
     config = "startup_timeout: 1s\noperations: off\n" + FILE.format(**HARMLESS).replace("localhost:9092", "127.0.0.1:1")
     code, said = check(tmp_path, config)
     assert code == 69 and "acks below all: a confirmed message can be lost with its broker" in said, said
+
+
+NAMES = {"shipments/2026 Q4": ("consumer", "producer"), "..": ("consumer", "producer"), "a" * 250: ("consumer", "producer"),
+         "parcels, letters": ("producer",), "ordérs": ("consumer", "producer"), "^orders(": ("consumer", "producer")}
+
+
+@pytest.mark.parametrize("side, name", [(side, name) for name, sides in NAMES.items() for side in sides])
+def test_a_name_that_no_topic_can_have_is_refused(tmp_path, side, name):
+    config = FILE.format(**GOOD).replace("value: orders" if side == "consumer" else "value: parcels", f'value: "{name}"')
+    code, said = check(tmp_path, config, "--check")
+    assert code == 78, said
+    assert ("no topic can be named" in said or "is no regular expression" in said), said
+
+
+@pytest.mark.parametrize("value, role, wanted", [
+    ("^orders-.*", "dead", 78), ("orders, orders-dead", "dead", 78), ("^orders$", "dead", 0), ("^orders-.*", "out", 0)])
+def test_a_dead_letter_topic_that_its_own_input_reads_is_refused(tmp_path, value, role, wanted):
+    """What is sent comes back. Of an output it may be meant so, and is warned of."""
+    config = FILE.format(**GOOD).replace("value: orders", f'value: "{value}"')
+    if role == "dead":
+        config = config.replace("outputs: [out]", "outputs: [out], dead_letter_queue: dead").replace(
+            "components:", "  - {name: dead, type: kafka, value: orders-dead, config: {bootstrap.servers: \"localhost:9092\"}}\ncomponents:")
+    else:
+        config = config.replace("value: parcels", "value: orders-out")
+    code, said = check(tmp_path, config, "--check")
+    assert code == wanted, said
+    assert ("is read by its own input" in said) == (value != "^orders$"), said

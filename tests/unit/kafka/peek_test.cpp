@@ -1,5 +1,8 @@
 // Looking into topics beside the group, and dead letters that are settled.
+#include <algorithm>
+
 #include "cluster.hpp"
+#include "volley/removal.h"
 
 using namespace volley;
 using namespace volley::test;
@@ -230,4 +233,41 @@ TEST_CASE("a group that reads dead letters is not handed resolutions, and gets p
         CHECK(member.came.size() == 3);
     }
     REQUIRE(member.consumer.close(5000));
+}
+
+TEST_CASE("letters that are removed together share records, page after page", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 2, 1);
+    Rig rig("kafka.so");
+    constexpr int each = 300;
+    fill(rig, cluster, 2, each);
+    Looker looker(rig, cluster, true);
+    const auto* removal =
+        static_cast<const volley_ext_removal*>(looker.consumer.extension(VOLLEY_EXT_REMOVAL));
+    REQUIRE(removal != nullptr);
+    std::size_t removed_in_all = 0;
+    // Every page leaves its first letter, as if that one had failed.
+    for (std::uint64_t left = 0;;) {
+        const auto page = looker.peek(100, left);
+        if (page.empty()) break;
+        std::vector<volley_view> ids;
+        for (std::size_t i = 1; i < page.size(); ++i) ids.push_back(view_of(page[i].id));
+        ids.push_back(volley_text("t/0/99999"));
+        ids.push_back(volley_text("no place"));
+        std::vector<std::uint32_t> removed(ids.size(), 0);
+        REQUIRE(removal->remove_all(looker.consumer.get(), ids.data(), static_cast<std::uint32_t>(ids.size()),
+                                    removed.data(), &looker.error) == VOLLEY_OK);
+        CHECK(std::count(removed.begin(), removed.end(), 1U) == static_cast<int>(page.size()) - 1);
+        CHECK((removed.end()[-1] == 0 && removed.end()[-2] == 0));
+        removed_in_all += page.size() - 1;
+        ++left;
+    }
+    CHECK(removed_in_all == 594);
+    Looker other(rig, cluster, true, "other");
+    CHECK(bodies(other.peek(100)) == bodies(looker.peek(100)));
+    CHECK(other.count() == 6);
+    // Runs of neighbours, not a record each: the ends of the partitions say how many there are.
+    Looker raw(rig, cluster, false, "raw");
+    CHECK(raw.count() > 2 * each);
+    CHECK(raw.count() < 2 * each + 30);
 }
