@@ -26,13 +26,12 @@ std::int32_t create(const volley_host* host, const volley_options* options, cons
 std::int32_t open(volley_handler*, volley_error*) { return VOLLEY_OK; }
 
 std::int32_t handle(volley_handler* handler, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
-                    volley_error*) {
+                    volley_error* error) {
     const Instance& instance = *reinterpret_cast<Instance*>(handler);
-    detail::run_tasks(*instance.jobs, tasks, count, stride, [&](volley_task& task) {
+    return detail::run_tasks(*instance.jobs, tasks, count, stride, error, [&](volley_task& task) {
         Outputs outputs(*instance.jobs, task.job);
         instance.function->body()(Message(*task.message, task.attempt), outputs);
     });
-    return VOLLEY_OK;
 }
 
 std::int32_t close(volley_handler*, std::uint32_t, volley_error*) { return VOLLEY_OK; }

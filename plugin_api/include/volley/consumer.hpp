@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <list>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "volley/abi.hpp"
 #include "volley/message.hpp"
@@ -16,7 +19,8 @@
 namespace volley {
 inline namespace v0 {
 
-// One instance is used by one thread. Methods throw Error: ErrorCode::retry while the store is away.
+// One instance is used by one thread. Methods throw Error: ErrorCode::retry while the store is away. What
+// else they throw counts as ErrorCode::fatal: the component stops, and says why.
 class Consumer {
 public:
     virtual ~Consumer() = default;
@@ -60,14 +64,19 @@ public:
     void open() {}
 
     std::int32_t consume(volley_batch& batch, std::uint32_t timeout_ms) {
+        if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-        while (batch.count < batch.capacity && open_.size() < max_open<T>::value) {
-            if (auto message = consumer_.consume(context_.value())) {
-                pause_ = shortest_pause;
-                fill(batch, std::move(*message));
-                continue;
+        try {
+            while (batch.count < batch.capacity && open_.size() < max_open<T>::value) {
+                if (take(batch)) continue;
+                is_away_ = false;
+                if (batch.count > 0 || !wait(deadline)) return VOLLEY_OK;
             }
-            if (batch.count > 0 || !wait(deadline)) return VOLLEY_OK;
+        } catch (...) {
+            // An error gives no messages: those before it come first.
+            if (batch.count == 0) throw;
+            keep_failure();
+            return VOLLEY_OK;
         }
         if (batch.count == 0) wait(deadline);
         return VOLLEY_OK;
@@ -107,18 +116,51 @@ private:
     static constexpr std::chrono::milliseconds longest_pause{100};
 
     struct Open {
-        std::uint64_t handle;
-        QueueMessage message;
+        std::uint64_t handle = 0;
+        QueueMessage message = {};
+        std::vector<volley_header> headers = {};
     };
 
-    void fill(volley_batch& batch, QueueMessage message) {
-        open_.push_back({next_handle_++, std::move(message)});
-        const QueueMessage& kept = open_.back().message;
-        volley_message& m = element(batch.messages, batch.message_size, batch.count++);
-        m.handle = open_.back().handle;
+    // In the handler of an exception. What may have passed by the next call is not an error of that call.
+    void keep_failure() {
+        volley_error error{};
+        error.struct_size = sizeof error;
+        if (guard(&error, [] { throw; }) != VOLLEY_E_RETRY) {
+            failed_ = std::current_exception();
+            return;
+        }
+        if (!is_away_) context_.warning(error.text);
+        is_away_ = true;
+    }
+
+    // Returns false if nothing is there.
+    bool take(volley_batch& batch) {
+        if (next_.empty()) next_.emplace_back();
+        Open& open = next_.back();
+        if (open.handle == 0) {
+            auto message = consumer_.consume(context_.value());
+            if (!message) return false;
+            pause_ = shortest_pause;
+            open.message = std::move(*message);
+            open.handle = next_handle_++;
+        }
+        // What fails here leaves the message for the next call: the store has handed it over already.
+        fill(element(batch.messages, batch.message_size, batch.count), open);
+        open_.splice(open_.end(), next_);
+        ++batch.count;
+        return true;
+    }
+
+    void fill(volley_message& m, Open& open) {
+        const QueueMessage& kept = open.message;
+        open.headers.clear();
+        for (const Header& header : kept.headers) open.headers.push_back(header_of(header));
+        m.handle = open.handle;
         m.body = view_of(kept.message);
-        if (!kept.key.empty()) m.key = view_of(kept.key);
+        if (kept.key) m.key = view_of(*kept.key);
         m.id = view_of(kept.message_context);
+        m.headers = open.headers.data();
+        m.header_count = static_cast<std::uint32_t>(open.headers.size());
         m.delivery_count = kept.delivery_count;
     }
 
@@ -130,14 +172,15 @@ private:
             return;
         }
         const std::string& context = open->message.message_context;
-        s.result = guard(nullptr, [&]() -> std::int32_t {
+        volley_error error{};
+        error.struct_size = sizeof error;
+        s.result = guard(&error, [&]() -> std::int32_t {
             const bool ours = s.outcome == VOLLEY_ACK ? consumer_.delete_message(context_.value(), context)
                                                       : consumer_.on_fail(context_.value(), context);
             return ours ? VOLLEY_OK : VOLLEY_E_LOST;
         });
-        if (s.result == VOLLEY_E_RETRY) return;  // stays open: the engine settles it again
-        if (s.result != VOLLEY_OK) s.result = VOLLEY_E_LOST;
-        open_.erase(open);
+        if (error.text[0] != '\0') context_.warning(error.text);  // a result carries no text
+        if (s.result != VOLLEY_E_RETRY) open_.erase(open);        // else the engine settles it again
     }
 
     // Returns false when the time is over or somebody interrupted.
@@ -152,8 +195,11 @@ private:
 
     Context context_;
     T consumer_;
-    std::string identity_;  // as it said last
-    std::list<Open> open_;  // a list: views into it stay valid
+    std::string identity_;       // as it said last
+    std::list<Open> open_;       // a list: views into it stay valid
+    std::list<Open> next_;       // one at most: room for the next message, or one that is not delivered yet
+    std::exception_ptr failed_;  // thrown behind messages that were delivered
+    bool is_away_ = false;       // likewise, and told: the store, for a moment
     std::uint64_t next_handle_ = 1;
     std::chrono::milliseconds pause_{1};
     std::mutex mutex_;
@@ -184,7 +230,12 @@ public:
             report.partition = -1;
             report.offset = -1;
             report.status = guard(&error, [&]() -> std::int32_t {
-                const Options options{text_of(record.key), text_of(record.id), record.delay_ms};
+                Options options;
+                if (!is_absent(record.key)) options.key = text_of(record.key);
+                options.id = text_of(record.id);
+                options.delay_ms = record.delay_ms;
+                options.headers = Headers(record.headers, record.header_count);
+                options.is_tombstone = is_absent(record.body);
                 if (producer_.produce(text_of(record.queue), text_of(record.body), options)) return VOLLEY_OK;
                 return volley_fail(&error, VOLLEY_E_RETRY, "the producer did not take it");
             });

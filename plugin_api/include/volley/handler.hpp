@@ -7,7 +7,12 @@
 //     };
 //     VOLLEY_PLUGIN("ship", "1.0.0", VOLLEY_CLASS(Ship));
 //
-// Each worker has an instance of its own, used by one thread. Header-only, C++17.
+// Each worker has an instance of its own, used by one thread; with static constexpr std::uint64_t flags =
+// VOLLEY_THREAD_SAFE all workers share one, and call it at once. Header-only, C++17.
+//
+// volley::Error may be thrown too. ErrorCode::retry is RetryLater; permanent, too_large and unsupported are
+// Rejected. fatal, config, fenced and unauthorized mean that the instance failed, not the message: the engine
+// makes a new one and hands it the message again, without counting an attempt.
 #pragma once
 
 #include <stdexcept>
@@ -41,7 +46,7 @@ struct OutputOptions {
     std::optional<std::string_view> key = std::nullopt;
     std::int32_t partition = -1;
     std::uint64_t delay_ms = 0;
-    const volley_header* headers = nullptr;
+    const volley_header* headers = nullptr;  // header_of() makes one
     std::uint32_t header_count = 0;
 };
 
@@ -63,8 +68,9 @@ public:
     void send_tombstone(std::string_view queue, const OutputOptions& options = {}) {
         emit(view_of(queue), volley_view{}, options);
     }
-    // The result is no longer wanted: the engine stops, or the lease was lost and another has the message. A
-    // handler that works for long asks now and then, and throws RetryLater: no attempt is counted.
+    // The result is no longer wanted: the engine stops, the lease was lost and another has the message, or
+    // handler_timeout is over. A handler that works for long asks now and then, and throws RetryLater; an
+    // attempt is counted only after a timeout.
     bool cancelled() const { return jobs_.cancelled(jobs_.context, job_) != 0; }
 
 private:
@@ -94,9 +100,15 @@ public:
 
 namespace detail {
 
-// Runs `body` for one task and turns what it throws into the task's status.
+// Does the code say that the handler's instance failed, not its message?
+inline bool is_of_instance(ErrorCode code) {
+    return code == ErrorCode::fatal || code == ErrorCode::config || code == ErrorCode::fenced ||
+           code == ErrorCode::unauthorized;
+}
+
+// Runs `body` for one task and turns what it throws into the task's status; throws on what is_of_instance.
 template <typename Body>
-void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) noexcept {
+void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) {
     const auto fail = [&](std::int32_t status, const char* why) {
         task.status = status;
         jobs.explain(jobs.context, task.job, volley_text(why));
@@ -111,6 +123,12 @@ void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) noexcept 
         fail(VOLLEY_E_PERMANENT, e.what());
     } catch (const Dropped& e) {
         fail(VOLLEY_DROP, e.what());
+    } catch (const Error& e) {
+        if (is_of_instance(e.code)) throw;
+        const bool passing =
+            e.code == ErrorCode::retry || e.code == ErrorCode::unknown || e.code == ErrorCode::lost;
+        fail(passing ? VOLLEY_E_RETRY : VOLLEY_E_PERMANENT, e.what());
+        task.retry_after_ms = passing ? e.retry_after_ms : 0;
     } catch (const std::exception& e) {
         fail(VOLLEY_E_RETRY, e.what());  // an unforeseen failure may pass: it is tried max_attempts times
     } catch (...) {
@@ -119,27 +137,29 @@ void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) noexcept 
 }
 
 // Runs tasks in turn. After one that failed, those of its chain are left for later: they must not overtake
-// it.
+// it. Returns < 0, with the text in `error`, if the instance failed: the tasks not done have status 0.
 template <typename Body>
-void run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
-               Body&& body) noexcept {
+std::int32_t run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
+                       volley_error* error, Body&& body) noexcept {
     const auto has_failed = [](const volley_task& task) {
         return task.status != VOLLEY_OK && task.status != VOLLEY_DROP;
     };
-    bool any_failed = false;
-    for (std::uint32_t n = 0; n < count; ++n) {
-        volley_task& task = element(tasks, stride, n);
-        bool behind_a_failure = false;
-        for (std::uint32_t before = 0; any_failed && task.chain != 0 && before < n; ++before) {
-            const volley_task& earlier = element(tasks, stride, before);
-            behind_a_failure = behind_a_failure || (earlier.chain == task.chain && has_failed(earlier));
+    return guard(error, [&] {
+        bool any_failed = false;
+        for (std::uint32_t n = 0; n < count; ++n) {
+            volley_task& task = element(tasks, stride, n);
+            bool behind_a_failure = false;
+            for (std::uint32_t before = 0; any_failed && task.chain != 0 && before < n; ++before) {
+                const volley_task& earlier = element(tasks, stride, before);
+                behind_a_failure = behind_a_failure || (earlier.chain == task.chain && has_failed(earlier));
+            }
+            if (behind_a_failure)
+                task.status = VOLLEY_AGAIN;
+            else
+                run_task(jobs, task, [&] { body(task); });
+            any_failed = any_failed || has_failed(task);
         }
-        if (behind_a_failure)
-            task.status = VOLLEY_AGAIN;
-        else
-            run_task(jobs, task, [&] { body(task); });
-        any_failed = any_failed || has_failed(task);
-    }
+    });
 }
 
 template <typename T>
@@ -156,13 +176,12 @@ struct HandlerShim {
     }
     static std::int32_t open(volley_handler*, volley_error*) { return VOLLEY_OK; }
     static std::int32_t handle(volley_handler* i, volley_task* tasks, std::uint32_t count,
-                               std::uint32_t stride, volley_error*) {
+                               std::uint32_t stride, volley_error* e) {
         auto& shim = self<HandlerShim>(i);
-        run_tasks(shim.jobs, tasks, count, stride, [&](volley_task& task) {
+        return run_tasks(shim.jobs, tasks, count, stride, e, [&](volley_task& task) {
             Outputs outputs(shim.jobs, task.job);
             shim.handler.handle(Message(*task.message, task.attempt), outputs);
         });
-        return VOLLEY_OK;
     }
     static std::int32_t close(volley_handler* i, std::uint32_t, volley_error* e) {
         return guard(e, [&] { self<HandlerShim>(i).handler.shutdown(); });

@@ -1,7 +1,9 @@
 // What a handler and a connector of the SDK see of messages. Header-only, C++17.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +14,69 @@
 
 namespace volley {
 inline namespace v0 {
+
+// One header. Names may repeat; a value may be absent, or any bytes.
+struct Header {
+    std::string name;
+    std::optional<std::string> value = std::nullopt;
+};
+struct HeaderView {
+    std::string_view name;
+    std::optional<std::string_view> value = std::nullopt;
+};
+
+// The headers of a message, in order, borrowed: for (const HeaderView& header : message.headers()).
+class Headers {
+public:
+    class Iterator {
+    public:
+        using value_type = HeaderView;
+        using difference_type = std::ptrdiff_t;
+        using reference = HeaderView;
+        using pointer = void;
+        using iterator_category = std::input_iterator_tag;
+
+        explicit Iterator(const volley_header* at) : at_(at) {}
+        HeaderView operator*() const {
+            HeaderView header{text_of(at_->name)};
+            if (!is_absent(at_->value)) header.value = text_of(at_->value);
+            return header;
+        }
+        Iterator& operator++() { return ++at_, *this; }
+        bool operator==(const Iterator& other) const { return at_ == other.at_; }
+        bool operator!=(const Iterator& other) const { return at_ != other.at_; }
+
+    private:
+        const volley_header* at_;
+    };
+
+    Headers() = default;
+    Headers(const volley_header* first, std::uint32_t count)
+        : first_(first), count_(first != nullptr ? count : 0) {}
+
+    Iterator begin() const { return Iterator(first_); }
+    Iterator end() const { return Iterator(first_ + count_); }
+    std::size_t size() const { return count_; }
+    bool empty() const { return count_ == 0; }
+    // The value of the first header of this name that has one.
+    std::optional<std::string_view> find(std::string_view name) const {
+        for (const HeaderView header : *this) {
+            if (header.name == name && header.value) return header.value;
+        }
+        return std::nullopt;
+    }
+
+private:
+    const volley_header* first_ = nullptr;
+    std::uint32_t count_ = 0;
+};
+
+// For OutputOptions::headers. Borrows.
+inline volley_header header_of(std::string_view name, std::optional<std::string_view> value) {
+    return {view_of(name), value ? view_of(*value) : volley_view{}};
+}
+inline volley_header header_of(const HeaderView& header) { return header_of(header.name, header.value); }
+inline volley_header header_of(const Header& header) { return header_of(header.name, header.value); }
 
 // An incoming message, borrowed: valid during the call of the handler.
 class Message {
@@ -24,13 +89,8 @@ public:
     bool has_key() const { return !is_absent(m_.key); }
     std::string_view id() const { return text_of(m_.id); }  // the store's own
     std::string_view source() const { return text_of(m_.source); }
-    // The first header of this name.
-    std::optional<std::string_view> header(std::string_view name) const {
-        for (std::uint32_t i = 0; i < m_.header_count; ++i) {
-            if (text_of(m_.headers[i].name) == name) return text_of(m_.headers[i].value);
-        }
-        return std::nullopt;
-    }
+    Headers headers() const { return {m_.headers, m_.header_count}; }
+    std::optional<std::string_view> header(std::string_view name) const { return headers().find(name); }
     std::uint32_t attempt() const { return attempt_; }  // 1: the first
     std::int64_t timestamp_ms() const { return m_.timestamp_ms; }
     std::int32_t partition() const { return m_.partition; }
@@ -44,17 +104,21 @@ private:
 
 // A message that a four-method consumer hands over; owned by the SDK until it is settled.
 struct QueueMessage {
-    std::string message_context;       // the store's name for it: what delete_message and on_fail get
-    std::string message;               // the body
-    std::string key = {};              // empty: none
-    std::uint32_t delivery_count = 0;  // 1: the first time; 0: the store does not count
+    std::string message_context;  // the store's name for it: what delete_message and on_fail get
+    std::string message;          // the body
+    std::optional<std::string> key = std::nullopt;  // nullopt: none; an empty one is a key
+    std::uint32_t delivery_count = 0;               // 1: the first time; 0: the store does not count
+    std::vector<Header> headers = {};
 };
 
-// What a producer may know beside the body.
+// What a producer may know beside the body. A class that stores keys, headers, delays or tombstones says so:
+// static constexpr std::uint64_t flags = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS;
 struct Options {
-    std::string_view key;
-    std::string_view id;  // stable across retries: a store that can, drops duplicates by it
+    std::optional<std::string_view> key = std::nullopt;
+    std::string_view id = {};  // stable across retries: a store that can, drops duplicates by it
     std::uint64_t delay_ms = 0;
+    Headers headers = {};
+    bool is_tombstone = false;  // there is no body; only with VOLLEY_CAN_TOMBSTONE
 };
 
 }  // namespace v0

@@ -5,7 +5,8 @@
 //
 // A class says what it is by its base: Consumer, Producer or Handler. A static constexpr const char*
 // config_schema in it is the JSON Schema (draft-07) of its `config:`; volleyd --check then points at a wrong
-// key. Without optimisation for batches: see abi.hpp for that.
+// key. A static constexpr std::uint64_t flags in it says what it can (VOLLEY_CAN_HEADERS,
+// VOLLEY_THREAD_SAFE…). Without optimisation for batches: see abi.hpp for that.
 #pragma once
 
 #include <type_traits>
@@ -27,6 +28,11 @@ template <typename T>
 struct config_schema_of<T, std::void_t<decltype(T::config_schema)>> {
     static constexpr const char* value = T::config_schema;
 };
+
+template <typename T, typename = void>
+struct flags_of : std::integral_constant<std::uint64_t, 0> {};
+template <typename T>
+struct flags_of<T, std::void_t<decltype(T::flags)>> : std::integral_constant<std::uint64_t, T::flags> {};
 
 template <typename T>
 struct ClassOf {
@@ -52,7 +58,8 @@ struct ClassOf {
                  : is_producer ? VOLLEY_KIND_PRODUCER
                                : VOLLEY_KIND_HANDLER;
         c.name = name;
-        if (!is_consumer && !is_producer) c.flags = VOLLEY_KEEPS_CHAINS;
+        c.flags = flags_of<T>::value;
+        if (!is_consumer && !is_producer) c.flags |= VOLLEY_KEEPS_CHAINS;
         c.config_schema = config_schema_of<T>::value;
         c.functions = &functions;
         return c;
