@@ -100,7 +100,7 @@ void Host::log(const volley_host* host, std::uint32_t level, volley_view text, c
     all[n++] = {"plugin", h.label_};
     if (!h.services_.queue.empty()) all[n++] = {"queue", h.services_.queue};
     if (!h.services_.component.empty()) all[n++] = {"component", h.services_.component};
-    for (std::uint32_t i = 0; i < count && n < most_fields; ++i)
+    for (std::uint32_t i = 0; fields != nullptr && i < count && n < most_fields; ++i)
         all[n++] = {field_name(fields[i].name), text_of(fields[i].value)};
     const auto known = std::min<std::uint32_t>(level, static_cast<std::uint32_t>(log::Level::error));
     log::write(static_cast<log::Level>(known), text_of(text), all.data(), n);
@@ -110,7 +110,7 @@ volley_metric* Host::metric(const volley_host* host, std::uint32_t kind, const c
                             const volley_header* labels, std::uint32_t count) {
     const Services& s = self(host).services_;
     Labels all{{"queue", s.queue}, {"component", s.component}};
-    for (std::uint32_t i = 0; i < count; ++i)
+    for (std::uint32_t i = 0; labels != nullptr && i < count; ++i)
         all.emplace_back(text_of(labels[i].name), text_of(labels[i].value));
     return find_or_make_metric(kind, name != nullptr ? name : "", help != nullptr ? help : "",
                                std::move(all));

@@ -1,7 +1,9 @@
 #include "plugins/instance.hpp"
 
+#include <exception>
 #include <utility>
 
+#include "log/log.hpp"
 #include "plugins/host.hpp"
 #include "volley/abi.hpp"
 
@@ -55,17 +57,54 @@ Result<void> checked(std::int32_t status, const void* instance, const CallError&
     return to_result(status, error, host, "create");
 }
 
+// The wall on this side: no exception may leave a plugin's function, and one that does is the plugin's
+// failure.
+template <typename Call>
+std::int32_t guarded(CallError& error, Call&& call) {
+    try {
+        return call(error.get());
+    } catch (const std::exception& e) {
+        return volley_fail(error.get(), VOLLEY_E_FATAL, e.what());
+    } catch (...) {
+        return volley_fail(error.get(), VOLLEY_E_FATAL,
+                           "an exception that is no std::exception left the plugin");
+    }
+}
+
+// Of calls that return no status.
+template <typename Call>
+void guarded(const detail::Host& host, const char* name, Call&& call) {
+    CallError error;
+    const std::int32_t status = guarded(error, [&](volley_error*) {
+        call();
+        return std::int32_t{VOLLEY_OK};
+    });
+    if (status != VOLLEY_OK)
+        log::error(error.read(host.label(), name, status).text, {{"doing", "calling a plugin"}});
+}
+
 // Calls an optional function of a table; not there: done.
 template <typename Function, typename... Arguments>
 Result<void> call(const detail::Host& host, const char* name, Function function, Arguments... arguments) {
     if (function == nullptr) return {};
     CallError error;
-    return to_result(function(arguments..., error.get()), error, host, name);
+    const std::int32_t status = guarded(error, [&](volley_error* e) { return function(arguments..., e); });
+    return to_result(status, error, host, name);
 }
 
 template <typename Functions, typename Instance>
-void destroy(const Functions* functions, Instance*& instance) {
-    if (instance != nullptr) functions->destroy(std::exchange(instance, nullptr));
+const void* find_extension(const detail::Host& host, const Functions* functions, Instance* instance,
+                           const char* id) {
+    const void* found = nullptr;
+    if (functions->get_extension != nullptr)
+        guarded(host, "get_extension", [&] { found = functions->get_extension(instance, id); });
+    return found;
+}
+
+template <typename Functions, typename Instance>
+void destroy(const detail::Host* host, const Functions* functions, Instance*& instance) {
+    if (instance == nullptr) return;
+    guarded(*host, "destroy", [&] { functions->destroy(std::exchange(instance, nullptr)); });
 }
 
 }  // namespace
@@ -83,7 +122,9 @@ Result<Consumer> Consumer::create(const PluginClass& plugin_class, Services serv
     if (!c.host_->config_is_object()) return config_is_no_object(c.host_->label());
     const volley_options options = c.host_->options();
     CallError error;
-    const std::int32_t status = c.functions_->create(c.host_->get(), &options, &c.instance_, error.get());
+    const std::int32_t status = guarded(error, [&](volley_error* e) {
+        return c.functions_->create(c.host_->get(), &options, &c.instance_, e);
+    });
     if (auto made = checked(status, c.instance_, error, *c.host_); !made) return made.error();
     return c;
 }
@@ -96,7 +137,7 @@ Consumer::Consumer(Consumer&& other) noexcept
 
 Consumer& Consumer::operator=(Consumer&& other) noexcept {
     if (this == &other) return *this;
-    destroy(functions_, instance_);
+    destroy(host_.get(), functions_, instance_);
     class_ = std::move(other.class_);
     functions_ = other.functions_;
     host_ = std::move(other.host_);
@@ -104,25 +145,31 @@ Consumer& Consumer::operator=(Consumer&& other) noexcept {
     return *this;
 }
 
-Consumer::~Consumer() { destroy(functions_, instance_); }
+Consumer::~Consumer() { destroy(host_.get(), functions_, instance_); }
 
 Result<void> Consumer::open() { return call(*host_, "open", functions_->open, instance_); }
 
 Result<std::int32_t> Consumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
     CallError error;
     batch.count = 0;
-    const std::int32_t status = functions_->consume(instance_, &batch, timeout_ms, error.get());
+    const std::int32_t status = guarded(
+        error, [&](volley_error* e) { return functions_->consume(instance_, &batch, timeout_ms, e); });
     if (batch.count > batch.capacity)
         return Error(ErrorCode::fatal,
                      host_->label() + ": consume filled more messages than there is room for");
+    for (std::uint32_t i = 0; i < batch.count; ++i) {
+        volley_message& message = element(batch.messages, batch.message_size, i);
+        if (message.headers == nullptr) message.header_count = 0;
+    }
     return to_result(status, VOLLEY_END, error, *host_, "consume");
 }
 
 Result<void> Consumer::settle(volley_settlement* settlements, std::uint32_t count) {
     CallError error;
     const auto stride = static_cast<std::uint32_t>(sizeof(volley_settlement));
-    return to_result(functions_->settle(instance_, settlements, count, stride, error.get()), error, *host_,
-                     "settle");
+    const std::int32_t status = guarded(
+        error, [&](volley_error* e) { return functions_->settle(instance_, settlements, count, stride, e); });
+    return to_result(status, error, *host_, "settle");
 }
 
 Result<void> Consumer::poll(std::uint32_t timeout_ms) {
@@ -130,16 +177,15 @@ Result<void> Consumer::poll(std::uint32_t timeout_ms) {
 }
 
 void Consumer::interrupt() {
-    if (functions_->interrupt != nullptr) functions_->interrupt(instance_);
+    if (functions_->interrupt == nullptr) return;
+    guarded(*host_, "interrupt", [this] { functions_->interrupt(instance_); });
 }
 
 Result<void> Consumer::close(std::uint32_t timeout_ms) {
     return call(*host_, "close", functions_->close, instance_, timeout_ms);
 }
 
-const void* Consumer::extension(const char* id) {
-    return functions_->get_extension != nullptr ? functions_->get_extension(instance_, id) : nullptr;
-}
+const void* Consumer::extension(const char* id) { return find_extension(*host_, functions_, instance_, id); }
 
 // ---- Producer
 
@@ -154,8 +200,9 @@ Result<Producer> Producer::create(const PluginClass& plugin_class, Services serv
     if (!p.host_->config_is_object()) return config_is_no_object(p.host_->label());
     const volley_options options = p.host_->options();
     CallError error;
-    const std::int32_t status =
-        p.functions_->create(p.host_->get(), &options, report, context, &p.instance_, error.get());
+    const std::int32_t status = guarded(error, [&](volley_error* e) {
+        return p.functions_->create(p.host_->get(), &options, report, context, &p.instance_, e);
+    });
     if (auto made = checked(status, p.instance_, error, *p.host_); !made) return made.error();
     return p;
 }
@@ -168,7 +215,7 @@ Producer::Producer(Producer&& other) noexcept
 
 Producer& Producer::operator=(Producer&& other) noexcept {
     if (this == &other) return *this;
-    destroy(functions_, instance_);
+    destroy(host_.get(), functions_, instance_);
     class_ = std::move(other.class_);
     functions_ = other.functions_;
     host_ = std::move(other.host_);
@@ -176,7 +223,7 @@ Producer& Producer::operator=(Producer&& other) noexcept {
     return *this;
 }
 
-Producer::~Producer() { destroy(functions_, instance_); }
+Producer::~Producer() { destroy(host_.get(), functions_, instance_); }
 
 Result<void> Producer::open() { return call(*host_, "open", functions_->open, instance_); }
 
@@ -185,8 +232,9 @@ Result<std::int32_t> Producer::produce(const volley_record* records, std::uint32
     CallError error;
     accepted = 0;
     const auto stride = static_cast<std::uint32_t>(sizeof(volley_record));
-    const std::int32_t status =
-        functions_->produce(instance_, records, count, stride, &accepted, error.get());
+    const std::int32_t status = guarded(error, [&](volley_error* e) {
+        return functions_->produce(instance_, records, count, stride, &accepted, e);
+    });
     if (accepted > count) {
         accepted = count;
         return Error(ErrorCode::fatal, host_->label() + ": produce accepted more records than it was given");
@@ -201,17 +249,16 @@ Result<void> Producer::poll(std::uint32_t timeout_ms) {
 Result<std::int32_t> Producer::flush(std::uint32_t timeout_ms) {
     if (functions_->flush == nullptr) return std::int32_t{VOLLEY_OK};
     CallError error;
-    return to_result(functions_->flush(instance_, timeout_ms, error.get()), VOLLEY_AGAIN, error, *host_,
-                     "flush");
+    const std::int32_t status =
+        guarded(error, [&](volley_error* e) { return functions_->flush(instance_, timeout_ms, e); });
+    return to_result(status, VOLLEY_AGAIN, error, *host_, "flush");
 }
 
 Result<void> Producer::close(std::uint32_t timeout_ms) {
     return call(*host_, "close", functions_->close, instance_, timeout_ms);
 }
 
-const void* Producer::extension(const char* id) {
-    return functions_->get_extension != nullptr ? functions_->get_extension(instance_, id) : nullptr;
-}
+const void* Producer::extension(const char* id) { return find_extension(*host_, functions_, instance_, id); }
 
 // ---- Handler
 
@@ -227,7 +274,9 @@ Result<HandlerInstance> HandlerInstance::make(std::string label, const volley_ha
     volley_options options = h.host_->options();
     options.value = volley_view{};
     CallError error;
-    const std::int32_t status = functions->create(h.host_->get(), &options, jobs, &h.instance_, error.get());
+    const std::int32_t status = guarded(error, [&](volley_error* e) {
+        return functions->create(h.host_->get(), &options, jobs, &h.instance_, e);
+    });
     if (auto made = checked(status, h.instance_, error, *h.host_); !made) return made.error();
     return h;
 }
@@ -254,22 +303,23 @@ HandlerInstance::HandlerInstance(HandlerInstance&& other) noexcept
 
 HandlerInstance& HandlerInstance::operator=(HandlerInstance&& other) noexcept {
     if (this == &other) return *this;
-    destroy(functions_, instance_);
+    destroy(host_.get(), functions_, instance_);
     functions_ = other.functions_;
     host_ = std::move(other.host_);
     instance_ = std::exchange(other.instance_, nullptr);
     return *this;
 }
 
-HandlerInstance::~HandlerInstance() { destroy(functions_, instance_); }
+HandlerInstance::~HandlerInstance() { destroy(host_.get(), functions_, instance_); }
 
 Result<void> HandlerInstance::open() { return call(*host_, "open", functions_->open, instance_); }
 
 Result<void> HandlerInstance::handle(volley_task* tasks, std::uint32_t count) {
     CallError error;
     const auto stride = static_cast<std::uint32_t>(sizeof(volley_task));
-    return to_result(functions_->handle(instance_, tasks, count, stride, error.get()), error, *host_,
-                     "handle");
+    const std::int32_t status = guarded(
+        error, [&](volley_error* e) { return functions_->handle(instance_, tasks, count, stride, e); });
+    return to_result(status, error, *host_, "handle");
 }
 
 Result<void> HandlerInstance::close(std::uint32_t timeout_ms) {
@@ -277,7 +327,7 @@ Result<void> HandlerInstance::close(std::uint32_t timeout_ms) {
 }
 
 const void* HandlerInstance::extension(const char* id) {
-    return functions_->get_extension != nullptr ? functions_->get_extension(instance_, id) : nullptr;
+    return find_extension(*host_, functions_, instance_, id);
 }
 
 }  // namespace volley::plugins
