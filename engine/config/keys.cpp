@@ -51,7 +51,8 @@ const std::vector<Key>& keys() {
         {"component", "on_fail", "dead_letter, requeue, drop or stop", "dead_letter with a queue for it",
          "What happens after the last attempt."},
         {"component", "handler_timeout", "duration", "30s",
-         "A child process that takes longer for a message is killed. Its loading does not count."},
+         "A child process that takes longer for a message is killed. Its loading does not count. What a handler in "
+         "the process does later is ignored."},
         {"component", "max_in_flight", "number", "100000",
          "Messages in hand at most. Logs only come near it."},
         {"component", "max_in_flight_bytes", "size", "64 MiB", "Their bytes at most, and those of their outputs: the bound of memory."},

@@ -5,6 +5,7 @@
 #include <random>
 #include <system_error>
 
+#include "runtime/instance_slot.hpp"
 #include "text/fingerprint.hpp"
 
 namespace volley::runtime {
@@ -234,6 +235,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
     p.handler = *found;
     p.in_process = true;
     p.keeps_chains = (found->flags() & VOLLEY_KEEPS_CHAINS) != 0;
+    if ((found->flags() & VOLLEY_THREAD_SAFE) != 0) p.shared_handler = std::make_shared<InstanceSlot>(p);
     p.handler_config = library.config;
     p.handler_label = found->label();
     return {};

@@ -1,76 +1,166 @@
 #include "runtime/handle.hpp"
 
-#include "log/log.hpp"
+#include <algorithm>
+#include <mutex>
+
 #include "runtime/clock.hpp"
-#include "runtime/encode.hpp"
 
 namespace volley::runtime {
 
-Result<plugins::HandlerInstance> HandlerCall::create() {
-    plugins::Services services;
-    services.queue = pipeline_.config.name;
-    services.component = pipeline_.config.name;
-    services.app = pipeline_.app;
-    services.wake = [] {};
-    services.health = [this](std::uint32_t state, std::string text) {
-        const std::lock_guard lock(health_mutex_);
-        down_ = state == VOLLEY_DOWN ? std::move(text) : std::string();
-        is_down_.store(state == VOLLEY_DOWN, std::memory_order_release);
-    };
-    if (pipeline_.handler) {
-        return plugins::HandlerInstance::create(*pipeline_.handler, std::move(services),
-                                                pipeline_.handler_config, pipeline_.base_dir, &jobs_table_);
+namespace {
+
+using delivery::Millis;
+using delivery::Verdict;
+
+// Past its deadline a job has as long again, and no longer than this, to be finished: clients often give up
+// just then. After that the instance is replaced.
+constexpr Millis longest_grace{5'000};
+
+Handled failure(Work& work, Verdict verdict, std::uint32_t reason, std::string_view why) {
+    work.explain(reason, why);
+    return {verdict, reason, 0};
+}
+
+bool has_failed(const Handled& handled) {
+    return handled.verdict != Verdict::ok && handled.verdict != Verdict::drop;
+}
+
+}  // namespace
+
+HandlerCall::HandlerCall(Pipeline& pipeline)
+    : pipeline_(pipeline),
+      slot_(pipeline.shared_handler ? pipeline.shared_handler : std::make_shared<InstanceSlot>(pipeline)),
+      waiter_(pipeline) {
+    slot_->join();
+}
+
+bool HandlerCall::open() {
+    if (pipeline_.is_forward()) return true;
+    if (slot_->enter() == nullptr) return false;
+    slot_->leave_unused();
+    return true;
+}
+
+void HandlerCall::handle(const delivery::Run* runs, std::size_t count, std::vector<Handled>& out) {
+    out.assign(count, Handled{});
+    if (count == 1) return handle_alone(runs[0], out[0]);
+    Instance* const instance = slot_->enter();
+    if (instance == nullptr) return;
+    const Call called = call(*instance, runs, count, out.data());
+    if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
+    slot_->leave_failed(called.failed->text);
+    // Which of them it failed with is not known: each goes alone.
+    std::vector<std::size_t> left;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (ends_[i] == End::undecided) left.push_back(i);
     }
-    return plugins::HandlerInstance::create(pipeline_.built_in_handler, std::move(services),
-                                            pipeline_.handler_config, pipeline_.base_dir, &jobs_table_);
-}
-
-Result<void> HandlerCall::open() {
-    if (pipeline_.is_forward()) return {};
-    jobs_table_.struct_size = sizeof jobs_table_;
-    jobs_table_.context = this;
-    jobs_table_.emit = &HandlerCall::emit;
-    jobs_table_.explain = &HandlerCall::explain;
-    jobs_table_.finish = &HandlerCall::finish;
-    jobs_table_.cancelled = &HandlerCall::cancelled;
-    auto created = create();
-    if (!created) return created.error();
-    handler_.emplace(std::move(*created));
-    return handler_->open();
-}
-
-void HandlerCall::close(std::uint32_t timeout_ms) {
-    if (!handler_) return;
-    if (auto closed = handler_->close(timeout_ms); !closed) {
-        log::warning(closed.error().text,
-                     {{"component", pipeline_.config.name}, {"doing", "closing the handler"}});
+    for (const std::size_t i : left) {
+        const auto is_before_in_chain = [&](std::size_t j) {
+            return runs[j].chain != delivery::no_chain && runs[j].chain == runs[i].chain &&
+                   has_failed(out[j]);
+        };
+        bool behind_a_failure = false;
+        for (std::size_t j = 0; j < i; ++j) behind_a_failure = behind_a_failure || is_before_in_chain(j);
+        if (!behind_a_failure) handle_alone(runs[i], out[i]);
     }
-    handler_.reset();
 }
 
-std::string HandlerCall::down() const {
-    if (!is_down_.load(std::memory_order_acquire)) return {};
-    const std::lock_guard lock(health_mutex_);
-    return down_;
+// A message with which two instances fail in a row, or one that did nothing before, is charged an attempt.
+void HandlerCall::handle_alone(const delivery::Run& run, Handled& out) {
+    bool again = false;
+    for (;;) {
+        out = Handled{};
+        Instance* const instance = slot_->enter();
+        if (instance == nullptr) return;
+        const bool is_charged = again || !instance->worked.load(std::memory_order_relaxed);
+        const Call called = call(*instance, &run, 1, &out);
+        if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
+        const bool decided = ends_.front() != End::undecided;
+        slot_->leave_failed(called.failed->text);
+        if (decided) return;
+        if (is_charged) {
+            Work& work = pipeline_.works[run.slot];
+            out = failure(work, Verdict::retry, VOLLEY_REASON_CRASH, called.failed->text);
+            return;
+        }
+        again = true;
+    }
+}
+
+HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::Run* runs, std::size_t count,
+                                    Handled* out) {
+    use(instance, count);
+    // A child process is held to its time by its own side.
+    const Millis limit = pipeline_.in_process ? pipeline_.config.handler_timeout : Millis(0);
+    prepare(runs, count);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto took = [begin] { return std::chrono::steady_clock::now() - begin; };
+    const std::int64_t begin_ms = now().count();
+    in_call_since_ms_.store(begin_ms, std::memory_order_relaxed);
+    // Handled in turn, each may take so long.
+    const Millis limit_of_all = limit * static_cast<std::int64_t>(count);
+    waiter_.late_at_ms.store(limit == Millis(0) ? 0 : begin_ms + limit_of_all.count(),
+                             std::memory_order_relaxed);
+    for (std::size_t i = 0; i < count; ++i) tasks_[i].job = JobTable::begin(*jobs_[i], waiter_);
+
+    Call result;
+    {
+        const JobTable::Call inside(waiter_);
+        auto called = instance.handler->handle(tasks_.data(), static_cast<std::uint32_t>(count));
+        if (!called) result.failed = called.error();
+    }
+    const bool late = limit > Millis(0) && took() > limit_of_all;
+    {
+        std::unique_lock lock(instance.jobs.mutex());
+        waiter_.awaited = 0;
+        for (std::size_t i = 0; i < count; ++i) ends_[i] = end_of(i, late, result.failed.has_value());
+        if (limit > Millis(0)) waiter_.late_at_ms.store(begin_ms + limit.count(), std::memory_order_relaxed);
+        await(lock, count, limit, begin);
+        result.keeps_late = waiter_.awaited > 0;
+        for (std::size_t i = 0; i < count; ++i) JobTable::end(*jobs_[i]);
+    }
+    const auto all = took();
+    in_call_since_ms_.store(0, std::memory_order_relaxed);
+    pipeline_.handle_durations.add(all / count, count);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (ends_[i] == End::late)
+            out[i] = timed_out(*jobs_[i]->work, std::chrono::duration_cast<Millis>(all));
+        else if (ends_[i] == End::decided)
+            out[i] = outcome(i);
+        // The body is needed still: for the next instance, or by this one, until it is destroyed.
+        if (ends_[i] == End::undecided || (ends_[i] == End::late && result.keeps_late))
+            jobs_[i]->work->outputs.clear();
+        else if (out[i].verdict != Verdict::ok)
+            jobs_[i]->work->discard_outputs();
+    }
+    return result;
+}
+
+// Jobs stay with their instance.
+void HandlerCall::use(Instance& instance, std::size_t count) {
+    if (serial_ != instance.serial) {
+        serial_ = instance.serial;
+        jobs_.clear();
+    }
+    while (jobs_.size() < count) jobs_.push_back(&instance.jobs.add());
+    if (ends_.size() < count) ends_.resize(count);
 }
 
 void HandlerCall::prepare(const delivery::Run* runs, std::size_t count) {
-    if (jobs_.size() < count) jobs_.resize(count);
     tasks_.assign(count, volley_task{});
     const std::int64_t deadline = unix_ms() + pipeline_.config.handler_timeout.count();
     for (std::size_t i = 0; i < count; ++i) {
-        Job& job = jobs_[i];
+        Job& job = *jobs_[i];
         job.slot = runs[i].slot;
         job.work = &pipeline_.works[runs[i].slot];
+        // What an earlier attempt left behind.
+        job.work->outputs.clear();
+        job.work->arena.reset();
         job.message = job.work->message;
         if (!is_absent(job.message.body)) job.message.body = view_of(job.work->body);
         job.message.flags =
             pipeline_.input_encoding == codec::Encoding::none ? 0 : std::uint32_t{VOLLEY_MESSAGE_JSON};
         if (!job.work->key.empty()) job.message.key = view_of(job.work->key);
-        job.explanation.clear();
-        job.emit_error.clear();
-        job.pending = false;
-        tasks_[i].job = reinterpret_cast<volley_job*>(&job);
         tasks_[i].message = &job.message;
         tasks_[i].attempt = runs[i].attempt;
         tasks_[i].deadline_ms = deadline;
@@ -78,124 +168,92 @@ void HandlerCall::prepare(const delivery::Run* runs, std::size_t count) {
     }
 }
 
-void HandlerCall::handle(const delivery::Run* runs, std::size_t count, std::vector<Handled>& out) {
-    prepare(runs, count);
-    const auto begin = std::chrono::steady_clock::now();
-    // Set before the call: finish() of a pending one may come while handle() still runs.
-    for (std::size_t i = 0; i < count; ++i) jobs_[i].pending = true;
-    const Result<void> called = handler_->handle(tasks_.data(), static_cast<std::uint32_t>(count));
-    {
-        const std::lock_guard lock(mutex_);
-        for (std::size_t i = 0; i < count; ++i) {
-            if (tasks_[i].status == VOLLEY_PENDING) continue;
-            jobs_[i].pending = false;
-            jobs_[i].status = tasks_[i].status;
-            jobs_[i].retry_after_ms = tasks_[i].retry_after_ms;
-            jobs_[i].reason = tasks_[i].reason;
-            if (!called && tasks_[i].status == VOLLEY_OK) {
-                jobs_[i].status = VOLLEY_E_RETRY;
-                jobs_[i].reason = VOLLEY_REASON_CRASH;
-                jobs_[i].explanation = called.error().text;
-            }
-        }
+// What the call says of task `i`. Requires: the lock of its jobs.
+HandlerCall::End HandlerCall::end_of(std::size_t i, bool late, bool failed) {
+    Job& job = *jobs_[i];
+    const volley_task& task = tasks_[i];
+    if (task.status == VOLLEY_PENDING) {
+        if (job.finished.load(std::memory_order_relaxed)) return late ? End::late : End::decided;
+        if (failed) return End::undecided;
+        job.awaited = true;
+        ++waiter_.awaited;
+        return End::decided;
     }
-    wait_for_pending();
-    const auto took = std::chrono::steady_clock::now() - begin;
-    pipeline_.handle_durations.add(took / count, count);
-    out.clear();
-    for (std::size_t i = 0; i < count; ++i) out.push_back(outcome(jobs_[i]));
+    if (failed && (task.status == VOLLEY_OK || task.status == VOLLEY_AGAIN)) return End::undecided;
+    job.status = task.status;
+    job.retry_after_ms = task.retry_after_ms;
+    job.reason = task.reason;
+    return late && task.status != VOLLEY_AGAIN ? End::late : End::decided;
 }
 
-void HandlerCall::wait_for_pending() {
-    std::unique_lock lock(mutex_);
-    finished_.wait(lock, [this] {
-        for (std::size_t i = 0; i < tasks_.size(); ++i) {
-            if (jobs_[i].pending) return false;
-        }
-        return true;
-    });
+// Waits for the jobs left pending. Whose time is up first is late, whatever it ends in.
+void HandlerCall::await(std::unique_lock<std::mutex>& lock, std::size_t count, Millis limit,
+                        std::chrono::steady_clock::time_point begin) {
+    const auto all_finished = [this] { return waiter_.awaited == 0; };
+    if (all_finished()) return;
+    if (limit == Millis(0)) return waiter_.finished.wait(lock, all_finished);
+    if (waiter_.finished.wait_until(lock, begin + limit, all_finished)) return;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Job& job = *jobs_[i];
+        if (job.awaited && !job.finished.load(std::memory_order_relaxed)) ends_[i] = End::late;
+    }
+    waiter_.finished.wait_until(lock, begin + limit + std::min(limit, longest_grace), all_finished);
 }
 
-Handled HandlerCall::outcome(const Job& job) {
-    Handled result;
-    result.retry_after_ms = job.retry_after_ms;
+// May a task be left VOLLEY_AGAIN? Else it would come again without end.
+bool HandlerCall::may_skip(std::size_t i) const {
+    if (!pipeline_.in_process || pipeline_.is_cut_off()) return true;
+    if (jobs_[i]->work->lease_lost.load(std::memory_order_relaxed)) return true;
+    for (std::size_t j = 0; j < i && tasks_[i].chain != 0; ++j) {
+        const std::int32_t status = tasks_[j].status;
+        if (tasks_[j].chain == tasks_[i].chain && status != VOLLEY_OK && status != VOLLEY_DROP) return true;
+    }
+    return false;
+}
+
+Handled HandlerCall::timed_out(Work& work, Millis took) const {
+    return failure(work, Verdict::retry, VOLLEY_REASON_TIMEOUT,
+                   "the handler took " + std::to_string(took.count()) + " ms; handler_timeout is " +
+                       std::to_string(pipeline_.config.handler_timeout.count()) + " ms");
+}
+
+Handled HandlerCall::outcome(std::size_t i) {
+    const Job& job = *jobs_[i];
     Work& work = *job.work;
+    const std::uint32_t reason = job.reason < delivery::reason_count ? job.reason : 0;
+    const auto why = [&job](const char* otherwise) {
+        return job.explanation.empty() ? std::string_view(otherwise) : std::string_view(job.explanation);
+    };
+    const auto status_is_unknown = [&] {
+        return failure(work, Verdict::fail, VOLLEY_REASON_HANDLER_FAIL,
+                       "the handler ended it with the unknown status " + std::to_string(job.status));
+    };
     switch (job.status) {
         case VOLLEY_OK:
-            if (job.emit_error.empty()) return result;
-            result.verdict = delivery::Verdict::fail;
-            result.reason = VOLLEY_REASON_OUTPUT;
-            work.explain(result.reason, job.emit_error);
-            break;
+            if (job.emit_status == VOLLEY_OK) return {Verdict::ok};
+            if (job.emit_status == VOLLEY_E_RETRY)
+                return failure(work, Verdict::retry, VOLLEY_REASON_OUTPUT,
+                               "an output could not be kept: out of memory");
+            return failure(work, Verdict::fail, VOLLEY_REASON_OUTPUT, job.emit_error);
         case VOLLEY_DROP:
-            result.verdict = delivery::Verdict::drop;
-            break;
+            return {Verdict::drop};
         case VOLLEY_AGAIN:
-            result.verdict = delivery::Verdict::not_started;
-            break;
-        case VOLLEY_E_RETRY:
-            result.verdict = delivery::Verdict::retry;
-            result.reason = job.reason != 0 ? job.reason : std::uint32_t{VOLLEY_REASON_HANDLER_RETRY};
-            work.explain(result.reason,
-                         job.explanation.empty() ? "the handler asked to try again" : job.explanation);
-            break;
-        default:
-            result.verdict = delivery::Verdict::fail;
-            result.reason = job.reason != 0 ? job.reason : std::uint32_t{VOLLEY_REASON_HANDLER_FAIL};
-            work.explain(result.reason, job.explanation.empty() ? "the handler refused it" : job.explanation);
-    }
-    work.discard_outputs();
-    return result;
-}
-
-// ---- volley_jobs
-
-std::int32_t HandlerCall::emit(void* context, volley_job* handle, volley_view output,
-                               const volley_record* record, std::uint32_t record_size, volley_error* error) {
-    Pipeline& pipeline = static_cast<HandlerCall*>(context)->pipeline_;
-    Job& job = *reinterpret_cast<Job*>(handle);
-    volley_record full{};
-    std::memcpy(&full, record, std::min<std::size_t>(record_size, sizeof full));
-    bool found = false;
-    for (const auto& port : pipeline.ports) {
-        if (!is_absent(output) && text_of(output) != port->queue) continue;
-        found = true;
-        if (auto added = add_emitted(pipeline, *job.work, job.slot, port->index, full); !added) {
-            job.emit_error = added.error().text;
-            return volley_fail(error, static_cast<std::int32_t>(added.error().code),
-                               added.error().text.c_str());
+            if (may_skip(i)) return {Verdict::not_started};
+            return failure(work, Verdict::retry, VOLLEY_REASON_HANDLER_RETRY,
+                           "the handler did not start it (VOLLEY_AGAIN), though nothing before it failed");
+        case VOLLEY_E_RETRY: {
+            Handled result = failure(work, Verdict::retry,
+                                     reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_RETRY},
+                                     why("the handler asked to try again"));
+            result.retry_after_ms = job.retry_after_ms;
+            return result;
         }
+        default:
+            if (job.status > 0 || job.status < VOLLEY_E_UNSUPPORTED) return status_is_unknown();
+            return failure(work, Verdict::fail,
+                           reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_FAIL},
+                           why("the handler refused it"));
     }
-    if (found) return VOLLEY_OK;
-    std::string known;
-    for (const auto& port : pipeline.ports) known += (known.empty() ? "" : ", ") + port->queue;
-    job.emit_error = "component \"" + pipeline.config.name + "\" has no output \"" +
-                     std::string(text_of(output)) +
-                     "\"; its outputs are: " + (known.empty() ? "none" : known);
-    return volley_fail(error, VOLLEY_E_PERMANENT, job.emit_error.c_str());
-}
-
-void HandlerCall::explain(void*, volley_job* handle, volley_view text) {
-    reinterpret_cast<Job*>(handle)->explanation = text_of(text);
-}
-
-void HandlerCall::finish(void* context, volley_job* handle, std::int32_t status,
-                         std::uint64_t retry_after_ms) {
-    HandlerCall& self = *static_cast<HandlerCall*>(context);
-    const std::lock_guard lock(self.mutex_);
-    Job& job = *reinterpret_cast<Job*>(handle);
-    job.status = status;
-    job.retry_after_ms = retry_after_ms;
-    job.reason = 0;
-    job.pending = false;
-    self.finished_.notify_all();
-}
-
-std::int32_t HandlerCall::cancelled(void* context, volley_job* handle) {
-    const Job& job = *reinterpret_cast<Job*>(handle);
-    const Pipeline& pipeline = static_cast<HandlerCall*>(context)->pipeline_;
-    if (pipeline.aborting.load(std::memory_order_relaxed)) return 2;
-    return pipeline.is_cut_off() || job.work->lease_lost.load(std::memory_order_relaxed) ? 1 : 0;
 }
 
 }  // namespace volley::runtime

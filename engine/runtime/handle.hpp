@@ -1,80 +1,80 @@
-// Handle: the call of the user's handler, and what it may ask of us meanwhile (volley_jobs).
+// Handle: the call of the user's handler, with the messages that go into it and how they come out.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <chrono>
 #include <cstdint>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "plugins/instance.hpp"
+#include "runtime/instance_slot.hpp"
+#include "runtime/jobs.hpp"
 #include "runtime/pipeline.hpp"
 
 namespace volley::runtime {
 
 // How a message came out of its handler.
 struct Handled {
-    delivery::Verdict verdict = delivery::Verdict::ok;
+    delivery::Verdict verdict = delivery::Verdict::not_started;
     std::uint32_t reason = VOLLEY_REASON_NONE;
     std::uint64_t retry_after_ms = 0;
 };
 
-// One worker's handler and the messages it has in hand. Owned by the worker's thread; volley_jobs' functions
-// may come from any thread while handle() runs.
+// One worker's way into the handler. Owned by the worker's thread.
 class HandlerCall {
 public:
-    explicit HandlerCall(Pipeline& pipeline) : pipeline_(pipeline) {}
+    explicit HandlerCall(Pipeline& pipeline);
     HandlerCall(const HandlerCall&) = delete;
     HandlerCall& operator=(const HandlerCall&) = delete;
 
-    // Makes and opens the handler. Errors: config, retry (its own store is down), fatal.
-    Result<void> open();
-    void close(std::uint32_t timeout_ms);
-
-    // Why the handler takes no messages, in its own words; empty: it does. Thread: any.
-    std::string down() const;
+    // Makes and opens the handler, waiting for what it needs while the engine runs. Returns false if it
+    // stops, or if there will never be a handler: failure() says why.
+    bool open();
+    void close(std::uint32_t timeout_ms) { slot_->quit(timeout_ms); }
 
     // Calls the handler, and waits for all the messages. Unless it keeps chains no two may be of one. `out`
-    // gets one entry each; why one failed is in its Work.
+    // gets one entry each; why one failed is in its Work. A failed instance is replaced, and called again.
     void handle(const delivery::Run* runs, std::size_t count, std::vector<Handled>& out);
 
+    // ---- from any thread
+    // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock.
+    std::int64_t in_call_since_ms() const { return in_call_since_ms_.load(std::memory_order_relaxed); }
+    const InstanceSlot& slot() const { return *slot_; }
+
 private:
-    struct Job;
-    static std::int32_t emit(void* context, volley_job* job, volley_view output, const volley_record* record,
-                             std::uint32_t record_size, volley_error* error);
-    static void explain(void* context, volley_job* job, volley_view text);
-    static void finish(void* context, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms);
-    static std::int32_t cancelled(void* context, volley_job* job);
-
-    Result<plugins::HandlerInstance> create();
-    void prepare(const delivery::Run* runs, std::size_t count);
-    void wait_for_pending();
-    Handled outcome(const Job& job);
-
-    struct Job {
-        delivery::Slot slot = delivery::no_slot;
-        Work* work = nullptr;
-        volley_message message{};  // the body as the handler sees it
-        std::string explanation;
-        std::string emit_error;  // an output that cannot be sent fails the message
-        bool pending = false;
-        std::int32_t status = VOLLEY_OK;
-        std::uint64_t retry_after_ms = 0;
-        std::uint32_t reason = 0;
+    // What became of one call of an instance, and of a task in it.
+    struct Call {
+        std::optional<Error> failed;  // the instance is done for
+        bool keeps_late = false;      // it has messages in hand still, past their time
+    };
+    enum class End : std::uint8_t {
+        decided,    // its job's status counts
+        undecided,  // the instance failed first
+        late,       // no status came in time
     };
 
+    void handle_alone(const delivery::Run& run, Handled& out);
+    Call call(Instance& instance, const delivery::Run* runs, std::size_t count, Handled* out);
+    void use(Instance& instance, std::size_t count);
+    void prepare(const delivery::Run* runs, std::size_t count);
+    End end_of(std::size_t i, bool late, bool failed);
+    void await(std::unique_lock<std::mutex>& lock, std::size_t count, delivery::Millis limit,
+               std::chrono::steady_clock::time_point begin);
+    bool may_skip(std::size_t i) const;
+    Handled outcome(std::size_t i);
+    Handled timed_out(Work& work, delivery::Millis took) const;
+
     Pipeline& pipeline_;
-    volley_jobs jobs_table_{};
-    std::optional<plugins::HandlerInstance> handler_;
-    std::vector<Job> jobs_;
+    std::shared_ptr<InstanceSlot> slot_;
+    JobWaiter waiter_;
+    std::atomic<std::int64_t> in_call_since_ms_{0};
+
+    std::vector<Job*> jobs_;  // of the instance with this serial
+    std::uint64_t serial_ = 0;
     std::vector<volley_task> tasks_;
-    mutable std::mutex health_mutex_;
-    std::string down_;
-    std::atomic<bool> is_down_{false};
-    std::mutex mutex_;  // pending jobs
-    std::condition_variable finished_;
+    std::vector<End> ends_;  // of the tasks of the last call
 };
 
 }  // namespace volley::runtime

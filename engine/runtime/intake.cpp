@@ -185,10 +185,13 @@ bool Intake::start_workers(delivery::Instant deadline) {
         hear();
         if (failure()) return false;
         now_ = now();
+        publish();
         if (stop_requested_.load(std::memory_order_acquire)) return false;
         if (now_ >= deadline) {
-            fail(Error(ErrorCode::retry,
-                       "handler " + pipeline_.handler_label + " did not open within startup_timeout"));
+            const std::string cause = handler_trouble();
+            fail(Error(ErrorCode::retry, "handler " + pipeline_.handler_label +
+                                             " did not open within startup_timeout" +
+                                             (cause.empty() ? "" : ": " + cause)));
             return false;
         }
     }
@@ -406,7 +409,7 @@ std::string Intake::outage() const {
         return "the input \"" + pipeline_.input.name + "\" cannot be read";
     if (health_state_ == VOLLEY_DOWN) return health_text_;
     for (const auto& worker : workers_) {
-        if (std::string why = worker->handler_down(); !why.empty()) return why;
+        if (std::string why = worker->handler().outage(); !why.empty()) return why;
     }
     for (const auto& port : pipeline_.ports) {
         if (!port->up.load(std::memory_order_relaxed))
@@ -418,9 +421,20 @@ std::string Intake::outage() const {
     return {};
 }
 
+// Why a worker has no handler now; empty: all have one.
+std::string Intake::handler_trouble() const {
+    for (const auto& worker : workers_) {
+        if (worker->handler().is_in_trouble()) return worker->handler().trouble();
+    }
+    return {};
+}
+
 std::string Intake::why_not_ready() const {
     if (failure_) return failure_->text;
-    if (!opened_.load(std::memory_order_acquire)) return "starting";
+    if (!opened_.load(std::memory_order_acquire)) {
+        const std::string trouble = handler_trouble();
+        return trouble.empty() ? "starting" : trouble;
+    }
     if (drain_deadline_) return "draining";
     if (std::string why = outage(); !why.empty()) return why;
     if (core_.breaker_is_open())
@@ -429,6 +443,7 @@ std::string Intake::why_not_ready() const {
         return std::to_string(core_.exhausted()) +
                " messages have failed max_attempts times and are tried on";
     }
+    if (std::string trouble = handler_trouble(); !trouble.empty()) return trouble;
     for (const auto& worker : workers_) {
         const std::int64_t since = worker->in_call_since_ms();
         if (since > 0 && now_.count() - since > pipeline_.config.handler_timeout.count()) {

@@ -104,6 +104,7 @@ private:
     void close_input(delivery::Instant deadline);
     void publish();
     std::string why_not_ready() const;
+    std::string handler_trouble() const;
     std::string outage() const;
     void watch_progress();
     void tell_of_breaker();

@@ -19,6 +19,8 @@
 
 namespace volley::runtime {
 
+class InstanceSlot;
+
 struct Pipeline {
     std::string app;
     std::string base_dir;
@@ -43,10 +45,11 @@ struct Pipeline {
     std::optional<plugins::PluginClass> handler;
     const volley_handler_class* built_in_handler = nullptr;  // process and function, which are no plugins
     std::string handler_config = "{}";
-    bool keeps_chains = false;              // several messages of a chain may be in one call of it
-    bool in_process = false;                // the handler can take us down with it
-    std::string state_dir;                  // as configured
-    std::unique_ptr<CrashJournal> journal;  // none: no handler that needs it, or no place to keep it
+    std::shared_ptr<InstanceSlot> shared_handler;  // one instance for all workers; none: each has its own
+    bool keeps_chains = false;                     // several messages of a chain may be in one call of it
+    bool in_process = false;                       // the handler can take us down with it
+    std::string state_dir;                         // as configured
+    std::unique_ptr<CrashJournal> journal;         // none: no handler that needs it, or no place to keep it
     bool is_forward() const { return !handler && built_in_handler == nullptr; }
 
     // Outputs and acks are one transaction of their store, made by the intake: workers hand nothing to the

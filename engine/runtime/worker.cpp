@@ -73,17 +73,10 @@ void Worker::abandon() {
 void Worker::run() {
     block_sigpipe();
     pthread_setname_np(pthread_self(), ("worker-" + std::to_string(number_)).c_str());
-    Completion hello;
-    hello.kind = Completion::Kind::worker_idle;
-    hello.slot = number_;
-    if (auto opened = call_.open(); !opened) {
-        failure_ = opened.error();
-        hello.kind = Completion::Kind::worker_failed;
-        pipeline_.completions.push(&hello, 1);
-        ended_.store(true, std::memory_order_release);
-        return;
-    }
-    pipeline_.completions.push(&hello, 1);
+    if (call_.open())
+        say(Completion::Kind::worker_idle);
+    else
+        tell_failure();
     std::vector<Run> batch;
     delivery::Millis close_timeout{0};
     for (;;) {
@@ -106,6 +99,23 @@ void Worker::run() {
     call_.close(static_cast<std::uint32_t>(close_timeout.count()));
     ended_.store(true, std::memory_order_release);
     pipeline_.completions.ring();
+}
+
+void Worker::say(Completion::Kind kind) {
+    Completion c;
+    c.kind = kind;
+    c.slot = number_;
+    pipeline_.completions.push(&c, 1);
+}
+
+// That there will never be a handler again, once. Without one the engine stops.
+void Worker::tell_failure() {
+    if (told_failure_) return;
+    auto failure = call_.slot().failure();
+    if (!failure) return;
+    told_failure_ = true;
+    failure_ = std::move(*failure);
+    say(Completion::Kind::worker_failed);
 }
 
 void Worker::run_batch(const std::vector<Run>& batch) {
@@ -180,7 +190,6 @@ void Worker::handle_group(const Run* runs, std::size_t count) {
         }
         Work& work = pipeline_.works[run.slot];
         work.begin();
-        work.outputs.clear();
         const auto failure = decode(pipeline_, work);
         const std::uint32_t crashes = failure ? 0 : crashes_with(work);
         if (!failure && crashes == 0) {
@@ -228,9 +237,8 @@ void Worker::call_handler() {
         for (const Run& run : sound_)
             pipeline_.journal->enter(number_, journal_name(pipeline_, pipeline_.works[run.slot]));
     }
-    in_call_since_ms_.store(now().count(), std::memory_order_relaxed);
     call_.handle(sound_.data(), sound_.size(), handled_);
-    in_call_since_ms_.store(0, std::memory_order_relaxed);
+    if (call_.slot().is_in_trouble()) tell_failure();
     if (pipeline_.journal) pipeline_.journal->leave(number_);
     for (std::size_t i = 0; i < sound_.size(); ++i) {
         if (chain_failed(sound_[i])) {

@@ -22,8 +22,9 @@ public:
         : pipeline_(pipeline), number_(number), call_(pipeline) {}
     ~Worker();
 
-    // Starts the thread. It opens the handler first: worker_idle with count 0 says that it is ready,
-    // worker_failed that it will never be. Thread: intake, as all that follows.
+    // Starts the thread. It opens the handler first: worker_idle with count 0 says that it is ready.
+    // worker_failed, now or later, says that there will never be a handler again. Thread: intake, as all that
+    // follows.
     void start();
     // Gives it a batch; takes the contents of `batch` and leaves it empty.
     void give(std::vector<delivery::Run>& batch);
@@ -36,15 +37,17 @@ public:
     void abandon();
 
     // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock.
-    std::int64_t in_call_since_ms() const { return in_call_since_ms_.load(std::memory_order_relaxed); }
+    std::int64_t in_call_since_ms() const { return call_.in_call_since_ms(); }
+    // Its handler's instance.
+    const InstanceSlot& handler() const { return call_.slot(); }
     // The port that it hands records to right now; null: none.
     const Port* port_in_use() const { return port_in_use_.load(); }
     const Error& failure() const { return failure_; }  // after worker_failed
-    // Why the handler takes no messages; empty: it does.
-    std::string handler_down() const { return call_.down(); }
 
 private:
     void run();
+    void say(Completion::Kind kind);
+    void tell_failure();
     void run_batch(const std::vector<delivery::Run>& batch);
     std::size_t group_from(const std::vector<delivery::Run>& batch, std::size_t first);
     void handle_group(const delivery::Run* runs, std::size_t count);
@@ -68,9 +71,9 @@ private:
     HandlerCall call_;
     std::thread thread_;
     std::atomic<bool> ended_{false};
-    std::atomic<std::int64_t> in_call_since_ms_{0};
     std::atomic<const Port*> port_in_use_{nullptr};
     Error failure_{ErrorCode::fatal, ""};
+    bool told_failure_ = false;
 
     std::mutex mutex_;
     std::condition_variable given_;
