@@ -21,7 +21,7 @@ TEST_CASE("a dead letter that is written again and again takes no more memory th
         const std::string body(10'000, 'x');
         volley_message message{};
         message.body = view_of(body);
-        work.arrive(message, 0);
+        work.arrive(message, 0, 0);
         work.begin();
         work.explain(VOLLEY_REASON_HANDLER_FAIL, "no");
         runtime::dead_letter(pipeline, work, 0, 1);
