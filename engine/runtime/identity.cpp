@@ -12,17 +12,30 @@ namespace {
 using text::Fingerprint;
 
 // Of all but source, partition, offset and id; computed once for a message.
-std::uint64_t origin_of(Work& work) {
+std::uint64_t origin_of(const Pipeline& pipeline, Work& work) {
     if (work.origin != 0) return work.origin;
     const volley_message& m = work.message;
     Fingerprint f;
-    f.add(work.store).add(static_cast<std::uint64_t>(m.timestamp_ms));
+    f.add(work.store ^ pipeline.id_seed).add(static_cast<std::uint64_t>(m.timestamp_ms));
     if (work.store == 0) {
         f.add(text_of(m.key)).add(std::uint64_t{is_absent(m.body)}).add(text_of(m.body));
         for (std::uint32_t i = 0; i < m.header_count; ++i)
             f.add(text_of(m.headers[i].name)).add(text_of(m.headers[i].value));
     }
     return work.origin = f.value();
+}
+
+// Writes eight hexadecimal digits, of the lowest four bits first: all at once, because an id is made for each
+// output.
+void write_hex(std::uint64_t value, char* to) {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    value &= 0xffffffff;
+    value = (value | value << 16U) & 0x0000ffff0000ffff;
+    value = (value | value << 8U) & 0x00ff00ff00ff00ff;
+    value = (value | value << 4U) & 0x0f0f0f0f0f0f0f0f;
+    const std::uint64_t is_letter = ((value + ones * 6) >> 4U) & ones;
+    value += ones * '0' + is_letter * ('a' - '0' - 10);
+    std::memcpy(to, &value, sizeof value);
 }
 
 std::string_view source_of(const Pipeline& pipeline, const volley_message& m) {
@@ -51,21 +64,26 @@ volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view wha
         std::memcpy(end, part.data(), part.size());
         end += part.size();
     };
-    const auto number = [&](auto value, int base) {
-        end = std::to_chars(end, begin + most, value, base).ptr;
+    const auto number = [&](std::int64_t value) {
+        end = std::to_chars(end, begin + most, value).ptr;
         *end++ = '/';
     };
     text(source);
     *end++ = '/';
-    if (m.partition >= 0) number(m.partition, 10);
+    if (m.partition >= 0) number(m.partition);
     if (id.empty()) {
-        number(m.offset, 10);
+        number(m.offset);
     } else {
         text(id);
         *end++ = '/';
     }
-    const std::uint64_t seed = work.store != 0 ? pipeline.id_seed : pipeline.id_seed_of_process;
-    number(Fingerprint().add(seed).add(origin_of(work)).value(), 16);
+    std::uint64_t origin = origin_of(pipeline, work);
+    if (work.store == 0) origin = Fingerprint().add(pipeline.id_seed_of_process).add(origin).value();
+    constexpr std::size_t half = 8;  // of the digits
+    write_hex(origin, end);
+    write_hex(origin >> 32U, end + half);
+    end += 2 * half;
+    *end++ = '/';
     text(pipeline.id_middle);
     text(what);
     return {begin, static_cast<std::size_t>(end - begin)};
@@ -75,7 +93,7 @@ std::uint64_t journal_name(const Pipeline& pipeline, Work& work) {
     const volley_message& m = work.message;
     if (!has_own_id(m)) return 0;
     Fingerprint f;
-    f.add(source_of(pipeline, m)).add(text_of(m.id)).add(origin_of(work));
+    f.add(source_of(pipeline, m)).add(text_of(m.id)).add(origin_of(pipeline, work));
     f.add(static_cast<std::uint64_t>(m.partition)).add(static_cast<std::uint64_t>(m.offset));
     return f.value() == 0 ? 1 : f.value();
 }

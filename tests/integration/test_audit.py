@@ -115,7 +115,7 @@ def test_outputs_carry_stable_ids_made_of_where_their_input_is_from(tmp_path):
     headers = [json.loads(text) for (text,) in store.connect().execute(
         "SELECT headers FROM volley_messages WHERE queue IN ('one', 'two') ORDER BY queue")]
     ids = [value for ((name, value),) in headers]
-    assert all(re.fullmatch(f"in/1/[0-9a-f]{{1,16}}/judge/{index}", ids[index]) for index in (0, 1)), ids
+    assert all(re.fullmatch(f"in/1/[0-9a-f]{{16}}/judge/{index}", ids[index]) for index in (0, 1)), ids
     assert volleyd.stop() == 0, volleyd.log
 
 
