@@ -63,7 +63,7 @@ private:
     // What is known of a partition across its assignments.
     struct Known {
         std::uint32_t epoch = 0;
-        std::int64_t wanted = -1;  // to be committed by the last assignment
+        std::int64_t committed = -1;  // as the last assignment left it
         Mark mark;
     };
     // A partition that is ours now.

@@ -63,9 +63,11 @@ void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
         }
         // The broker forgets what was committed when a topic is deleted. Where others read meanwhile, it is
         // theirs to notice that the log is another.
-        const bool is_forgotten = known && owned.began < 0 && owned.known->wanted >= 0;
-        if (owned.began != owned.known->wanted) owned.known->mark = {};
-        if (is_forgotten) begin_anew(owned, owned.known->wanted);
+        const std::int64_t before = owned.known->committed;
+        const bool is_forgotten =
+            known && starts->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR && owned.began < 0 && before >= 0;
+        if (owned.began != before) owned.known->mark = {};
+        if (is_forgotten) begin_anew(owned, before);
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
                                         return o.topic == owned.topic && o.partition == owned.partition;
@@ -100,7 +102,8 @@ void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
     }
     if (paused->cnt > 0) rd_kafka_resume_partitions(rk_, paused.get());
     for (const volley_partition& v : gone) {
-        if (const Owned* owned = find(text_of(v.source), v.partition)) owned->known->wanted = owned->wanted;
+        if (const Owned* owned = find(text_of(v.source), v.partition))
+            owned->known->committed = std::max(owned->committed, owned->began);
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
                                         return o.partition == v.partition && *o.topic == text_of(v.source);
