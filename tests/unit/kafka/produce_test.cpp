@@ -209,3 +209,23 @@ TEST_CASE("a producer that failed for good holds nothing back for its successor"
     CHECK(until([&] { return sender.send_and_wait(1)[0].status == VOLLEY_OK; }));
     REQUIRE(sender.producer.close(5000));
 }
+
+TEST_CASE("without idempotence one request at a time keeps order, unless the file wants more", "[kafka]") {
+    Cluster cluster;
+    rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
+    Rig rig("kafka.so");
+    const auto [config, ordered] = GENERATE(table<std::string, bool>({
+        {"", true},
+        {R"(,"acks":"1")", true},
+        {R"(,"enable.idempotence":false)", true},
+        {R"(,"acks":"1","max.in.flight":5)", false},
+        {R"(,"enable.idempotence":"false","max.in.flight.requests.per.connection":"2")", false},
+    }));
+    CAPTURE(config);
+    Sender sender(rig, "t", cluster.config(config));
+    const auto* more =
+        static_cast<const volley_ext_abilities*>(sender.producer.extension(VOLLEY_EXT_ABILITIES));
+    CHECK((more != nullptr && (more->flags & VOLLEY_ORDERED) != 0) == ordered);
+    for (const volley_report& report : sender.send_and_wait(10)) CHECK(report.status == VOLLEY_OK);
+    REQUIRE(sender.producer.close(5000));
+}
