@@ -1,9 +1,8 @@
 #include "handlers/process.hpp"
 
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
+#include "handlers/json_cursor.hpp"
 #include "handlers/process_handler.hpp"
 #include "volley/abi.hpp"
 
@@ -61,22 +60,15 @@ const volley_handler_class* process_handler_class() {
 }
 
 std::string process_config(const ProcessOptions& options) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    writer.StartObject();
-    writer.Key("exec");
-    writer.StartArray();
-    for (const std::string& word : options.exec)
-        writer.String(word.data(), static_cast<rapidjson::SizeType>(word.size()));
-    writer.EndArray();
-    writer.Key("handler_timeout_ms");
-    writer.Uint64(options.handler_timeout_ms);
-    writer.Key("startup_timeout_ms");
-    writer.Uint64(options.startup_timeout_ms);
-    writer.Key("max_message_bytes");
-    writer.Uint64(options.max_message_bytes);
-    writer.EndObject();
-    return {buffer.GetString(), buffer.GetSize()};
+    std::string json = "{\"exec\":[";
+    for (const std::string& word : options.exec) {
+        if (json.back() != '[') json += ',';
+        append_json_string(json, word);
+    }
+    json += "],\"handler_timeout_ms\":" + std::to_string(options.handler_timeout_ms) +
+            ",\"startup_timeout_ms\":" + std::to_string(options.startup_timeout_ms) +
+            ",\"max_message_bytes\":" + std::to_string(options.max_message_bytes) + '}';
+    return json;
 }
 
 }  // namespace volley::handlers
