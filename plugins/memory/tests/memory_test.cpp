@@ -32,6 +32,21 @@ TEST_CASE("each accepted record is reported once, with its token", "[memory]") {
     CHECK(rig.reports.all[1].status == VOLLEY_OK);
 }
 
+TEST_CASE("a memory queue has an identity of its own, the same for all who read it", "[memory]") {
+    Rig rig("memory.so");
+    const auto identity = [](plugins::Consumer consumer) {
+        const auto* named = static_cast<const volley_ext_identity*>(consumer.extension(VOLLEY_EXT_IDENTITY));
+        REQUIRE(named != nullptr);
+        volley_view text{};
+        REQUIRE(named->identity(consumer.get(), &text, nullptr) == VOLLEY_OK);
+        return std::string(text_of(text));
+    };
+    CHECK(identity(rig.consumer("one")) == identity(rig.consumer("one")));
+    CHECK(identity(rig.consumer("one")) != identity(rig.consumer("two")));
+    CHECK(identity(rig.consumer("one", R"({"generate": 1})")) !=
+          identity(rig.consumer("one", R"({"generate": 1})")));
+}
+
 TEST_CASE("key, headers, empty bodies and tombstones survive the memory queue", "[memory]") {
     Rig rig("memory.so");
     auto producer = rig.producer("values");

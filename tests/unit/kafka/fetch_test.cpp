@@ -59,3 +59,22 @@ TEST_CASE("an interrupt ends a wait, also when fetching is to be resumed", "[kaf
     REQUIRE(sender.producer.close(5000));
     REQUIRE(member.consumer.close(5000));
 }
+
+TEST_CASE("a consumer names its cluster and its group", "[kafka]") {
+    const Cluster cluster, other;
+    Rig rig("kafka.so");
+    const auto identity = [&](const Cluster& of, const std::string& group) {
+        auto consumer = rig.consumer("t", of.config(R"(,"group.id":")" + group + '"'));
+        const auto* named = static_cast<const volley_ext_identity*>(consumer.extension(VOLLEY_EXT_IDENTITY));
+        REQUIRE(named != nullptr);
+        volley_view text{};
+        volley_error error{};
+        error.struct_size = sizeof error;
+        INFO(error.text);
+        REQUIRE(named->identity(consumer.get(), &text, &error) == VOLLEY_OK);
+        return std::string(text_of(text));
+    };
+    CHECK(identity(cluster, "g") == identity(cluster, "g"));
+    CHECK(identity(cluster, "g") != identity(cluster, "h"));
+    CHECK(identity(cluster, "g") != identity(other, "g"));
+}
