@@ -1,6 +1,6 @@
-// Where log lines go: one thread writes to standard error what the other threads queue, and what standard error
-// does not take is dropped and counted (writer.hpp). What is queued when the process exits is written then, within
-// exit_patience; before std::_Exit, call flush(). Thread: any.
+// Where log lines go: one thread writes to standard error what the other threads queue, and what standard
+// error does not take is dropped and counted (writer.hpp). What is queued when the process exits is written
+// then, within exit_patience; before std::_Exit, call flush(). Thread: any.
 #pragma once
 
 #include <chrono>
