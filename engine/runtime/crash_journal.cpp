@@ -23,7 +23,7 @@ namespace volley::runtime {
 
 namespace {
 
-constexpr char magic[8] = {'v', 'o', 'l', 'l', 'e', 'y', 'j', '2'};
+constexpr char magic[8] = {'v', 'o', 'l', 'l', 'e', 'y', 'j', '1'};
 constexpr std::uint32_t most_workers = 1024;
 constexpr std::uint32_t most_at_once = 512;  // messages in one call of a handler
 constexpr std::uint32_t most_suspects = 16384;
