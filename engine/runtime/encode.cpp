@@ -125,12 +125,11 @@ std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work, const
         volley_record& record = work.outputs[i].record;
         const Port& port = *pipeline.ports[work.outputs[i].port];
         if (is_absent(record.body)) {
-            if (port.can(VOLLEY_CAN_TOMBSTONE)) continue;
-            return codec::Failure{VOLLEY_REASON_OUTPUT,
-                                  "a message without a body cannot be stored in queue \"" + port.queue +
-                                      "\" (" + port.connector + ")"};
-        }
-        if (!passes_untouched(pipeline, work, record, port) && !port.encoder->is_pass_through()) {
+            if (!port.can(VOLLEY_CAN_TOMBSTONE))
+                return codec::Failure{VOLLEY_REASON_OUTPUT,
+                                      "a message without a body cannot be stored in queue \"" + port.queue +
+                                          "\" (" + port.connector + ")"};
+        } else if (!passes_untouched(pipeline, work, record, port) && !port.encoder->is_pass_through()) {
             std::string scratch;
             std::string_view encoded;
             const auto from = from_json ? codec::Encoding::json : codec::Encoding::none;

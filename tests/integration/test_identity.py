@@ -115,17 +115,18 @@ def test_dead_letters_of_a_topic_that_was_made_anew_are_all_kept(kafka_server, t
 def test_an_output_that_was_stored_and_not_acked_is_stored_once_and_counted(tmp_path):
     dead, out, store = File(tmp_path, "dead.db"), File(tmp_path, "out.db"), File(tmp_path, "in.db")
     store.put("in", SAME, ["k"] * 5)
+    store.connect().execute("INSERT INTO volley_messages (queue, key) VALUES ('in', 'a tombstone')")
     before = store.connect().execute("SELECT id, body, key, created FROM volley_messages").fetchall()
     text = config(tmp_path, store, out, dead, "forward")
     run_until_idle(tmp_path, text)
     # As if the process had died before it acked.
     store.connect().executemany("INSERT INTO volley_messages (queue, id, body, key, created) VALUES ('in', ?, ?, ?, ?)", before)
     volleyd = Volleyd(tmp_path, text + 'operations: {listen: "127.0.0.1:0"}\n').wait_ready()
-    wait_until(lambda: volleyd.metric("volley_messages_settled_total", outcome="ok") == 5, "all are done")
-    assert volleyd.metric("volley_plugin_sqlite_repeats_dropped_total", queue="out") == 5
+    wait_until(lambda: volleyd.metric("volley_messages_settled_total", outcome="ok") == 6, "all are done")
+    assert volleyd.metric("volley_plugin_sqlite_repeats_dropped_total", queue="out") == 6
     assert volleyd.metric("volley_plugin_sqlite_id_conflicts_total", queue="out") == 0
     assert volleyd.stop() == 0, volleyd.log
-    assert out.take("out") == SAME
+    assert out.take("out") == SAME + [None]
 
 
 def test_a_dead_letter_that_was_stored_and_not_acked_is_stored_once(tmp_path):
