@@ -1,22 +1,19 @@
 #include "text/escape.hpp"
 
+#include "volley/utf8.hpp"
+
 namespace volley::text {
 
 namespace {
 
-// Bytes of the UTF-8 sequence that starts at `at`; 0: it is none.
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t length = lead < 0x80U                    ? 1
-                               : lead >= 0xF0U && lead < 0xF5U ? 4
-                               : lead >= 0xE0U                 ? 3
-                               : lead >= 0xC2U                 ? 2
-                                                               : 0;
-    if (length == 0 || lead >= 0xF5U || at + length > text.size()) return 0;
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return 0;
+// Where a text of at most `longest` bytes ends that cuts no character in two.
+std::size_t end_within(std::string_view bytes, std::size_t longest) {
+    constexpr std::size_t longest_character = 4;
+    for (std::size_t back = 1; back < longest_character && back <= longest; ++back) {
+        const std::size_t length = utf8_length(bytes, longest - back);
+        if (length > 0) return length > back ? longest - back : longest;
     }
-    return length;
+    return longest;
 }
 
 }  // namespace
@@ -24,9 +21,9 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 void append_escaped(std::string& out, std::string_view bytes, std::size_t longest, Quotes quotes) {
     constexpr char digits[] = "0123456789abcdef";
     const bool cut = bytes.size() > longest;
-    bytes = bytes.substr(0, longest);
+    if (cut) bytes = bytes.substr(0, end_within(bytes, longest));
     for (std::size_t i = 0; i < bytes.size();) {
-        const std::size_t length = sequence_length(bytes, i);
+        const std::size_t length = utf8_length(bytes, i);
         const auto byte = static_cast<unsigned char>(bytes[i]);
         const bool c1 = length == 2 && byte == 0xC2U && static_cast<unsigned char>(bytes[i + 1]) < 0xA0U;
         if (length == 0 || byte < 0x20U || byte == 0x7FU || c1) {

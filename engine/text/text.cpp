@@ -1,8 +1,5 @@
 #include "text/text.hpp"
 
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
-
 #include <algorithm>
 #include <cstdint>
 
@@ -65,17 +62,10 @@ std::size_t fitting(std::string_view text, std::size_t columns) {
     return at;
 }
 
-std::size_t utf8_prefix(std::string_view bytes) {
-    rapidjson::MemoryStream stream(bytes.data(), bytes.size());
-    struct Nowhere {
-        void Put(char) {}
-    } nowhere;
-    std::size_t good = 0;
-    while (good < bytes.size() && rapidjson::UTF8<>::Validate(stream, nowhere)) good = stream.Tell();
-    return good;
+std::size_t byte_order_mark(std::string_view text) {
+    constexpr std::string_view mark = "\xEF\xBB\xBF";
+    return text.substr(0, mark.size()) == mark ? mark.size() : 0;
 }
-
-bool is_utf8(std::string_view bytes) { return utf8_prefix(bytes) == bytes.size(); }
 
 std::string safe(std::string_view bytes) {
     std::string text(bytes);

@@ -5,12 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "volley/utf8.hpp"
+
 namespace volley::text {
 
-bool is_utf8(std::string_view bytes);
+using volley::is_utf8;
+using volley::utf8_prefix;
 
-// How many bytes from the front are whole characters of UTF-8.
-std::size_t utf8_prefix(std::string_view bytes);
+// How many bytes the byte order mark at the front takes that some editors write: 3, or 0 where there is none.
+std::size_t byte_order_mark(std::string_view text);
 
 // The text itself where it is UTF-8, else with every byte above 127 replaced by '?'.
 std::string safe(std::string_view bytes);

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "volley/utf8.hpp"
+
 namespace volley::rsmq {
 
 namespace {
@@ -44,12 +46,6 @@ std::optional<std::string> from_base64(std::string_view text) {
         out.push_back(static_cast<char>(bits >> have & 0xffU));
     }
     return out;
-}
-
-bool is_utf8(std::string_view text) {
-    rapidjson::StringBuffer unused;
-    Writer writer(unused);
-    return writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
 void write_string(Writer& writer, std::string_view text) {

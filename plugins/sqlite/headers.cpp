@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "volley/utf8.hpp"
+
 namespace volley::sqlite {
 
 namespace {
@@ -44,12 +46,6 @@ std::optional<std::string> from_base64(std::string_view text) {
         }
     }
     return out;
-}
-
-bool is_utf8(std::string_view text) {
-    rapidjson::StringBuffer unused;
-    ValidatingWriter writer(unused);
-    return writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
 void write_text(ValidatingWriter& writer, std::string_view text) {
