@@ -1,13 +1,11 @@
 #include "check/effective.hpp"
 
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 
 #include "check/store.hpp"
 #include "codec/codec.hpp"
+#include "plugins/config_schema.hpp"
+#include "text/json_text.hpp"
 #include "text/text.hpp"
 #include "volley/plugin.h"
 
@@ -16,11 +14,6 @@ namespace volley::check {
 namespace {
 
 using rapidjson::Value;
-
-const Value* member(const Value& object, const char* name) {
-    const auto found = object.IsObject() ? object.FindMember(name) : object.MemberEnd();
-    return !object.IsObject() || found == object.MemberEnd() ? nullptr : &found->value;
-}
 
 class Filler {
 public:
@@ -41,20 +34,17 @@ public:
         }
         if (found.description->config_schema == nullptr) return;
         rapidjson::Document schema;
-        rapidjson::Document own;
         schema.Parse<rapidjson::kParseIterativeFlag>(found.description->config_schema);
-        own.Parse<rapidjson::kParseIterativeFlag>(queue.config.c_str());
-        const Value* properties = schema.IsObject() ? member(schema, "properties") : nullptr;
+        text::JsonText config(plugins::fit_config(found, queue.config));
+        rapidjson::Document& own = config.tree;
+        const Value* properties = text::member_of(&schema, "properties");
         if (!own.IsObject() || properties == nullptr || !properties->IsObject()) return;
         const std::vector<std::string> given = names_of(own);
         for (const auto& property : properties->GetObject()) {
             if (!own.HasMember(property.name) && applies(property.value, given))
                 add(own, queue, property.name.GetString(), property.value);
         }
-        rapidjson::StringBuffer buffer;
-        rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-        own.Accept(writer);
-        queue.config.assign(buffer.GetString(), buffer.GetSize());
+        queue.config = text::as_written(own, &config.digits);
     }
 
 private:
@@ -64,7 +54,7 @@ private:
         return names;
     }
     static bool applies(const Value& property, const std::vector<std::string>& given) {
-        const Value* unless = member(property, "x-unless");
+        const Value* unless = text::member_of(&property, "x-unless");
         return unless == nullptr || !unless->IsArray() ||
                std::none_of(unless->Begin(), unless->End(), [&](const Value& name) {
                    return name.IsString() &&
@@ -73,7 +63,7 @@ private:
     }
     void add(rapidjson::Document& own, QueueConfig& queue, const std::string& name, const Value& property) {
         Value key(name.c_str(), own.GetAllocator());
-        if (const Value* variables = member(property, "x-environment");
+        if (const Value* variables = text::member_of(&property, "x-environment");
             variables != nullptr && variables->IsArray()) {
             for (const Value& variable : variables->GetArray()) {
                 const auto value = variable.IsString() ? environment_(variable.GetString()) : std::nullopt;
@@ -85,7 +75,7 @@ private:
                 return;
             }
         }
-        if (const Value* fallback = member(property, "default"))
+        if (const Value* fallback = text::member_of(&property, "default"))
             own.AddMember(key, Value(*fallback, own.GetAllocator()), own.GetAllocator());
     }
 

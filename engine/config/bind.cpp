@@ -1,11 +1,11 @@
 #include "config/bind.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "config/ancestor.hpp"
 #include "config/bind_parts.hpp"
 #include "config/section.hpp"
+#include "text/number.hpp"
 
 namespace volley::config {
 
@@ -157,6 +157,15 @@ private:
                         : "a handler has \"exec\" or \"library\", and here is neither",
                 "write exec: [python3, ship.py] for a program, or library: libship.so for a shared object");
         }
+        for (const char* key : {"class", "config"}) {
+            const Node* name = node.find_key(key);
+            if (!process || library || name == nullptr) continue;
+            diagnostics_.error(
+                "V0114", name->mark, "a program takes no \"" + std::string(key) + "\"",
+                "it belongs to a handler of a shared object; a program has its arguments in exec:, "
+                "and its environment",
+                name->length);
+        }
         const Node* exec = node.find("exec");
         if (process && exec->kind == Node::Kind::sequence && exec->elements.empty())
             section.wrong(*exec, "exec", "a list of at least one word",
@@ -174,28 +183,29 @@ private:
             return top.wrong(node, "operations", "off, or a mapping with \"listen\"");
         Section section(node, "operations", "/operations", config_, diagnostics_);
         section.text("token", operations.token);
+        const Node* token = section.find("token");
+        if (token != nullptr && operations.token.empty() && !diagnostics_.has_errors())
+            section.wrong(*token, "token", "a secret",
+                          "an empty one would protect nothing; remove it, or set one");
         std::string listen;
         section.text("listen", listen);
         if (listen.empty()) return;
         const std::size_t colon = listen.rfind(':');
-        std::uint16_t port = 0;
-        const char* begin = listen.data() + (colon == std::string::npos ? 0 : colon + 1);
-        const auto [end, error] = std::from_chars(begin, listen.data() + listen.size(), port);
-        if (error != std::errc() || end != listen.data() + listen.size()) {
-            const bool port_missing = colon == std::string::npos;
-            return section.wrong(
-                *node.find("listen"), "listen", "an address such as 127.0.0.1:3000",
-                port_missing ? "the port is missing: " + listen + ":3000" : "a port is 0 to 65535");
-        }
-        std::string host = colon == std::string::npos ? std::string() : listen.substr(0, colon);
-        const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-        if (brackets) host = host.substr(1, host.size() - 2);
-        if (host.find(':') != std::string::npos && !brackets) {
-            return section.wrong(*node.find("listen"), "listen", "an address such as 127.0.0.1:3000",
-                                 "an IPv6 address stands in brackets: [::1]:3000");
+        std::string host = colon == std::string::npos ? "" : listen.substr(0, colon);
+        const auto wrong = [&](const std::string& help) {
+            section.wrong(*node.find("listen"), "listen", "an address such as 127.0.0.1:3000", help);
+        };
+        const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+        if (bracketed) host = host.substr(1, host.size() - 2);
+        if (!bracketed && host.find(':') != std::string::npos)
+            return wrong("an IPv6 address stands in brackets: [::1]:3000");
+        const auto port = text::whole_number(colon == std::string::npos ? listen : listen.substr(colon + 1));
+        if (!port || *port > 65535) {
+            return wrong(colon == std::string::npos ? "the port is missing: " + listen + ":3000"
+                                                    : "a port is 0 to 65535");
         }
         if (!host.empty()) operations.host = host;
-        operations.port = port;
+        operations.port = static_cast<std::uint16_t>(*port);
         operations.port_given = true;
     }
 
@@ -203,8 +213,7 @@ private:
         if (!is_mapping(node, "\"log\"", "write {level: info}")) return;
         Section section(node, "log", "/log", config_, diagnostics_);
         std::vector<std::pair<std::string, std::string>> levels;
-        for (const char* name : {"trace", "debug", "info", "warning", "error", "off"})
-            levels.emplace_back(name, name);
+        for (const std::string& name : log_levels()) levels.emplace_back(name, name);
         section.choice("level", config_.log.level, levels);
         section.choice<std::string>("format", config_.log.format, {{"text", "text"}, {"json", "json"}});
     }

@@ -6,6 +6,7 @@
 #include "config/ancestor.hpp"
 #include "config/bind_parts.hpp"
 #include "config/section.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
@@ -195,7 +196,9 @@ private:
         }
         std::ostringstream text;
         text << in.rdbuf();
-        schema = {SchemaConfig::Kind::json_schema, text.str(), node.scalar};
+        std::string json = text.str();
+        json.erase(0, text::byte_order_mark(json));
+        schema = {SchemaConfig::Kind::json_schema, std::move(json), node.scalar};
     }
 
     Config& config_;

@@ -82,6 +82,9 @@ private:
 // What `volley explain CODE` prints; nothing for a code that does not exist.
 std::optional<std::string> explain(std::string_view code);
 
+// What it prints without a code: all of them.
+std::string explain_all();
+
 // All codes, in order.
 std::vector<std::string> explained_codes();
 

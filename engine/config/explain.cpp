@@ -77,6 +77,20 @@ constexpr Explanation all[] = {
     {"V0205",
      "Two components read one topic in one consumer group. The group's members share the topic, so each "
      "component would see only a part of the messages."},
+    {"V0206",
+     "A component reads Kafka in a consumer group that is named after the configuration file, because "
+     "neither "
+     "`app` nor\n"
+     "`group.id` is given. Two services whose files have one name share the group, and each gets a part of "
+     "the "
+     "messages;\n"
+     "a file that is renamed makes a new group, which begins at the start of the topic. Give the file an "
+     "`app:`."},
+    {"V0207",
+     "A member of a JSON Schema that checks nothing: a misspelt keyword, one of a later draft than draft-07, "
+     "or "
+     "one\n"
+     "beside a `$ref`. A remark of your own begins with `x-`."},
 };
 
 }  // namespace
@@ -85,6 +99,12 @@ std::vector<std::string> explained_codes() {
     std::vector<std::string> codes;
     for (const Explanation& e : all) codes.emplace_back(e.code);
     return codes;
+}
+
+std::string explain_all() {
+    std::string out;
+    for (const Explanation& e : all) out += std::string(e.code) + ": " + e.text + "\n";
+    return out;
 }
 
 std::optional<std::string> explain(std::string_view code) {

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "text/text.hpp"
+
 namespace volley::config {
 
 namespace {
@@ -17,6 +19,7 @@ std::optional<std::string> read_file(const std::filesystem::path& path) {
     content << in.rdbuf();
     std::string text = content.str();
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    text.erase(0, text::byte_order_mark(text));
     return text;
 }
 
@@ -26,58 +29,83 @@ public:
         : base_dir_(base_dir), environment_(environment), diagnostics_(diagnostics) {}
 
     void fill(Node& node) {
+        if (auto filled = filled_in(node.scalar, node)) node.scalar = std::move(*filled);
+    }
+
+private:
+    // Where the } stands that closes the ${ before `at`; braces within, of variables and others, come in
+    // pairs.
+    static std::size_t closing(std::string_view in, std::size_t at) {
+        int open = 1;
+        for (; at < in.size(); ++at) {
+            if (in[at] == '{') ++open;
+            if (in[at] == '}' && --open == 0) return at;
+        }
+        return std::string_view::npos;
+    }
+
+    // Nothing, after an error, if a ${ is not closed.
+    std::optional<std::string> filled_in(std::string_view in, Node& node) {
         std::string out;
-        const std::string& in = node.scalar;
         std::size_t at = 0;
         for (;;) {
             const std::size_t begin = in.find("${", at);
-            if (begin == std::string::npos) break;
-            if (begin > 0 && in[begin - 1] == '$') {  // $${ is a literal ${
+            if (begin == std::string_view::npos) break;
+            if (begin > at && in[begin - 1] == '$') {  // $${ is a literal ${
                 out += in.substr(at, begin - at);
                 out += '{';
                 at = begin + 2;
                 continue;
             }
-            const std::size_t end = in.find('}', begin);
-            if (end == std::string::npos) {
+            const std::size_t end = closing(in, begin + 2);
+            if (end == std::string_view::npos) {
                 diagnostics_.error("V0112", node.mark, "\"${\" without its \"}\"",
                                    "close it, or write $${ for a literal ${", node.length);
-                return;
+                return std::nullopt;
             }
             out += in.substr(at, begin - at);
             out += value_of(in.substr(begin + 2, end - begin - 2), node);
             at = end + 1;
         }
-        node.scalar = out + in.substr(at);
+        out += in.substr(at);
+        return out;
     }
 
-private:
-    std::string value_of(const std::string& expression, Node& node) {
-        if (expression.rfind("file:", 0) == 0) return file_value(expression.substr(5), node);
+    // A default, a message or a path, in which there may be variables.
+    std::string argument_of(std::string_view text, Node& node) {
+        return filled_in(text, node).value_or(std::string());
+    }
+
+    std::string value_of(std::string_view expression, Node& node) {
+        if (expression.rfind("file:", 0) == 0)
+            return file_value(argument_of(expression.substr(5), node), node);
         const std::size_t colon = expression.find(':');
-        const std::string name = expression.substr(0, colon);
+        const std::string name(expression.substr(0, colon));
+        const std::string_view modifier =
+            colon == std::string_view::npos ? std::string_view() : expression.substr(colon, 2);
         const bool valid = !name.empty() && name.find_first_not_of(
                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                                 "abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
-        if (!valid) {
-            diagnostics_.error("V0112", node.mark, "\"${" + expression + "}\" is no variable",
-                               "write ${NAME} or ${NAME:-default}; a name has letters, digits and _",
-                               node.length);
+        if (!valid || !(modifier.empty() || modifier == ":-" || modifier == ":?")) {
+            diagnostics_.error(
+                "V0112", node.mark, "\"${" + std::string(expression) + "}\" is no variable",
+                "write ${NAME}, ${NAME:-default} or ${NAME:?message}; a name has letters, digits "
+                "and _",
+                node.length);
             return {};
         }
         node.secret = node.secret || names_a_secret(name);
         node.mark.origin = "environment " + name;
         const auto value = environment_(name);
-        const std::string modifier = colon == std::string::npos ? "" : expression.substr(colon, 2);
-        const std::string argument =
-            colon == std::string::npos || modifier.size() < 2 ? "" : expression.substr(colon + 2);
-        if (value && (!value->empty() || modifier != ":-")) return *value;
+        if (value && (!value->empty() || modifier.empty())) return *value;
+        const std::string_view argument = modifier.empty() ? "" : expression.substr(colon + 2);
         if (modifier == ":-") {
             node.mark.origin = "default in the file";
-            return argument;
+            return argument_of(argument, node);
         }
+        const std::string message = modifier == ":?" ? ": " + argument_of(argument, node) : "";
         diagnostics_.error("V0112", node.mark,
-                           "the variable " + name + " is not set" + (modifier == ":?" ? ": " + argument : ""),
+                           "the variable " + name + (value ? " is empty" : " is not set") + message,
                            "set it, or give a default: ${" + name + ":-value}", node.length);
         return {};
     }

@@ -5,7 +5,9 @@ namespace volley::config {
 const std::vector<Key>& keys() {
     static const std::vector<Key> all = {
         {"", "app", "name", "the file's name",
-         "The application: a label on every metric, and the prefix of consumer groups."},
+         "The application: a label on every metric, and the prefix of consumer groups. Give it one that no "
+         "other "
+         "service has."},
         {"", "queues", "list or mapping", "required", "The queues that components read from and write to."},
         {"", "components", "list", "required",
          "What runs: each reads one queue, calls a handler and writes to others."},
@@ -39,7 +41,8 @@ const std::vector<Key>& keys() {
         {"queue", "config", "mapping", "empty", "The connector's own keys; see its page."},
         {"component", "name", "name", "the input's name", "Its name in logs and metrics."},
         {"component", "input", "queue", "required", "The queue it reads."},
-        {"component", "outputs", "list of queues", "none", "The queues it may write to."},
+        {"component", "outputs", "list of queues", "none",
+         "The queues it may write to. `forward` needs one; [] deletes what is read."},
         {"component", "handler", "forward, file.so:Class or mapping", "forward",
          "What is called for each message: see below."},
         {"component", "dead_letter_queue", "queue", "none", "Where messages go that failed for good."},
@@ -66,7 +69,7 @@ const std::vector<Key>& keys() {
         {"handler", "exec", "list of words", "", "A child process: program and arguments, no shell."},
         {"handler", "library", "path or file name", "", "A shared object with a handler class."},
         {"handler", "class", "name", "its only handler", "The class in the library."},
-        {"handler", "config", "mapping", "empty", "The handler's own keys."},
+        {"handler", "config", "mapping", "empty", "The own keys of a handler in a library."},
         {"operations", "listen", "host:port", "127.0.0.1:3000", "Port 0 takes a free one and logs it."},
         {"operations", "token", "secret", "none", "Needed for more than the three probes beyond loopback."},
         {"log", "level", "trace, debug, info, warning, error or off", "info",

@@ -9,6 +9,7 @@
 
 #include "config/ancestor.hpp"
 #include "config/bind.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
@@ -38,6 +39,12 @@ bool looks_like_the_ancestors(const Node& root) {
            std::any_of(root.elements.begin(), root.elements.end(), looks_like_a_queue);
 }
 
+Mark by_default() {
+    Mark mark;
+    mark.origin = "default";
+    return mark;
+}
+
 constexpr const char* smallest =
     "the smallest file is\n"
     "    queues: {in: {type: sqlite}, out: {type: sqlite}}\n"
@@ -61,8 +68,9 @@ Loaded load_file(const std::string& path, const Environment& environment) {
     return load_text(text.str(), path, absolute.parent_path().string(), environment);
 }
 
-Loaded load_text(const std::string& text, const std::string& file, const std::string& base_dir,
+Loaded load_text(const std::string& bytes, const std::string& file, const std::string& base_dir,
                  const Environment& environment) {
+    const std::string text = bytes.substr(text::byte_order_mark(bytes));
     Diagnostics diagnostics(text);
     Node root = read_yaml(text, file, diagnostics);
     if (diagnostics.has_errors()) return {std::nullopt, diagnostics.take(), std::nullopt, {}};
@@ -88,6 +96,7 @@ Loaded load_text(const std::string& text, const std::string& file, const std::st
     config.file = file;
     config.base_dir = base_dir;
     config.app = std::filesystem::path(file).stem().string();
+    config.origins["/app"] = by_default();
     interpolate(root, base_dir, environment, diagnostics);
     Unsound unsound = bind(root, config, diagnostics);
     const bool is_whole = !diagnostics.has_errors();

@@ -26,6 +26,13 @@ Loaded load_file(const std::string& path, const Environment& environment);
 Loaded load_text(const std::string& text, const std::string& file, const std::string& base_dir,
                  const Environment& environment);
 
+// The words of log.level.
+const std::vector<std::string>& log_levels();
+
+// Does `app` come from the file's name, or from nothing at all? Then nobody chose the names that are made of
+// it.
+bool has_default_app(const Config& config);
+
 // The rules between keys: references, names, contradictions. For a Config built in code, whose defaults
 // (names, values) are filled in here, as for one from a file.
 // Of `unsound` parts nothing is said.

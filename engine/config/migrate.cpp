@@ -7,6 +7,7 @@
 #include "config/ancestor.hpp"
 #include "config/emit.hpp"
 #include "config/tree.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
@@ -301,7 +302,8 @@ private:
 
 }  // namespace
 
-Migrated migrate(const std::string& text, const std::string& file) {
+Migrated migrate(const std::string& given, const std::string& file) {
+    const std::string text = given.substr(text::byte_order_mark(given));
     std::map<std::string, std::string> filled_in;
     const std::string filled = without_templates(text, filled_in);
     Diagnostics told(filled);

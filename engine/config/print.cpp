@@ -1,11 +1,8 @@
 // The configuration as it is in force, for people.
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include "config/bind.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
+#include "text/json_text.hpp"
 #include "text/text.hpp"
 
 namespace volley::config {
@@ -101,15 +98,15 @@ private:
 
     // The `config:` of a connector or a handler.
     void print_own(const std::string& object, std::size_t indent, const std::string& path) {
-        rapidjson::Document document;
-        document.Parse<rapidjson::kParseIterativeFlag>(object.c_str());
-        if (!document.IsObject() || document.ObjectEmpty()) return;
+        text::JsonText own(object);
+        if (!own.tree.IsObject() || own.tree.ObjectEmpty()) return;
         out_ += std::string(indent, ' ') + "config:\n";
-        for (auto& member : document.GetObject()) {
+        for (auto& member : own.tree.GetObject()) {
             const std::string key = member.name.GetString();
             const std::string below = path + "/" + text::pointer_step(key);
-            mask(key, below, member.value, document.GetAllocator());
-            line(indent + 2, quoted(key), json(member.value), below);
+            mask(key, below, member.value, own.tree.GetAllocator());
+            line(indent + 2, quoted(key), text::as_written(member.value, text::member_of(&own.digits, key)),
+                 below);
         }
     }
 
@@ -138,13 +135,6 @@ private:
         const bool user_in_url =
             host != std::string_view::npos && text.substr(0, host).find(':') != std::string_view::npos;
         return names_a_secret(key) || user_in_url;
-    }
-
-    static std::string json(const rapidjson::Value& value) {
-        rapidjson::StringBuffer buffer;
-        rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-        value.Accept(writer);
-        return {buffer.GetString(), buffer.GetSize()};
     }
 
     void print_component(const ComponentConfig& c) {

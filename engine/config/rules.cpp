@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/load.hpp"
+#include "text/text.hpp"
 
 namespace volley::config {
 
@@ -17,6 +18,7 @@ public:
 
     std::vector<Diagnostic> check() {
         fill_defaults();
+        if (config_.file.empty()) check_ranges();
         if (config_.queues.empty()) {
             error("/queues", "V0108", "there is no queue: nothing could be read",
                   "write queues: {orders: {type: sqlite}}");
@@ -55,8 +57,38 @@ private:
             if (component.name.empty()) component.name = component.input;
             if (component.path.empty()) component.path = "/components/" + std::to_string(i);
         }
-        if (config_.app.empty()) config_.app = "volley";
+        if (config_.app.empty()) {
+            config_.app = "volley";
+            config_.origins["/app"].origin = "default";
+        }
         if (config_.base_dir.empty()) config_.base_dir = std::filesystem::current_path().string();
+    }
+
+    // What the binder checks of a file, for a configuration that was built in code.
+    void check_ranges() {
+        const auto one_of = [&](const char* path, const std::string& value,
+                                const std::vector<std::string>& known) {
+            if (std::find(known.begin(), known.end(), value) != known.end()) return;
+            std::string all;
+            for (const std::string& word : known) all += (all.empty() ? "" : ", ") + word;
+            error(path, "V0105",
+                  "\"" + std::string(path).substr(5) + "\" must be one of " + all + ", not " +
+                      in_quotes(value));
+        };
+        one_of("/log/level", config_.log.level, log_levels());
+        one_of("/log/format", config_.log.format, {"text", "json"});
+        for (const ComponentConfig& c : config_.components) {
+            const auto range = [&](const char* key, std::uint64_t value, std::uint64_t most) {
+                if (value >= 1 && value <= most) return;
+                error(c.path + "/" + key, "V0106",
+                      "\"" + std::string(key) + "\" must be a whole number from 1 to " +
+                          std::to_string(most) + ", not " + std::to_string(value));
+            };
+            range("workers", c.workers, 1024);
+            range("max_in_flight", c.max_in_flight, 4'000'000);
+            range("max_crashes", c.max_crashes, 1000);
+            range("retry/max_attempts", c.retry.max_attempts, 1'000'000);
+        }
     }
 
     void check_names() {
@@ -123,11 +155,6 @@ private:
             warning(
                 c.path, "V0114", "component \"" + c.name + "\" has no dead-letter queue",
                 "what fails for good is put back for ever, or stops a log; name one with dead_letter_queue:");
-        }
-        if (c.handler.kind == HandlerConfig::Kind::forward && c.outputs.empty()) {
-            warning(c.path, "V0114",
-                    "component \"" + c.name + "\" forwards to no output: it only deletes what it reads",
-                    "name one: outputs: [archive]");
         }
         if (c.retry.initial_delay > c.retry.max_delay) {
             error(c.path + "/retry/initial_delay", "V0114", "initial_delay is longer than max_delay",
@@ -203,6 +230,16 @@ int length_at(const std::string& line, int column) {
 
 }  // namespace
 
+const std::vector<std::string>& log_levels() {
+    static const std::vector<std::string> levels = {"trace", "debug", "info", "warning", "error", "off"};
+    return levels;
+}
+
+bool has_default_app(const Config& config) {
+    const auto app = config.origins.find("/app");
+    return app != config.origins.end() && app->second.line == 0 && app->second.origin == "default";
+}
+
 std::vector<Diagnostic> check_rules(Config& config, const Unsound& unsound) {
     return Rules(config, unsound).check();
 }
@@ -229,6 +266,7 @@ Diagnostic diagnostic_at(const Config& config, const std::string& path, const ch
     std::string line;
     for (int i = 0; i < d.mark.line; ++i) {
         if (!std::getline(in, line)) return d;
+        if (i == 0) line.erase(0, text::byte_order_mark(line));
     }
     d.length = length_at(line, d.mark.column);
     show_line(d, line);

@@ -5,6 +5,7 @@
 #include "config/ancestor.hpp"
 #include "config/interpolate.hpp"
 #include "config/keys.hpp"
+#include "text/number.hpp"
 #include "text/text.hpp"
 
 namespace volley::config {
@@ -100,11 +101,11 @@ std::optional<std::uint64_t> Section::whole_number(const char* key, std::uint64_
     const Node* value = scalar(key);
     if (value == nullptr) return std::nullopt;
     const std::string& text = value->scalar;
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most)
-        return number;
-    wrong(*value, key, "a whole number from " + std::to_string(least) + " to " + std::to_string(most), {},
+    const auto number = text::whole_number(text);
+    if (number && *number >= least && *number <= most) return number;
+    const bool ambiguous = !number && text.size() > 1 && text[0] == '0' && is_whole(text);
+    wrong(*value, key, "a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+          ambiguous ? "with its leading 0 it is octal to some readers of YAML: remove the 0" : "",
           is_whole(text) ? "V0106" : "V0105");
     return std::nullopt;
 }

@@ -1,7 +1,6 @@
 // One mapping of the file, read key by key: each value by its type, each key known to the table or refused.
 #pragma once
 
-#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>

@@ -2,11 +2,10 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 #include "config/bind.hpp"
+#include "text/number.hpp"
 
 namespace volley::config {
 
@@ -20,14 +19,13 @@ struct Unit {
 // A number, which may have a fraction, and a unit; spaces between them are allowed.
 template <std::size_t n>
 std::optional<std::uint64_t> parse_with_unit(std::string_view text, const Unit (&units)[n]) {
-    const std::size_t end = text.find_first_not_of("0123456789.");
-    const std::string number(text.substr(0, end));
-    std::string_view unit = end == std::string_view::npos ? std::string_view() : text.substr(end);
+    const text::Prefix number = text::decimal_prefix(text);
+    if (number.size == 0) return std::nullopt;
+    std::string_view unit = text.substr(number.size);
     while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
-    if (number.empty() || number == "." || number.find('.') != number.rfind('.')) return std::nullopt;
     for (const Unit& u : units) {
         if (u.name != unit) continue;
-        const double value = std::strtod(number.c_str(), nullptr) * static_cast<double>(u.factor);
+        const double value = number.value * static_cast<double>(u.factor);
         if (value > 1e15) return std::nullopt;
         return static_cast<std::uint64_t>(std::llround(value));
     }
@@ -40,32 +38,18 @@ void write_text(Writer& writer, std::string_view text) {
     writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-// YAML 1.2: true and false only; whole numbers; fractions. Everything else, and all that is quoted, is text.
+// YAML 1.2: true and false only, and what is a number of JSON, digit by digit as it stands. Everything else,
+// and all that is quoted, is text. What a connector's schema wants is made of it by plugins::fit_config().
 void write_scalar(Writer& writer, const Node& node) {
     const std::string& s = node.scalar;
-    if (node.quoted) return write_text(writer, s);
-    if (s == "true" || s == "false") {
+    if (node.quoted)
+        write_text(writer, s);
+    else if (s == "true" || s == "false")
         writer.Bool(s == "true");
-        return;
-    }
-    std::int64_t whole = 0;
-    const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), whole);
-    const bool leading_zero =
-        s.size() > 1 && (s[0] == '0' || (s[0] == '-' && s[1] == '0')) && s.find('.') == std::string::npos;
-    if (error == std::errc() && end == s.data() + s.size() && !leading_zero) {
-        writer.Int64(whole);
-        return;
-    }
-    const bool decimal = !s.empty() && s.find_first_not_of("+-.0123456789eE") == std::string::npos &&
-                         s.find_first_of("0123456789") != std::string::npos &&
-                         s.find('.') != std::string::npos;
-    char* rest = nullptr;
-    const double fraction = decimal ? std::strtod(s.c_str(), &rest) : 0;
-    if (decimal && rest == s.c_str() + s.size() && std::isfinite(fraction)) {
-        writer.Double(fraction);
-        return;
-    }
-    write_text(writer, s);
+    else if (text::is_json_number(s))
+        writer.RawValue(s.data(), s.size(), rapidjson::kNumberType);
+    else
+        write_text(writer, s);
 }
 
 void write(Writer& writer, const Node& node) {

@@ -188,7 +188,8 @@ bool fits(const Value& schema, const Value& value, std::string& why) {
 
 }  // namespace
 
-std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std::string& config_json) {
+std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std::string& given) {
+    const std::string config_json = fit_config(plugin_class, given);
     rapidjson::Document config;
     config.Parse<rapidjson::kParseIterativeFlag>(config_json.data(), config_json.size());
     if (config.HasParseError())

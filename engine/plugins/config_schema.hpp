@@ -17,8 +17,13 @@ struct SchemaError {
     std::string help = {};  // the nearest key, all of them, or what the schema says of this one; may be empty
 };
 
+// Returns the same object with its scalars as the class's schema takes them, where they can be meant: a
+// password of digits is a text with those digits, a port in quotes a number. Every class gets its `config`
+// so.
+std::string fit_config(const PluginClass& plugin_class, const std::string& config_json);
+
 // Returns every error, in the order of the document; empty: it fits, or the class has no schema. An unknown
 // key names the nearest known one. Secrets are filled in by the caller beforehand.
-std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std::string& config_json);
+std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std::string& given);
 
 }  // namespace volley::plugins

@@ -2,8 +2,6 @@
 
 #include <malloc.h>
 #include <rapidjson/pointer.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +9,7 @@
 
 #include "log/log.hpp"
 #include "plugins/metrics_registry.hpp"
+#include "text/text.hpp"
 #include "volley/abi.hpp"
 
 namespace volley::plugins::detail {
@@ -54,8 +53,8 @@ Host::Host(std::string label, Services services, std::string config_json, std::s
       services_(std::move(services)),
       config_json_(std::move(config_json)),
       value_(std::move(value)),
-      base_dir_(std::move(base_dir)) {
-    config_.Parse<rapidjson::kParseIterativeFlag>(config_json_.data(), config_json_.size());
+      base_dir_(std::move(base_dir)),
+      config_(config_json_) {
     host_.struct_size = sizeof host_;
     host_.abi_minor = VOLLEY_ABI_MINOR;
     host_.message_size = sizeof(volley_message);
@@ -152,19 +151,15 @@ void Host::health(const volley_host* host, std::uint32_t state, volley_view text
     if (const auto& f = self(host).services_.health) f(state, std::string(text_of(text)));
 }
 
-const rapidjson::Value* Host::find(const char* key) const {
-    if (key == nullptr || !config_.IsObject()) return nullptr;
-    if (*key == '/') {
-        const rapidjson::Pointer pointer(key);
-        return pointer.IsValid() ? pointer.Get(config_) : nullptr;
-    }
-    const auto it = config_.FindMember(key);
-    return it == config_.MemberEnd() ? nullptr : &it->value;
+const rapidjson::Value* Host::find(const rapidjson::Value& config, const char* key) {
+    if (key == nullptr || *key != '/') return key == nullptr ? nullptr : text::member_of(&config, key);
+    const rapidjson::Pointer pointer(key);
+    return pointer.IsValid() ? pointer.Get(config) : nullptr;
 }
 
 std::int32_t Host::config(const volley_host* host, const char* key, std::int32_t* type, volley_view* value) {
     Host& h = self(host);
-    const rapidjson::Value* found = h.find(key);
+    const rapidjson::Value* found = find(h.config_.tree, key);
     if (found == nullptr) return 0;
     *type = json_type(*found);
     if (found->IsString()) {
@@ -173,12 +168,7 @@ std::int32_t Host::config(const volley_host* host, const char* key, std::int32_t
     }
     const std::lock_guard lock(h.texts_mutex_);
     std::string& text = h.texts_[found];
-    if (text.empty()) {
-        rapidjson::StringBuffer buffer;
-        rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-        found->Accept(writer);
-        text.assign(buffer.GetString(), buffer.GetSize());
-    }
+    if (text.empty()) text = text::as_written(*found, find(h.config_.digits, key));
     *value = view_of(text);
     return 1;
 }

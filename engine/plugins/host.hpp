@@ -2,14 +2,13 @@
 // instance, and one for each file. Does not move: the plugin keeps its address. Thread: any.
 #pragma once
 
-#include <rapidjson/document.h>
-
 #include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
 
 #include "plugins/instance.hpp"
+#include "text/json_text.hpp"
 #include "volley/plugin.h"
 
 namespace volley::plugins::detail {
@@ -25,7 +24,7 @@ public:
     const volley_host* get() const { return &host_; }
     // What create gets; borrows from this Host. Requires: config_is_object().
     volley_options options() const;
-    bool config_is_object() const { return config_.IsObject(); }
+    bool config_is_object() const { return config_.tree.IsObject(); }
     const std::string& label() const { return label_; }
 
 private:
@@ -42,14 +41,14 @@ private:
     static std::int32_t config(const volley_host*, const char*, std::int32_t*, volley_view*);
     static const void* get_extension(const volley_host*, const char*);
 
-    const rapidjson::Value* find(const char* key) const;
+    static const rapidjson::Value* find(const rapidjson::Value& config, const char* key);
     void count_allocation(double bytes);
 
     volley_host host_{};
     std::string label_;
     Services services_;
     std::string config_json_, value_, base_dir_;
-    rapidjson::Document config_;
+    text::JsonText config_;
     std::mutex texts_mutex_;
     std::map<const rapidjson::Value*, std::string>
         texts_;  // JSON that config() lent; the views hold until destroy

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "log/log.hpp"
+#include "plugins/config_schema.hpp"
 #include "plugins/host.hpp"
 #include "volley/abi.hpp"
 
@@ -117,8 +118,9 @@ Result<Consumer> Consumer::create(const PluginClass& plugin_class, Services serv
     Consumer c;
     c.class_ = plugin_class;
     c.functions_ = static_cast<const volley_consumer_class*>(plugin_class.description->functions);
-    c.host_ = std::make_unique<detail::Host>(plugin_class.label(), std::move(services), config_json,
-                                             std::string(value), base_dir);
+    c.host_ =
+        std::make_unique<detail::Host>(plugin_class.label(), std::move(services),
+                                       fit_config(plugin_class, config_json), std::string(value), base_dir);
     if (!c.host_->config_is_object()) return config_is_no_object(c.host_->label());
     const volley_options options = c.host_->options();
     CallError error;
@@ -195,8 +197,9 @@ Result<Producer> Producer::create(const PluginClass& plugin_class, Services serv
     Producer p;
     p.class_ = plugin_class;
     p.functions_ = static_cast<const volley_producer_class*>(plugin_class.description->functions);
-    p.host_ = std::make_unique<detail::Host>(plugin_class.label(), std::move(services), config_json,
-                                             std::string(value), base_dir);
+    p.host_ =
+        std::make_unique<detail::Host>(plugin_class.label(), std::move(services),
+                                       fit_config(plugin_class, config_json), std::string(value), base_dir);
     if (!p.host_->config_is_object()) return config_is_no_object(p.host_->label());
     const volley_options options = p.host_->options();
     CallError error;
@@ -286,7 +289,7 @@ Result<HandlerInstance> HandlerInstance::create(const PluginClass& plugin_class,
                                                 const volley_jobs* jobs) {
     return make(plugin_class.label(),
                 static_cast<const volley_handler_class*>(plugin_class.description->functions),
-                std::move(services), config_json, base_dir, jobs);
+                std::move(services), fit_config(plugin_class, config_json), base_dir, jobs);
 }
 
 Result<HandlerInstance> HandlerInstance::create(const volley_handler_class* functions, Services services,

@@ -268,3 +268,115 @@ TEST_CASE("docs/configuration.md holds the table that validates") {
     if (std::getenv("VOLLEY_WRITE_EXPECTED") != nullptr) std::ofstream(path) << wanted;
     CHECK(page == wanted);
 }
+
+TEST_CASE("a default may have variables of its own, and braces") {
+    const auto value_of = [](const std::string& expression,
+                             const std::map<std::string, std::string>& variables) {
+        const auto loaded = load("queues: {in: {type: x, value: '" + expression +
+                                     "'}}\ncomponents: [{input: in, handler: x.so}]\n",
+                                 variables);
+        return loaded.config ? loaded.config->queues[0].value : "refused: " + loaded.diagnostics.front().text;
+    };
+    CHECK(value_of("${A:-${B}}", {{"A", "a"}, {"B", "b"}}) == "a");
+    CHECK(value_of("${A:-${B}}", {{"B", "b"}}) == "b");
+    CHECK(value_of("${A:-${B:-${C:-c}}}", {}) == "c");
+    CHECK(value_of("<${A:-x${B}y}>", {{"B", "b"}}) == "<xby>");
+    CHECK(value_of("${A:-{\"k\": {}}}", {}) == "{\"k\": {}}");
+    CHECK(value_of("${A:-$${B}}", {}) == "${B}");
+    CHECK(value_of("$${A:-x}", {}) == "${A:-x}");
+    CHECK(value_of("${A}", {{"A", "${B}"}, {"B", "b"}}) == "${B}");
+    CHECK(value_of("${A:-${B}}", {}) == "refused: the variable B is not set");
+    CHECK(value_of("${A:?set ${B} first}", {{"B", "b"}}) ==
+          "refused: the variable A is not set: set b first");
+    CHECK(value_of("${A:?needed}", {{"A", ""}}) == "refused: the variable A is empty: needed");
+    CHECK(value_of("${A:-${B}", {{"A", "a"}}) == "refused: \"${\" without its \"}\"");
+    for (const char* odd : {"${A:+b}", "${A:=b}", "${A:}", "${A:3}", "${A-b}", "${${A}}", "${}"})
+        CHECK(value_of(odd, {{"A", "a"}}).find("is no variable") != std::string::npos);
+}
+
+TEST_CASE("what is in a connector's configuration keeps its digits") {
+    const auto loaded = load(
+        "queues:\n  in:\n    type: x\n    config:\n      a: 1.10\n      b: 1e3\n      c: 010\n      d: 0x10\n"
+        "      e: 1_000\n      f: 123456789012345678901\n      g: .5\n      h: +49\n      i: ${N}\n      j: "
+        "007\n"
+        "      k: -0.0\ncomponents: [{input: in, handler: x.so}]\n",
+        {{"N", "2.10"}});
+    REQUIRE(loaded.config);
+    CHECK(
+        loaded.config->queues[0].config ==
+        R"({"a":1.10,"b":1e3,"c":"010","d":"0x10","e":"1_000","f":123456789012345678901,"g":".5","h":"+49",)"
+        R"("i":2.10,"j":"007","k":-0.0})");
+    CHECK(config::print(*loaded.config).find("a: 1.10 ") != std::string::npos);
+}
+
+TEST_CASE("numbers of our own keys are read in any spelling, and 010 is refused") {
+    const auto with = [](const std::string& keys) {
+        return load("queues: {in: {type: x}}\ncomponents: [{input: in, handler: x.so, " + keys + "}]\n");
+    };
+    const auto loaded = with(
+        "workers: '8', max_in_flight: 90_000.0, max_crashes: 0x10, retry: {max_attempts: 1e1, "
+        "max_delay: 1.5e3s, initial_delay: 1_000ms}");
+    REQUIRE(loaded.config);
+    const ComponentConfig& c = loaded.config->components[0];
+    CHECK(c.workers == 8);
+    CHECK(c.max_in_flight == 90'000);
+    CHECK(c.max_crashes == 16);
+    CHECK(c.retry.max_attempts == 10);
+    CHECK(c.retry.max_delay == Milliseconds(1'500'000));
+    CHECK(c.retry.initial_delay == Milliseconds(1000));
+    const auto octal = with("workers: 010");
+    REQUIRE_FALSE(octal.config);
+    CHECK(octal.diagnostics.front().help.find("leading 0") != std::string::npos);
+}
+
+TEST_CASE("a file with a byte order mark and Windows' lines is read as any other") {
+    const auto loaded = load(
+        "\xEF\xBB\xBF"
+        "app: \"x\"\r\nqueues: {in: {type: x}, out: {type: x}}\r\n"
+        "components: [{input: in, outputs: [out]}]\r\n");
+    REQUIRE(loaded.config);
+    CHECK(loaded.config->app == "x");
+    CHECK_FALSE(config::has_default_app(*loaded.config));
+    CHECK(loaded.config->origins.at("/app").column == 6);
+    CHECK(config::has_default_app(*load(smallest).config));
+}
+
+TEST_CASE("an address to listen on may be one of IPv6, in brackets") {
+    const auto host = [](const std::string& listen) {
+        const auto loaded = load(smallest + "operations: {listen: \"" + listen + "\"}\n");
+        return loaded.config
+                   ? loaded.config->operations.host + " " + std::to_string(loaded.config->operations.port)
+                   : loaded.diagnostics.front().help;
+    };
+    CHECK(host("[::1]:3000") == "::1 3000");
+    CHECK(host("localhost:0") == "localhost 0");
+    CHECK(host("8080") == "127.0.0.1 8080");
+    CHECK(host("::1") == "an IPv6 address stands in brackets: [::1]:3000");
+    CHECK(host("0.0.0.0") == "the port is missing: 0.0.0.0:3000");
+    CHECK(host("a:65536") == "a port is 0 to 65535");
+}
+
+TEST_CASE("a program takes no config: and no class:, and an empty token is refused") {
+    const auto exec =
+        load("queues: {in: {type: x}}\ncomponents: [{input: in, handler: {exec: [a], config: {b: 1}}}]\n");
+    REQUIRE_FALSE(exec.config);
+    CHECK(exec.diagnostics.front().text == "a program takes no \"config\"");
+    CHECK_FALSE(load(smallest + "operations: {token: \"${T}\"}\n", {{"T", ""}}).config);
+    CHECK(load(smallest + "operations: {token: 007}\n").config->operations.token == "007");
+}
+
+TEST_CASE("a configuration from code is held to the ranges and words of a file") {
+    Config config = *load(smallest).config;
+    config.file.clear();
+    CHECK_FALSE(config::has_errors(config::check_rules(config)));
+    for (const char* level : {"verbose", "INFO", ""}) {
+        config.log.level = level;
+        CHECK(config::has_errors(config::check_rules(config)));
+    }
+    config.log.level = "off";
+    config.log.format = "yaml";
+    CHECK(config::has_errors(config::check_rules(config)));
+    config.log.format = "json";
+    config.components[0].workers = 0;
+    CHECK(config::has_errors(config::check_rules(config)));
+}
