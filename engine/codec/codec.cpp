@@ -1,14 +1,14 @@
 #include "codec/codec.hpp"
 
 #include <rapidjson/pointer.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <array>
 
 #include "codec/json.hpp"
 #include "codec/msgpack.hpp"
+#include "codec/raw_value.hpp"
 #include "codec/schema.hpp"
+#include "text/json_text.hpp"
 #include "volley/plugin.h"
 
 namespace volley::codec {
@@ -29,14 +29,18 @@ Result<std::shared_ptr<const Schema>> compile(const SchemaConfig& schema) {
     return Schema::compile(schema.text, schema.name);
 }
 
-std::string key_at(const rapidjson::Document& document, const std::string& pointer) {
-    const rapidjson::Value* value = rapidjson::Pointer(pointer.c_str(), pointer.size()).Get(document);
+// Numbers keep their digits, in an object or a list, too: two of them are one key only if they are written
+// alike.
+std::string key_at(const rapidjson::Document& document, std::string_view json, const std::string& pointer) {
+    const rapidjson::Pointer place(pointer.c_str(), pointer.size());
+    const rapidjson::Value* value = place.Get(document);
     if (value == nullptr || value->IsNull()) return {};
     if (value->IsString()) return {value->GetString(), value->GetStringLength()};
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-    value->Accept(writer);
-    return {buffer.GetString(), buffer.GetSize()};
+    if (value->IsBool()) return value->GetBool() ? "true" : "false";
+    const std::string_view raw = raw_value(json, document, place);
+    if (value->IsNumber()) return std::string(raw);
+    const text::JsonText own(raw);
+    return text::as_written(own.tree, &own.digits);
 }
 
 // What a queue asks of a body.
@@ -175,7 +179,7 @@ std::optional<Failure> Decoder::decode(std::string_view body, std::string& scrat
         return decode_failure(*failure);
     }
     if (auto failure = check_tree(*tree.tree, tree.shape, asked)) return failure;
-    if (takes_key) *key = key_at(*tree.tree, key_pointer_);
+    if (takes_key) *key = key_at(*tree.tree, out, key_pointer_);
     return std::nullopt;
 }
 

@@ -9,6 +9,8 @@
 #include <limits>
 #include <unordered_set>
 
+#include "codec/raw_value.hpp"
+
 namespace volley::codec {
 
 namespace {
@@ -105,6 +107,7 @@ std::optional<std::string> read(std::string_view text, To& to, JsonShape* shape)
     // RapidJSON takes a NUL for the end.
     if (text.find('\0') != std::string_view::npos)
         return "no JSON: a zero byte (" + place(text, text.find('\0')) + ")";
+    if (has_lone_surrogate(text)) return "no JSON that is accepted: half of a surrogate pair";
     if (shape != nullptr) *shape = handler.shape;
     return std::nullopt;
 }

@@ -3,11 +3,15 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "codec/idle_keywords.hpp"
 #include "codec/json.hpp"
 #include "codec/keywords.hpp"
+#include "codec/message_json.hpp"
 #include "codec/msgpack.hpp"
 #include "codec/schema.hpp"
+#include "text/text.hpp"
 #include "volley/plugin.h"
+#include "volley/view.hpp"
 
 using namespace volley;
 
@@ -276,4 +280,106 @@ TEST_CASE("an integer that MessagePack has no room for is refused, not rounded")
     CHECK(failure->reason == VOLLEY_REASON_DECODE);
     CHECK(failure->text.find("18446744073709551616") != std::string::npos);
     CHECK_FALSE(encoder->encode("[18446744073709551615, 1e20]", codec::Encoding::json, scratch, out));
+}
+
+TEST_CASE("a key keeps the digits that the body has") {
+    const auto key = [](const std::string& body, const std::string& pointer) {
+        const auto decoder = codec::Decoder::make(codec::Encoding::json, {}, pointer, {});
+        REQUIRE(decoder);
+        std::string scratch;
+        std::string_view out;
+        std::string found = "not looked for";
+        REQUIRE_FALSE(decoder->decode(body, scratch, out, &found));
+        return found;
+    };
+    for (const char* number :
+         {"123456789012345678901", "123456789012345678902", "10.10", "1e3", "1E-7", "-0", "0",
+          "18446744073709551615", "-9223372036854775809", "0.12345678901234567890", "19.90"})
+        CHECK(key("{\"id\":" + std::string(number) + "}", "/id") == number);
+    const std::string nested =
+        " { \"a\" : [ \"x]}\\\"\" , { \"\\u0062\" : { } } , [ ] , 10.10 ] , \"b/c\" : { \"d~e\" : [ 1.50 , { "
+        "\"f\" : 2.0 } ] } , "
+        "\"a2\" : 7.00 } ";
+    CHECK(key(nested, "/a/3") == "10.10");
+    CHECK(key(nested, "/a/0") == "x]}\"");
+    CHECK(key(nested, "/a/1") == "{\"b\":{}}");
+    CHECK(key(nested, "/b~1c/d~0e/0") == "1.50");
+    CHECK(key(nested, "/b~1c/d~0e") == "[1.50,{\"f\":2.0}]");
+    CHECK(key(nested, "/a2") == "7.00");
+    CHECK(key(nested, "/nowhere") == "");
+    CHECK(key(R"({"id":1.0,"id":2.0})", "/id") == "1.0");
+    CHECK(key(R"({"id":true})", "/id") == "true");
+    CHECK(key("10.10", "") == "not looked for");
+}
+
+TEST_CASE("half of a surrogate pair is refused, whichever half") {
+    for (const char* half : {R"("\ud83d")", R"("\udc00")", R"("\udc00\ud83d")", R"("\ud83d\u0041")",
+                             R"("a\\\udc00")", R"("\ud83d\ude00\udc00")", R"({"\uDfff":1})"})
+        CHECK(codec::check_json(half, nullptr));
+    for (const char* whole :
+         {R"("\ud83d\ude00")", R"("\\udc00")", R"("\\\\udc00")", R"("\u00e9\n")", R"("\uD83D\uDE00x")"})
+        CHECK_FALSE(codec::check_json(whole, nullptr));
+}
+
+TEST_CASE("what checks nothing in a schema is found, and what only describes is not") {
+    const auto found = [](const std::string& schema) {
+        std::string all;
+        for (const codec::IdleKeyword& idle : codec::idle_keywords(schema)) all += idle.pointer + " ";
+        return all;
+    };
+    CHECK(found(R"({"requird": ["a"], "properties": {"requird": {"type": "string", "minLenght": 1}}})") ==
+          "/requird /properties/requird/minLenght ");
+    CHECK(
+        found(
+            R"({"prefixItems": [{}], "items": [{"dependentRequired": {}}], "allOf": [{"unevaluatedItems": false}]})") ==
+        "/prefixItems /items/0/dependentRequired /allOf/0/unevaluatedItems ");
+    CHECK(
+        found(
+            R"({"$ref": "#/definitions/a", "minLength": 2, "title": "t", "definitions": {"a": {"typo": 1}}})") ==
+        "/minLength /definitions/a/typo ");
+    CHECK(
+        found(
+            R"({"$schema": "http://json-schema.org/draft-07/schema#", "title": "t", "x-own": 1, "examples": [{"requird": 1}],
+                    "const": {"foo": 1}, "enum": [{"bar": 2}], "default": {"baz": 3}, "$defs": {"n": {"not": {"if": true}}},
+                    "dependencies": {"a": ["b"], "c": {"required": ["d"]}}, "format": "email", "deprecated": true})") ==
+        "");
+    CHECK(found("true") == "");
+    const auto later = codec::idle_keywords(R"({"prefixItems": []})");
+    CHECK(later.front().help == "write items: [first, second, …]");
+}
+
+TEST_CASE("headers, keys and bodies of any bytes come back from JSON as they were") {
+    const std::vector<std::vector<codec::Header>> all = {
+        {},
+        {{"a", "1"}, {"a", "2"}, {"b", std::nullopt}, {"", ""}},
+        {{"a", "1"}, {"b", "2"}, {"a", "3"}},
+        {{"sig_base64", "aGk="},
+         {"base64:x", "y"},
+         {"\xff\x00name", std::string("\x00\xff", 2)},
+         {"\xed\xb5\xb9", "\xed\xa0\x80"}},
+        {{"n", std::nullopt}, {"n", std::string("\xfe")}, {"n", "text\n\"\\\x7f"}},
+    };
+    for (const auto& headers : all) {
+        rapidjson::StringBuffer buffer;
+        text::JsonWriter writer(buffer);
+        codec::write_headers(writer, codec::views_of(headers));
+        const std::string json(buffer.GetString(), buffer.GetSize());
+        INFO(json);
+        CHECK(text::is_utf8(json));
+        rapidjson::Document document;
+        REQUIRE_FALSE(codec::parse_json(json, document));
+        const auto back = codec::read_headers(document);
+        REQUIRE(back);
+        REQUIRE(back->size() == headers.size());
+        for (std::size_t i = 0; i < headers.size(); ++i) {
+            CHECK((*back)[i].name == headers[i].name);
+            CHECK((*back)[i].value == headers[i].value);
+        }
+    }
+    for (const char* none :
+         {"1", R"({"a":1})", R"([["a"]])", R"({"a":{"base64":"!"}})", R"({"base64:!":"x"})"}) {
+        rapidjson::Document document;
+        REQUIRE_FALSE(codec::parse_json(none, document));
+        CHECK_FALSE(codec::read_headers(document));
+    }
 }
