@@ -40,9 +40,25 @@ Error all_of(const std::vector<config::Diagnostic>& diagnostics) {
                  config::render(diagnostics, config::Format::text, config::screen_of(STDERR_FILENO)));
 }
 
+// What --check warns of is in the log as well, with its advice.
+void log_warnings(const std::vector<config::Diagnostic>& diagnostics) {
+    for (const auto& diagnostic : diagnostics) {
+        if (diagnostic.severity == config::Diagnostic::Severity::warning)
+            log::warning(diagnostic.text, {{"code", diagnostic.code}, {"advice", diagnostic.help}});
+    }
+}
+
+void use_functions(const EngineOptions& options, Config& config) {
+    for (ComponentConfig& component : config.components) {
+        if (options.handlers.count(component.name) != 0)
+            component.handler.kind = HandlerConfig::Kind::function;
+    }
+}
+
 // With what the plugins have to say of the parts that could be read.
 Error all_of(config::Loaded& loaded, const EngineOptions& options) {
     if (loaded.readable) {
+        use_functions(options, *loaded.readable);
         plugins::Catalog catalog(plugins::search_path(options.plugin_dirs, *loaded.readable));
         for (const auto& [name, plugin] : options.plugins) static_cast<void>(catalog.add(plugin, name));
         const auto found = check::check_plugins(*loaded.readable, catalog, loaded.unsound);
@@ -104,6 +120,7 @@ Result<std::unique_ptr<plugins::Catalog>> Engine::Parts::make_catalog(const Conf
     }
     const auto diagnostics = check::check_plugins(of, *made);
     if (config::has_errors(diagnostics)) return all_of(diagnostics);
+    log_warnings(diagnostics);
     return made;
 }
 
@@ -129,12 +146,10 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineOptions options) {
         config = std::move(*loaded.config);
         diagnostics = std::move(loaded.diagnostics);
     }
+    use_functions(options, config);
     log::configure(options.log ? level_of(config.log.level) : log::Level::off,
                    config.log.format == "json" ? log::Format::json : log::Format::text);
-    for (const auto& diagnostic : diagnostics) {
-        if (options.log && diagnostic.severity == config::Diagnostic::Severity::warning)
-            log::warning(diagnostic.text);
-    }
+    log_warnings(diagnostics);
 
     auto parts = std::make_unique<Parts>();
     parts->options = std::move(options);

@@ -24,6 +24,9 @@ namespace volley {
 Error all_of(const std::vector<config::Diagnostic>& diagnostics);
 Error all_of(config::Loaded& loaded, const EngineOptions& options);
 log::Level level_of(const std::string& name);
+void log_warnings(const std::vector<config::Diagnostic>& diagnostics);
+// Components whose handler is a function of the program have no other, whatever the configuration says.
+void use_functions(const EngineOptions& options, Config& config);
 
 // A new configuration on its way in. Those that stay go on untouched; those that are replaced or gone are
 // drained first. It is in force once every new component has opened; if one cannot, the old ones come back.

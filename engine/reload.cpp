@@ -124,6 +124,7 @@ void Engine::Parts::begin_reload() {
     }
     auto loaded = config::load_file(options.file, config::environment());
     if (!loaded.config) return refuse(all_of(loaded, options).text);
+    use_functions(options, *loaded.config);
     for (const auto& [name, function] : functions) {
         if (find_component(*loaded.config, name) == nullptr)
             return refuse("component \"" + name +

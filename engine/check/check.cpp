@@ -1,12 +1,12 @@
 #include "check/check.hpp"
 
-#include <rapidjson/document.h>
-
 #include <algorithm>
 #include <set>
 
+#include "check/loops.hpp"
 #include "check/store.hpp"
 #include "codec/codec.hpp"
+#include "codec/idle_keywords.hpp"
 #include "plugins/config_schema.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/search_path.hpp"
@@ -22,7 +22,9 @@ constexpr const char* wrong_config = "V0202";
 constexpr const char* wrong_schema = "V0203";
 constexpr const char* requeue_on_a_log = "V0204";
 constexpr const char* shared_group = "V0205";
-constexpr const char* loop = "V0114";
+constexpr const char* unnamed_group = "V0206";
+constexpr const char* idle_keyword = "V0207";
+constexpr const char* contradiction = "V0114";
 
 // Names under which people look for a connector of ours.
 struct OtherName {
@@ -46,9 +48,11 @@ public:
             }
             if (unsound_.count(component.path) != 0) continue;
             check_handler(component);
+            check_forward(component);
             check_log(component);
-            check_loop(component);
         }
+        const auto loops = check_loops(config_, catalog_, unsound_);
+        found_.insert(found_.end(), loops.begin(), loops.end());
         for (const QueueConfig& queue : config_.queues) {
             if (unsound_.count(queue.path) == 0) check_schema(queue);
         }
@@ -73,6 +77,12 @@ private:
                    other.text == d.text;
         });
         if (!known) found_.push_back(std::move(d));
+    }
+
+    void warn(const std::string& path, const char* code, std::string text, std::string help) {
+        const std::size_t before = found_.size();
+        add(path, code, std::move(text), std::move(help));
+        if (found_.size() > before) found_.back().severity = Diagnostic::Severity::warning;
     }
 
     void check(plugins::Kind kind, const std::string& name, const ComponentConfig& component) {
@@ -110,59 +120,46 @@ private:
                     ") cannot put a message back",
                 "use dead_letter or stop");
         }
-        const std::string group = text_at(input->config, "group.id");
-        if (group.empty()) return;  // the component's own
+        if (store.connector == "kafka" && store.group.empty() && config::has_default_app(config_)) {
+            const std::string group = config_.app + "." + component.name;
+            warn(component.path + "/input", unnamed_group,
+                 "component \"" + component.name + "\" reads \"" + input->value +
+                     "\" as the consumer group \"" + group + "\", which is named after the " +
+                     (config_.file.empty() ? "default app" : "file"),
+                 "another service with a file of this name shares the group, and a renamed file begins anew: "
+                 "give "
+                 "the file an app: of its own, or the queue a group.id under config:");
+        }
+        if (store.group.empty()) return;  // the component's own
         for (const ComponentConfig& other : config_.components) {
             if (&other == &component) return;
             const QueueConfig* theirs = find_queue(config_, other.input);
-            if (theirs == nullptr || theirs->type != input->type || theirs->value != input->value ||
-                text_at(theirs->config, "group.id") != group) {
-                continue;
-            }
+            if (theirs == nullptr) continue;
+            const Store other_store = store_of(plugins::Kind::consumer, *theirs, config_, catalog_);
+            if (other_store.group != store.group || !share_messages(store, other_store)) continue;
             add(component.path + "/input", shared_group,
                 "components \"" + other.name + "\" and \"" + component.name + "\" read \"" + input->value +
                     "\" in one group: each would get a part of the messages",
                 "leave group.id out, and each component has a group of its own; or make it one component "
-                "with "
-                "more workers");
+                "with more workers");
         }
     }
 
-    // What a component writes must not come back to it. A Kafka input can be a list of topics or a pattern.
-    void check_loop(const ComponentConfig& component) {
-        const QueueConfig* input = find_queue(config_, component.input);
-        if (input == nullptr || !is_kafka(plugins::Kind::consumer, *input)) return;
-        const auto comes_back = [&](const std::string& name) {
-            const QueueConfig* queue = find_queue(config_, name);
-            return queue != nullptr && queue->name != input->name &&
-                   is_kafka(plugins::Kind::producer, *queue) && reads_topic(*input, *queue);
-        };
-        if (comes_back(component.dead_letter_queue)) {
-            add(component.path + "/dead_letter_queue", loop,
-                "the dead-letter queue of \"" + component.name + "\" is read by its own input \"" +
-                    input->value + "\"",
-                "what fails would come back for ever: name another topic, or narrow the pattern");
-        }
-        for (std::size_t i = 0; i < component.outputs.size(); ++i) {
-            if (!comes_back(component.outputs[i])) continue;
-            const std::size_t before = found_.size();
-            add(component.path + "/outputs/" + std::to_string(i), loop,
-                "output \"" + component.outputs[i] + "\" of \"" + component.name +
-                    "\" is read by its own input \"" + input->value + "\"",
-                "what it sends comes back to it: name another topic, or narrow the pattern");
-            if (found_.size() > before) found_.back().severity = Diagnostic::Severity::warning;
-        }
+    // Do two readers get the same messages? A pattern may read the topics of a list.
+    static bool share_messages(const Store& a, const Store& b) {
+        return reads_from(a, b) || reads_from(b, a);
     }
 
-    bool is_kafka(plugins::Kind kind, const QueueConfig& queue) const {
-        return store_of(kind, queue, config_, catalog_).connector == "kafka";
-    }
-
-    static std::string text_at(const std::string& object, const char* key) {
-        rapidjson::Document own;
-        own.Parse<rapidjson::kParseIterativeFlag>(object.c_str());
-        if (!own.IsObject() || !own.HasMember(key) || !own[key].IsString()) return {};
-        return own[key].GetString();
+    // A file says that messages are to be deleted unread by an empty list of outputs.
+    void check_forward(const ComponentConfig& component) {
+        if (component.handler.kind != HandlerConfig::Kind::forward || !component.outputs.empty()) return;
+        const std::string text =
+            "component \"" + component.name + "\" forwards to no output: it deletes what it reads";
+        if (config_.origins.count(component.path + "/outputs") != 0)
+            warn(component.path + "/outputs", contradiction, text, "name one: outputs: [archive]");
+        else
+            add(component.path, contradiction, text,
+                "name one: outputs: [archive]; or say that it is meant: outputs: []");
     }
 
     static std::string advice(const QueueConfig& queue, plugins::Kind kind) {
@@ -235,9 +232,20 @@ private:
     void check_schema(const QueueConfig& queue) {
         if (queue.schema.kind != SchemaConfig::Kind::json_schema) return;
         auto decoder = codec::Decoder::make(codec::Encoding::json, queue.schema, {}, {});
-        if (!decoder)
-            add(queue.path + "/schema" + decoder.error().field, wrong_schema,
-                "queue \"" + queue.name + "\": " + decoder.error().text);
+        if (!decoder) {
+            return add(queue.path + "/schema" + decoder.error().field, wrong_schema,
+                       "queue \"" + queue.name + "\": " + decoder.error().text);
+        }
+        for (const codec::IdleKeyword& idle : codec::idle_keywords(queue.schema.text)) {
+            const std::string near =
+                config::nearest(idle.pointer.substr(idle.pointer.rfind('/') + 1), codec::keyword_names());
+            const std::string guess = near.empty() ? "remove it; a remark of your own begins with x-"
+                                                   : "did you mean \"" + near + "\"?";
+            warn(queue.path + "/schema" + idle.pointer, idle_keyword,
+                 "queue \"" + queue.name + "\": schema " + queue.schema.name + ", at " + idle.pointer + ": " +
+                     idle.text,
+                 idle.help.empty() ? guess : idle.help);
+        }
     }
 
     const Config& config_;

@@ -99,16 +99,25 @@ private:
             g_.flow += "; dead letters in " + dead_letters() + " (" + dead_.connector + ")";
     }
 
+    // Of what cannot succeed. Without a word in the file that is not what becomes of used up attempts:
+    // engine/runtime/component.cpp.
+    OnFail last() const {
+        if (component_.on_fail != OnFail::automatic) return component_.on_fail;
+        return !dead_letters().empty() ? OnFail::dead_letter : input_.is_log ? OnFail::stop : OnFail::requeue;
+    }
+
     void tell_failures() {
         const std::string when = "after " + std::to_string(component_.retry.max_attempts) +
                                  (component_.retry.max_attempts == 1 ? " attempt" : " attempts") +
                                  ", or at once when it cannot succeed, ";
-        OnFail last = component_.on_fail;
-        if (last == OnFail::automatic)
-            last = !dead_letters().empty() ? OnFail::dead_letter
-                   : input_.is_log         ? OnFail::stop
-                                           : OnFail::requeue;
-        switch (last) {
+        if (component_.on_fail == OnFail::automatic && dead_letters().empty()) {
+            const std::string every = std::to_string(component_.retry.max_delay.count()) + "ms";
+            g_.failures = "a message that may succeed is tried again for ever, every " + every +
+                          " in the end, and holds up what waits behind it; one that cannot " +
+                          (input_.is_log ? "stops the component, and stays" : "is put back, again and again");
+            return;
+        }
+        switch (last()) {
             case OnFail::dead_letter:
                 g_.failures = when + "a message goes to " + code(dead_letters());
                 break;
@@ -131,6 +140,8 @@ private:
                     g_.losses.push_back(loss);
             }
         };
+        if (component_.handler.kind == HandlerConfig::Kind::forward && outputs_.empty())
+            g_.losses.push_back("ever one is read: it is sent nowhere, for there are no outputs");
         add(input_);
         for (const Output& output : outputs_) add(output.store);
         add(dead_);
@@ -143,7 +154,12 @@ private:
         rely(input_);
         for (const Output& output : outputs_) rely(output.store);
         rely(dead_);
-        g_.durability = listed(kept) + (kept.size() == 1 ? " keeps what it" : " keep what they");
+        g_.durability =
+            listed(kept) + (kept.size() == 1 ? " keeps what it" : " keep what they") + " confirmed";
+        if (dead_.has_size_limit)
+            g_.durability += ", and " + code(dead_letters()) +
+                             " takes each letter whole: of one that is too large "
+                             "for it the first 16 KiB are kept";
     }
 
     void tell_delivery() {
@@ -212,11 +228,16 @@ private:
         for (const Output& output : outputs_) {
             const bool asked_off = output.store.connector == "kafka" && !output.store.keeps_order;
             if (!asked_off) continue;
-            g_.order += "; not kept in " + code(output.name) + ": enable.idempotence: false";
+            const std::string why = ": " + output.store.disorder;
+            g_.order += "; not kept in " + code(output.name) + why;
             for (auto* reasons : {&no_key, &no_partition})
-                reasons->push_back(code(output.name) + " does not keep it: enable.idempotence: false");
+                reasons->push_back(code(output.name) + " does not keep it" + why);
         }
-        g_.order += component_.on_fail == OnFail::stop ? "" : "; a message that fails for good leaves it";
+        for (const Output& output : outputs_) {
+            if (output.store.connector == "kafka" && order_ != Order::key)
+                g_.order += "; messages without a key go to any partition of " + code(output.name);
+        }
+        g_.order += last() == OnFail::stop ? "" : "; a message that fails for good leaves it";
     }
 
     const ComponentConfig& component_;
@@ -250,7 +271,7 @@ std::string render(const std::vector<Guarantee>& guarantees) {
         out += "  duplicates  " + g.duplicates + "\n";
         out += "  order       " + g.order + "\n";
         out += "  failures    " + g.failures + "\n";
-        if (g.losses.empty()) out += "  loses data  never, as long as " + g.durability + " confirmed\n";
+        if (g.losses.empty()) out += "  loses data  never, as long as " + g.durability + "\n";
         for (const std::string& loss : g.losses)
             out += (&loss == &g.losses.front() ? "  loses data  if " : "              or if ") + loss + "\n";
     }

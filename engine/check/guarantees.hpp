@@ -26,7 +26,7 @@ struct Guarantee {
     std::string order;
     std::string failures;
     std::vector<std::string> losses;      // conditions under which a message is lost; empty: none
-    std::string durability;               // whose word is relied on: "kafka keeps what it"
+    std::string durability;               // whose word is relied on: "kafka keeps what it confirmed"
     std::vector<std::string> against[4];  // by Property: why it does not hold; empty: it holds
 };
 

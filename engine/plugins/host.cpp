@@ -9,7 +9,6 @@
 
 #include "log/log.hpp"
 #include "plugins/metrics_registry.hpp"
-#include "text/text.hpp"
 #include "volley/abi.hpp"
 
 namespace volley::plugins::detail {
