@@ -33,8 +33,7 @@ void add_configuration_verbs(CLI::App& app, Arguments& a) {
         ->allow_extra_args(false)
         ->check(CLI::IsMember(check::property_names()));
     add_verb(app, a, Verb::explain, "explain", "Say more about an error code, such as V0104")
-        ->add_option("CODE", a.code, "The code")
-        ->required();
+        ->add_option("CODE", a.code, "The code; default: all of them");
     add_verb(app, a, Verb::migrate, "migrate",
              "Write a py-volley configuration as one of Volley's, to standard output")
         ->add_option("FILE", a.migrate_path, "The py-volley file")
@@ -55,9 +54,15 @@ void add_queue_verbs(CLI::App& app, Arguments& a) {
     send->add_option("QUEUE", a.send.queue, "The queue's name in the configuration")->required();
     send->add_option("BODY", a.send.bodies, "Messages");
     send->add_option("-f,--file", a.send.file, "A file with one message a line; - is standard input");
-    send->add_option("-k,--key", a.send.key, "The key of each message");
+    CLI::Option* json =
+        send->add_flag("--json", a.send.json,
+                       "Each line of the file is an object as peek --json prints it: body, key, "
+                       "headers; the bytes are sent as they were");
+    json->needs("--file");
+    send->add_option("-k,--key", a.send.key, "The key of each message")->excludes(json);
     send->add_option("-H,--header", a.send.headers, "A header as name:value; may be repeated")
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->excludes(json);
     send->add_option("-n,--count", a.send.count, "Send everything so many times");
     CLI::App* peek = add_verb(app, a, Verb::peek, "peek", "Show messages that wait, without taking them");
     peek->add_option("QUEUE", a.peek.queue, "The queue's name in the configuration")->required();

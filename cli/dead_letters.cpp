@@ -10,6 +10,7 @@
 #include "queue_access.hpp"
 #include "retrier.hpp"
 #include "table.hpp"
+#include "terminal.hpp"
 #include "text/escape.hpp"
 #include "text/text.hpp"
 
@@ -142,13 +143,13 @@ void print_letter(const Letter& letter) {
     line("id", letter.id);
     for (const auto& [name, value] : letter.verdict) line(name, value);
     if (letter.key) line("key", *letter.key);
-    for (const auto& [name, value] : letter.headers) line("header", name + ": " + value);
+    for (const codec::Header& header : letter.headers)
+        line("header", header.name + (header.value ? ": " + *header.value : " (null)"));
     std::putchar('\n');
     if (!letter.body) {
         std::puts("(a tombstone: it has no body)");
     } else if (text::is_utf8(*letter.body)) {
-        std::fwrite(letter.body->data(), 1, letter.body->size(), stdout);
-        std::putchar('\n');
+        print_bytes(*letter.body);
     } else {
         std::printf("(%zu bytes that are no text, in base64)\n%s\n", letter.body->size(),
                     text::base64(*letter.body).c_str());
@@ -168,7 +169,7 @@ int list_dead_letters(const Config& config, plugins::Catalog& catalog, const Dea
     const auto error = for_each_there(*inspection, options, options.limit, [&](const Letter& letter) {
         ++shown;
         if (options.json)
-            std::printf("%s\n", to_json(letter).c_str());
+            print_json(to_json(letter));
         else
             rows.push_back({letter.id, row_text(letter, "failed-at"), row_text(letter, "component"),
                             row_text(letter, "reason"), row_text(letter, "attempts"),
@@ -191,7 +192,7 @@ int show_dead_letters(const Config& config, plugins::Catalog& catalog, const Dea
     Tally tally;
     const auto error = for_each_named(*inspection, options, tally, [&](const Letter& letter) {
         if (options.json)
-            std::printf("%s\n", to_json(letter).c_str());
+            print_json(to_json(letter));
         else
             print_letter(letter);
     });
@@ -224,7 +225,7 @@ int delete_dead_letters(const Config& config, plugins::Catalog& catalog, const D
                                 [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
                                     for (const Letter& letter : letters) {
                                         if (options.dry_run)
-                                            std::printf("%s\n", letter.id.c_str());
+                                            print_bytes(letter.id);
                                         else
                                             done.push_back(letter.id);
                                     }

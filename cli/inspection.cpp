@@ -29,7 +29,7 @@ Inspection::~Inspection() {
 
 Result<Inspection> Inspection::open(const Config& config, plugins::Catalog& catalog,
                                     const QueueConfig& queue) {
-    auto found = catalog.find_for_queue(plugins::Kind::consumer, queue, config.base_dir);
+    auto found = connector_of(config, catalog, plugins::Kind::consumer, queue);
     if (!found) return found.error();
     auto consumer = plugins::Consumer::create(*found, services_for(config, queue), queue.config, queue.value,
                                               config.base_dir);

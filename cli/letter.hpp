@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "codec/message_json.hpp"
 #include "volley/plugin.h"
 
 namespace volley::cli {
@@ -15,7 +16,7 @@ namespace volley::cli {
 struct Letter {
     std::string id;                                            // the store's; what `volley dlq` calls it
     std::vector<std::pair<std::string, std::string>> verdict;  // the volley-… headers: why it is here
-    std::vector<std::pair<std::string, std::string>> headers;  // the message's own
+    std::vector<codec::Header> headers;                        // the message's own
     std::optional<std::string> key;
     std::optional<std::string> body;  // the original bytes; nothing: a tombstone
 
@@ -26,8 +27,8 @@ struct Letter {
 // Any message of a dead-letter queue. One that no engine put there has no verdict.
 Letter read_letter(const volley_message& message);
 
-// One JSON object without a line break: id, verdict, headers, key and body; what is no UTF-8 under
-// "…_base64".
+// One JSON object without a line break: id, verdict, headers, key and body, as codec/message_json.hpp has
+// them.
 std::string to_json(const Letter& letter);
 
 }  // namespace volley::cli

@@ -56,6 +56,10 @@ int check_file(const cli::Arguments& arguments) {
 }
 
 int explain(const std::string& code) {
+    if (code.empty()) {
+        std::fputs(config::explain_all().c_str(), stdout);
+        return cli::exit_ok;
+    }
     std::string upper = code;
     std::transform(upper.begin(), upper.end(), upper.begin(),
                    [](char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });

@@ -72,7 +72,7 @@ Outbox::~Outbox() {
 }
 
 Result<Outbox> Outbox::open(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue) {
-    auto found = catalog.find_for_queue(plugins::Kind::producer, queue, config.base_dir);
+    auto found = connector_of(config, catalog, plugins::Kind::producer, queue);
     if (!found) return found.error();
     auto reports = std::make_unique<Reports>();
     auto producer = plugins::Producer::create(*found, services_for(config, queue), queue.config, queue.value,
@@ -87,8 +87,13 @@ std::size_t Outbox::add(const Outgoing& outgoing) {
     kept.body = outgoing.body.value_or("");
     kept.key = outgoing.key.value_or("");
     kept.id = outgoing.id;
-    kept.texts.assign(outgoing.headers.begin(), outgoing.headers.end());
-    for (const auto& [name, value] : kept.texts) kept.headers.push_back({view_of(name), view_of(value)});
+    bytes_ += kept.body.size() + kept.key.size();
+    for (const auto& [name, value] : outgoing.headers) {
+        codec::Header& header = kept.texts.emplace_back(codec::Header{std::string(name), std::nullopt});
+        if (value) header.value = *value;
+        bytes_ += name.size() + value.value_or("").size();
+    }
+    kept.headers = codec::views_of(kept.texts);
     const std::size_t place = batch_->records.size();
     volley_record record{};
     record.token = reports_->token(place);
@@ -100,7 +105,6 @@ std::size_t Outbox::add(const Outgoing& outgoing) {
     record.header_count = static_cast<std::uint32_t>(kept.headers.size());
     record.partition = -1;
     batch_->records.push_back(record);
-    bytes_ += kept.body.size();
     return place;
 }
 

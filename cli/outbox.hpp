@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "codec/message_json.hpp"
 #include "plugins/instance.hpp"
 #include "volley/config.hpp"
 
@@ -20,7 +21,8 @@ struct Outgoing {
     std::optional<std::string_view> body;  // nothing: a tombstone
     std::optional<std::string_view> key;
     std::string id;  // where the store drops repeats, it does by this; empty: none
-    std::vector<std::pair<std::string_view, std::string_view>> headers;  // name, value
+    // Name and value; nothing: null.
+    std::vector<std::pair<std::string_view, std::optional<std::string_view>>> headers;
 };
 
 class Outbox {
@@ -50,7 +52,7 @@ private:
         std::string body;
         std::string key;
         std::string id;
-        std::vector<std::pair<std::string, std::string>> texts;
+        std::vector<codec::Header> texts;
         std::vector<volley_header> headers;
     };
 

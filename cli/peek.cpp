@@ -1,57 +1,69 @@
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include <unistd.h>
 
 #include <cstdio>
 
+#include "codec/message_json.hpp"
 #include "inspection.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
-#include "text/text.hpp"
+#include "terminal.hpp"
 #include "volley/view.hpp"
 
 namespace volley::cli {
 
 namespace {
 
-void write_bytes(rapidjson::Writer<rapidjson::StringBuffer>& writer, const std::string& name,
-                 const volley_view& bytes) {
-    const bool utf8 = text::is_utf8(text_of(bytes));
-    const std::string key = utf8 ? name : name + "_base64";
-    writer.Key(key.c_str());
-    const std::string value = utf8 ? std::string(text_of(bytes)) : text::base64(text_of(bytes));
-    writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-}
-
-void print_json(const volley_message& m) {
+// What `volley send --json` takes.
+std::string as_json(const volley_message& m) {
     rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    text::JsonWriter writer(buffer);
     writer.StartObject();
-    write_bytes(writer, "id", m.id);
-    if (!is_absent(m.key)) write_bytes(writer, "key", m.key);
+    codec::write_bytes(writer, "id", text_of(m.id));
+    if (!is_absent(m.key)) codec::write_bytes(writer, "key", text_of(m.key));
     if (m.header_count > 0) {
         writer.Key("headers");
-        writer.StartObject();
-        for (std::uint32_t i = 0; i < m.header_count; ++i) {
-            write_bytes(writer, text::safe(text_of(m.headers[i].name)), m.headers[i].value);
-        }
-        writer.EndObject();
+        codec::write_headers(writer, {m.headers, m.headers + m.header_count});
     }
     if (is_absent(m.body)) {
         writer.Key("body");
         writer.Null();
     } else {
-        write_bytes(writer, "body", m.body);
+        codec::write_bytes(writer, "body", text_of(m.body));
     }
     writer.EndObject();
-    std::printf("%.*s\n", static_cast<int>(buffer.GetSize()), buffer.GetString());
+    return {buffer.GetString(), buffer.GetSize()};
 }
 
-// The body alone, a line each: what `volley send --file` takes.
-void print_body(const volley_message& m) {
-    const std::string_view body = text_of(m.body);
-    std::fwrite(body.data(), 1, body.size(), stdout);
-    std::fputc('\n', stdout);
-}
+// The bodies alone, a line each: what `volley send --file` takes. What does not come through that is counted.
+class PlainList {
+public:
+    void print(const volley_message& m) {
+        const std::string_view body = text_of(m.body);
+        print_bytes(body);
+        const bool is_line =
+            !body.empty() && body.find('\n') == std::string_view::npos && body.back() != '\r';
+        ++(is_line ? fitting_ : unfit_);
+        if (!is_absent(m.key) || m.header_count > 0) has_more_ = true;
+    }
+
+    // On a terminal nobody saves it.
+    void tell_what_is_missing() const {
+        if (isatty(STDOUT_FILENO) != 0) return;
+        if (unfit_ > 0) {
+            say(std::to_string(unfit_) + " of " + std::to_string(unfit_ + fitting_) +
+                " messages are no line of text (line breaks, or no body) and do not come through `volley "
+                "send "
+                "--file`; --json carries all, to `volley send --json --file`");
+        } else if (has_more_) {
+            say("keys and headers are left out; --json carries them, to `volley send --json --file`");
+        }
+    }
+
+private:
+    std::uint64_t fitting_ = 0;
+    std::uint64_t unfit_ = 0;
+    bool has_more_ = false;
+};
 
 // What was stored in a window is read to be counted.
 int print_count(Inspection& inspection, bool in_window) {
@@ -73,13 +85,16 @@ int print_count(Inspection& inspection, bool in_window) {
 }
 
 int print_messages(Inspection& inspection, const Peek& options) {
+    PlainList list;
     for (std::uint64_t shown = 0; shown < options.limit;) {
         const auto page = inspection.peek(shown, options.limit - shown);
         if (!page) return report(page.error());
         if ((*page)->empty()) break;
-        for (const volley_message& message : **page) options.json ? print_json(message) : print_body(message);
+        for (const volley_message& message : **page)
+            options.json ? print_json(as_json(message)) : list.print(message);
         shown += (*page)->size();
     }
+    list.tell_what_is_missing();
     return exit_ok;
 }
 

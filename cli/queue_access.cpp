@@ -1,6 +1,9 @@
 #include "queue_access.hpp"
 
 #include "config/diagnostics.hpp"
+#include "config/load.hpp"
+#include "plugins/config_schema.hpp"
+#include "terminal.hpp"
 
 namespace volley::cli {
 
@@ -19,6 +22,22 @@ const QueueConfig* require_queue(const Config& config, const std::string& name) 
     return nullptr;
 }
 
+Result<plugins::PluginClass> connector_of(const Config& config, plugins::Catalog& catalog, plugins::Kind kind,
+                                          const QueueConfig& queue) {
+    auto found = catalog.find_for_queue(kind, queue, config.base_dir);
+    if (!found) return found;
+    std::vector<config::Diagnostic> wrong;
+    for (const plugins::SchemaError& mistake : plugins::check_config(*found, queue.config)) {
+        const std::string path = queue.path + "/config" + mistake.pointer;
+        wrong.push_back(config::diagnostic_at(config, mistake.is_key ? path + "#key" : path, "V0202",
+                                              "queue \"" + queue.name + "\": " + mistake.text, mistake.help));
+    }
+    if (wrong.empty()) return found;
+    std::string text = config::render(wrong, config::Format::text);
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    return Error(ErrorCode::config, "the configuration is wrong\n" + text);
+}
+
 plugins::Services services_for(const Config& config, const QueueConfig& queue) {
     plugins::Services services;
     services.queue = queue.name;
@@ -35,7 +54,7 @@ plugins::Services services_for(const Config& config, const QueueConfig& queue) {
 }
 
 int report(const Error& error) {
-    std::fprintf(stderr, "volley: %s\n", error.text.c_str());
+    say(error.text);
     switch (error.code) {
         case ErrorCode::config:
             return exit_config;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "plugins/catalog.hpp"
 #include "plugins/instance.hpp"
 #include "volley/config.hpp"
 
@@ -20,6 +21,11 @@ inline constexpr int exit_config = 78;
 
 // The queue of this name, or null after saying what there is.
 const QueueConfig* require_queue(const Config& config, const std::string& name);
+
+// Finds the class that reads or writes the queue, and checks the queue's config: against its schema, as
+// --check does.
+Result<plugins::PluginClass> connector_of(const Config& config, plugins::Catalog& catalog, plugins::Kind kind,
+                                          const QueueConfig& queue);
 
 plugins::Services services_for(const Config& config, const QueueConfig& queue);
 

@@ -16,6 +16,7 @@ struct Send {
     std::string queue;
     std::vector<std::string> bodies;  // from the command line
     std::string file;                 // one message a line; "-": standard input
+    bool json = false;                // lines as `peek --json` prints them: body, key and headers
     std::string key;
     std::vector<std::string> headers;  // "name:value"
     std::uint64_t count = 1;           // how often the bodies are sent

@@ -6,6 +6,7 @@
 #include "outbox.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
+#include "terminal.hpp"
 #include "volley/view.hpp"
 
 namespace volley::cli {
@@ -30,8 +31,11 @@ Outgoing outgoing_of(const volley_message& message) {
     Outgoing out;
     if (!is_absent(message.body)) out.body = text_of(message.body);
     if (!is_absent(message.key)) out.key = text_of(message.key);
-    for (std::uint32_t i = 0; i < message.header_count; ++i)
-        out.headers.emplace_back(text_of(message.headers[i].name), text_of(message.headers[i].value));
+    for (std::uint32_t i = 0; i < message.header_count; ++i) {
+        const volley_header& header = message.headers[i];
+        auto& [name, value] = out.headers.emplace_back(text_of(header.name), std::nullopt);
+        if (!is_absent(header.value)) value = text_of(header.value);
+    }
     return out;
 }
 
@@ -102,8 +106,7 @@ int replay(const Config& config, plugins::Catalog& catalog, const Replay& option
                      into->name.c_str());
     if (error) return report(*error);
     if (replayed.failed == 0) return exit_ok;
-    std::fprintf(stderr, "volley: %llu failed: %s\n", static_cast<unsigned long long>(replayed.failed),
-                 replayed.first_failure.c_str());
+    say(std::to_string(replayed.failed) + " failed: " + replayed.first_failure);
     return exit_some_failed;
 }
 

@@ -1,18 +1,27 @@
 #include "retrier.hpp"
 
 #include <charconv>
-#include <cstdio>
 
 #include "bodies.hpp"
 #include "edit.hpp"
+#include "terminal.hpp"
 #include "text/fingerprint.hpp"
 #include "text/text.hpp"
 
 namespace volley::cli {
 
+namespace {
+
+// A pattern or a list of topics is not judged.
+bool reads(const std::string& value, const std::string& source) {
+    return value == source || value.find_first_of("^,") != std::string::npos;
+}
+
+}  // namespace
+
 void Tally::fail(const std::string& id, const std::string& why) {
     ++failed;
-    std::fprintf(stderr, "volley: %s: %s\n", id.c_str(), why.c_str());
+    say(id + ": " + why);
 }
 
 std::optional<Error> Retrier::send(const std::vector<Letter>& letters, std::vector<std::string>& confirmed) {
@@ -21,7 +30,7 @@ std::optional<Error> Retrier::send(const std::vector<Letter>& letters, std::vect
         const QueueConfig* queue = target(letter);
         if (queue == nullptr) continue;
         if (options_.dry_run) {
-            std::printf("%s -> %s\n", letter.id.c_str(), queue->name.c_str());
+            print_bytes(letter.id + " -> " + queue->name);
             continue;
         }
         auto outbox = outbox_of(*queue);
@@ -52,8 +61,16 @@ const QueueConfig* Retrier::target(const Letter& letter) {
                                    " bytes, and cannot be sent again; --edit lets you write a new one");
         return nullptr;
     }
+    const std::string source(letter.said("source"));
     for (const QueueConfig& queue : config_.queues) {
-        if (queue.name == name) return &queue;
+        if (queue.name != name) continue;
+        // Another application's queue may have this name.
+        if (options_.to.empty() && !source.empty() && !reads(queue.value, source)) {
+            tally_.fail(letter.id, "it is from \"" + source + "\", and " + name + " is \"" + queue.value +
+                                       "\" here; name a queue with --to");
+            return nullptr;
+        }
+        return &queue;
     }
     tally_.fail(letter.id, "it is from \"" + name + "\", and " + config_.file +
                                " has no such queue; name one with --to");
@@ -75,9 +92,9 @@ std::string Retrier::id_of(const Letter& letter) const {
         .add(letter.key.value_or(""))
         .add(std::uint64_t{letter.body.has_value()})
         .add(letter.body.value_or(""));
-    for (const auto* headers : {&letter.verdict, &letter.headers}) {
-        for (const auto& [name, value] : *headers) f.add(name).add(value);
-    }
+    for (const auto& [name, value] : letter.verdict) f.add(name).add(value);
+    for (const auto& [name, value] : letter.headers)
+        f.add(name).add(std::uint64_t{value.has_value()}).add(value.value_or(""));
     char hex[16];
     const auto* const end = std::to_chars(hex, hex + sizeof hex, f.value(), 16).ptr;
     return "retry/" + from_.value + '/' + letter.id + '/' +
@@ -90,7 +107,8 @@ Result<void> Retrier::add(Outbox& outbox, const QueueConfig& queue, const Letter
     Outgoing outgoing;
     if (letter.body) outgoing.body = *letter.body;
     if (letter.key) outgoing.key = *letter.key;
-    for (const auto& [name, value] : letter.headers) outgoing.headers.emplace_back(name, value);
+    for (const codec::Header& header : letter.headers)
+        outgoing.headers.emplace_back(header.name, header.value);
     outgoing.id = id_of(letter);
     if (options_.edit) {
         if (!text::is_utf8(letter.body.value_or("")))

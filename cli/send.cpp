@@ -6,6 +6,9 @@
 #include "outbox.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
+#include "saved_message.hpp"
+#include "terminal.hpp"
+#include "text/text.hpp"
 
 namespace volley::cli {
 
@@ -19,14 +22,13 @@ struct Tally {
     std::string first_failure;
 };
 
-std::vector<std::pair<std::string_view, std::string_view>> split(const std::vector<std::string>& headers) {
-    std::vector<std::pair<std::string_view, std::string_view>> pairs;
+void add_headers(const std::vector<std::string>& headers, Outgoing& outgoing) {
     for (const std::string_view header : headers) {
         const std::size_t colon = header.find(':');
-        pairs.emplace_back(header.substr(0, colon),
-                           colon == std::string_view::npos ? std::string_view() : header.substr(colon + 1));
+        outgoing.headers.emplace_back(header.substr(0, colon), colon == std::string_view::npos
+                                                                   ? std::string_view()
+                                                                   : header.substr(colon + 1));
     }
-    return pairs;
 }
 
 std::optional<Error> flush(Outbox& outbox, Tally& tally) {
@@ -56,6 +58,7 @@ bool for_each_body(const Send& options, Take&& take) {
         std::istream& in = options.file == "-" ? std::cin : opened;
         std::string line;
         for (std::uint64_t number = 1; std::getline(in, line); ++number) {
+            if (number == 1) line.erase(0, text::byte_order_mark(line));
             if (!line.empty() && line.back() == '\r') line.pop_back();
             if (!line.empty() && !take(line, number)) return true;
         }
@@ -63,39 +66,89 @@ bool for_each_body(const Send& options, Take&& take) {
     return true;
 }
 
+// Makes messages of what is given, as the queue wants them. Borrows the options.
+class Maker {
+public:
+    static Result<Maker> make(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue,
+                              const Send& options) {
+        auto encoder = encoder_for(config, catalog, queue);
+        if (!encoder) return encoder.error();
+        const auto encoding = encoding_of(config, catalog, queue);
+        if (!encoding) return encoding.error();
+        auto decoder = codec::Decoder::make(*encoding, queue.schema, {}, {config.max_message_bytes});
+        if (!decoder) return decoder.error();
+        return Maker(options, std::move(*encoder), std::move(*decoder));
+    }
+
+    // Returns why `given` is no message, or nothing. The message is valid until the next call.
+    std::optional<std::string> message(const std::string& given, Outgoing& out) {
+        return options_.json ? saved_message(given, out) : plain_message(given, out);
+    }
+
+private:
+    Maker(const Send& options, codec::Encoder encoder, codec::Decoder decoder)
+        : options_(options), encoder_(std::move(encoder)), decoder_(std::move(decoder)) {}
+
+    std::optional<std::string> plain_message(const std::string& given, Outgoing& out) {
+        std::string_view encoded;
+        if (auto failure = encoder_.encode(given, codec::Encoding::json, scratch_, encoded))
+            return failure->text;
+        out = {};
+        out.body = encoded;
+        add_headers(options_.headers, out);
+        if (!options_.key.empty()) out.key = options_.key;
+        return std::nullopt;
+    }
+
+    std::optional<std::string> saved_message(const std::string& given, Outgoing& out) {
+        auto read = read_saved(given, saved_);
+        if (read) return read;
+        std::string_view seen;
+        if (saved_.body) {
+            if (auto failure = decoder_.decode(*saved_.body, scratch_, seen, nullptr)) return failure->text;
+        }
+        out = {};
+        if (saved_.body) out.body = *saved_.body;
+        if (saved_.key) out.key = *saved_.key;
+        for (const codec::Header& header : saved_.headers)
+            out.headers.emplace_back(header.name, header.value);
+        return std::nullopt;
+    }
+
+    const Send& options_;
+    codec::Encoder encoder_;
+    codec::Decoder decoder_;
+    std::string scratch_;
+    SavedMessage saved_;
+};
+
 }  // namespace
 
 int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
     const QueueConfig* queue = require_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
-    const auto encoder = encoder_for(config, catalog, *queue);
-    if (!encoder) return report(encoder.error());
+    auto maker = Maker::make(config, catalog, *queue, options);
+    if (!maker) return report(maker.error());
     auto outbox = Outbox::open(config, catalog, *queue);
     if (!outbox) return report(outbox.error());
 
     const auto begin = std::chrono::steady_clock::now();
     Tally tally;
     std::optional<Error> error;
-    std::string scratch;
     Outgoing outgoing;
-    outgoing.headers = split(options.headers);
-    if (!options.key.empty()) outgoing.key = options.key;
     const bool readable = for_each_body(options, [&](const std::string& body, std::uint64_t line) {
-        std::string_view encoded;
-        if (const auto failure = encoder->encode(body, codec::Encoding::json, scratch, encoded)) {
-            std::fprintf(stderr, "volley: %s%llu: %s\n",
-                         options.file.empty() ? "message " : (options.file + ":").c_str(),
-                         static_cast<unsigned long long>(line), failure->text.c_str());
+        if (const auto failure = maker->message(body, outgoing)) {
+            say((options.file.empty() ? "message " : options.file + ":") + std::to_string(line) + ": " +
+                *failure);
             ++tally.refused;
             return true;
         }
-        outgoing.body = encoded;
         outbox->add(outgoing);
         if (outbox->is_full()) error = flush(*outbox, tally);
         return !error;
     });
     if (!readable) {
-        std::fprintf(stderr, "volley: cannot read %s\n", options.file.c_str());
+        say("cannot read " + options.file);
         return exit_usage;
     }
     if (!error && !outbox->is_empty()) error = flush(*outbox, tally);
@@ -104,8 +157,7 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
     std::fprintf(stderr, "%llu sent to %s in %.2f s\n", static_cast<unsigned long long>(tally.sent),
                  queue->name.c_str(), seconds);
     if (tally.failed > 0) {
-        std::fprintf(stderr, "volley: %llu failed: %s\n", static_cast<unsigned long long>(tally.failed),
-                     tally.first_failure.c_str());
+        say(std::to_string(tally.failed) + " failed: " + tally.first_failure);
         return exit_some_failed;
     }
     return tally.refused > 0 ? exit_data : exit_ok;

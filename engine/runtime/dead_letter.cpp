@@ -1,10 +1,8 @@
 #include "runtime/dead_letter.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <ctime>
 
+#include "codec/message_json.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/identity.hpp"
 #include "text/text.hpp"
@@ -69,39 +67,29 @@ void add_own(const Pipeline& pipeline, Work& work, std::uint32_t attempts, Heade
     if (work.truncate) headers.add("volley-truncated-from", std::to_string(m.body.size));
 }
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void write_text(Writer& writer, std::string_view text) {
-    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-}
-
-// As text where it is UTF-8, else under "<name>_base64".
-void write_bytes(Writer& writer, const std::string& name, std::string_view bytes) {
-    const bool utf8 = text::is_utf8(bytes);
-    write_text(writer, utf8 ? name : name + "_base64");
-    write_text(writer, utf8 ? std::string(bytes) : text::base64(bytes));
-}
-
 std::string_view envelope(Work& work, const Headers& headers, std::string_view body) {
     rapidjson::StringBuffer buffer;
-    Writer writer(buffer);
+    text::JsonWriter writer(buffer);
     writer.StartObject();
-    write_text(writer, "volley_dead_letter");
-    writer.Uint(1);
-    write_text(writer, "headers");
-    writer.StartObject();
-    for (const volley_header& header : headers)
-        write_bytes(writer, text::safe(text_of(header.name)), text_of(header.value));
-    writer.EndObject();
-    if (!is_absent(work.message.key)) write_bytes(writer, "key", text_of(work.message.key));
+    writer.Key("volley_dead_letter");
+    writer.Uint(2);
+    writer.Key("headers");
+    codec::write_headers(writer, {headers.begin(), headers.end()});
+    if (!is_absent(work.message.key)) codec::write_bytes(writer, "key", text_of(work.message.key));
     if (is_absent(work.message.body)) {  // a tombstone: `volley dlq retry` must not make an empty body of it
-        write_text(writer, "body");
+        writer.Key("body");
         writer.Null();
     } else {
-        write_bytes(writer, "body", body);
+        codec::write_bytes(writer, "body", body);
     }
     writer.EndObject();
     return work.arena.copy({buffer.GetString(), buffer.GetSize()});
+}
+
+// Without its envelope a dead letter loses what its store has no place for.
+bool holds_as_it_is(const Port& port, const volley_message& message) {
+    return port.can(VOLLEY_CAN_HEADERS) && (is_absent(message.key) || port.can(VOLLEY_CAN_KEY)) &&
+           (!is_absent(message.body) || port.can(VOLLEY_CAN_TOMBSTONE));
 }
 
 }  // namespace
@@ -124,12 +112,11 @@ volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot s
     record.id = stable_id(pipeline, work, "dead");
     std::string_view body = text_of(m.body);
     if (work.truncate) body = body.substr(0, truncated_bytes);
-    if (port.can(VOLLEY_CAN_HEADERS)) {
+    if (holds_as_it_is(port, m)) {
         record.key = m.key;
         record.headers = headers.begin();
         record.header_count = headers.size();
-        // A tombstone's dead letter is an empty body where the store has no null.
-        record.body = is_absent(m.body) && port.can(VOLLEY_CAN_TOMBSTONE) ? m.body : view_of(body);
+        record.body = is_absent(m.body) ? m.body : view_of(body);
     } else {
         record.body = view_of(envelope(work, headers, body));
     }

@@ -141,12 +141,15 @@ def test_tombstones_and_bytes_come_back_as_they_were_from_an_envelope(kafka_serv
     producer.produce(kafka.topic("in"), None, b"gone", headers=[("colour", b"\xff\x00blue"), ("volley-reason", b"forged")])
     producer.produce(kafka.topic("in"), b"\x80\x00raw", b"\xfe", headers=[("colour", b"red")])
     producer.produce(kafka.topic("in"), b"", None)
+    odd = [("twice", b"1"), ("twice", b"2"), ("null", None), ("sig_base64", b"aGk="), ("base64:x", b"y"), ("twice", b"3")]
+    producer.produce(kafka.topic("in"), b"\xed\xb5\xb9", b"odd", headers=odd)
     assert producer.flush(30) == 0
     volleyd = Volleyd(tmp_path, config).wait_ready()
-    wait_until(lambda: len(letters(tmp_path)) == 3, "three dead letters")
+    wait_until(lambda: len(letters(tmp_path)) == 4, "four dead letters")
     assert volleyd.stop() == 0, volleyd.log
     assert {letter["verdict"]["reason"] for letter in letters(tmp_path)} == {"handler_fail"}
     assert volley(tmp_path, "dlq", "retry", "--all", "--to", "again").returncode == 0
-    back = wait_until(lambda: (lambda m: m if len(m) == 3 else None)(kafka.take_messages("again")), "three came back")
+    back = wait_until(lambda: (lambda m: m if len(m) == 4 else None)(kafka.take_messages("again")), "four came back")
     assert sorted(((m.value(), m.key(), m.headers()) for m in back), key=repr) == sorted(
-        [(None, b"gone", [("colour", b"\xff\x00blue")]), (b"\x80\x00raw", b"\xfe", [("colour", b"red")]), (b"", None, None)], key=repr)
+        [(None, b"gone", [("colour", b"\xff\x00blue")]), (b"\x80\x00raw", b"\xfe", [("colour", b"red")]), (b"", None, None), (b"\xed\xb5\xb9", b"odd", odd)],
+        key=repr)

@@ -89,7 +89,7 @@ constexpr volley_plugin plugin{sizeof(volley_plugin),
                                nullptr};
 
 // Long enough to be on the heap.
-std::string text(int round, int number) {
+std::string written(int round, int number) {
     return std::string(200, static_cast<char>('a' + round)) + std::to_string(number);
 }
 
@@ -112,7 +112,7 @@ TEST_CASE("what a store has not reported stays where it is until the store is cl
         Store::instance().reports = store_reports;
         for (int round = 0; round < rounds; ++round) {
             for (int n = 0; n < each; ++n) {
-                const std::string one = text(round, n);
+                const std::string one = written(round, n);
                 cli::Outgoing outgoing;
                 outgoing.body = one;
                 outgoing.key = one;
@@ -128,5 +128,5 @@ TEST_CASE("what a store has not reported stays where it is until the store is cl
     if (store_reports) return;
     // Nor is it freed under a client library that goes on behind a producer that is gone.
     const volley_record& first = Store::instance().accepted.front();
-    CHECK(text_of(first.body) == text(0, 0));
+    CHECK(text_of(first.body) == written(0, 0));
 }
