@@ -105,11 +105,16 @@ Result<void> add_emitted(const Pipeline& pipeline, Work& work, delivery::Slot sl
     volley_record& record = add_output(work, pipeline, slot, port).record;
     const bool borrowed = (asked.flags & VOLLEY_RECORD_BORROWED) != 0;
     record.body = borrowed ? asked.body : copied(work, asked.body);
-    record.key = is_absent(asked.key) ? input_key(work) : (borrowed ? asked.key : copied(work, asked.key));
+    const bool own_key = !is_absent(asked.key) || (asked.flags & VOLLEY_RECORD_OWN_KEY) != 0;
+    const bool own_headers = asked.header_count > 0 || (asked.flags & VOLLEY_RECORD_OWN_HEADERS) != 0;
+    if (!own_key)
+        record.key = input_key(work);
+    else
+        record.key = borrowed ? asked.key : copied(work, asked.key);
     record.partition = asked.partition;
     record.timestamp_ms = asked.timestamp_ms;
     record.delay_ms = asked.delay_ms;
-    if (asked.header_count == 0) {
+    if (!own_headers) {
         pass_headers(work, record);
     } else {
         record.headers = asked.headers;

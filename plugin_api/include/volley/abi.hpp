@@ -153,7 +153,11 @@ struct Slots {
         return guard(e, [&] { return self<T>(i).close(timeout_ms); });
     }
     static void destroy(Instance* i) { delete &self<T>(i); }
-    static const void* get_extension(Instance* i, const char* id) { return self<T>(i).extension(id); }
+    // One that cannot be looked up is not offered.
+    static const void* get_extension(Instance* i, const char* id) {
+        const void* found = nullptr;
+        return guard(nullptr, [&] { found = self<T>(i).extension(id); }) == VOLLEY_OK ? found : nullptr;
+    }
 };
 
 template <typename T>
@@ -171,7 +175,10 @@ struct ConsumerSlots : Slots<T, volley_consumer> {
                                std::uint32_t stride, volley_error* e) {
         return guard(e, [&] { return self<T>(i).settle(s, n, stride); });
     }
-    static void interrupt(volley_consumer* i) { self<T>(i).interrupt(); }
+    // One that fails shortens no wait; the next consume says what is wrong.
+    static void interrupt(volley_consumer* i) {
+        guard(nullptr, [&] { self<T>(i).interrupt(); });
+    }
 };
 
 template <typename T>

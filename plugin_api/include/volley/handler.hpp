@@ -48,6 +48,8 @@ struct OutputOptions {
     std::uint64_t delay_ms = 0;
     const volley_header* headers = nullptr;  // header_of() makes one
     std::uint32_t header_count = 0;
+    bool without_key = false;      // no key, where `key` is absent and the input has one
+    bool without_headers = false;  // no headers, where `headers` is empty and the input has some
 };
 
 // Where a handler's outputs go. They are sent only if the handler returns.
@@ -82,6 +84,8 @@ private:
         record.delay_ms = options.delay_ms;
         record.headers = options.headers;
         record.header_count = options.header_count;
+        if (options.without_key) record.flags |= VOLLEY_RECORD_OWN_KEY;
+        if (options.without_headers) record.flags |= VOLLEY_RECORD_OWN_HEADERS;
         volley_error error{};
         error.struct_size = sizeof error;
         if (jobs_.emit(jobs_.context, job_, queue, &record, sizeof record, &error) < 0)

@@ -142,7 +142,9 @@ typedef struct volley_record {
 } volley_record;
 
 enum {
-  VOLLEY_RECORD_BORROWED = 1u     /* handlers: views are static or the input's own; the engine need not copy them */
+  VOLLEY_RECORD_BORROWED = 1u,    /* handlers: views are static or the input's own; the engine need not copy them */
+  VOLLEY_RECORD_OWN_KEY = 2u,     /* handlers: an absent key means none, not the input's */
+  VOLLEY_RECORD_OWN_HEADERS = 4u  /* handlers: no headers means none, not the input's */
 };
 
 /* ---- Host: what the engine does for a plugin ----------------------------------------------------------------- */
@@ -319,11 +321,13 @@ typedef struct volley_job volley_job;              /* the engine's: one message 
 
 typedef struct volley_task {
   volley_job *job;
-  const volley_message *message;  /* body as the serializer left it; valid until the job is finished */
+  const volley_message *message;  /* body as the serializer left it; valid until the job is finished, or destroy returns */
   int32_t status;                 /* out: VOLLEY_OK; VOLLEY_DROP; VOLLEY_E_RETRY: try again; other < 0: failed for good;
                                      VOLLEY_PENDING */
   uint32_t attempt;               /* 1: the first */
-  int64_t deadline_ms;            /* Unix; 0 none. Past it the result is ignored */
+  int64_t deadline_ms;            /* Unix; 0 none. Past it the result is ignored, and the message is charged a timeout: of a
+                                     VOLLEY_PENDING job at once; of those that handle() ends itself when it took longer than
+                                     this for each. An instance that holds a job much longer is closed and replaced */
   uint64_t retry_after_ms;        /* out, with VOLLEY_E_RETRY: not before this; 0: the component's backoff decides */
   uint32_t reason;                /* out: VOLLEY_REASON_… where it says more than `status` (timeout, crash); 0 none */
   uint32_t chain;                 /* 0 none. Tasks of one chain in a call must not overtake: they are handled in turn, and once
@@ -341,7 +345,8 @@ typedef struct volley_jobs {
   int32_t (*emit)(void *context, volley_job *, volley_view output, const volley_record *, uint32_t record_size, volley_error *);
   /* Says why the job fails; copies. At most once, before the job ends. [any] */
   void (*explain)(void *context, volley_job *, volley_view text);
-  /* Ends a job left VOLLEY_PENDING; once. retry_after_ms as in volley_task. [any] */
+  /* Ends a job left VOLLEY_PENDING; once. retry_after_ms as in volley_task. [any]
+   * Of a job that is over, or never was, every function does nothing; emit returns VOLLEY_E_LOST, cancelled 2. */
   void (*finish)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms);
   int32_t (*cancelled)(void *context, volley_job *);   /* 1: the result is no longer wanted; 2: nor is it waited for. [any] */
 } volley_jobs;
@@ -350,9 +355,11 @@ typedef struct volley_handler_class {
   uint32_t struct_size;
   uint32_t reserved;
   int32_t (*create)(const volley_host *, const volley_options *, const volley_jobs *, volley_handler **out, volley_error *); /* required */
+  /* VOLLEY_E_RETRY: the engine backs off and calls again, at the start until startup_timeout. */
   int32_t (*open)(volley_handler *, volley_error *);
-  /* required. Sets `status` of each task. Returns < 0 only if the instance failed: tasks with status 0 are then retried on a
-   * new one. [owner], one instance a worker; [any] and one instance in all if the class has VOLLEY_THREAD_SAFE. */
+  /* required. Sets `status` of each task. Returns < 0 only if the instance failed: it is destroyed, and tasks with status 0 or
+   * still pending are retried on a new one, one by one, without an attempt counted; the one with which a new instance fails at
+   * once is charged. [owner], one instance a worker; [any] and one instance in all if the class has VOLLEY_THREAD_SAFE. */
   int32_t (*handle)(volley_handler *, volley_task *, uint32_t count, uint32_t stride, volley_error *);
   int32_t (*close)(volley_handler *, uint32_t timeout_ms, volley_error *);
   void (*destroy)(volley_handler *);               /* required */

@@ -10,7 +10,11 @@
 namespace volley {
 inline namespace v0 {
 
-inline std::string_view text_of(const volley_view& v) { return {static_cast<const char*>(v.data), v.size}; }
+// An absent view is empty, whatever its size says.
+inline std::string_view text_of(const volley_view& v) {
+    return v.data != nullptr ? std::string_view(static_cast<const char*>(v.data), v.size)
+                             : std::string_view();
+}
 
 // Borrows `s` for as long as the view is used. An empty string is present, not absent.
 inline volley_view view_of(std::string_view s) { return {s.data() != nullptr ? s.data() : "", s.size()}; }

@@ -420,7 +420,7 @@ TEST_CASE("an error of the instance ends the call, and leaves the rest undecided
     }
 }
 
-TEST_CASE("an output has the input's key and headers, or its own", "[sdk]") {
+TEST_CASE("an output has the input's key and headers, its own, or none", "[sdk]") {
     const volley_header headers[]{header_of("twice", "a"), header_of("twice", std::nullopt)};
     run(1, [&](const Message&, Outputs& out) {
         out.send_all("x");
@@ -429,11 +429,15 @@ TEST_CASE("an output has the input's key and headers, or its own", "[sdk]") {
         own.headers = headers;
         own.header_count = 2;
         out.send_all("x", own);
+        OutputOptions none;
+        none.without_key = none.without_headers = true;
+        out.send_all("x", none);
     });
-    REQUIRE(emitted.size() == 2);
+    REQUIRE(emitted.size() == 3);
     CHECK(is_absent(emitted[0].key));
     CHECK(emitted[0].flags == 0);
     CHECK_FALSE(is_absent(emitted[1].key));
     CHECK(emitted[1].header_count == 2);
     CHECK(is_absent(emitted[1].headers[1].value));
+    CHECK(emitted[2].flags == (VOLLEY_RECORD_OWN_KEY | VOLLEY_RECORD_OWN_HEADERS));
 }

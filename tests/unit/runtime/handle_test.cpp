@@ -355,7 +355,7 @@ TEST_CASE("an absent view has no bytes, whatever its size says", "[handle]") {
     call.close(0);
 }
 
-TEST_CASE("key and headers are the input's or the handler's", "[handle]") {
+TEST_CASE("key and headers are the input's, the handler's, or none", "[handle]") {
     Rig rig;
     Script script;
     HandlerCall call(rig.pipeline);
@@ -368,10 +368,13 @@ TEST_CASE("key and headers are the input's or the handler's", "[handle]") {
         record.headers = twice;
         record.header_count = 2;
         script.emit(tasks[0].job, record);
+        record = {};
+        record.flags = VOLLEY_RECORD_OWN_KEY | VOLLEY_RECORD_OWN_HEADERS;
+        script.emit(tasks[0].job, record);
         return VOLLEY_OK;
     };
     handle(call, rig.runs(1));
-    REQUIRE(rig.outputs(0) == 2);
+    REQUIRE(rig.outputs(0) == 3);
     const auto record = [&](std::size_t i) { return rig.work(0).outputs[i].record; };
     CHECK(text_of(record(0).key) == "the input's key");
     CHECK(record(0).header_count == 1);
@@ -380,6 +383,8 @@ TEST_CASE("key and headers are the input's or the handler's", "[handle]") {
     REQUIRE(record(1).header_count == 2);
     CHECK(text_of(record(1).headers[0].value) == binary);
     CHECK(is_absent(record(1).headers[1].value));
+    CHECK(is_absent(record(2).key));
+    CHECK(record(2).header_count == 0);
     call.close(0);
 }
 
