@@ -118,14 +118,15 @@ void Simulator::dispatch() {
     if (inbox.size() >= batches_ahead) return;
     Process::Batch batch;
     batch.runs.resize(1 + below(random_, largest_batch));
-    const Counters& c = p_->core.counters();
-    const std::uint64_t bound = options_.max_in_flight_bytes;
-    const std::uint64_t for_outputs = std::max(bound - std::min(bound, c.in_flight_bytes), bound / 4 + 1);
-    const bool outputs_fill_it = c.held_bytes >= for_outputs;
     const std::uint32_t n =
         p_->core.take(batch.runs.data(), static_cast<std::uint32_t>(batch.runs.size()), worker);
     batch.runs.resize(n);
     if (n == 0) return;
+    // Counted now: take() first gives up what a revocation has orphaned, which makes room.
+    const Counters& c = p_->core.counters();
+    const std::uint64_t bound = options_.max_in_flight_bytes;
+    const std::uint64_t for_outputs = std::max(bound - std::min(bound, c.in_flight_bytes), bound / 4 + 1);
+    const bool outputs_fill_it = c.held_bytes >= for_outputs;
     if (outputs_fill_it && std::any_of(batch.runs.begin(), batch.runs.end(),
                                        [](const Run& r) { return r.step == Step::handle; }))
         fault("a handler starts though outputs fill max_in_flight_bytes");
