@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
@@ -295,10 +296,28 @@ const volley_plugin* plugin() {
     return &description;
 }
 
+namespace {
+
+// For configurations and crash journals; removed when the tests end.
+struct Folder {
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("volley-scripted." + std::to_string(getpid()));
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+};
+
+}  // namespace
+
 std::unique_ptr<volley::Engine> make_engine(const std::string& settings, const std::string& component,
                                             Handler handler) {
     static std::atomic<int> files{0};
-    const std::string file = "scripted." + std::to_string(getpid()) + "." + std::to_string(files++) + ".yml";
+    static const Folder folder;
+    const std::string file = folder.path / (std::to_string(files++) + ".yml");
     const std::string output = script->thread_safe ? "scripted.so:SafeOutput" : "scripted.so:Output";
     std::ofstream(file) << settings << "operations: off\nstate_dir: .\nqueues:\n"
                         << "  in: {consumer: 'scripted.so:Input'}\n  out: {producer: '" << output
@@ -311,7 +330,6 @@ std::unique_ptr<volley::Engine> make_engine(const std::string& settings, const s
     options.log = false;
     if (handler) options.handlers = {{"move", std::move(handler)}};
     auto engine = volley::Engine::make(std::move(options));
-    std::remove(file.c_str());
     if (!engine) throw std::runtime_error(engine.error().text);
     return std::move(*engine);
 }
