@@ -131,6 +131,9 @@ void RsmqProducer::ask_for_rights() {
     const Reply said = connection_.run(ask, {commit_key_}, {});
     const std::string why(text_of(said.get()));
     if (why.find("no such key") == std::string::npos) {
+        // A Redis that takes no writes at the moment says nothing about rights.
+        if (Error passing = error_of_reply(connection_.settings(), why); passing.code == ErrorCode::retry)
+            throw passing;
         throw Error(ErrorCode::unauthorized,
                     "Redis at " + connection_.settings().place() +
                         " does not let this user RENAME keys, which a commit of outputs and "

@@ -259,7 +259,7 @@ bool Connection::skip_pushed() {
     }
 }
 
-void throw_reply(const Settings& settings, std::string_view text) {
+Error error_of_reply(const Settings& settings, std::string_view text) {
     std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
     if (said.back() == '.') said.pop_back();
     const auto says = [text](const char* word) { return text.find(word) != std::string_view::npos; };
@@ -267,24 +267,26 @@ void throw_reply(const Settings& settings, std::string_view text) {
     for (const char* word : {"NOAUTH", "WRONGPASS", "NOPERM", "invalid password", "Client sent AUTH",
                              "ERR AUTH", "The user executing the script"}) {
         if (says(word))
-            throw Error(ErrorCode::unauthorized, said + ". Check username and password, and the user's ACL");
+            return Error(ErrorCode::unauthorized, said + ". Check username and password, and the user's ACL");
     }
     if (says("WRONGTYPE")) {
-        throw Error(ErrorCode::config, said + ". The key " + settings.set_key +
+        return Error(ErrorCode::config, said + ". The key " + settings.set_key +
                                            " holds no RSMQ queue: choose another ns or name");
     }
-    if (says("DB index is out of range")) throw Error(ErrorCode::config, said, "/db");
+    if (says("DB index is out of range")) return Error(ErrorCode::config, said, "/db");
     if (says("MOVED") || says("CROSSSLOT")) {
-        throw Error(ErrorCode::config,
+        return Error(ErrorCode::config,
                     said + ". RSMQ's keys do not go together in a Redis Cluster: use a single Redis");
     }
     for (const char* word :
          {"LOADING", "READONLY", "MASTERDOWN", "OOM", "BUSY", "NOSCRIPT", "MISCONF", "CLUSTERDOWN",
           "NOREPLICAS", "TRYAGAIN", "UNKILLABLE", "max number of clients"}) {
-        if (says(word)) throw Error(ErrorCode::retry, said);
+        if (says(word)) return Error(ErrorCode::retry, said);
     }
-    throw Error(ErrorCode::fatal, said);
+    return Error(ErrorCode::fatal, said);
 }
+
+void throw_reply(const Settings& settings, std::string_view text) { throw error_of_reply(settings, text); }
 
 Attributes ensure_queue(Connection& connection) {
     const Settings& s = connection.settings();

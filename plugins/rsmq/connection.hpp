@@ -91,7 +91,9 @@ private:
     std::uint64_t times_connected_ = 0;
 };
 
-// What an error reply means for us. Never returns.
+// What an error reply means: its code, and what to do about it.
+Error error_of_reply(const Settings& settings, std::string_view text);
+// Throws that error. Never returns.
 [[noreturn]] void throw_reply(const Settings& settings, std::string_view text);
 
 // What a queue says of itself, as it stands there.

@@ -144,7 +144,7 @@ def test_a_file_of_a_credential_is_looked_for_where_systemd_puts_it(tmp_path):
     (credentials / "name").write_text("from-systemd.db\n")
     (tmp_path / "name").write_text("from-beside.db\n")
     (tmp_path / "volley.yml").write_text('queues: {in: {type: sqlite, config: {path: "${file:name}"}}}\n'
-                                         "components: [{input: in, handler: forward}]\noperations: off\n")
+                                         "components: [{input: in, outputs: [], handler: forward}]\noperations: off\n")
     environment = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
     for more, expected in (({"CREDENTIALS_DIRECTORY": str(credentials)}, "from-systemd.db"), ({}, "from-beside.db")):
         ran = subprocess.run([VOLLEYD, "--exit-when-idle"], capture_output=True, text=True, env={**environment, **more}, cwd=tmp_path)

@@ -69,7 +69,7 @@ def test_an_engine_knows_when_nothing_is_left(store, tmp_path, tail):
 def test_an_idle_engine_behind_a_marker_is_not_taken_for_a_stalled_one(store, tmp_path):
     """Every lag that it has is looked for; it is stopped after a stall_timeout, if it takes one for messages."""
     transaction(store, ["one"], True)
-    config = job(store, properties(store.server.bootstrap, statistics_interval_ms=200), top="stall_timeout: 2s\n")
+    config = job(store, properties(store.server.bootstrap, statistics_interval_ms=200), top="stall_timeout: 5s\n")
     volleyd = Volleyd(tmp_path, config).wait_ready()
     wait_until(lambda: len(store.take("out")) == 1, "it came")
 
@@ -79,7 +79,7 @@ def test_an_idle_engine_behind_a_marker_is_not_taken_for_a_stalled_one(store, tm
 
     wait_until(lambda: lag() == 0.0, "there is no lag")
     with pytest.raises(AssertionError, match="does not end"):
-        volleyd.wait(5)
+        volleyd.wait(12)
     # It still is awake.
     transaction(store, ["two"], True)
     wait_until(lambda: len(store.take("out")) == 2, "the next came")
