@@ -63,7 +63,7 @@ Slot Delivery::receive(const Incoming& incoming) {
     Entry& entry = entries_[slot];
     const std::uint32_t generation = entry.generation;
     const std::uint32_t life = entry.life;
-    entry = Entry{};
+    entry = blank_;
     entry.generation = generation;
     entry.life = life;
     entry.handle = incoming.handle;

@@ -219,6 +219,7 @@ private:
 
     Options options_;
     Entries entries_;
+    Entry blank_;  // copied, because zeroing so much compiles to a slow rep stos
     Chains chains_;
     Backoff backoff_;
     Breaker breaker_;

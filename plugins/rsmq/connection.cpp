@@ -271,12 +271,12 @@ Error error_of_reply(const Settings& settings, std::string_view text) {
     }
     if (says("WRONGTYPE")) {
         return Error(ErrorCode::config, said + ". The key " + settings.set_key +
-                                           " holds no RSMQ queue: choose another ns or name");
+                                            " holds no RSMQ queue: choose another ns or name");
     }
     if (says("DB index is out of range")) return Error(ErrorCode::config, said, "/db");
     if (says("MOVED") || says("CROSSSLOT")) {
         return Error(ErrorCode::config,
-                    said + ". RSMQ's keys do not go together in a Redis Cluster: use a single Redis");
+                     said + ". RSMQ's keys do not go together in a Redis Cluster: use a single Redis");
     }
     for (const char* word :
          {"LOADING", "READONLY", "MASTERDOWN", "OOM", "BUSY", "NOSCRIPT", "MISCONF", "CLUSTERDOWN",
