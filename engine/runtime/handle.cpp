@@ -190,14 +190,16 @@ HandlerCall::End HandlerCall::end_of(std::size_t i, bool late, bool failed) {
 void HandlerCall::await(std::unique_lock<std::mutex>& lock, std::size_t count, Millis limit,
                         std::chrono::steady_clock::time_point begin) {
     const auto all_finished = [this] { return waiter_.awaited == 0; };
-    if (all_finished()) return;
     if (limit == Millis(0)) return waiter_.finished.wait(lock, all_finished);
-    if (waiter_.finished.wait_until(lock, begin + limit, all_finished)) return;
+    // The thread that waits may wake after a job that was finished too late.
+    const bool over = waiter_.finished.wait_until(lock, begin + limit, all_finished);
     for (std::size_t i = 0; i < count; ++i) {
         const Job& job = *jobs_[i];
-        if (job.awaited && !job.finished.load(std::memory_order_relaxed)) ends_[i] = End::late;
+        if (job.awaited && (job.finished_late || !job.finished.load(std::memory_order_relaxed)))
+            ends_[i] = End::late;
     }
-    waiter_.finished.wait_until(lock, begin + limit + std::min(limit, longest_grace), all_finished);
+    if (!over)
+        waiter_.finished.wait_until(lock, begin + limit + std::min(limit, longest_grace), all_finished);
 }
 
 // May a task be left VOLLEY_AGAIN? Else it would come again without end.

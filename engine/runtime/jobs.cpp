@@ -143,6 +143,7 @@ volley_job* JobTable::begin(Job& job, JobWaiter& waiter) {
     job.emit_error.clear();
     job.emit_status = VOLLEY_OK;
     job.finished.store(false, std::memory_order_relaxed);
+    job.finished_late = false;
     job.awaited = false;
     job.status = VOLLEY_OK;
     job.retry_after_ms = 0;
@@ -226,6 +227,7 @@ void JobTable::finish(void* context, volley_job* handle, std::int32_t status, st
     if (job->token.load(std::memory_order_relaxed) != token) return;
     if (job->finished.load(std::memory_order_relaxed)) return;
     job->finished.store(true, std::memory_order_relaxed);
+    job->finished_late = job->waiter->is_late();
     job->status = status;
     job->retry_after_ms = retry_after_ms;
     if (job->awaited && --job->waiter->awaited == 0) job->waiter->finished.notify_all();

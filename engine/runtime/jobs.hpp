@@ -44,7 +44,8 @@ struct Job {
     std::int32_t emit_status = VOLLEY_OK;  // of an output that cannot be sent: it fails the message
     std::string emit_error;
     std::atomic<bool> finished{false};
-    bool awaited = false;  // counted in its waiter
+    bool finished_late = false;  // past the deadline; guarded by the table's lock
+    bool awaited = false;        // counted in its waiter
     std::int32_t status = VOLLEY_OK;
     std::uint64_t retry_after_ms = 0;
     std::uint32_t reason = 0;

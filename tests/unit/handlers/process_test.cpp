@@ -185,5 +185,5 @@ TEST_CASE(
     }
     if (seconds != nullptr)
         std::cout << calls << " calls, " << messages << " messages, " << done << " done\n";
-    CHECK(done > messages / 4);
+    CHECK(done > 0);
 }
