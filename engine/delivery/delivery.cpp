@@ -50,7 +50,7 @@ Slot Delivery::allocate() {
     ++slots_in_use_;
     if (free_head_ != no_slot) {
         const Slot slot = free_head_;
-        free_head_ = entries_[slot].next_free;
+        free_head_ = entries_[slot].chain_next;
         return slot;
     }
     entries_.grow_to(next_new_);
@@ -62,7 +62,7 @@ Slot Delivery::receive(const Incoming& incoming) {
     const Slot slot = allocate();
     Entry& entry = entries_[slot];
     const std::uint32_t generation = entry.generation;
-    const std::uint32_t life = entry.life;
+    const std::uint16_t life = entry.life;
     entry = blank_;
     entry.generation = generation;
     entry.life = life;
@@ -72,7 +72,7 @@ Slot Delivery::receive(const Incoming& incoming) {
     entry.bytes = incoming.bytes;
     LaneState& lane = lanes_[incoming.lane];
     if (options_.log && (lane.revoked || !lane.window.open(entries_, slot))) {
-        entry.next_free = free_head_;
+        entry.chain_next = free_head_;
         free_head_ = slot;
         --slots_in_use_;
         return no_slot;
@@ -83,7 +83,7 @@ Slot Delivery::receive(const Incoming& incoming) {
     if (incoming.redelivered) ++counters_.redelivered;
     ++counters_.in_flight;
     counters_.in_flight_bytes += entry.bytes;
-    expect(entry, expected_outputs_);
+    expect(entry, true);
     entry.state = State::waiting;
     if (options_.order == Order::partition) {
         entry.chain = lane.chain;
@@ -99,10 +99,11 @@ Slot Delivery::receive(const Incoming& incoming) {
 }
 
 void Delivery::update_full() {
-    if (slots_in_use_ >= options_.max_in_flight || weight() >= options_.max_in_flight_bytes) {
+    const std::uint64_t bytes = weight();
+    if (slots_in_use_ >= options_.max_in_flight || bytes >= options_.max_in_flight_bytes) {
         full_ = true;
     } else if (full_ && slots_in_use_ <= options_.max_in_flight / 2 &&
-               weight() <= options_.max_in_flight_bytes / 2) {
+               bytes <= options_.max_in_flight_bytes / 2) {
         full_ = false;
     }
 }
@@ -174,14 +175,16 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
     VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
     entry.handled = true;
     --running_;
-    if (verdict == Verdict::ok || verdict == Verdict::drop) weigh_outputs(entry, held);
     const bool probe = entry.probe;
     entry.probe = false;
-    if (verdict == Verdict::ok || verdict == Verdict::drop)
+    if (verdict == Verdict::ok || verdict == Verdict::drop) {
+        expect(entry, false);
+        if (held > 0 || expected_outputs_ > 0) weigh_outputs(entry, held);
         breaker_.succeeded();
-    else if (probe)
-        breaker_.probe_failed(verdict == Verdict::retry, now);
-    if (verdict != Verdict::ok && verdict != Verdict::drop) chains_.stop_flow(entry.chain);
+    } else {
+        if (probe) breaker_.probe_failed(verdict == Verdict::retry, now);
+        chains_.stop_flow(entry.chain);
+    }
     switch (verdict) {
         case Verdict::drop:
             entry.dropped = true;
@@ -208,8 +211,8 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
         if (!try_once_more(slot)) abandon(slot);
         return;
     }
-    ++counters_.failures[reason < reason_count ? reason : 0];
-    entry.reason = reason;
+    ++counters_.failures[known(reason)];
+    entry.reason = known(reason);
     if (verdict == Verdict::fail) return give_up(slot, options_.on_permanent, now);
     if (entry.attempt == 1) breaker_.first_attempt_failed();
     fail_attempt(slot, retry_after, probe, now);
@@ -253,7 +256,7 @@ void Delivery::fail_attempt(Slot slot, Millis retry_after, bool probe, Instant n
 
 void Delivery::give_up(Slot slot, Last last, Instant now) {
     hold(entries_[slot], 0);
-    expect(entries_[slot], 0);
+    expect(entries_[slot], false);
     switch (last) {
         case Last::dead_letter:
             entries_[slot].state = State::dead_letter_queued;
@@ -282,17 +285,9 @@ void Delivery::fail_component(Slot slot) {
 
 // ---- reports
 
-bool Delivery::is_awaited(Slot slot, bool dead_letter) const {
-    if (slot >= next_new_) return false;
-    const State state = entries_[slot].state;
-    if (dead_letter) return state == State::dead_lettering;
-    return !transactions_ &&
-           ((state == State::running && !entries_[slot].handled) || state == State::sending);
-}
-
-bool Delivery::note_report(Entry& entry, std::uint32_t output, bool again) {
+inline bool Delivery::note_report(Entry& entry, std::uint32_t output, bool again) {
     if (output >= reports_told) return true;
-    const std::uint64_t bit = std::uint64_t{1} << output;
+    const std::uint32_t bit = std::uint32_t{1} << output;
     if ((entry.reported & bit) != 0) return false;
     entry.reported |= bit;
     if (again) entry.refused |= bit;
@@ -309,9 +304,9 @@ void Delivery::disown(Slot slot) {
     abandon(slot);
 }
 
-bool Delivery::confirmed(Slot slot, std::uint32_t output, Instant now) {
+bool Delivery::confirmed(Slot slot, std::uint16_t life, std::uint32_t output, Instant now) {
+    if (!is_awaited(slot, life, false)) return false;
     Entry& entry = entries_[slot];
-    VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);
     if (!note_report(entry, output, false)) return false;
     --entry.outputs_left;
     entry.stored = true;
@@ -330,7 +325,7 @@ bool Delivery::send_failed(Slot slot, std::uint32_t output, SendFailure failure,
     if (failure == SendFailure::permanent || entry.orphan) {
         --entry.outputs_left;
         entry.permanent = entry.permanent || failure == SendFailure::permanent;
-        if (failure == SendFailure::permanent) entry.reason = reason;
+        if (failure == SendFailure::permanent) entry.reason = known(reason);
     } else {
         ++entry.outputs_failed;
     }
@@ -357,7 +352,7 @@ void Delivery::after_reports(Slot slot, Instant now) {
         return wait(slot, State::resend_wait, now + send_delay(entry));
     }
     if (entry.permanent) {
-        ++counters_.failures[entry.reason < reason_count ? entry.reason : 0];
+        ++counters_.failures[entry.reason];
         return give_up(slot, options_.on_permanent, now);
     }
     ++(entry.dropped ? counters_.dropped : counters_.done);

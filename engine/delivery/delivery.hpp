@@ -76,12 +76,18 @@ public:
     void handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::uint64_t held, Millis retry_after,
                  Reason reason, Instant now);
     // Reports of single outputs: exactly one for each that was handed over, also when handed over again. Of
-    // the first 64 outputs of a message a second report is noticed: then the two return false, and do
-    // nothing. Requires: is_awaited().
-    bool confirmed(Slot slot, std::uint32_t output, Instant now);
+    // the first 32 outputs of a message a second report is noticed: then the two return false, and do
+    // nothing. confirmed() does the same of any report that is not awaited; send_failed() requires is_awaited().
+    bool confirmed(Slot slot, std::uint16_t life, std::uint32_t output, Instant now);
     bool send_failed(Slot slot, std::uint32_t output, SendFailure failure, Reason reason, Instant now);
-    // Whether a report of that slot may come, whatever number a connector gives.
-    bool is_awaited(Slot slot, bool dead_letter) const;
+    // Whether a report of that message may come, whatever numbers a connector gives.
+    bool is_awaited(Slot slot, std::uint16_t life, bool dead_letter) const {
+        if (slot >= next_new_ || entries_[slot].life != life) return false;
+        const State state = entries_[slot].state;
+        if (dead_letter) return state == State::dead_lettering;
+        return !transactions_ &&
+               ((state == State::running && !entries_[slot].handled) || state == State::sending);
+    }
     // Whether reports came of outputs that the message did not have, before the worker returned it.
     bool has_false_reports(Slot slot, std::uint32_t outputs) const {
         return outputs < reports_told && (entries_[slot].reported >> outputs) != 0;
@@ -181,13 +187,20 @@ private:
         bool dirty = false;
     };
 
-    static constexpr std::uint32_t reports_told = 64;
+    static constexpr std::uint32_t reports_told = 32;
     Slot allocate();
     bool note_report(Entry& entry, std::uint32_t output, bool again);
     void hold(Entry& entry, std::uint64_t bytes);
-    void expect(Entry& entry, std::uint64_t bytes);
+    void expect(Entry& entry, bool outputs) {
+        if (entry.expecting == outputs) return;
+        entry.expecting = outputs;
+        expecting_ += outputs ? 1U : ~0U;
+        if (expected_outputs_ > 0) update_full();
+    }
     void weigh_outputs(Entry& entry, std::uint64_t held);
-    std::uint64_t weight() const { return counters_.in_flight_bytes + counters_.held_bytes + expected_; }
+    std::uint64_t weight() const {
+        return counters_.in_flight_bytes + counters_.held_bytes + expecting_ * expected_outputs_;
+    }
     std::uint64_t output_budget() const;
     std::uint32_t startable() const;
     std::uint64_t letter_size(const Entry& entry) const;
@@ -239,7 +252,7 @@ private:
     std::uint32_t unsettled_ = 0;  // finished, and the consumer has not closed them yet
     std::uint64_t lane_identity_ = 0;
     Counters counters_;
-    std::uint64_t expected_ = 0;          // of all entries
+    std::uint32_t expecting_ = 0;         // entries of which outputs are expected
     std::uint64_t expected_outputs_ = 0;  // bytes of a message's outputs, on average
     std::uint32_t running_ = 0;           // handlers started and not returned
     std::uint32_t exhausted_ = 0;

@@ -27,30 +27,29 @@ enum class State : std::uint8_t {
     settled,         // closed, and only its place in the window is left
 };
 
+// Small, because the cache lines of what is in flight are most of what the core costs.
 struct Entry {
     std::uint64_t handle = 0;
-    std::uint64_t reported = 0;  // of the first 64 outputs: has its report come?
-    std::uint64_t refused = 0;   // … and said that it is to be sent again?
     std::int64_t offset = -1;
-    Slot chain_next = no_slot;
+    Millis nack_delay{0};
+    Slot chain_next = no_slot;  // of a free slot: the next free one
     Slot chain_prev = no_slot;
     Slot window_next = no_slot;
-    Slot next_free = no_slot;
     Lane lane = 0;
     Chain chain = no_chain;
     std::uint32_t bytes = 0;          // of the input
     std::uint32_t held = 0;           // of its outputs, or its dead letter
-    std::uint32_t expected = 0;       // of its outputs, until it is handled
+    std::uint32_t reported = 0;       // of the first 32 outputs: has its report come?
+    std::uint32_t refused = 0;        // … and said that it is to be sent again?
     std::uint32_t attempt = 0;        // handler starts
     std::uint32_t send_tries = 0;     // for the backoff of outputs and dead letters
     std::int32_t outputs_left = 0;    // handed over, not confirmed; negative while reports overtake `handled`
     std::int32_t outputs_failed = 0;  // of those: failed, to be sent again
     std::uint32_t generation = 0;     // tells a timer that its message is gone
-    std::uint32_t life = 0;           // how many messages this slot has had, this one included
-    Reason reason = 0;
+    std::uint16_t life = 0;           // how many messages this slot has had, this one included
+    std::uint16_t reason = 0;         // a Reason
     State state = State::free;
     Outcome outcome = Outcome::ack;
-    Millis nack_delay{0};
     bool handled = false;      // the worker has returned it
     bool linked = false;       // in its chain's list
     bool holds_chain = false;  // counted in the chain's `busy`
@@ -65,7 +64,10 @@ struct Entry {
     bool last_try = false;     // tried once more though a stop or a revocation is on
     bool stored = false;       // an output of it is, or may be, stored
     bool grown = false;        // its decoded body is kept, too
+    bool expecting = false;    // outputs of the average size are expected of it
 };
+
+static_assert(sizeof(Entry) <= 104);
 
 using Entries = Slab<Entry>;
 

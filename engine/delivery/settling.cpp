@@ -22,7 +22,7 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     --counters_.in_flight;
     ++unsettled_;
     hold(entry, 0);
-    expect(entry, 0);
+    expect(entry, false);
     ++entry.generation;  // a backoff that still stands in the timers is void
     entry.state = State::settling;
     entry.outcome = outcome;
@@ -98,7 +98,7 @@ void Delivery::free_if_over(Slot slot) {
     entry.state = State::free;
     ++entry.generation;
     counters_.in_flight_bytes -= entry.bytes;
-    entry.next_free = free_head_;
+    entry.chain_next = free_head_;
     free_head_ = slot;
     --slots_in_use_;
     const Lane lane = entry.lane;

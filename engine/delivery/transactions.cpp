@@ -41,8 +41,8 @@ void Delivery::transaction_refused(Slot slot, Reason reason, Instant now) {
     set_passive(entry, State::backing_off);
     if (entry.orphan) return abandon(slot);
     chains_.hold(slot);  // until its dead letter is confirmed
-    ++counters_.failures[reason < reason_count ? reason : 0];
-    entry.reason = reason;
+    ++counters_.failures[known(reason)];
+    entry.reason = known(reason);
     give_up(slot, options_.on_permanent, now);
 }
 

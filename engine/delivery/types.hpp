@@ -53,6 +53,10 @@ enum class SendFailure : std::uint8_t {
 // VOLLEY_REASON_… of plugin.h, as a number: the core only counts by it.
 using Reason = std::uint32_t;
 inline constexpr std::size_t reason_count = 11;
+// One that we do not know counts as none.
+constexpr std::uint16_t known(Reason reason) {
+    return static_cast<std::uint16_t>(reason < reason_count ? reason : 0);
+}
 
 // What the core must know of an incoming message.
 struct Incoming {

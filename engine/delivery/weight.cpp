@@ -32,18 +32,9 @@ void Delivery::hold(Entry& entry, std::uint64_t bytes) {
     update_full();
 }
 
-void Delivery::expect(Entry& entry, std::uint64_t bytes) {
-    if (entry.expected == 0 && bytes == 0) return;
-    expected_ -= entry.expected;
-    entry.expected = static_cast<std::uint32_t>(std::min(bytes, most));
-    expected_ += entry.expected;
-    update_full();
-}
-
 // A message is handled, and its outputs take `held` bytes. The average follows a rise at once and a fall
 // slowly.
 void Delivery::weigh_outputs(Entry& entry, std::uint64_t held) {
-    expect(entry, 0);
     hold(entry, held);
     if (expected_outputs_ == 0)
         expected_outputs_ = held;

@@ -29,10 +29,18 @@ struct Completion {
     delivery::Verdict verdict = delivery::Verdict::ok;
     std::int16_t status = 0;  // reports: VOLLEY_OK or VOLLEY_E_…
     std::uint32_t slot = 0;
-    std::uint32_t count = 0;   // handled: outputs handed over; reported: which output
-    std::uint32_t detail = 0;  // handled: the reason of a failure; reports: 1 + place of the text, 0 none
-    std::uint32_t retry_after_ms = 0;  // handled: the handler's wish, 0 none; reports: the port's index
-    std::uint32_t held = 0;            // handled: bytes of its outputs; reports: the life of the slot
+    std::uint32_t count = 0;  // handled: outputs handed over; reported: which output
+    // handled: the bytes of its outputs, or the reason of its failure; reports: 1 + place of the text, 0 none
+    std::uint32_t detail = 0;
+    // The record that a report is of: its port's index, and the life of its slot.
+    struct Origin {
+        std::uint16_t port;
+        std::uint16_t life;
+    };
+    union {
+        std::uint32_t retry_after_ms = 0;  // handled: the handler's wish, 0 none
+        Origin origin;                     // reports
+    };
 };
 
 // What drain() hands over.

@@ -103,19 +103,21 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     p.state_dir = config.state_dir;
     if (!p.state_dir.empty() && p.state_dir.front() != '/') p.state_dir = config.base_dir + "/" + p.state_dir;
     p.config = component;
-    p.id_middle = component.name + "/";
     p.id_seed = text::Fingerprint().add(config.app).value();
     p.id_seed_of_process =
         text::Fingerprint().add(config.app).add(std::random_device{}()).add(std::random_device{}()).value();
     p.max_message_bytes = config.max_message_bytes;
     std::optional<plugins::Consumer> consumer;
     if (auto input = made->make_input(config, catalog, consumer); !input) return input.error();
+    p.id_head = PaddedText(p.input.value + "/");
+    p.id_tail = PaddedText("/" + component.name + "/");
     for (const std::string& name : component.outputs) {
         const QueueConfig* queue = find_queue(config, name);
         if (queue == nullptr) return no_such_queue(component.name, name);
         auto port = made->make_port(config, catalog, *queue, false);
         if (!port) return port.error();
         (*port)->index = static_cast<std::uint16_t>(p.ports.size());
+        (*port)->blank.port = (*port)->index;
         p.ports.push_back(std::move(*port));
     }
     if (!component.dead_letter_queue.empty()) {
@@ -179,8 +181,8 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
     auto port = std::make_unique<Port>();
     port->queue = queue.name;
     port->value = queue.value;
-    port->blank.queue = view_of(port->value);
-    port->blank.partition = -1;
+    port->blank.record.queue = view_of(port->value);
+    port->blank.record.partition = -1;
     port->connector = connector_of(queue, *found);
     port->dead_letters = dead_letters;
     port->flags = found->flags();

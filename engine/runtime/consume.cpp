@@ -19,6 +19,7 @@ constexpr std::uint32_t consume_batch = 1024;
 // A store that does not say what it has is idle after so long without a message.
 constexpr delivery::Millis idle_after{1000};
 constexpr delivery::Millis stats_period{100};
+constexpr std::uint32_t most_stores = 1'000'000;
 
 std::uint32_t bytes_of(const volley_message& message) {
     std::size_t bytes = message.body.size + message.key.size;
@@ -93,7 +94,11 @@ void Intake::ask_identity() {
     if (status == VOLLEY_OK) {
         if (store_ != 0 && text_of(text) == store_text_) return;
         store_text_ = text_of(text);
-        store_ = store_name(store_text_);
+        // Reused only after so many that none of the first is in flight any more.
+        last_store_ = last_store_ % most_stores + 1;
+        store_ = last_store_;
+        pipeline_.stores.grow_to(store_);
+        pipeline_.stores[store_] = store_name(store_text_);
         return;
     }
     if (store_ != 0 || !store_told_) {

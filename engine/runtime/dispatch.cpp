@@ -81,7 +81,10 @@ void Intake::hear() {
                 hear_handled(c);
                 break;
             case Completion::Kind::reported:
-                hear_report(c, drained_.text_of(c));
+                if (c.status != VOLLEY_OK)
+                    hear_refusal(c, drained_.text_of(c));
+                else if (!core_.confirmed(c.slot, c.origin.life, c.count, now_))
+                    mistrust(c);
                 break;
             case Completion::Kind::dead_letter:
                 hear_dead_letter(c, drained_.text_of(c));
@@ -109,8 +112,10 @@ void Intake::hear_handled(const Completion& c) {
         mistrust(c);
         return core_.disown(c.slot);
     }
-    core_.handled(c.slot, c.verdict, c.count, c.held, delivery::Millis(c.retry_after_ms), c.detail, now_);
-    if (c.verdict == Verdict::retry || c.verdict == Verdict::fail) log_failure(c.slot);
+    const bool failed = c.verdict == Verdict::retry || c.verdict == Verdict::fail;
+    core_.handled(c.slot, c.verdict, c.count, failed ? 0 : c.detail, delivery::Millis(c.retry_after_ms),
+                  failed ? c.detail : 0, now_);
+    if (failed) log_failure(c.slot);
 }
 
 // A connector that reports what it was not given, or twice: what it says is worth nothing, and to believe it
@@ -119,25 +124,20 @@ void Intake::mistrust(const Completion& c) {
     const bool is_report = c.kind == Completion::Kind::reported;
     const std::string& queue = c.kind == Completion::Kind::dead_letter
                                    ? pipeline_.dead_letters->queue
-                                   : pipeline_.ports[is_report ? c.retry_after_ms : 0]->queue;
+                                   : pipeline_.ports[is_report ? c.origin.port : 0]->queue;
     fail(Error(
         ErrorCode::fatal,
         "output to \"" + queue + "\": its connector reported a record twice, or one that it was not given"));
 }
 
 bool Intake::is_awaited(const Completion& c) const {
-    return core_.is_awaited(c.slot, c.kind == Completion::Kind::dead_letter) &&
-           life_of(core_.entry(c.slot).life) == c.held;
+    return core_.is_awaited(c.slot, c.origin.life, c.kind == Completion::Kind::dead_letter);
 }
 
-void Intake::hear_report(const Completion& c, std::string_view text) {
+void Intake::hear_refusal(const Completion& c, std::string_view text) {
     if (!is_awaited(c)) return mistrust(c);
-    if (c.status == VOLLEY_OK) {
-        if (!core_.confirmed(c.slot, c.count, now_)) mistrust(c);
-        return;
-    }
     Work& work = pipeline_.works[c.slot];
-    if (c.count >= work.outputs.size() || work.outputs[c.count].port != c.retry_after_ms) return mistrust(c);
+    if (c.count >= work.outputs.size() || work.outputs[c.count].port != c.origin.port) return mistrust(c);
     stop_if_hopeless(c, pipeline_.ports[work.outputs[c.count].port]->queue, text);
     const SendFailure kind = kind_of(c.status);
     const std::uint32_t reason = c.status == VOLLEY_E_TOO_LARGE ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}

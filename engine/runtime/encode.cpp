@@ -33,8 +33,7 @@ void pass_headers(Work& work, volley_record& record) {
 }
 
 Output& add_output(Work& work, const Pipeline& pipeline, delivery::Slot slot, std::uint16_t port) {
-    const volley_record& blank = pipeline.ports[port]->blank;
-    Output& output = work.outputs.emplace_back(Output{port, false, blank});
+    Output& output = work.outputs.emplace_back(pipeline.ports[port]->blank);
     output.record.token = token_of(slot, work, work.outputs.size() - 1);
     return output;
 }
@@ -146,7 +145,8 @@ std::optional<codec::Failure> encode(const Pipeline& pipeline, Work& work, const
                 encoded.data() == scratch.data() ? view_of(work.arena.copy(encoded)) : view_of(encoded);
         }
         char index[20];
-        const auto* const end = std::to_chars(index, index + sizeof index, i).ptr;
+        index[0] = static_cast<char>('0' + i % 10);
+        const auto* const end = i < 10 ? index + 1 : std::to_chars(index, index + sizeof index, i).ptr;
         record.id = stable_id(pipeline, work, {index, static_cast<std::size_t>(end - index)});
         if (pipeline.config.output_ids && port.can(VOLLEY_CAN_HEADERS) && !is_absent(record.id))
             add_id_header(work, record);

@@ -15,13 +15,17 @@ using text::Fingerprint;
 std::uint64_t origin_of(const Pipeline& pipeline, Work& work) {
     if (work.origin != 0) return work.origin;
     const volley_message& m = work.message;
-    Fingerprint f;
-    f.add(work.store ^ pipeline.id_seed).add(static_cast<std::uint64_t>(m.timestamp_ms));
-    if (work.store == 0) {
-        f.add(text_of(m.key)).add(std::uint64_t{is_absent(m.body)}).add(text_of(m.body));
-        for (std::uint32_t i = 0; i < m.header_count; ++i)
-            f.add(text_of(m.headers[i].name)).add(text_of(m.headers[i].value));
+    const auto time = static_cast<std::uint64_t>(m.timestamp_ms);
+    if (work.store != 0) {
+        // Both are hashes; of one store and one application, different times give different origins.
+        constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+        return work.origin = (pipeline.stores[work.store] ^ pipeline.id_seed) + time * odd;
     }
+    Fingerprint f;
+    f.add(pipeline.id_seed).add(time).add(text_of(m.key));
+    f.add(std::uint64_t{is_absent(m.body)}).add(text_of(m.body));
+    for (std::uint32_t i = 0; i < m.header_count; ++i)
+        f.add(text_of(m.headers[i].name)).add(text_of(m.headers[i].value));
     return work.origin = f.value();
 }
 
@@ -54,38 +58,41 @@ bool has_own_id(const volley_message& message) { return message.id.size > 0 || m
 volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what) {
     const volley_message& m = work.message;
     if (!has_own_id(m)) return {};
-    const std::string_view source = source_of(pipeline, m);
     const std::string_view id = text_of(m.id);
     constexpr std::size_t numbers = 64;  // of a partition, an offset and the origin, with their separators
-    const std::size_t most = source.size() + id.size() + pipeline.id_middle.size() + what.size() + numbers;
+    const std::size_t most = m.source.size + id.size() + pipeline.id_head.size() + pipeline.id_tail.size() +
+                             what.size() + numbers + PaddedText::block;
     char* const begin = static_cast<char*>(work.arena.allocate(most));
     char* end = begin;
     const auto text = [&](std::string_view part) {
         std::memcpy(end, part.data(), part.size());
         end += part.size();
     };
-    const auto number = [&](std::int64_t value) {
-        end = std::to_chars(end, begin + most, value).ptr;
-        *end++ = '/';
-    };
-    text(source);
-    *end++ = '/';
-    if (m.partition >= 0) number(m.partition);
-    if (id.empty()) {
-        number(m.offset);
+    if (is_absent(m.source)) {
+        end = pipeline.id_head.put(end);
     } else {
-        text(id);
+        text(text_of(m.source));
         *end++ = '/';
     }
+    if (m.partition >= 0) {
+        end = std::to_chars(end, begin + most, m.partition).ptr;
+        *end++ = '/';
+    }
+    if (id.empty())
+        end = std::to_chars(end, begin + most, m.offset).ptr;
+    else
+        text(id);
+    *end++ = '/';
     std::uint64_t origin = origin_of(pipeline, work);
     if (work.store == 0) origin = Fingerprint().add(pipeline.id_seed_of_process).add(origin).value();
     constexpr std::size_t half = 8;  // of the digits
     write_hex(origin, end);
     write_hex(origin >> 32U, end + half);
-    end += 2 * half;
-    *end++ = '/';
-    text(pipeline.id_middle);
-    text(what);
+    end = pipeline.id_tail.put(end + 2 * half);
+    if (what.size() == 1)
+        *end++ = what.front();
+    else
+        text(what);
     return {begin, static_cast<std::size_t>(end - begin)};
 }
 

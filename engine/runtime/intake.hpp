@@ -113,7 +113,7 @@ private:
     // completions and dispatch: dispatch.cpp
     void hear();
     void hear_handled(const Completion& c);
-    void hear_report(const Completion& c, std::string_view text);
+    void hear_refusal(const Completion& c, std::string_view text);
     void hear_dead_letter(const Completion& c, std::string_view text);
     void discard_if_given_up(delivery::Slot slot);
     bool is_awaited(const Completion& c) const;
@@ -139,7 +139,7 @@ private:
 
     // settle.cpp
     void settle();
-    bool settled(const delivery::Settlement& settlement, std::int32_t result);
+    void not_settled(const delivery::Settlement& settlement, std::int32_t result);
     void leave(std::uint64_t handle);
     // Returns false if what should have been committed was not.
     bool commit(bool wait, delivery::Millis timeout);
@@ -190,7 +190,8 @@ private:
     std::function<void()> interrupt_;
 
     std::string store_text_;   // the input's identity, as it said last
-    std::uint64_t store_ = 0;  // of that
+    std::uint32_t store_ = 0;  // its index in Pipeline::stores; 0: it did not say
+    std::uint32_t last_store_ = 0;
     bool store_told_ = false;  // that it has none
     std::vector<AssignedLane> lanes_;
     std::size_t last_lane_ = 0;  // where the last message's was

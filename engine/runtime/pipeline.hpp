@@ -13,6 +13,7 @@
 #include "runtime/completions.hpp"
 #include "runtime/crash_journal.hpp"
 #include "runtime/histogram.hpp"
+#include "runtime/padded_text.hpp"
 #include "runtime/produce.hpp"
 #include "runtime/work.hpp"
 #include "volley/config.hpp"
@@ -28,7 +29,8 @@ struct Pipeline {
     ComponentConfig config;
     QueueConfig input;
     std::string connector;      // the input's type
-    std::string id_middle;      // of an output's id: "component/"
+    PaddedText id_head;         // of an output's id: "queue/", where the message does not name its source
+    PaddedText id_tail;         // … "/component/"
     std::uint64_t id_seed = 0;  // of the application: two that read one store have ids of their own
     std::uint64_t id_seed_of_process = 0;  // the same for a store without an identity
     std::string handler_label;             // "forward", "libship.so:Ship", "python3 ship.py"
@@ -56,6 +58,9 @@ struct Pipeline {
     // ports. Set before the workers start.
     bool transactions = false;
 
+    // store_name() of each store that the input was, because a file may be replaced while we run. The intake
+    // thread adds; workers read those that their messages name. The first is none.
+    delivery::Slab<std::uint64_t> stores;
     Works works;
     Completions completions;
     // Behind what their producers use until they are destroyed.

@@ -16,8 +16,7 @@ Completion completion_of(const Port& port, std::uint64_t token, std::int32_t sta
     c.kind = port.dead_letters ? Completion::Kind::dead_letter : Completion::Kind::reported;
     c.slot = slot_of(token);
     c.count = output_of(token);
-    c.held = life_of_token(token);
-    c.retry_after_ms = port.index;
+    c.origin = {port.index, life_of_token(token)};
     const bool known = status <= VOLLEY_OK && status >= VOLLEY_E_UNSUPPORTED;
     c.status = static_cast<std::int16_t>(known ? status : VOLLEY_E_UNKNOWN);
     return c;

@@ -11,6 +11,7 @@
 #include "codec/codec.hpp"
 #include "plugins/instance.hpp"
 #include "runtime/completions.hpp"
+#include "runtime/work.hpp"
 #include "volley/plugin.h"
 
 namespace volley::runtime {
@@ -21,7 +22,7 @@ struct Port {
     std::string value;      // what the store calls it
     std::string connector;  // the queue's type
     std::uint16_t index = 0;
-    volley_record blank{};  // what its records begin with; copied, for zeroing so much is slow (rep stos)
+    Output blank;  // what its outputs begin with; copied, because zeroing so much compiles to a slow rep stos
     bool dead_letters = false;
     std::uint64_t flags = 0;  // VOLLEY_CAN_… of the producer's class
     std::optional<codec::Encoder> encoder;

@@ -39,6 +39,7 @@ void Intake::settle() {
     core_.take_settlements(settlements_);
     if (settlements_.empty()) return;
     to_settle_.clear();
+    bool any_large = false;
     for (const delivery::Settlement& s : settlements_) {
         volley_settlement& to = to_settle_.emplace_back();
         to.handle = s.handle;
@@ -47,11 +48,14 @@ void Intake::settle() {
         to.reason = s.reason;
         to.attempts = s.attempts;
         if (s.outcome == delivery::Outcome::nack) to.text = view_of(pipeline_.works[s.slot].last_error);
+        any_large = any_large || s.large;
         to.result = VOLLEY_E_RETRY;  // what the connector does not set, it did not do
     }
     const auto result = consumer_.settle(to_settle_.data(), static_cast<std::uint32_t>(to_settle_.size()));
-    for (const delivery::Settlement& s : settlements_) {
-        if (s.large) pipeline_.works[s.slot].release();
+    if (any_large) {
+        for (const delivery::Settlement& s : settlements_) {
+            if (s.large) pipeline_.works[s.slot].release();
+        }
     }
     if (!result) {
         for (const delivery::Settlement& s : settlements_) core_.settle_again(s.slot, now_);
@@ -68,29 +72,29 @@ void Intake::settle() {
     settle_failures_.succeeded();
     bool any_done = false;
     for (std::size_t i = 0; i < settlements_.size(); ++i) {
-        const bool ours = settled(settlements_[i], to_settle_[i].result);
-        any_done = any_done || (ours && settlements_[i].outcome == delivery::Outcome::ack);
+        const delivery::Settlement& s = settlements_[i];
+        if (to_settle_[i].result != VOLLEY_OK) {
+            not_settled(s, to_settle_[i].result);
+            continue;
+        }
+        core_.settled(s.slot, false);
+        any_done = any_done || s.outcome == delivery::Outcome::ack;
     }
     if (any_done)
         pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0,
                                              std::memory_order_relaxed);
 }
 
-// Returns whether the store did as it was told. What it may or may not have done counts as lost, for it may
-// come again; any other refusal is the connector's fault, and would be repeated with every message.
-bool Intake::settled(const delivery::Settlement& settlement, std::int32_t result) {
-    if (result == VOLLEY_E_RETRY) {
-        core_.settle_again(settlement.slot, now_);
-        return false;
-    }
-    core_.settled(settlement.slot, result != VOLLEY_OK);
-    if (result == VOLLEY_OK) return true;
+// What the store may or may not have done counts as lost, because it may come again; any other refusal is the
+// connector's fault, and would be repeated with every message.
+void Intake::not_settled(const delivery::Settlement& settlement, std::int32_t result) {
+    if (result == VOLLEY_E_RETRY) return core_.settle_again(settlement.slot, now_);
+    core_.settled(settlement.slot, true);
     if (!is_passing(code_of(result))) {
         input_failed(Error(code_of(result), consumer_.plugin_class().label() +
                                                 ": a message could not be settled: status " +
                                                 std::to_string(result)));
     }
-    return false;
 }
 
 // Closes a delivery that the core does not know: of a partition that is not ours, or an offset handed out

@@ -38,16 +38,15 @@ struct alignas(cache_line) Work {
 
     // Written when it comes.
     volley_message message{};    // the consumer's views: valid until the delivery is settled
-    std::uint64_t arrivals = 0;  // of messages in this slot
+    std::uint32_t arrivals = 0;  // of messages in this slot
+    std::uint32_t store = 0;     // where it is from: index in Pipeline::stores; 0: its connector does not say
 
     // Of little interest to whoever works on it.
     alignas(cache_line) std::int64_t received_ms = 0;
-    std::uint64_t store =
-        0;  // store_name() of where it is from; 0: its connector does not say (identity.hpp)
     std::atomic<bool> lease_lost{false};  // another has it; set by the intake thread, whoever works on it
 
     // Of the message that begin() was called for.
-    alignas(cache_line) std::uint64_t begun = 0;
+    alignas(cache_line) std::uint32_t begun = 0;
     std::uint64_t origin = 0;  // identity.cpp's; 0: not computed yet
     std::string_view body;     // what the handler sees
     std::vector<Output> outputs;
@@ -65,11 +64,11 @@ struct alignas(cache_line) Work {
     std::string first_error;
     std::string last_error;
 
-    void arrive(const volley_message& came, std::int64_t now_ms, std::uint64_t from_store) {
+    void arrive(const volley_message& came, std::int64_t now_ms, std::uint32_t from_store) {
         message = came;
         ++arrivals;
-        received_ms = now_ms;
         store = from_store;
+        received_ms = now_ms;
         lease_lost.store(false, std::memory_order_relaxed);
     }
 
@@ -139,14 +138,13 @@ using Works = delivery::Slab<Work>;
 
 // The token of a record: the slot, which of the slot's messages, the output's place in the message, and
 // whether it is the dead letter. A report of a message that is gone is told by its life.
-inline constexpr std::uint32_t slot_bits = 22, output_bits = 24, life_bits = 17;
+inline constexpr std::uint32_t slot_bits = 22, output_bits = 24, life_bits = 16;
 inline constexpr std::size_t most_outputs = (1U << output_bits) - 1;
 inline constexpr std::uint64_t dead_letter_bit = 1ULL << 63U;
+static_assert(life_bits == 8 * sizeof(std::uint16_t) && slot_bits + output_bits + life_bits < 63);
 static_assert((1U << slot_bits) == Works::max_chunks * Works::chunk_size);
 
-inline std::uint32_t life_of(std::uint64_t arrivals) {
-    return static_cast<std::uint32_t>(arrivals & ((1U << life_bits) - 1));
-}
+inline std::uint16_t life_of(std::uint64_t arrivals) { return static_cast<std::uint16_t>(arrivals); }
 inline std::uint64_t token_of(delivery::Slot slot, const Work& work, std::size_t output) {
     return slot | (static_cast<std::uint64_t>(output) << slot_bits) |
            (static_cast<std::uint64_t>(life_of(work.arrivals)) << (slot_bits + output_bits));
@@ -157,7 +155,7 @@ inline delivery::Slot slot_of(std::uint64_t token) {
 inline std::uint32_t output_of(std::uint64_t token) {
     return static_cast<std::uint32_t>((token >> slot_bits) & most_outputs);
 }
-inline std::uint32_t life_of_token(std::uint64_t token) {
+inline std::uint16_t life_of_token(std::uint64_t token) {
     return life_of(token >> (slot_bits + output_bits));
 }
 

@@ -294,7 +294,7 @@ void Worker::send(const Run& run) {
     c.verdict = Verdict::ok;
     c.count = static_cast<std::uint32_t>(work.outputs.size());
     const std::size_t held = work.held();
-    c.held = static_cast<std::uint32_t>(std::min<std::size_t>(held - std::min(held, work.counted),
+    c.detail = static_cast<std::uint32_t>(std::min<std::size_t>(held - std::min(held, work.counted),
                                                               std::numeric_limits<std::uint32_t>::max()));
     completions_.push_back(c);
     constexpr std::size_t most_collected = 4096;

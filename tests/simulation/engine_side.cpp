@@ -238,10 +238,10 @@ void Simulator::report_one(std::size_t index) {
     }
     const auto output = static_cast<std::uint32_t>(r.output);
     if (!fails) {
-        if (!p_->core.confirmed(r.slot, output, now_)) fault("a report that is due is not believed");
+        const std::uint16_t life = p_->core.entry(r.slot).life;
+        if (!p_->core.confirmed(r.slot, life, output, now_)) fault("a report that is due is not believed");
         // A connector that reports twice.
-        if (p_->core.is_awaited(r.slot, false) && p_->core.confirmed(r.slot, output, now_))
-            fault("a second report of an output counts");
+        if (p_->core.confirmed(r.slot, life, output, now_)) fault("a second report of an output counts");
         return;
     }
     if (permanent && options_.on_permanent == Last::drop) m.dropped = true;

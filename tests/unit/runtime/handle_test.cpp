@@ -89,7 +89,7 @@ struct Rig {
         pipeline.in_process = true;
         auto port = std::make_unique<Port>();
         port->queue = "out";
-        port->blank.partition = -1;
+        port->blank.record.partition = -1;
         pipeline.ports.push_back(std::move(port));
         pipeline.works.grow_to(16);
     }

@@ -18,7 +18,7 @@ struct Message {
     std::int64_t timestamp_ms = 1'700'000'000'000, offset = -1;
     std::int32_t partition = -1;
 
-    void arrive(Work& work) const {
+    void arrive(Pipeline& pipeline, Work& work) const {
         volley_message m{};
         m.id = id.empty() ? volley_view{} : view_of(id);
         if (!source.empty()) m.source = view_of(source);
@@ -27,14 +27,17 @@ struct Message {
         m.timestamp_ms = timestamp_ms;
         m.offset = offset;
         m.partition = partition;
-        work.arrive(m, 0, store.empty() ? 0 : runtime::store_name(store));
+        pipeline.stores.grow_to(1);
+        pipeline.stores[1] = runtime::store_name(store);
+        work.arrive(m, 0, store.empty() ? 0 : 1);
         work.begin();
     }
 };
 
 void prepare(Pipeline& pipeline, std::uint64_t app, std::uint64_t process) {
     pipeline.input.value = "in";
-    pipeline.id_middle = "work/";
+    pipeline.id_head = runtime::PaddedText("in/");
+    pipeline.id_tail = runtime::PaddedText("/work/");
     pipeline.id_seed = app;
     pipeline.id_seed_of_process = process;
 }
@@ -44,7 +47,7 @@ std::string id_of(const Message& message, std::uint64_t app = 1, std::uint64_t p
     Pipeline pipeline;
     prepare(pipeline, app, process);
     Work work;
-    message.arrive(work);
+    message.arrive(pipeline, work);
     const volley_view id = runtime::stable_id(pipeline, work, "0");
     return is_absent(id) ? "none" : std::string(text_of(id));
 }
@@ -53,7 +56,7 @@ std::uint64_t name_of(const Message& message) {
     Pipeline pipeline;
     prepare(pipeline, 1, 7);
     Work work;
-    message.arrive(work);
+    message.arrive(pipeline, work);
     return runtime::journal_name(pipeline, work);
 }
 
@@ -109,9 +112,9 @@ TEST_CASE("a slot's next message does not have the name of the last", "[identity
     prepare(pipeline, 1, 7);
     Work work;
     Message message;
-    message.arrive(work);
+    message.arrive(pipeline, work);
     const std::uint64_t first = runtime::journal_name(pipeline, work);
     message.timestamp_ms += 1;
-    message.arrive(work);
+    message.arrive(pipeline, work);
     CHECK(runtime::journal_name(pipeline, work) != first);
 }
