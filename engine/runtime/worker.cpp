@@ -295,7 +295,7 @@ void Worker::send(const Run& run) {
     c.count = static_cast<std::uint32_t>(work.outputs.size());
     const std::size_t held = work.held();
     c.detail = static_cast<std::uint32_t>(std::min<std::size_t>(held - std::min(held, work.counted),
-                                                              std::numeric_limits<std::uint32_t>::max()));
+                                                                std::numeric_limits<std::uint32_t>::max()));
     completions_.push_back(c);
     constexpr std::size_t most_collected = 4096;
     if (collected_ > most_collected) produce_all();

@@ -1,0 +1,23 @@
+// Gives back the memory of outputs that will not be sent, and of a dead letter that was not taken and is
+// written anew. Thread: intake.
+#pragma once
+
+#include "delivery/delivery.hpp"
+#include "runtime/work.hpp"
+
+namespace volley::runtime {
+
+inline void discard_if_given_up(const delivery::Delivery& core, Works& works, delivery::Slot slot) {
+    switch (core.entry(slot).state) {
+        case delivery::State::backing_off:
+        case delivery::State::dead_letter_wait:
+        case delivery::State::dead_letter_queued:
+        case delivery::State::settling:
+            works[slot].discard_outputs();
+            break;
+        default:
+            break;
+    }
+}
+
+}  // namespace volley::runtime

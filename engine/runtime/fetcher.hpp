@@ -1,0 +1,66 @@
+// Fetches messages, and waits: the intake's only waits while it runs are in here, and end when something
+// completes. Thread: intake.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "delivery/delivery.hpp"
+#include "runtime/input.hpp"
+#include "runtime/outage_log.hpp"
+#include "runtime/pipeline.hpp"
+#include "runtime/store_backoff.hpp"
+
+namespace volley::runtime {
+
+class Fetcher {
+public:
+    Fetcher(Pipeline& pipeline, Input& input);
+
+    // Takes up to `capacity` messages of `bytes` together into messages(), waiting up to `wait` for the
+    // first. Requires: the input is open and may_fetch(). Errors: the consumer cannot go on.
+    Result<void> fetch(std::uint32_t capacity, std::uint64_t bytes, delivery::Millis wait, bool is_idle);
+    // Takes nothing; a client library goes on being polled. `poll`: only if it may be polled now. Errors:
+    // likewise.
+    Result<void> rest(delivery::Millis wait, bool poll);
+    // Waits inside of a connector's call that interrupt() ends.
+    template <typename Call>
+    void wait_in(delivery::Millis wait, Call&& call) {
+        if (!pipeline_.completions.prepare_to_wait(wake())) wait = delivery::Millis(0);
+        call(wait);
+        pipeline_.completions.end_wait();
+    }
+
+    // What fetch() took. Whoever has taken them over calls taken().
+    const std::vector<volley_message>& messages() const { return messages_; }
+    std::uint32_t count() const { return count_; }
+    void taken();
+
+    bool may_fetch(delivery::Instant now) const { return !ended_ && now >= next_try_; }
+    // When it may again, after a failure.
+    delivery::Instant next_try() const { return next_try_; }
+    // The input has said that nothing will ever come.
+    bool has_ended() const { return ended_; }
+    // The last call into the input succeeded.
+    bool is_up() const { return is_up_; }
+    void set_up(bool up) { is_up_ = up; }
+
+private:
+    const std::function<void()>* wake() const { return input_.can_interrupt() ? &interrupt_ : nullptr; }
+    Result<void> failed(const Error& error);
+
+    Pipeline& pipeline_;
+    Input& input_;
+    std::function<void()> interrupt_;
+    std::vector<volley_message> messages_;  // reused
+    volley_message blank_{};                // copied, because zeroing so much compiles to a slow rep stos
+    std::uint32_t count_ = 0;
+    delivery::Instant next_try_{0};
+    bool ended_ = false;
+    bool is_up_ = false;
+    OutageLog outage_;
+    StoreBackoff backoff_;
+};
+
+}  // namespace volley::runtime

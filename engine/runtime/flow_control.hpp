@@ -1,0 +1,43 @@
+// Holds a log's input back while the window is full, and lets it go on when there is room again. A window
+// that is full for a moment only is waited for: pausing throws away what the client has fetched. The group
+// allows minutes between two polls; such a wait is nothing to it. Thread: intake.
+#pragma once
+
+#include <optional>
+
+#include "runtime/assignments.hpp"
+#include "runtime/input.hpp"
+
+namespace volley::runtime {
+
+class FlowControl {
+public:
+    // Pauses or resumes the input if it is time to. Errors: the connector does not; it is asked again.
+    Result<void> keep(Input& input, const Assignments& assignments, bool wants_messages,
+                      delivery::Instant now) {
+        constexpr delivery::Millis pause_after{500};
+        if (wants_messages) full_since_.reset();
+        const bool hold = !wants_messages;
+        if (!input.is_open() || !input.has_partitions() || hold == paused_ || assignments.all().empty())
+            return {};
+        if (hold && !full_since_) full_since_ = now;
+        if (hold && now - *full_since_ < pause_after) return {};
+        std::vector<volley_partition> all;
+        for (const Assignment& assignment : assignments.all()) all.push_back(partition_of(assignment, -1));
+        if (auto done = input.pause(all, hold); !done) return done;
+        paused_ = hold;
+        return {};
+    }
+    // A partition that is new is not paused: keep() pauses all again if it must.
+    void assigned() { paused_ = false; }
+
+    bool is_paused() const { return paused_; }
+    // Full, and not paused yet.
+    bool is_held_for_a_moment() const { return full_since_ && !paused_; }
+
+private:
+    bool paused_ = false;
+    std::optional<delivery::Instant> full_since_;
+};
+
+}  // namespace volley::runtime

@@ -1,0 +1,67 @@
+#include "runtime/message_failure_log.hpp"
+
+#include <string>
+
+#include "log/log.hpp"
+#include "runtime/snapshot.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+constexpr std::uint32_t most_per_period = 20;
+constexpr delivery::Millis period{10'000};
+
+struct Decision {
+    const char* text;
+    log::Level level;
+};
+
+Decision decision_of(const delivery::Entry& entry) {
+    switch (entry.state) {
+        case delivery::State::dead_letter_queued:
+            return {"goes to the dead-letter queue", log::Level::warning};
+        case delivery::State::dead_letter_wait:
+            return {"the dead-letter queue does not take it now; tried again", log::Level::warning};
+        case delivery::State::settling:
+            if (entry.outcome == delivery::Outcome::nack)
+                return {"given back to the store", log::Level::warning};
+            if (entry.outcome == delivery::Outcome::ack)
+                return {"dropped, as on_fail says", log::Level::warning};
+            return {"left to the store", log::Level::warning};
+        default:
+            return {"tried again", log::Level::info};
+    }
+}
+
+}  // namespace
+
+void MessageFailureLog::write(const delivery::Delivery& core, delivery::Slot slot, delivery::Instant now) {
+    if (now - period_began_ >= period) {
+        if (left_out_ > 0) {
+            log::warning("more failures like the last ones",
+                         {{"component", pipeline_.config.name}, {"count", std::to_string(left_out_)}});
+        }
+        period_began_ = now;
+        written_ = 0;
+        left_out_ = 0;
+    }
+    if (++written_ > most_per_period) {
+        ++left_out_;
+        return;
+    }
+    const delivery::Entry& entry = core.entry(slot);
+    const Work& work = pipeline_.works[slot];
+    const Decision decision = decision_of(entry);
+    const std::string id =
+        is_absent(work.message.id) ? std::to_string(entry.offset) : std::string(text_of(work.message.id));
+    log::write(decision.level, decision.text,
+               {{"component", pipeline_.config.name},
+                {"queue", pipeline_.input.name},
+                {"message", id},
+                {"attempt", std::to_string(entry.attempt)},
+                {"reason", reason_names[work.reason < reason_count ? work.reason : 0]},
+                {"cause", work.last_error}});
+}
+
+}  // namespace volley::runtime

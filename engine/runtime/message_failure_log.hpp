@@ -1,0 +1,26 @@
+// One log line for each failed message that says what was decided, at most some a period: when everything
+// fails, the log must stay readable. Thread: intake.
+#pragma once
+
+#include <cstdint>
+
+#include "delivery/delivery.hpp"
+#include "runtime/pipeline.hpp"
+
+namespace volley::runtime {
+
+class MessageFailureLog {
+public:
+    explicit MessageFailureLog(const Pipeline& pipeline) : pipeline_(pipeline) {}
+
+    // Logs the failure of an open message, after the core has decided what becomes of it.
+    void write(const delivery::Delivery& core, delivery::Slot slot, delivery::Instant now);
+
+private:
+    const Pipeline& pipeline_;
+    delivery::Instant period_began_{0};
+    std::uint32_t written_ = 0;
+    std::uint64_t left_out_ = 0;
+};
+
+}  // namespace volley::runtime

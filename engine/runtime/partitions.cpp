@@ -1,0 +1,76 @@
+// Partitions come and go: what is assigned becomes a lane of the core; what is revoked is drained and
+// committed before it is given up; what is lost is dropped at once, because another process may have it
+// already.
+#include <algorithm>
+
+#include "log/log.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/intake.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+// How long a revocation waits for what runs. The whole group waits with us; what does not end in time runs
+// again elsewhere, which is a bounded number of duplicates.
+constexpr delivery::Millis drain_timeout{10'000};
+constexpr delivery::Millis commit_timeout{5'000};
+constexpr delivery::Millis last_commit_timeout{500};  // at the end, when a commit has been waited for already
+
+}  // namespace
+
+void Intake::assigned(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Assignment& assignment = assignments_.assign(element(partitions, stride, i));
+        log::info("partition assigned", {{"component", pipeline_.config.name},
+                                         {"topic", assignment.source},
+                                         {"partition", std::to_string(assignment.partition)}});
+    }
+    flow_.assigned();
+}
+
+void Intake::revoked(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride,
+                     bool lost) {
+    std::vector<Assignment> gone;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const volley_partition& p = element(partitions, stride, i);
+        const Assignment* found = assignments_.find(text_of(p.source), p.partition);
+        const bool named_twice =
+            found != nullptr &&
+            std::any_of(gone.begin(), gone.end(), [&](const auto& a) { return a.lane == found->lane; });
+        if (found != nullptr && !named_twice) gone.push_back(*found);
+    }
+    if (!lost) drain_partitions(gone);
+    for (const Assignment& assignment : gone) {
+        assignments_.end(assignment);
+        log::info(lost ? "partition lost" : "partition revoked",
+                  {{"component", pipeline_.config.name},
+                   {"topic", assignment.source},
+                   {"partition", std::to_string(assignment.partition)}});
+    }
+    settle();
+}
+
+void Intake::drain_partitions(const std::vector<Assignment>& gone) {
+    for (const Assignment& assignment : gone) core_.revoke(assignment.lane);
+    // At the end, when the consumer is closed, the drain is over: what runs still hangs.
+    const bool over = pipeline_.aborting.load();
+    const delivery::Instant deadline = now() + (over ? delivery::Millis(0) : drain_timeout);
+    const auto drained = [&] {
+        return std::all_of(gone.begin(), gone.end(),
+                           [this](const Assignment& a) { return core_.is_drained(a.lane); });
+    };
+    for (now_ = now(); now_ < deadline; now_ = now()) {
+        take_reports();
+        core_.tick(now_);
+        serve_ports();
+        settle();
+        if (drained()) break;
+        workers_.dispatch(core_);  // outputs to send again, and the other lanes
+        pipeline_.completions.wait_for(delivery::Millis(20));
+    }
+    const auto committed = committer_.commit_and_wait(now_, over ? last_commit_timeout : commit_timeout);
+    if (!committed) input_failed(committed.error());
+}
+
+}  // namespace volley::runtime

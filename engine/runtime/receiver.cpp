@@ -1,0 +1,110 @@
+#include "runtime/receiver.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "log/log.hpp"
+#include "runtime/decode.hpp"
+#include "runtime/encode.hpp"
+#include "runtime/identity.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+constexpr std::uint32_t most_stores = 1'000'000;
+
+std::uint32_t bytes_of(const volley_message& message) {
+    std::size_t bytes = message.body.size + message.key.size;
+    for (std::uint32_t i = 0; i < message.header_count; ++i)
+        bytes += message.headers[i].name.size + message.headers[i].value.size;
+    return static_cast<std::uint32_t>(
+        std::min<std::size_t>(bytes, std::numeric_limits<std::uint32_t>::max()));
+}
+
+}  // namespace
+
+void Receiver::ask_identity(Input& input) {
+    if (!input.has_identity()) return;
+    const auto identity = input.identity();
+    if (identity) {
+        if (store_ != 0 && *identity == identity_) return;
+        identity_ = *identity;
+        // Reused only after so many that none of the first is in flight any more.
+        last_store_ = last_store_ % most_stores + 1;
+        store_ = last_store_;
+        pipeline_.stores.grow_to(store_);
+        pipeline_.stores[store_] = store_name(identity_);
+        return;
+    }
+    if (store_ != 0 || !told_no_identity_) {
+        log::warning(
+            "the input does not say which store it is; after a crash, outputs that were stored may be stored "
+            "again",
+            {{"component", pipeline_.config.name},
+             {"queue", pipeline_.input.name},
+             {"cause", identity.error().text}});
+    }
+    told_no_identity_ = true;
+    store_ = 0;
+}
+
+bool Receiver::receive(const volley_message& message, std::int64_t received_ms) {
+    const delivery::Lane* lane = assignments_.lane_of(message);
+    if (lane == nullptr) return false;
+    delivery::Incoming incoming;
+    incoming.handle = message.handle;
+    incoming.lane = *lane;
+    incoming.offset = message.offset;
+    incoming.bytes = bytes_of(message);
+    const bool key_inside = orders_by_key_ && !pipeline_.input.key.empty();
+    if (key_inside) {
+        find_key(message, incoming);
+    } else if (orders_by_key_ && !is_absent(message.key)) {
+        incoming.has_key = true;
+        incoming.key_hash = std::hash<std::string_view>{}(text_of(message.key));
+    }
+    incoming.redelivered = message.delivery_count > 1;
+    const delivery::Slot slot = core_.receive(incoming);
+    if (slot == delivery::no_slot) return false;
+    pipeline_.works.grow_to(slot);
+    Work& work = pipeline_.works[slot];
+    work.arrive(message, received_ms, store_);
+    if (key_inside) keep_probe(work, slot);
+    return true;
+}
+
+// The key of a message that carries it in its body; a body that cannot be decoded has none.
+void Receiver::find_key(const volley_message& message, delivery::Incoming& incoming) {
+    constexpr std::size_t on_the_heap = 64;  // so that a swap does not move the text, which the tree is of
+    probe_.arrive(message, 0, store_);
+    probe_.begin();
+    probe_.is_clean = false;  // whatever comes of it
+    probe_.scratch.reserve(on_the_heap);
+    probe_.refused = decode(pipeline_, probe_, pipeline_.keeps_tree ? &probe_tree_ : nullptr);
+    incoming.has_key = !probe_.refused && !probe_.key.empty();
+    incoming.key_hash = std::hash<std::string_view>{}(probe_.key);
+}
+
+// The body is parsed once, so what needs its tree is done now, while there is one: those of all that is in
+// flight would be too much to keep for the workers.
+void Receiver::keep_probe(Work& work, delivery::Slot slot) {
+    work.begin();
+    work.is_clean = false;
+    work.refused.swap(probe_.refused);
+    if (!probe_.decoded) return;
+    work.decoded = true;
+    work.key.swap(probe_.key);
+    work.scratch.swap(probe_.scratch);
+    if (pipeline_.keeps_tree) {
+        work.body = work.scratch.empty() ? text_of(work.message.body) : std::string_view(work.scratch);
+        for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, slot, port->index);
+        work.refused = encode(pipeline_, work, &probe_tree_);
+        work.encoded = true;
+    }
+    work.counted = work.held();
+    if (work.counted > 0) core_.grow(slot, work.counted);
+}
+
+}  // namespace volley::runtime

@@ -1,0 +1,139 @@
+#include "runtime/reports.hpp"
+
+#include "log/log.hpp"
+#include "runtime/discard.hpp"
+
+namespace volley::runtime {
+
+using delivery::SendFailure;
+using delivery::Verdict;
+
+namespace {
+
+SendFailure kind_of(std::int32_t status) {
+    switch (status) {
+        case VOLLEY_E_PERMANENT:
+        case VOLLEY_E_TOO_LARGE:
+        case VOLLEY_E_UNSUPPORTED:
+            return SendFailure::permanent;
+        case VOLLEY_E_UNKNOWN:
+            return SendFailure::unknown;
+        default:
+            return SendFailure::transient;
+    }
+}
+
+}  // namespace
+
+bool Reports::take(delivery::Instant now) {
+    now_ = now;
+    pipeline_.completions.drain(drained_);
+    for (const Completion& c : drained_.completions) {
+        switch (c.kind) {
+            case Completion::Kind::handled:
+                handled(c);
+                break;
+            case Completion::Kind::reported:
+                if (c.status != VOLLEY_OK)
+                    refused(c, drained_.text_of(c));
+                else if (!core_.confirmed(c.slot, c.origin.life, c.count, now_))
+                    false_report(c);
+                break;
+            case Completion::Kind::dead_letter:
+                dead_letter(c, drained_.text_of(c));
+                break;
+            case Completion::Kind::worker_idle:
+                workers_.idle(c.slot, c.count);
+                break;
+            case Completion::Kind::worker_failed:
+                fail(workers_.failure(c.slot));
+                break;
+            case Completion::Kind::producer_failed:
+                fail(Error(static_cast<ErrorCode>(c.status), std::string(drained_.text_of(c))));
+                break;
+        }
+    }
+    return !drained_.completions.empty();
+}
+
+void Reports::handled(const Completion& c) {
+    if (core_.has_false_reports(c.slot, c.count)) {
+        false_report(c);
+        return core_.disown(c.slot);
+    }
+    const bool failed = c.verdict == Verdict::retry || c.verdict == Verdict::fail;
+    core_.handled(c.slot, c.verdict, c.count, failed ? 0 : c.detail, delivery::Millis(c.retry_after_ms),
+                  failed ? c.detail : 0, now_);
+    if (failed) failures_.write(core_, c.slot, now_);
+}
+
+// A connector that reports what it was not given, or twice: what it says is worth nothing, and to believe it
+// could lose a message.
+void Reports::false_report(const Completion& c) {
+    const bool is_report = c.kind == Completion::Kind::reported;
+    const std::string& queue = c.kind == Completion::Kind::dead_letter
+                                   ? pipeline_.dead_letters->queue
+                                   : pipeline_.ports[is_report ? c.origin.port : 0]->queue;
+    fail(Error(
+        ErrorCode::fatal,
+        "output to \"" + queue + "\": its connector reported a record twice, or one that it was not given"));
+}
+
+bool Reports::is_awaited(const Completion& c) const {
+    return core_.is_awaited(c.slot, c.origin.life, c.kind == Completion::Kind::dead_letter);
+}
+
+void Reports::refused(const Completion& c, std::string_view text) {
+    if (!is_awaited(c)) return false_report(c);
+    Work& work = pipeline_.works[c.slot];
+    if (c.count >= work.outputs.size() || work.outputs[c.count].port != c.origin.port) return false_report(c);
+    const std::string& queue = pipeline_.ports[work.outputs[c.count].port]->queue;
+    stop_if_hopeless(c, queue, text);
+    const SendFailure kind = kind_of(c.status);
+    const std::uint32_t reason = c.status == VOLLEY_E_TOO_LARGE ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
+                                                                : std::uint32_t{VOLLEY_REASON_OUTPUT};
+    work.explain(reason, "output to \"" + queue + "\": " + std::string(text));
+    if (!core_.send_failed(c.slot, c.count, kind, reason, now_)) return false_report(c);
+    work.outputs[c.count].failed = kind != SendFailure::permanent;
+    failures_.write(core_, c.slot, now_);
+    discard_if_given_up(core_, pipeline_.works, c.slot);
+}
+
+void Reports::dead_letter(const Completion& c, std::string_view text) {
+    if (!is_awaited(c)) return false_report(c);
+    if (c.status == VOLLEY_OK) {
+        core_.dead_letter_confirmed(c.slot);
+        return;
+    }
+    stop_if_hopeless(c, pipeline_.dead_letters->queue, text);
+    Work& work = pipeline_.works[c.slot];
+    SendFailure kind = kind_of(c.status);
+    if (c.status == VOLLEY_E_TOO_LARGE && !work.truncate) {
+        work.truncate = true;  // once more, shorter, with its size in a header
+        kind = SendFailure::transient;
+    }
+    if (kind == SendFailure::permanent) {
+        log::error(
+            "the dead-letter queue refuses a message for good: the component stops, the message stays "
+            "unacked",
+            {{"component", pipeline_.config.name},
+             {"queue", pipeline_.dead_letters->queue},
+             {"cause", text}});
+    }
+    core_.dead_letter_failed(c.slot, kind, now_);
+    failures_.write(core_, c.slot, now_);
+    discard_if_given_up(core_, pipeline_.works, c.slot);
+}
+
+// A queue that takes nothing any more until a person acts: the component stops, and acks nothing of it.
+void Reports::stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text) {
+    const auto code = static_cast<ErrorCode>(c.status);
+    if (code == ErrorCode::unauthorized || code == ErrorCode::config || code == ErrorCode::fenced)
+        fail(Error(code, "output to \"" + queue + "\": " + std::string(text)));
+}
+
+void Reports::fail(Error error) {
+    if (!failure_) failure_ = std::move(error);
+}
+
+}  // namespace volley::runtime

@@ -1,0 +1,44 @@
+// Takes what workers and producers said since the last time, and tells the core. Thread: intake.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "delivery/delivery.hpp"
+#include "runtime/completions.hpp"
+#include "runtime/message_failure_log.hpp"
+#include "runtime/pipeline.hpp"
+#include "runtime/worker_pool.hpp"
+
+namespace volley::runtime {
+
+class Reports {
+public:
+    Reports(Pipeline& pipeline, delivery::Delivery& core, WorkerPool& workers, MessageFailureLog& failures)
+        : pipeline_(pipeline), core_(core), workers_(workers), failures_(failures) {}
+
+    // Returns whether there was anything. All of it is taken, also if failure() has something afterwards.
+    bool take(delivery::Instant now);
+    // Why the component cannot go on, according to what take() took: a connector that breaks the contract, a
+    // worker without a handler, an output that takes nothing any more until a person acts.
+    const std::optional<Error>& failure() const { return failure_; }
+
+private:
+    void handled(const Completion& c);
+    void refused(const Completion& c, std::string_view text);
+    void dead_letter(const Completion& c, std::string_view text);
+    bool is_awaited(const Completion& c) const;
+    void false_report(const Completion& c);
+    void stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text);
+    void fail(Error error);
+
+    Pipeline& pipeline_;
+    delivery::Delivery& core_;
+    WorkerPool& workers_;
+    MessageFailureLog& failures_;
+    delivery::Instant now_{0};
+    Drained drained_;
+    std::optional<Error> failure_;
+};
+
+}  // namespace volley::runtime

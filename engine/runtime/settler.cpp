@@ -1,0 +1,154 @@
+#include "runtime/settler.hpp"
+
+#include <string>
+
+#include "log/log.hpp"
+#include "runtime/call_status.hpp"
+#include "runtime/clock.hpp"
+#include "volley/view.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+constexpr delivery::Millis commit_period{100};
+
+std::int32_t outcome_of(delivery::Outcome outcome) {
+    switch (outcome) {
+        case delivery::Outcome::ack:
+            return VOLLEY_ACK;
+        case delivery::Outcome::nack:
+            return VOLLEY_NACK;
+        case delivery::Outcome::leave:
+            break;
+    }
+    return VOLLEY_LEAVE;
+}
+
+}  // namespace
+
+void Settler::prepare() {
+    calls_.clear();
+    any_large_ = false;
+    for (const delivery::Settlement& s : settlements_) {
+        volley_settlement& call = calls_.emplace_back();
+        call.handle = s.handle;
+        call.outcome = outcome_of(s.outcome);
+        call.delay_ms = static_cast<std::uint64_t>(s.delay.count());
+        call.reason = s.reason;
+        call.attempts = s.attempts;
+        if (s.outcome == delivery::Outcome::nack) call.text = view_of(pipeline_.works[s.slot].last_error);
+        call.result = VOLLEY_E_RETRY;  // what the connector does not set, it did not do
+        any_large_ = any_large_ || s.large;
+    }
+}
+
+Result<bool> Settler::settle(delivery::Instant now) {
+    if (!input_.is_open()) return true;
+    settlements_.clear();
+    core_.take_settlements(settlements_);
+    if (settlements_.empty()) return true;
+    prepare();
+    const auto result = input_.settle(calls_.data(), static_cast<std::uint32_t>(calls_.size()));
+    if (any_large_) {
+        for (const delivery::Settlement& s : settlements_) {
+            if (s.large) pipeline_.works[s.slot].release();
+        }
+    }
+    if (!result) {
+        for (const delivery::Settlement& s : settlements_) core_.settle_again(s.slot, now);
+        if (!is_passing(result.error().code)) return result.error();
+        if (outage_.is_news(result.error().text, now)) {
+            log::warning("finished messages could not be settled; retrying",
+                         {{"component", pipeline_.config.name},
+                          {"queue", pipeline_.input.name},
+                          {"cause", result.error().text}});
+        }
+        return false;
+    }
+    outage_.succeeded();
+    bool any_done = false;
+    Result<void> broken;
+    for (std::size_t i = 0; i < settlements_.size(); ++i) {
+        const delivery::Settlement& s = settlements_[i];
+        if (calls_[i].result == VOLLEY_OK) {
+            core_.settled(s.slot, false);
+            any_done = any_done || s.outcome == delivery::Outcome::ack;
+        } else if (auto failed = not_settled(s, calls_[i].result, now); !failed && broken) {
+            broken = failed;
+        }
+    }
+    if (any_done)
+        pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0,
+                                             std::memory_order_relaxed);
+    if (!broken) return broken.error();
+    return true;
+}
+
+// What the store may or may not have done counts as lost, because it may come again; any other refusal is the
+// connector's fault, and would be repeated with every message.
+Result<void> Settler::not_settled(const delivery::Settlement& settlement, std::int32_t result,
+                                  delivery::Instant now) {
+    if (result == VOLLEY_E_RETRY) {
+        core_.settle_again(settlement.slot, now);
+        return {};
+    }
+    core_.settled(settlement.slot, true);
+    if (is_passing(code_of(result))) return {};
+    return Error(code_of(result),
+                 input_.label() + ": a message could not be settled: status " + std::to_string(result));
+}
+
+void Settler::release(std::uint64_t handle) {
+    if (!input_.is_open()) return;
+    volley_settlement s{};
+    s.handle = handle;
+    s.outcome = VOLLEY_LEAVE;
+    if (auto result = input_.settle(&s, 1); !result) {
+        log::debug(result.error().text,
+                   {{"component", pipeline_.config.name}, {"doing", "releasing a message"}});
+    }
+}
+
+delivery::Instant OffsetCommitter::next() const {
+    return input_.has_offsets() && core_.has_commits() ? next_ : delivery::never;
+}
+
+Result<bool> OffsetCommitter::commit(delivery::Instant now) {
+    if (now < next_) return true;
+    return commit(now, false, delivery::Millis(0));
+}
+
+Result<bool> OffsetCommitter::commit_and_wait(delivery::Instant now, delivery::Millis timeout) {
+    return commit(now, true, timeout);
+}
+
+Result<bool> OffsetCommitter::commit(delivery::Instant now, bool wait, delivery::Millis timeout) {
+    if (!input_.has_offsets() || !input_.is_open()) return true;
+    commits_.clear();
+    core_.take_commits(commits_);
+    // What was handed over before may not be carried out yet: waiting waits for that too.
+    if (commits_.empty() && !wait) return true;
+    next_ = now + commit_period;
+    std::vector<volley_partition> partitions;
+    for (const delivery::Commit& c : commits_) {
+        if (const Assignment* assignment = assignments_.of_lane(c.lane))
+            partitions.push_back(partition_of(*assignment, c.offset));
+    }
+    const auto committed = input_.commit(partitions, wait, timeout);
+    if (committed) {
+        outage_.succeeded();
+        return true;
+    }
+    for (const delivery::Commit& c : commits_) core_.commit_again(c.lane);
+    const Error& failed = committed.error();
+    if (!is_passing(failed.code)) return failed;
+    if (outage_.is_news(failed.text, now)) {
+        log::warning(
+            "offsets could not be committed; retrying",
+            {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}, {"cause", failed.text}});
+    }
+    return false;
+}
+
+}  // namespace volley::runtime

@@ -1,0 +1,165 @@
+#include "runtime/transactor.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "log/log.hpp"
+#include "runtime/call_status.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/discard.hpp"
+
+namespace volley::runtime {
+
+namespace {
+
+bool has_lost(const std::vector<volley_settlement>& acks) {
+    return std::any_of(acks.begin(), acks.end(), [](const auto& ack) { return ack.result == VOLLEY_E_LOST; });
+}
+
+// Can one producer write to all outputs, and tell them apart?
+bool are_joint(const std::vector<std::unique_ptr<Port>>& ports) {
+    if (ports.size() == 1) return true;
+    std::set<std::string_view> values;
+    for (const auto& port : ports) values.insert(port->value);
+    return ports.front()->can(VOLLEY_JOINT_COMMIT) && values.size() == ports.size();
+}
+
+}  // namespace
+
+void Transactor::find() {
+    const auto& ports = pipeline_.ports;
+    if (input_.has_offsets() || ports.empty() || !are_joint(ports)) return;
+    plugins::Consumer& consumer = input_.consumer();
+    const volley_ext_atomic* first = nullptr;
+    for (const auto& port : ports) {
+        if (port->producer->plugin_class().plugin != consumer.plugin_class().plugin) return;
+        const auto* atomic =
+            static_cast<const volley_ext_atomic*>(port->producer->extension(VOLLEY_EXT_ATOMIC));
+        if (atomic == nullptr || atomic->joins(port->producer->get(), consumer.get()) != 1) return;
+        if (first == nullptr) first = atomic;
+    }
+    atomic_ = first;
+    transactions_.use(VOLLEY_HAS(volley_ext_atomic, atomic_, outcome) && atomic_->post != nullptr &&
+                      atomic_->outcome != nullptr && input_.can_interrupt());
+    pipeline_.transactions = true;
+    core_.use_transactions();
+    log::info("outputs and acks are one transaction", {{"component", pipeline_.config.name}});
+}
+
+Result<void> Transactor::run(delivery::Instant now) {
+    if (atomic_ == nullptr) return {};
+    for (;;) {
+        if (auto taken = take_outcomes(delivery::Millis(0)); !taken) return taken;
+        if (now < next_) return {};
+        switch (transactions_.next()) {
+            case TransactionPipeline::Call::none:
+                return {};
+            case TransactionPipeline::Call::post: {
+                volley_transaction call = call_of(transactions_.prepared());
+                atomic_->post(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call);
+                transactions_.is_posted();
+                break;
+            }
+            case TransactionPipeline::Call::commit:
+                if (auto committed = commit(); !committed) return committed;
+                now = runtime::now();
+                break;
+        }
+    }
+}
+
+Result<void> Transactor::commit() {
+    Transaction& transaction = transactions_.prepared();
+    volley_transaction call = call_of(transaction);
+    volley_error error{};
+    error.struct_size = sizeof error;
+    const std::int32_t status =
+        atomic_->commit(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call, &error);
+    const Outcome outcome = outcome_of(status, transaction);
+    const Error cause(code_of(status), input_.label() + ": " + error.text);
+    const Conclusion conclusion = transactions_.conclude(outcome);
+    apply(conclusion, cause);
+    if (conclusion.kind != Conclusion::Kind::repeated) return {};
+    Port& port = *pipeline_.ports.front();
+    port.failed.fetch_add(conclusion.records, std::memory_order_relaxed);
+    port.up.store(false, std::memory_order_relaxed);
+    if (outcome == Outcome::broken) return cause;
+    const delivery::Instant now = runtime::now();
+    if (outage_.is_news(cause.text, now)) {
+        log::warning("a transaction could not be made; retrying",
+                     {{"component", pipeline_.config.name}, {"queue", port.queue}, {"cause", cause.text}});
+    }
+    next_ = now + backoff_.after(outage_.failures());
+    return {};
+}
+
+Result<void> Transactor::take_outcomes(delivery::Millis wait) {
+    while (Transaction* oldest = transactions_.oldest()) {
+        volley_error error{};
+        error.struct_size = sizeof error;
+        volley_transaction call = call_of(*oldest);
+        const std::int32_t status =
+            atomic_->outcome(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call,
+                             static_cast<std::uint32_t>(wait.count()), &error);
+        if (status == VOLLEY_PENDING) return {};
+        wait = delivery::Millis(0);
+        const Outcome outcome = outcome_of(status, *oldest);
+        const Error cause(code_of(status), input_.label() + ": " + error.text);
+        const Conclusion conclusion = transactions_.conclude_oldest(outcome);
+        apply(conclusion, cause);
+        if (outcome == Outcome::broken && conclusion.records > 0) return cause;
+    }
+    return {};
+}
+
+TransactionPipeline::Outcome Transactor::outcome_of(std::int32_t status,
+                                                    const Transaction& transaction) const {
+    if (status == VOLLEY_OK) return Outcome::committed;
+    if (status == VOLLEY_E_LOST && has_lost(transaction.acks)) return Outcome::lost;
+    const ErrorCode code = code_of(status);
+    if (is_refusal(code)) return Outcome::refused;
+    return is_passing(code) ? Outcome::unknown : Outcome::broken;
+}
+
+void Transactor::apply(const Conclusion& conclusion, const Error& cause) {
+    if (conclusion.kind == Conclusion::Kind::committed) committed(conclusion);
+    if (conclusion.kind == Conclusion::Kind::refused) refused(conclusion.slots.front(), cause);
+}
+
+void Transactor::committed(const Conclusion& conclusion) {
+    for (const delivery::Slot slot : conclusion.slots) {
+        Work& work = pipeline_.works[slot];
+        for (const Output& output : work.outputs)
+            pipeline_.ports[output.port]->sent.fetch_add(1, std::memory_order_relaxed);
+        if (work.held() > 0) work.release();
+    }
+    if (outage_.succeeded()) pipeline_.ports.front()->up.store(true, std::memory_order_relaxed);
+    progressed_ = true;
+    pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0, std::memory_order_relaxed);
+}
+
+void Transactor::refused(delivery::Slot slot, const Error& error) {
+    const delivery::Instant now = runtime::now();
+    const std::uint32_t reason = error.code == ErrorCode::too_large ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
+                                                                    : std::uint32_t{VOLLEY_REASON_OUTPUT};
+    Port& port = *pipeline_.ports.front();
+    pipeline_.works[slot].explain(reason, "output to \"" + port.queue + "\": " + error.text);
+    port.failed.fetch_add(1, std::memory_order_relaxed);
+    core_.transaction_refused(slot, reason, now);
+    failures_.write(core_, slot, now);
+    discard_if_given_up(core_, pipeline_.works, slot);
+}
+
+delivery::Instant Transactor::next() const {
+    return !transactions_.has_posted() && !transactions_.is_empty() ? next_ : delivery::never;
+}
+
+void Transactor::await_outcomes(delivery::Instant deadline) {
+    // Those that are here, however late it is.
+    Result<void> taken = take_outcomes(delivery::Millis(0));
+    while (taken && has_posted() && now() < deadline) taken = take_outcomes(deadline - now());
+}
+
+}  // namespace volley::runtime

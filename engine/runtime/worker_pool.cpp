@@ -1,0 +1,143 @@
+#include "runtime/worker_pool.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+namespace volley::runtime {
+
+namespace {
+
+constexpr std::uint32_t largest_batch = 512;
+constexpr std::uint64_t batch_ns = 5'000'000;  // a batch is about this long, so that workers share evenly
+
+}  // namespace
+
+Result<void> WorkerPool::start() {
+    outstanding_.assign(pipeline_.config.workers, 0);
+    for (std::uint32_t i = 0; i < pipeline_.config.workers; ++i) {
+        auto worker = std::make_unique<Worker>(pipeline_, i);
+        try {
+            worker->start();
+        } catch (const std::system_error& error) {
+            return Error(ErrorCode::retry, std::string("no thread for a worker: ") + error.what());
+        }
+        workers_.push_back(std::move(worker));
+    }
+    return {};
+}
+
+void WorkerPool::idle(std::uint32_t worker, std::uint32_t finished) {
+    if (finished == 0) {
+        ++ready_;
+        return;
+    }
+    --outstanding_[worker];
+    in_workers_ -= finished;
+}
+
+std::uint32_t WorkerPool::batch_limit() const {
+    const auto each =
+        std::max<std::uint64_t>(pipeline_.nanoseconds_per_message.load(std::memory_order_relaxed), 1);
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(batch_ns / each, 1, largest_batch));
+}
+
+// One is at work and one waits, so that there is no gap between them; of short ones another comes back.
+std::uint32_t WorkerPool::batches_ahead() const { return batch_limit() == largest_batch ? 3 : 2; }
+
+std::uint64_t WorkerPool::capacity() const {
+    return std::uint64_t{batches_ahead()} * workers_.size() * batch_limit();
+}
+
+// The least busy worker first. Another one is asked only if it is no busier: it may have the next messages of
+// its chains, which nobody else may take; but while a worker is idle, the chains had better come to rest, so
+// that they are shared.
+void WorkerPool::dispatch(delivery::Delivery& core) {
+    const std::uint32_t ahead = batches_ahead();
+    for (bool gave = true; gave && core.has_work();) {
+        gave = false;
+        const std::uint32_t least = *std::min_element(outstanding_.begin(), outstanding_.end());
+        if (least >= ahead) return;
+        for (std::uint32_t worker = 0; worker < workers_.size() && !gave; ++worker)
+            gave = outstanding_[worker] == least && give(core, worker);
+    }
+}
+
+// Returns false if the core has nothing for this worker.
+bool WorkerPool::give(delivery::Delivery& core, std::uint32_t worker) {
+    const std::uint32_t workers = size();
+    const auto open = static_cast<std::uint32_t>(core.counters().in_flight);
+    const std::uint32_t waiting = open > in_workers_ ? open - in_workers_ : 1;
+    const std::uint32_t share = (waiting + workers - 1) / workers;
+    batch_.resize(std::min(batch_limit(), std::max(share, 1U)));
+    const std::uint32_t taken = core.take(batch_.data(), static_cast<std::uint32_t>(batch_.size()), worker);
+    batch_.resize(taken);
+    if (taken == 0) return false;
+    in_workers_ += taken;
+    ++outstanding_[worker];
+    workers_[worker]->give(batch_);
+    return true;
+}
+
+void WorkerPool::finish(delivery::Millis close_timeout) {
+    for (const auto& worker : workers_) worker->finish(close_timeout);
+}
+
+bool WorkerPool::ended() const {
+    return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended(); });
+}
+
+std::vector<std::string> WorkerPool::join_or_abandon() {
+    std::vector<std::string> hang;
+    for (const auto& worker : workers_) {
+        if (worker->ended()) {
+            worker->join();
+            continue;
+        }
+        const Port* const port = worker->port_in_use();
+        hang.push_back(port == nullptr ? "handler " + pipeline_.handler_label
+                                       : "output \"" + port->queue + "\"");
+        worker->abandon();
+    }
+    return hang;
+}
+
+bool WorkerPool::is_calling(const Port& port) const {
+    return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+        return !worker->ended() && worker->port_in_use() == &port;
+    });
+}
+
+std::uint32_t WorkerPool::busy() const {
+    return static_cast<std::uint32_t>(std::count_if(outstanding_.begin(), outstanding_.end(),
+                                                    [](std::uint32_t batches) { return batches > 0; }));
+}
+
+std::string WorkerPool::handler_trouble() const {
+    for (const auto& worker : workers_) {
+        if (worker->handler().is_in_trouble()) return worker->handler().trouble();
+    }
+    return {};
+}
+
+std::string WorkerPool::handler_outage() const {
+    for (const auto& worker : workers_) {
+        if (std::string why = worker->handler().outage(); !why.empty()) return why;
+    }
+    return {};
+}
+
+bool WorkerPool::has_call_in_time(delivery::Instant now) const {
+    return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+        const std::int64_t since = worker->in_call_since_ms();
+        return since > 0 && now.count() - since <= pipeline_.config.handler_timeout.count();
+    });
+}
+
+bool WorkerPool::has_overdue_call(delivery::Instant now) const {
+    return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+        const std::int64_t since = worker->in_call_since_ms();
+        return since > 0 && now.count() - since > pipeline_.config.handler_timeout.count();
+    });
+}
+
+}  // namespace volley::runtime
