@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plugins/wall.hpp"
 #include "queue_access.hpp"
 #include "volley/view.hpp"
 
@@ -10,12 +11,6 @@ namespace volley::cli {
 namespace {
 
 constexpr std::uint64_t page_size = 256;
-
-volley_error no_error() {
-    volley_error error{};
-    error.struct_size = sizeof error;
-    return error;
-}
 
 }  // namespace
 
@@ -51,22 +46,34 @@ Error Inspection::cannot(const char* what) const {
 
 Result<void> Inspection::outcome(std::int32_t status, const volley_error& error) {
     if (status >= 0) return {};
-    return Error(static_cast<ErrorCode>(status), error.text);
+    const bool known = status >= VOLLEY_E_UNSUPPORTED;
+    return Error(known ? static_cast<ErrorCode>(status) : ErrorCode::fatal, error.text);
+}
+
+Error Inspection::overfull() const {
+    return {ErrorCode::fatal,
+            "queue \"" + queue_ + "\": its connector showed more messages than there was room for"};
 }
 
 std::string Inspection::identity() {
     const auto* named = static_cast<const volley_ext_identity*>(consumer_->extension(VOLLEY_EXT_IDENTITY));
     volley_view text{};
-    volley_error error = no_error();
-    if (named == nullptr || named->identity(consumer_->get(), &text, &error) != VOLLEY_OK) return {};
+    volley_error error = plugins::empty_error();
+    if (named == nullptr) return {};
+    const std::int32_t status =
+        plugins::walled(error, [&] { return named->identity(consumer_->get(), &text, &error); });
+    if (status != VOLLEY_OK) return {};
     return std::string(text_of(text));
 }
 
 Result<volley_stats> Inspection::stats() {
     if (functions_->stats == nullptr) return cannot("cannot be counted");
     volley_stats stats{sizeof(volley_stats), 0, -1, -1, -1, -1, -1};
-    volley_error error = no_error();
-    if (auto asked = outcome(functions_->stats(consumer_->get(), &stats, &error), error); !asked)
+    volley_error error = plugins::empty_error();
+    if (auto asked = outcome(
+            plugins::walled(error, [&] { return functions_->stats(consumer_->get(), &stats, &error); }),
+            error);
+        !asked)
         return asked.error();
     return stats;
 }
@@ -88,9 +95,13 @@ Result<const std::vector<volley_message>*> Inspection::peek(std::uint64_t skip, 
     if (functions_->peek == nullptr) return cannot("cannot show messages without taking them");
     volley_batch batch = empty_batch(limit);
     if (limit == 0) return &page_;
-    volley_error error = no_error();
-    if (auto asked = outcome(functions_->peek(consumer_->get(), &batch, skip, &error), error); !asked)
+    volley_error error = plugins::empty_error();
+    if (auto asked = outcome(
+            plugins::walled(error, [&] { return functions_->peek(consumer_->get(), &batch, skip, &error); }),
+            error);
+        !asked)
         return asked.error();
+    if (batch.count > batch.capacity) return overfull();
     page_.resize(batch.count);
     return &page_;
 }
@@ -98,16 +109,24 @@ Result<const std::vector<volley_message>*> Inspection::peek(std::uint64_t skip, 
 Result<void> Inspection::between(const Times& times) {
     const auto* history = static_cast<const volley_ext_history*>(consumer_->extension(VOLLEY_EXT_HISTORY));
     if (history == nullptr) return cannot("keeps nothing of what was read");
-    volley_error error = no_error();
-    return outcome(history->between(consumer_->get(), times.from_ms, times.to_ms, &error), error);
+    volley_error error = plugins::empty_error();
+    return outcome(
+        plugins::walled(
+            error, [&] { return history->between(consumer_->get(), times.from_ms, times.to_ms, &error); }),
+        error);
 }
 
 Result<const volley_message*> Inspection::find(std::string_view id) {
     if (functions_->find == nullptr) return cannot("cannot look a message up");
     volley_batch batch = empty_batch(1);
-    volley_error error = no_error();
-    if (auto asked = outcome(functions_->find(consumer_->get(), view_of(id), &batch, &error), error); !asked)
+    volley_error error = plugins::empty_error();
+    if (auto asked = outcome(
+            plugins::walled(error,
+                            [&] { return functions_->find(consumer_->get(), view_of(id), &batch, &error); }),
+            error);
+        !asked)
         return asked.error();
+    if (batch.count > batch.capacity) return overfull();
     return batch.count > 0 ? &page_.front() : static_cast<const volley_message*>(nullptr);
 }
 
@@ -118,8 +137,9 @@ Result<void> Inspection::remove(const std::vector<std::string>& ids, std::vector
     if (functions_->remove == nullptr) return cannot("cannot remove a single message");
     for (std::size_t i = 0; i < ids.size(); ++i) {
         std::uint64_t one = 0;
-        volley_error error = no_error();
-        const std::int32_t status = functions_->remove(consumer_->get(), view_of(ids[i]), &one, &error);
+        volley_error error = plugins::empty_error();
+        const std::int32_t status = plugins::walled(
+            error, [&] { return functions_->remove(consumer_->get(), view_of(ids[i]), &one, &error); });
         if (auto asked = outcome(status, error); !asked) return asked.error();
         removed[i] = one > 0;
     }
@@ -131,9 +151,11 @@ Result<void> Inspection::remove_together(const std::vector<std::string>& ids, st
     views.reserve(ids.size());
     for (const std::string& id : ids) views.push_back(view_of(id));
     std::vector<std::uint32_t> flags(ids.size(), 0);
-    volley_error error = no_error();
-    const std::int32_t status = removal_->remove_all(
-        consumer_->get(), views.data(), static_cast<std::uint32_t>(views.size()), flags.data(), &error);
+    volley_error error = plugins::empty_error();
+    const std::int32_t status = plugins::walled(error, [&] {
+        return removal_->remove_all(consumer_->get(), views.data(), static_cast<std::uint32_t>(views.size()),
+                                    flags.data(), &error);
+    });
     for (std::size_t i = 0; i < ids.size(); ++i) removed[i] = flags[i] != 0;
     return outcome(status, error);
 }
@@ -141,8 +163,11 @@ Result<void> Inspection::remove_together(const std::vector<std::string>& ids, st
 Result<std::uint64_t> Inspection::purge() {
     if (functions_->purge == nullptr) return cannot("cannot be emptied");
     std::uint64_t removed = 0;
-    volley_error error = no_error();
-    if (auto asked = outcome(functions_->purge(consumer_->get(), &removed, &error), error); !asked)
+    volley_error error = plugins::empty_error();
+    if (auto asked = outcome(
+            plugins::walled(error, [&] { return functions_->purge(consumer_->get(), &removed, &error); }),
+            error);
+        !asked)
         return asked.error();
     return removed;
 }

@@ -51,6 +51,7 @@ private:
     Inspection(std::string queue, plugins::Consumer consumer);
     volley_batch empty_batch(std::uint64_t limit);
     Error cannot(const char* what) const;
+    Error overfull() const;
     Result<void> remove_together(const std::vector<std::string>& ids, std::vector<bool>& removed);
     // A negative status as the connector's error.
     static Result<void> outcome(std::int32_t status, const volley_error& error);

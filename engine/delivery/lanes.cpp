@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "delivery/assert.hpp"
+#include "invariant.hpp"
 
 namespace volley::delivery {
 

@@ -1,5 +1,5 @@
 // The end of a message in the core: finished, settled at the store, forgotten; and what a lane may commit.
-#include "delivery/assert.hpp"
+#include "invariant.hpp"
 #include "delivery/delivery.hpp"
 
 namespace volley::delivery {

@@ -1,7 +1,7 @@
 // Transactions: where input and outputs are in one store, a message's outputs and its ack are one commit.
 #include <algorithm>
 
-#include "delivery/assert.hpp"
+#include "invariant.hpp"
 #include "delivery/delivery.hpp"
 
 namespace volley::delivery {

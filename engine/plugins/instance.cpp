@@ -1,11 +1,11 @@
 #include "plugins/instance.hpp"
 
-#include <exception>
 #include <utility>
 
 #include "log/log.hpp"
 #include "plugins/config_schema.hpp"
 #include "plugins/host.hpp"
+#include "plugins/wall.hpp"
 #include "volley/abi.hpp"
 
 namespace volley::plugins {
@@ -15,7 +15,6 @@ namespace {
 // The caller's side of volley_error.
 class CallError {
 public:
-    CallError() { error_.struct_size = sizeof error_; }
     volley_error* get() { return &error_; }
 
     // What `status` (< 0, or one that the call must not return) means, behind "label: ".
@@ -31,7 +30,7 @@ public:
     }
 
 private:
-    volley_error error_{};
+    volley_error error_ = empty_error();
 };
 
 Result<void> to_result(std::int32_t status, const CallError& error, const detail::Host& host,
@@ -58,28 +57,16 @@ Result<void> checked(std::int32_t status, const void* instance, const CallError&
     return to_result(status, error, host, "create");
 }
 
-// The wall on this side: no exception may leave a plugin's function, and one that does is the plugin's
-// failure.
 template <typename Call>
 std::int32_t guarded(CallError& error, Call&& call) {
-    try {
-        return call(error.get());
-    } catch (const std::exception& e) {
-        return volley_fail(error.get(), VOLLEY_E_FATAL, e.what());
-    } catch (...) {
-        return volley_fail(error.get(), VOLLEY_E_FATAL,
-                           "an exception that is no std::exception left the plugin");
-    }
+    return walled(*error.get(), [&] { return call(error.get()); });
 }
 
 // Of calls that return no status.
 template <typename Call>
 void guarded(const detail::Host& host, const char* name, Call&& call) {
     CallError error;
-    const std::int32_t status = guarded(error, [&](volley_error*) {
-        call();
-        return std::int32_t{VOLLEY_OK};
-    });
+    const std::int32_t status = walled(*error.get(), call);
     if (status != VOLLEY_OK)
         log::error(error.read(host.label(), name, status).text, {{"doing", "calling a plugin"}});
 }
@@ -135,7 +122,8 @@ Consumer::Consumer(Consumer&& other) noexcept
     : class_(std::move(other.class_)),
       functions_(other.functions_),
       host_(std::move(other.host_)),
-      instance_(std::exchange(other.instance_, nullptr)) {}
+      instance_(std::exchange(other.instance_, nullptr)),
+      lifecycle_(std::move(other.lifecycle_)) {}
 
 Consumer& Consumer::operator=(Consumer&& other) noexcept {
     if (this == &other) return *this;
@@ -144,14 +132,21 @@ Consumer& Consumer::operator=(Consumer&& other) noexcept {
     functions_ = other.functions_;
     host_ = std::move(other.host_);
     instance_ = std::exchange(other.instance_, nullptr);
+    lifecycle_ = std::move(other.lifecycle_);
     return *this;
 }
 
 Consumer::~Consumer() { destroy(host_.get(), functions_, instance_); }
 
-Result<void> Consumer::open() { return call(*host_, "open", functions_->open, instance_); }
+Result<void> Consumer::open() {
+    lifecycle_.opening();
+    auto opened = call(*host_, "open", functions_->open, instance_);
+    if (opened) lifecycle_.opened();
+    return opened;
+}
 
 Result<std::int32_t> Consumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
+    lifecycle_.calling();
     CallError error;
     batch.count = 0;
     const std::int32_t status = guarded(
@@ -167,6 +162,7 @@ Result<std::int32_t> Consumer::consume(volley_batch& batch, std::uint32_t timeou
 }
 
 Result<void> Consumer::settle(volley_settlement* settlements, std::uint32_t count) {
+    lifecycle_.calling();
     CallError error;
     const auto stride = static_cast<std::uint32_t>(sizeof(volley_settlement));
     const std::int32_t status = guarded(
@@ -175,6 +171,7 @@ Result<void> Consumer::settle(volley_settlement* settlements, std::uint32_t coun
 }
 
 Result<void> Consumer::poll(std::uint32_t timeout_ms) {
+    lifecycle_.calling();
     return call(*host_, "poll", functions_->poll, instance_, timeout_ms);
 }
 
@@ -184,6 +181,7 @@ void Consumer::interrupt() {
 }
 
 Result<void> Consumer::close(std::uint32_t timeout_ms) {
+    lifecycle_.closing();
     return call(*host_, "close", functions_->close, instance_, timeout_ms);
 }
 
@@ -214,7 +212,8 @@ Producer::Producer(Producer&& other) noexcept
     : class_(std::move(other.class_)),
       functions_(other.functions_),
       host_(std::move(other.host_)),
-      instance_(std::exchange(other.instance_, nullptr)) {}
+      instance_(std::exchange(other.instance_, nullptr)),
+      lifecycle_(std::move(other.lifecycle_)) {}
 
 Producer& Producer::operator=(Producer&& other) noexcept {
     if (this == &other) return *this;
@@ -223,15 +222,22 @@ Producer& Producer::operator=(Producer&& other) noexcept {
     functions_ = other.functions_;
     host_ = std::move(other.host_);
     instance_ = std::exchange(other.instance_, nullptr);
+    lifecycle_ = std::move(other.lifecycle_);
     return *this;
 }
 
 Producer::~Producer() { destroy(host_.get(), functions_, instance_); }
 
-Result<void> Producer::open() { return call(*host_, "open", functions_->open, instance_); }
+Result<void> Producer::open() {
+    lifecycle_.opening();
+    auto opened = call(*host_, "open", functions_->open, instance_);
+    if (opened) lifecycle_.opened();
+    return opened;
+}
 
 Result<std::int32_t> Producer::produce(const volley_record* records, std::uint32_t count,
                                        std::uint32_t& accepted) {
+    lifecycle_.calling();
     CallError error;
     accepted = 0;
     const auto stride = static_cast<std::uint32_t>(sizeof(volley_record));
@@ -246,10 +252,12 @@ Result<std::int32_t> Producer::produce(const volley_record* records, std::uint32
 }
 
 Result<void> Producer::poll(std::uint32_t timeout_ms) {
+    lifecycle_.calling();
     return call(*host_, "poll", functions_->poll, instance_, timeout_ms);
 }
 
 Result<std::int32_t> Producer::flush(std::uint32_t timeout_ms) {
+    lifecycle_.calling();
     if (functions_->flush == nullptr) return std::int32_t{VOLLEY_OK};
     CallError error;
     const std::int32_t status =
@@ -258,6 +266,7 @@ Result<std::int32_t> Producer::flush(std::uint32_t timeout_ms) {
 }
 
 Result<void> Producer::close(std::uint32_t timeout_ms) {
+    lifecycle_.closing();
     return call(*host_, "close", functions_->close, instance_, timeout_ms);
 }
 
@@ -302,7 +311,8 @@ Result<HandlerInstance> HandlerInstance::create(const volley_handler_class* func
 HandlerInstance::HandlerInstance(HandlerInstance&& other) noexcept
     : functions_(other.functions_),
       host_(std::move(other.host_)),
-      instance_(std::exchange(other.instance_, nullptr)) {}
+      instance_(std::exchange(other.instance_, nullptr)),
+      lifecycle_(std::move(other.lifecycle_)) {}
 
 HandlerInstance& HandlerInstance::operator=(HandlerInstance&& other) noexcept {
     if (this == &other) return *this;
@@ -310,14 +320,21 @@ HandlerInstance& HandlerInstance::operator=(HandlerInstance&& other) noexcept {
     functions_ = other.functions_;
     host_ = std::move(other.host_);
     instance_ = std::exchange(other.instance_, nullptr);
+    lifecycle_ = std::move(other.lifecycle_);
     return *this;
 }
 
 HandlerInstance::~HandlerInstance() { destroy(host_.get(), functions_, instance_); }
 
-Result<void> HandlerInstance::open() { return call(*host_, "open", functions_->open, instance_); }
+Result<void> HandlerInstance::open() {
+    lifecycle_.opening();
+    auto opened = call(*host_, "open", functions_->open, instance_);
+    if (opened) lifecycle_.opened();
+    return opened;
+}
 
 Result<void> HandlerInstance::handle(volley_task* tasks, std::uint32_t count) {
+    lifecycle_.calling();
     CallError error;
     const auto stride = static_cast<std::uint32_t>(sizeof(volley_task));
     const std::int32_t status = guarded(
@@ -326,6 +343,7 @@ Result<void> HandlerInstance::handle(volley_task* tasks, std::uint32_t count) {
 }
 
 Result<void> HandlerInstance::close(std::uint32_t timeout_ms) {
+    lifecycle_.closing();
     return call(*host_, "close", functions_->close, instance_, timeout_ms);
 }
 

@@ -1,6 +1,7 @@
 // The C tables as C++ objects that own an instance and the host it was given. Nothing here knows delivery: a
 // call is one call of the plugin, and a negative status becomes an Error with the plugin's text behind the
-// class's label. Thread: as plugin.h says for each function ([owner], [any]); the objects add no locks.
+// class's label. Thread: as plugin.h says for each function ([owner], [any]); the objects add no locks. A
+// call out of the ABI's order (lifecycle.hpp) stops the process.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string_view>
 
 #include "plugins/catalog.hpp"
+#include "plugins/lifecycle.hpp"
 #include "volley/error.hpp"
 #include "volley/plugin.h"
 
@@ -67,6 +69,7 @@ private:
     const volley_consumer_class* functions_ = nullptr;
     std::unique_ptr<detail::Host> host_;
     volley_consumer* instance_ = nullptr;
+    Lifecycle lifecycle_;
 };
 
 // As Consumer. Thread: the owner's; any between open and close if flags() has VOLLEY_THREAD_SAFE.
@@ -102,6 +105,7 @@ private:
     const volley_producer_class* functions_ = nullptr;
     std::unique_ptr<detail::Host> host_;
     volley_producer* instance_ = nullptr;
+    Lifecycle lifecycle_;
 };
 
 // As Consumer; `jobs` must outlive the instance.
@@ -134,6 +138,7 @@ private:
     const volley_handler_class* functions_ = nullptr;
     std::unique_ptr<detail::Host> host_;
     volley_handler* instance_ = nullptr;
+    Lifecycle lifecycle_;
 };
 
 }  // namespace volley::plugins

@@ -16,7 +16,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "delivery/assert.hpp"
+#include "invariant.hpp"
 #include "text/fingerprint.hpp"
 
 namespace volley::runtime {

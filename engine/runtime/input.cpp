@@ -2,19 +2,14 @@
 
 #include <string>
 
-#include "delivery/assert.hpp"
+#include "invariant.hpp"
+#include "plugins/wall.hpp"
 #include "runtime/call_status.hpp"
 #include "volley/view.hpp"
 
 namespace volley::runtime {
 
 namespace {
-
-volley_error no_error() {
-    volley_error error{};
-    error.struct_size = sizeof error;
-    return error;
-}
 
 std::uint32_t milliseconds(delivery::Millis time) { return static_cast<std::uint32_t>(time.count()); }
 
@@ -61,10 +56,11 @@ Result<void> Input::settle(volley_settlement* settlements, std::uint32_t count) 
 Result<void> Input::commit(const std::vector<volley_partition>& partitions, bool wait,
                            delivery::Millis timeout) {
     VOLLEY_ASSERT(is_open() && has_offsets());
-    volley_error error = no_error();
-    const std::int32_t status =
-        log_->commit(consumer_.get(), partitions.data(), static_cast<std::uint32_t>(partitions.size()),
-                     sizeof(volley_partition), wait ? 1 : 0, milliseconds(timeout), &error);
+    volley_error error = plugins::empty_error();
+    const std::int32_t status = plugins::walled(error, [&] {
+        return log_->commit(consumer_.get(), partitions.data(), static_cast<std::uint32_t>(partitions.size()),
+                            sizeof(volley_partition), wait ? 1 : 0, milliseconds(timeout), &error);
+    });
     if (status == VOLLEY_OK || status == VOLLEY_E_LOST) return {};
     return Error(code_of(status), label() + ": offsets cannot be committed: " +
                                       (error.text[0] != '\0' ? error.text : "no reason was given"));
@@ -74,10 +70,11 @@ Result<void> Input::pause(const std::vector<volley_partition>& partitions, bool 
     VOLLEY_ASSERT(is_open() && has_partitions());
     const auto change = paused ? partitions_->pause : partitions_->resume;
     if (change == nullptr) return {};
-    volley_error error = no_error();
-    const std::int32_t status =
-        change(consumer_.get(), partitions.data(), static_cast<std::uint32_t>(partitions.size()),
-               sizeof(volley_partition), &error);
+    volley_error error = plugins::empty_error();
+    const std::int32_t status = plugins::walled(error, [&] {
+        return change(consumer_.get(), partitions.data(), static_cast<std::uint32_t>(partitions.size()),
+                      sizeof(volley_partition), &error);
+    });
     if (status < 0) return Error(code_of(status), error.text);
     return {};
 }
@@ -87,16 +84,19 @@ std::optional<volley_stats> Input::stats() {
     volley_stats stats{};
     stats.struct_size = sizeof stats;
     stats.ready = stats.in_flight = stats.delayed = stats.dead = stats.oldest_ms = -1;
-    volley_error error = no_error();
-    if (inspect_->stats(consumer_.get(), &stats, &error) != VOLLEY_OK) return std::nullopt;
+    volley_error error = plugins::empty_error();
+    const std::int32_t status =
+        plugins::walled(error, [&] { return inspect_->stats(consumer_.get(), &stats, &error); });
+    if (status != VOLLEY_OK) return std::nullopt;
     return stats;
 }
 
 Result<std::string_view> Input::identity() {
     VOLLEY_ASSERT(is_open() && has_identity());
     volley_view text{};
-    volley_error error = no_error();
-    const std::int32_t status = identity_->identity(consumer_.get(), &text, &error);
+    volley_error error = plugins::empty_error();
+    const std::int32_t status =
+        plugins::walled(error, [&] { return identity_->identity(consumer_.get(), &text, &error); });
     if (status != VOLLEY_OK) return Error(code_of(status), error.text);
     return text_of(text);
 }

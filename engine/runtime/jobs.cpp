@@ -6,7 +6,7 @@
 #include <new>
 #include <vector>
 
-#include "delivery/assert.hpp"
+#include "invariant.hpp"
 #include "runtime/encode.hpp"
 
 namespace volley::runtime {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "log/log.hpp"
+#include "plugins/wall.hpp"
 #include "runtime/call_status.hpp"
 
 namespace volley::runtime {
@@ -40,11 +41,11 @@ Result<void> LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Deli
     });
     if (handles_.empty()) return {};
     results_.assign(handles_.size(), VOLLEY_OK);
-    volley_error error{};
-    error.struct_size = sizeof error;
-    const std::int32_t status =
-        lease_->extend(consumer.get(), handles_.data(), results_.data(),
-                       static_cast<std::uint32_t>(handles_.size()), lease_ms_, &error);
+    volley_error error = plugins::empty_error();
+    const std::int32_t status = plugins::walled(error, [&] {
+        return lease_->extend(consumer.get(), handles_.data(), results_.data(),
+                              static_cast<std::uint32_t>(handles_.size()), lease_ms_, &error);
+    });
     if (status != VOLLEY_OK) {
         const ErrorCode code = code_of(status);
         if (!is_passing(code)) return Error(code, consumer.plugin_class().label() + ": " + error.text);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "delivery/assert.hpp"
+#include "invariant.hpp"
 
 namespace volley::runtime {
 

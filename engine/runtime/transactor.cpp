@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "log/log.hpp"
+#include "plugins/wall.hpp"
 #include "runtime/call_status.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/discard.hpp"
@@ -57,9 +58,7 @@ Result<void> Transactor::run(delivery::Instant now) {
             case TransactionPipeline::Call::none:
                 return {};
             case TransactionPipeline::Call::post: {
-                volley_transaction call = call_of(transactions_.prepared());
-                atomic_->post(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call);
-                transactions_.is_posted();
+                if (auto posted = post(); !posted) return posted;
                 break;
             }
             case TransactionPipeline::Call::commit:
@@ -70,15 +69,33 @@ Result<void> Transactor::run(delivery::Instant now) {
     }
 }
 
+// One that failed may have been posted nevertheless.
+Result<void> Transactor::post() {
+    volley_transaction call = call_of(transactions_.prepared());
+    volley_error error = plugins::empty_error();
+    const std::int32_t status = plugins::walled(error, [&] {
+        atomic_->post(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call);
+    });
+    transactions_.is_posted();
+    if (status != VOLLEY_OK) return cause_of(status, error);
+    return {};
+}
+
+Error Transactor::cause_of(std::int32_t status, const volley_error& error) const {
+    if (status == VOLLEY_OK) return {ErrorCode::retry, ""};
+    return {code_of(status), input_.label() + ": " + error.text};
+}
+
 Result<void> Transactor::commit() {
     Transaction& transaction = transactions_.prepared();
     volley_transaction call = call_of(transaction);
-    volley_error error{};
-    error.struct_size = sizeof error;
-    const std::int32_t status =
-        atomic_->commit(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call, &error);
+    volley_error error = plugins::empty_error();
+    const std::int32_t status = plugins::walled(error, [&] {
+        return atomic_->commit(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call,
+                               &error);
+    });
     const Outcome outcome = outcome_of(status, transaction);
-    const Error cause(code_of(status), input_.label() + ": " + error.text);
+    const Error cause = cause_of(status, error);
     const Conclusion conclusion = transactions_.conclude(outcome);
     apply(conclusion, cause);
     if (conclusion.kind != Conclusion::Kind::repeated) return {};
@@ -97,16 +114,16 @@ Result<void> Transactor::commit() {
 
 Result<void> Transactor::take_outcomes(delivery::Millis wait) {
     while (Transaction* oldest = transactions_.oldest()) {
-        volley_error error{};
-        error.struct_size = sizeof error;
+        volley_error error = plugins::empty_error();
         volley_transaction call = call_of(*oldest);
-        const std::int32_t status =
-            atomic_->outcome(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call,
-                             static_cast<std::uint32_t>(wait.count()), &error);
+        const std::int32_t status = plugins::walled(error, [&] {
+            return atomic_->outcome(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call,
+                                    static_cast<std::uint32_t>(wait.count()), &error);
+        });
         if (status == VOLLEY_PENDING) return {};
         wait = delivery::Millis(0);
         const Outcome outcome = outcome_of(status, *oldest);
-        const Error cause(code_of(status), input_.label() + ": " + error.text);
+        const Error cause = cause_of(status, error);
         const Conclusion conclusion = transactions_.conclude_oldest(outcome);
         apply(conclusion, cause);
         if (outcome == Outcome::broken && conclusion.records > 0) return cause;

@@ -49,7 +49,9 @@ private:
     using Outcome = TransactionPipeline::Outcome;
     using Conclusion = TransactionPipeline::Conclusion;
 
+    Result<void> post();
     Result<void> commit();
+    Error cause_of(std::int32_t status, const volley_error& error) const;
     Outcome outcome_of(std::int32_t status, const Transaction& transaction) const;
     void committed(const Conclusion& conclusion);
     void refused(delivery::Slot slot, const Error& error);

@@ -16,7 +16,6 @@ TEST_CASE("what a consumer had open when it closed comes back at once", "[sqlite
         auto consumer = rig.consumer("q");
         REQUIRE(take(consumer, 1).size() == 1);
         CHECK(consumer.close(1000));
-        CHECK(consumer.close(1000));
     }
     {
         auto destroyed = rig.consumer("q");

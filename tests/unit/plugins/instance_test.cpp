@@ -46,6 +46,7 @@ TEST_CASE("a configuration that is no object is refused before the plugin sees i
 TEST_CASE("a status becomes its error, and an unknown one is fatal", "[instance]") {
     auto consumer = make("{}");
     REQUIRE(consumer);
+    REQUIRE(consumer->open());
     CHECK(*consume(*consumer, 0) == VOLLEY_OK);
     CHECK(*consume(*consumer, 4) == VOLLEY_END);
     CHECK(consume(*consumer, 1).error().code == ErrorCode::unauthorized);
@@ -105,6 +106,7 @@ TEST_CASE("a handler of a plugin handles tasks", "[instance]") {
     auto handler = HandlerInstance::create(*catalog.find(Kind::handler, "good.so", "/"), {.component = "c"},
                                            "{}", "/", &jobs);
     REQUIRE(handler);
+    REQUIRE(handler->open());
     volley_task tasks[2]{};
     CHECK(handler->handle(tasks, 2));
     CHECK(tasks[1].status == VOLLEY_DROP);
