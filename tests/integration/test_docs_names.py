@@ -139,6 +139,12 @@ def test_every_adr_is_linked_and_numbered():
     assert [page.name for page in ADRS if f"(adr/{page.name})" not in architecture] == []
 
 
+def test_the_architecture_page_lists_the_parts_of_the_runtime():
+    section = (ROOT / "docs" / "architecture.md").read_text().split("## The parts of the runtime", 1)[1].split("\n## ", 1)[0]
+    listed = sorted(mark for mark in marks(section) if mark.endswith(".hpp"))
+    assert listed == sorted(file.name for file in (ROOT / "engine" / "runtime").glob("*.hpp"))
+
+
 def test_the_glossary_is_sorted_and_says_each_word_once():
     terms = re.findall(r"^\*\*(.+?)\*\*", (ROOT / "docs" / "glossary.md").read_text(), re.M)
     assert len(terms) > 50
