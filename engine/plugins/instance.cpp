@@ -182,7 +182,9 @@ void Consumer::interrupt() {
 
 Result<void> Consumer::close(std::uint32_t timeout_ms) {
     lifecycle_.closing();
-    return call(*host_, "close", functions_->close, instance_, timeout_ms);
+    auto closed = call(*host_, "close", functions_->close, instance_, timeout_ms);
+    lifecycle_.closed();
+    return closed;
 }
 
 const void* Consumer::extension(const char* id) { return find_extension(*host_, functions_, instance_, id); }
@@ -267,7 +269,9 @@ Result<std::int32_t> Producer::flush(std::uint32_t timeout_ms) {
 
 Result<void> Producer::close(std::uint32_t timeout_ms) {
     lifecycle_.closing();
-    return call(*host_, "close", functions_->close, instance_, timeout_ms);
+    auto closed = call(*host_, "close", functions_->close, instance_, timeout_ms);
+    lifecycle_.closed();
+    return closed;
 }
 
 const void* Producer::extension(const char* id) { return find_extension(*host_, functions_, instance_, id); }
@@ -344,7 +348,9 @@ Result<void> HandlerInstance::handle(volley_task* tasks, std::uint32_t count) {
 
 Result<void> HandlerInstance::close(std::uint32_t timeout_ms) {
     lifecycle_.closing();
-    return call(*host_, "close", functions_->close, instance_, timeout_ms);
+    auto closed = call(*host_, "close", functions_->close, instance_, timeout_ms);
+    lifecycle_.closed();
+    return closed;
 }
 
 const void* HandlerInstance::extension(const char* id) {

@@ -21,16 +21,18 @@ public:
     // Before open, which may be repeated after an error.
     void opening() const { VOLLEY_ASSERT(state() == State::created); }
     void opened() { state_.store(State::open, std::memory_order_relaxed); }
-    // Before any call between open and close.
-    void calling() const { VOLLEY_ASSERT(state() == State::open); }
+    // Before any call between open and the end of close: what a consumer says of its partitions while it
+    // closes has settlements and commits for an answer.
+    void calling() const { VOLLEY_ASSERT(state() == State::open || state() == State::closing); }
     // Before close, which is called once.
     void closing() {
         VOLLEY_ASSERT(state() == State::open);
-        state_.store(State::closed, std::memory_order_relaxed);
+        state_.store(State::closing, std::memory_order_relaxed);
     }
+    void closed() { state_.store(State::closed, std::memory_order_relaxed); }
 
 private:
-    enum class State : std::uint8_t { created, open, closed };
+    enum class State : std::uint8_t { created, open, closing, closed };
     State state() const { return state_.load(std::memory_order_relaxed); }
     std::atomic<State> state_{State::created};
 };

@@ -1,7 +1,11 @@
 // The walls around a plugin's functions.
 #include "plugins/instance.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
 
 #include "plugins/metrics.hpp"
 #include "plugins/metrics_registry.hpp"
@@ -28,7 +32,35 @@ Result<std::int32_t> consume(Consumer& consumer, std::uint32_t timeout_ms) {
     return consumer.consume(batch, timeout_ms);
 }
 
+// Does this stop the process? Tried in a child, which must not leave a trace in our report.
+template <typename Call>
+bool stops(Call&& call) {
+    const pid_t child = fork();
+    if (child == 0) {
+        std::signal(SIGABRT, SIG_DFL);
+        close(STDERR_FILENO);
+        call();
+        _exit(0);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
 }  // namespace
+
+TEST_CASE("a call out of the ABI's order stops the process before it reaches the plugin", "[instance]") {
+    auto consumer = make("{}");
+    REQUIRE(consumer);
+    CHECK(stops([&] { (void)consume(*consumer, 0); }));
+    CHECK(stops([&] { (void)consumer->close(0); }));
+    REQUIRE(consumer->open());
+    CHECK(stops([&] { (void)consumer->open(); }));
+    CHECK_FALSE(stops([&] { (void)consume(*consumer, 0); }));
+    REQUIRE(consumer->close(0));
+    CHECK(stops([&] { (void)consumer->poll(0); }));
+    CHECK(stops([&] { (void)consumer->close(0); }));
+}
 
 TEST_CASE("a plugin's refusal keeps its code, text and key, behind the class's name", "[instance]") {
     const auto refused = make(R"({"refuse": 1})");
