@@ -11,7 +11,7 @@ namespace volley::kafka {
 
 namespace {
 
-constexpr int meet_ms = 4000;
+constexpr int connect_timeout_ms = 4000;
 
 Properties browsing(Properties p) {
     p.erase("group.instance.id");
@@ -42,7 +42,7 @@ void Browser::connect() {
     rk_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);
     if (rk_ == nullptr) throw Error(ErrorCode::config, std::string("kafka: ") + why);
     static_cast<void>(conf.release());
-    meet(rk_, *client_, properties_, meet_ms);
+    wait_for_broker(rk_, *client_, properties_, connect_timeout_ms);
 }
 
 std::vector<Range> Browser::waiting() {

@@ -14,25 +14,24 @@ namespace {
 
 void on_log(const rd_kafka_t* rk, int syslog_level, const char* facility, const char* text) {
     const auto* client = static_cast<const Client*>(rd_kafka_opaque(rk));
-    if (client == nullptr || client->over.load()) return;
-    // Broken connections are told by the engine, once and in words; librdkafka tells each try of each broker.
-    // CONFWARN names every property of the other side, consumer's or producer's: that is no mistake here.
+    if (client == nullptr) return;
+    // The engine reports a lost connection once; librdkafka logs every attempt to every broker. CONFWARN
+    // warns of producer properties in a consumer and vice versa, which is not a mistake here.
     const std::uint32_t level = std::string_view(facility) == "CONFWARN" ? VOLLEY_DEBUG
                                 : syslog_level <= 3                      ? VOLLEY_DEBUG
                                 : syslog_level <= 5                      ? VOLLEY_INFO
                                                                          : VOLLEY_DEBUG;
-    client->context.log(level, std::string("librdkafka ") + facility + ": " + text);
+    client->log(level, std::string("librdkafka ") + facility + ": " + text);
 }
 
 void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
-    if (static_cast<Client*>(opaque)->over.load()) return;
-    static_cast<Client*>(opaque)->trouble.note(static_cast<rd_kafka_resp_err_t>(code), reason);
+    static_cast<Client*>(opaque)->last_error.set(static_cast<rd_kafka_resp_err_t>(code), reason);
 }
 
 int on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
     const auto& client = *static_cast<Client*>(opaque);
-    if (client.counted != nullptr && !client.over.load())
-        client.counted(client.owner, std::string_view(json, size));
+    if (client.on_statistics != nullptr && !client.is_closed())
+        client.on_statistics(client.owner, std::string_view(json, size));
     return 0;  // librdkafka frees it
 }
 
@@ -68,23 +67,27 @@ Error unauthorized(rd_kafka_resp_err_t code, const std::string& what) {
     return Error(ErrorCode::unauthorized, "kafka: " + what + advice);
 }
 
-void Trouble::note(rd_kafka_resp_err_t code, std::string text) {
+void LastError::set(rd_kafka_resp_err_t code, std::string text) {
     const std::lock_guard lock(mutex_);
-    // "all brokers down" says less than what came before it.
+    // "all brokers down" is less specific than the error before it.
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !text_.empty()) return;
-    if (final_ != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    if (is_unauthorized(code)) final_ = code;
+    if (permanent_ != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    if (is_unauthorized(code)) permanent_ = code;
     text_ = std::move(text);
 }
 
-void Trouble::throw_if_final() const {
+void LastError::throw_if_permanent() const {
     const std::lock_guard lock(mutex_);
-    if (final_ != RD_KAFKA_RESP_ERR_NO_ERROR) throw unauthorized(final_, text_);
+    if (permanent_ != RD_KAFKA_RESP_ERR_NO_ERROR) throw unauthorized(permanent_, text_);
 }
 
-std::string Trouble::last() const {
+std::string LastError::text() const {
     const std::lock_guard lock(mutex_);
     return text_;
+}
+
+void Client::log(std::uint32_t level, const std::string& text) const {
+    if (!is_closed()) context.log(level, text);
 }
 
 void set_callbacks(rd_kafka_conf_t* conf, Client& client) {
@@ -95,59 +98,59 @@ void set_callbacks(rd_kafka_conf_t* conf, Client& client) {
 }
 
 void destroy(rd_kafka_t* rk, int flags, std::unique_ptr<Client> client) {
-    constexpr std::chrono::seconds patience{3};
-    auto ended = std::make_shared<std::promise<void>>();
-    const std::future<void> end = ended->get_future();
+    constexpr std::chrono::seconds timeout{3};
+    auto destroyed = std::make_shared<std::promise<void>>();
+    const std::future<void> done = destroyed->get_future();
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread([rk, flags, ended] {
+    std::thread([rk, flags, destroyed] {
         rd_kafka_destroy_flags(rk, flags);
-        ended->set_value();
+        destroyed->set_value();
     }).detach();
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (end.wait_for(patience) != std::future_status::ready) abandon(std::move(client));
+    if (done.wait_for(timeout) != std::future_status::ready) abandon(std::move(client));
 }
 
 void abandon(std::unique_ptr<Client> client) {
-    client->over.store(true);
+    client->close();
     static_cast<void>(client.release());  // its callbacks may still be called
 }
 
-void meet(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms) {
-    constexpr int try_ms = 500;
+void wait_for_broker(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms) {
+    constexpr int attempt_ms = 500;
     rd_kafka_resp_err_t result = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    for (int spent = 0; spent < timeout_ms; spent += try_ms) {
+    for (int spent = 0; spent < timeout_ms; spent += attempt_ms) {
         const rd_kafka_metadata_t* metadata = nullptr;
-        result = rd_kafka_metadata(rk, 0, nullptr, &metadata, try_ms);
+        result = rd_kafka_metadata(rk, 0, nullptr, &metadata, attempt_ms);
         if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
         if (result == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-        rd_kafka_poll(rk, 0);  // errors come as events
-        client.trouble.throw_if_final();
+        rd_kafka_poll(rk, 0);  // calls on_error
+        client.last_error.throw_if_permanent();
     }
     const auto servers = properties.find("bootstrap.servers");
-    const std::string last = client.trouble.last();
+    const std::string last = client.last_error.text();
     throw Error(ErrorCode::retry,
                 "cannot reach Kafka at " + (servers == properties.end() ? "its brokers" : servers->second) +
                     " (" + (last.empty() ? rd_kafka_err2str(result) : last) + "). Is the broker up?");
 }
 
-// What wakes the threads that fetch, of all of the public interface, is to be told the credentials once more
-// (rdkafka_sasl.c, rdkafka_broker.c: any operation has a broker's thread look at its partitions). A client
-// whose mechanism has no user name is left alone: it might take an empty one for its own.
+// Setting the credentials again is the only public call that wakes the broker threads (rdkafka_sasl.c,
+// rdkafka_broker.c: after any operation a broker thread checks its partitions). A SASL client without a user
+// name is left alone: it might use the empty one.
 void resume_fetching(rd_kafka_t* rk, const Properties& properties) {
     if (rd_kafka_version() >= has_fetch_backoff) return;
-    const auto given = [&](const char* key) {
+    const auto property = [&](const char* key) {
         const auto found = properties.find(key);
         return found == properties.end() ? std::string() : found->second;
     };
-    const std::string protocol = given("security.protocol");
+    const std::string protocol = property("security.protocol");
     const bool uses_sasl = strncasecmp(protocol.c_str(), "sasl", 4) == 0;
-    const std::string username = given("sasl.username");
+    const std::string username = property("sasl.username");
     if (uses_sasl && username.empty()) return;
     rd_kafka_error_destroy(
-        rd_kafka_sasl_set_credentials(rk, username.c_str(), given("sasl.password").c_str()));
+        rd_kafka_sasl_set_credentials(rk, username.c_str(), property("sasl.password").c_str()));
 }
 
 }  // namespace volley::kafka

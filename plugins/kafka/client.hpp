@@ -1,5 +1,5 @@
-// What consumer and producer share: librdkafka's log and errors on their way to the engine, and the first
-// contact.
+// What the consumer and the producer share: where librdkafka's log and errors go, and the start and end of a
+// client.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -14,55 +14,63 @@
 
 namespace volley::kafka {
 
-// Rights and credentials: waiting does not bring them.
+// True for missing permissions and wrong credentials: a retry does not help.
 bool is_unauthorized(rd_kafka_resp_err_t code);
-// The same as an Error, with what to do.
+// An Error for such a code, with advice.
 Error unauthorized(rd_kafka_resp_err_t code, const std::string& what);
 
-// Keeps what librdkafka last said was wrong. Filled from its threads.
-class Trouble {
+// The last error that librdkafka reported. Thread: any.
+class LastError {
 public:
-    void note(rd_kafka_resp_err_t code, std::string text);
-    // Throws what is known to be beyond waiting: wrong credentials, an untrusted certificate, a fenced or
-    // broken instance.
-    void throw_if_final() const;
-    std::string last() const;
+    void set(rd_kafka_resp_err_t code, std::string text);
+    // Throws Error{unauthorized} once librdkafka has reported wrong credentials or an untrusted certificate.
+    void throw_if_permanent() const;
+    std::string text() const;
 
 private:
     mutable std::mutex mutex_;
-    rd_kafka_resp_err_t final_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t permanent_ = RD_KAFKA_RESP_ERR_NO_ERROR;
     std::string text_;
 };
 
-// The opaque of a client: where its callbacks lead.
-struct Client {
+// The opaque pointer of a client's callbacks.
+class Client {
+public:
     explicit Client(Context c) : context(std::move(c)) {}
+
+    // Forwards a line of librdkafka's log, unless the client is closed. Thread: any.
+    void log(std::uint32_t level, const std::string& text) const;
+    // From now on no callback uses the context.
+    void close() { is_closed_.store(true); }
+    bool is_closed() const { return is_closed_.load(); }
+
     Context context;
-    Trouble trouble;
-    std::atomic<bool> over{false};  // the instance is gone; its client may go on talking
-    void* owner = nullptr;          // the consumer or producer, for its own callbacks
-    // What it does with librdkafka's statistics (JSON); called where its events are served.
-    void (*counted)(void* owner, std::string_view statistics) = nullptr;
+    LastError last_error;
+    void* owner = nullptr;  // the consumer or producer, for its own callbacks
+    // Receives librdkafka's statistics (JSON), on the thread that polls.
+    void (*on_statistics)(void* owner, std::string_view statistics) = nullptr;
+
+private:
+    std::atomic<bool> is_closed_{false};
 };
 
-// Installs log and error callbacks, and the Client as the opaque of all callbacks.
+// Installs log and error callbacks, and the Client as the opaque pointer of all callbacks.
 void set_callbacks(rd_kafka_conf_t* conf, Client& client);
 
-// Ends a client, with RD_KAFKA_DESTROY_F_… as flags. librdkafka's own destroy has no deadline: in 2.0.2 it
-// waits for ever for a partition of a deleted topic (librdkafka #4724). What does not end in time is left
-// behind with its Client until the process ends.
+// Destroys a client, with RD_KAFKA_DESTROY_F_… as flags. librdkafka's own destroy has no timeout: 2.0.2 waits
+// forever for a partition of a deleted topic (librdkafka #4724). After three seconds the client is abandoned.
 void destroy(rd_kafka_t* rk, int flags, std::unique_ptr<Client> client);
-// Leaves it behind at once.
+// Closes a Client and leaks it: librdkafka may call its callbacks until the process ends.
 void abandon(std::unique_ptr<Client> client);
 
-// Asks a broker for metadata, at most `timeout_ms`, before the main queue is redirected. Throws Error{retry}
-// that says who could not be reached and why, or what throw_if_final() throws.
-void meet(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms);
+// Requests metadata until a broker answers, for at most `timeout_ms`. Must be called before the main queue is
+// redirected. Throws what throw_if_permanent() throws, or Error{retry} with the brokers and the last error.
+void wait_for_broker(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms);
 
-// Has a consumer look at once whether its queue has room for more (queued.min.messages,
-// queued.max.messages.kbytes). librdkafka 2.0.2 that has stopped to fetch looks once a second, however soon
-// the queue is empty: what reads 100,000 messages in a tenth of one stands still for the rest. Newer ones
-// have fetch.queue.backoff.ms, and need not be told. Costs microseconds.
+// Makes a consumer check now whether its queue has room for more (queued.min.messages,
+// queued.max.messages.kbytes). Once librdkafka 2.0.2 has stopped fetching, it checks once a second, even if
+// the queue is empty long before: a consumer that reads 100,000 messages in 0.1 s is idle for the rest. Newer
+// versions have fetch.queue.backoff.ms, and nothing is done. Costs microseconds.
 void resume_fetching(rd_kafka_t* rk, const Properties& properties);
 
 }  // namespace volley::kafka

@@ -12,7 +12,7 @@ namespace volley::kafka {
 
 namespace {
 
-constexpr int meet_ms = 4000;
+constexpr int connect_timeout_ms = 4000;
 constexpr std::int64_t patience_ms = 6000;  // more than two heartbeats
 constexpr std::int64_t resume_every_ms = 10;
 
@@ -24,7 +24,7 @@ KafkaConsumer::KafkaConsumer(Context context)
       health_(client_->context, patience_ms + number_of(properties_, "fetch.wait.max.ms", 500)),
       metrics_(client_->context) {
     client_->owner = this;
-    client_->counted = &KafkaConsumer::on_statistics;
+    client_->on_statistics = &KafkaConsumer::on_statistics;
 }
 
 KafkaConsumer::~KafkaConsumer() {
@@ -49,10 +49,11 @@ void KafkaConsumer::open() {
         if (rk_ == nullptr) throw Error(ErrorCode::config, std::string("kafka: ") + why);
         static_cast<void>(conf.release());  // it is the client's now
     }
-    meet(rk_, *client_, properties_, meet_ms);
+    wait_for_broker(rk_, *client_, properties_, connect_timeout_ms);
     // Who only looks is not told: a topic may come with its first message.
     if (events_ != nullptr)
-        health_.lacks(missing_topics(rk_, client_->context.value(), meet_ms).value_or(std::string()));
+        health_.set_missing(
+            missing_topics(rk_, client_->context.value(), connect_timeout_ms).value_or(std::string()));
     if (queue_ != nullptr) return;
     rd_kafka_poll_set_consumer(rk_);
     queue_ = rd_kafka_queue_get_consumer(rk_);

@@ -115,7 +115,7 @@ void KafkaConsumer::on_statistics(void* self, std::string_view json) {
 }
 
 void KafkaConsumer::show(const Statistics& statistics) {
-    health_.judge(statistics, subscribed_, client_->trouble.last());
+    health_.update(statistics, subscribed_, client_->last_error.text());
     metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);
     metrics_.set("kafka_assigned_partitions", "Partitions of this consumer now",
                  static_cast<double>(owned_.size()));

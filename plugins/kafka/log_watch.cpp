@@ -221,12 +221,12 @@ void KafkaConsumer::rewind() {
 // A topic that does not exist keeps the input from being ready. librdkafka looks for it every few minutes,
 // and looks now if it is asked for the metadata of all.
 void KafkaConsumer::watch_topics() {
-    if (!topics_in_doubt_ && !health_.is_lacking()) return;
+    if (!topics_in_doubt_ && !health_.is_missing()) return;
     if (asked_ms_ < next_topics_look_ms_) return;
     next_topics_look_ms_ = asked_ms_ + look_every_ms;
     const auto missing = missing_topics(rk_, client_->context.value(), ask_ms);
     if (!missing) return;
-    health_.lacks(*missing);
+    health_.set_missing(*missing);
     topics_in_doubt_ = false;
     if (!missing->empty()) return;
     next_log_check_ms_ = 0;

@@ -7,35 +7,32 @@ namespace volley::kafka {
 
 namespace {
 
-constexpr std::size_t many = 128;  // records without a key in the time that they may go to one partition
-
-// Records that librdkafka gave a partition were not counted as that one's: what they take is given back.
-void take_away(std::atomic<std::int64_t>& from, std::int64_t amount) {
+// Subtracts, but not below zero: the records whose partition librdkafka chose were never added here.
+void subtract(std::atomic<std::int64_t>& from, std::int64_t amount) {
     const std::int64_t left = from.fetch_sub(amount) - amount;
     if (left < 0) from.fetch_sub(left);
 }
 
 }  // namespace
 
-PartitionQueues::PartitionQueues(const Properties& properties, std::size_t request_records,
-                                 std::size_t request_bytes)
-    : partitioner_(properties), request_records_(request_records), request_bytes_(request_bytes) {}
+PartitionQueues::PartitionQueues(const Properties& properties, Pacing::RequestLimits limits)
+    : partitioner_(properties), limits_(limits) {}
 
-void PartitionQueues::fit(std::size_t partitions) {
+void PartitionQueues::set_count(std::size_t partitions) {
     if (partitions == count_) return;
     while (partitions_.size() < partitions)
         partitions_.emplace_back(static_cast<std::int32_t>(partitions_.size()));
     count_ = partitions;
-    current_ = 0;
-    std::vector<Held> waited;
-    take_all(waited);
-    for (const Held& record : waited) add(record, Partitioner::Clock::now());
+    sticky_.partition = 0;
+    std::vector<QueuedRecord> unsent;
+    drain(unsent);
+    for (const QueuedRecord& record : unsent) add(record, Partitioner::Clock::now());
 }
 
-void PartitionQueues::add(const Held& record, Partitioner::Clock::time_point now) {
-    PartitionQueue& queue = queue_of(record, now);
-    if (!queue.is_waiting()) waiting_.push_back(&queue);
-    // Room is made of what was sent when it is the larger part: each record is moved once, if at all.
+void PartitionQueues::add(const QueuedRecord& record, Partitioner::Clock::time_point now) {
+    PartitionQueue& queue = queue_for(record, now);
+    if (!queue.has_unsent()) unsent_.push_back(&queue);
+    // Erases the sent records once they are at least half of all: each record is moved at most once.
     if (queue.sent * 2 >= queue.records.size()) {
         queue.records.erase(queue.records.begin(),
                             queue.records.begin() + static_cast<std::ptrdiff_t>(queue.sent));
@@ -44,49 +41,54 @@ void PartitionQueues::add(const Held& record, Partitioner::Clock::time_point now
     queue.records.push_back(record);
 }
 
-PartitionQueue& PartitionQueues::queue_of(const Held& record, Partitioner::Clock::time_point now) {
-    if (count_ == 0 || !partitioner_.is_known()) return unassigned_;
+PartitionQueue& PartitionQueues::queue_for(const QueuedRecord& record, Partitioner::Clock::time_point now) {
+    if (count_ == 0 || !partitioner_.is_supported()) return unassigned_;
     if (record.partition >= 0) {
         const auto chosen = static_cast<std::size_t>(record.partition);
         return chosen < count_ ? partitions_[chosen] : unassigned_;
     }
-    const auto of_key = partitioner_.of_key(record.key, static_cast<std::int32_t>(count_));
-    return of_key ? partitions_[static_cast<std::size_t>(*of_key)] : any(record, now);
+    const auto by_key = partitioner_.partition_of(record.key, static_cast<std::int32_t>(count_));
+    return by_key ? partitions_[static_cast<std::size_t>(*by_key)] : sticky_queue(record, now);
 }
 
-// A partition for a while, so that its requests are full ones: where many come for a request's worth, else
-// for a time.
-PartitionQueue& PartitionQueues::any(const Held& record, Partitioner::Clock::time_point now) {
-    const bool is_full = given_ >= request_records_ || given_bytes_ >= request_bytes_;
-    const bool is_time = now - lately_ >= partitioner_.stickiness();
-    if (is_full || (is_time && given_lately_ < many) || !partitions_[current_].has_leader.load()) choose();
-    if (is_time) {
-        lately_ = now;
-        given_lately_ = 0;
+// Stays with one partition, so that its requests are full: for one request's worth under load, else for the
+// partitioner's linger time.
+PartitionQueue& PartitionQueues::sticky_queue(const QueuedRecord& record,
+                                              Partitioner::Clock::time_point now) {
+    constexpr std::size_t under_load = 128;  // records per linger time
+    const bool is_full = sticky_.records >= limits_.records || sticky_.bytes >= limits_.bytes;
+    const bool has_lingered = now - sticky_.recent_since >= partitioner_.sticky_linger();
+    if (is_full || (has_lingered && sticky_.recent_records < under_load) ||
+        !partitions_[sticky_.partition].has_leader.load())
+        choose_sticky();
+    if (has_lingered) {
+        sticky_.recent_since = now;
+        sticky_.recent_records = 0;
     }
-    ++given_;
-    ++given_lately_;
-    given_bytes_ += record.size();
-    return partitions_[current_];
+    ++sticky_.records;
+    ++sticky_.recent_records;
+    sticky_.bytes += record.size();
+    return partitions_[sticky_.partition];
 }
 
-// The least loaded, so that one whose broker is slow or gone gets less; of equals the next in turn.
-void PartitionQueues::choose() {
-    std::size_t best = (current_ + 1) % count_;
+// Chooses the partition with the lowest load, so that one whose broker is slow or gone gets less; of equals,
+// the next in turn.
+void PartitionQueues::choose_sticky() {
+    std::size_t best = (sticky_.partition + 1) % count_;
     for (std::size_t i = 2; i <= count_; ++i) {
-        const std::size_t other = (current_ + i) % count_;
+        const std::size_t other = (sticky_.partition + i) % count_;
         const bool has_leader = partitions_[other].has_leader.load();
         const bool best_has_leader = partitions_[best].has_leader.load();
         if (has_leader == best_has_leader ? partitions_[other].load() < partitions_[best].load() : has_leader)
             best = other;
     }
-    current_ = best;
-    given_ = 0;
-    given_bytes_ = 0;
+    sticky_.partition = best;
+    sticky_.records = 0;
+    sticky_.bytes = 0;
 }
 
-void PartitionQueues::take_all(std::vector<Held>& out) {
-    for (PartitionQueue* queue : std::exchange(waiting_, {})) {
+void PartitionQueues::drain(std::vector<QueuedRecord>& out) {
+    for (PartitionQueue* queue : std::exchange(unsent_, {})) {
         out.insert(out.end(), queue->records.begin() + static_cast<std::ptrdiff_t>(queue->sent),
                    queue->records.end());
         queue->records.clear();
@@ -94,11 +96,11 @@ void PartitionQueues::take_all(std::vector<Held>& out) {
     }
 }
 
-void PartitionQueues::count_out(std::int32_t partition, std::int64_t records, std::int64_t bytes) {
+void PartitionQueues::remove_in_flight(std::int32_t partition, std::int64_t records, std::int64_t bytes) {
     const auto number = static_cast<std::size_t>(partition);
     if (partition < 0 || number >= partitions_.size()) return;
-    take_away(partitions_[number].with_client, records);
-    take_away(partitions_[number].with_client_bytes, bytes);
+    subtract(partitions_[number].in_flight.records, records);
+    subtract(partitions_[number].in_flight.bytes, bytes);
 }
 
 void PartitionQueues::set_leader(std::int32_t partition, bool has_leader) {

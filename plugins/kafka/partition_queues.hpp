@@ -1,4 +1,4 @@
-// What a producer holds for each partition, and what librdkafka has of it.
+// The records that a producer has queued for each partition, and what is in flight there.
 #pragma once
 
 #include <atomic>
@@ -8,12 +8,13 @@
 #include <deque>
 #include <vector>
 
+#include "pacing.hpp"
 #include "partitioner.hpp"
 
 namespace volley::kafka {
 
-// What is sent of a record; the views are the engine's, valid until the report.
-struct Held {
+// A record that was accepted from the engine. The views are the engine's, and are valid until its report.
+struct QueuedRecord {
     volley_view body;
     volley_view key;
     const volley_header* headers;
@@ -28,67 +29,67 @@ struct Held {
 struct PartitionQueue {
     explicit PartitionQueue(std::int32_t number) : partition(number) {}
 
-    std::int32_t partition;  // RD_KAFKA_PARTITION_UA: librdkafka chooses, or refuses the handler's choice
-    // In the order in which they were given. The first `sent` are with librdkafka already.
-    std::vector<Held> records;
+    std::int32_t partition;  // RD_KAFKA_PARTITION_UA: librdkafka chooses, or rejects the handler's choice
+    // In the order in which they were accepted. librdkafka has the first `sent` of them already.
+    std::vector<QueuedRecord> records;
     std::size_t sent = 0;
-    // With librdkafka. Roughly: what it moves to another partition is not followed, and what it chose the
-    // partition of is only counted in.
-    std::atomic<std::int64_t> with_client{0};
-    std::atomic<std::int64_t> with_client_bytes{0};
+    // Approximate: messages that librdkafka moves to another partition, or whose partition it has chosen, are
+    // not tracked.
+    InFlight in_flight;
     std::atomic<bool> has_leader{true};
 
-    bool is_waiting() const { return sent < records.size(); }
+    bool has_unsent() const { return sent < records.size(); }
     std::int64_t load() const {
-        return with_client.load() + static_cast<std::int64_t>(records.size() - sent);
+        return in_flight.records.load() + static_cast<std::int64_t>(records.size() - sent);
     }
 };
 
-// Thread: one at a time, whichever hands over; but for what is said to be the serving thread's.
+// Thread: one at a time, the one that hands over; functions marked "polling" are for the polling thread.
 class PartitionQueues {
 public:
-    // `request_records`, `request_bytes`: what a request of librdkafka's takes; it has one partition.
-    PartitionQueues(const Properties& properties, std::size_t request_records, std::size_t request_bytes);
+    explicit PartitionQueues(const Properties& properties, Pacing::RequestLimits limits);
 
-    // Tells how many partitions the topic has: more than before, or fewer if it was made again. Requires:
-    // nobody hands over meanwhile.
-    void fit(std::size_t partitions);
-    // Partitions, as fit() was told last; 0 before.
+    // Sets how many partitions the topic has: more than before, or fewer if it was recreated. Requires: no
+    // thread hands over meanwhile.
+    void set_count(std::size_t partitions);
+    // As set_count() was told last; 0 before.
     std::size_t count() const { return count_; }
 
-    // Takes a record.
-    void add(const Held& record, Partitioner::Clock::time_point now);
+    // Queues a record for its partition.
+    void add(const QueuedRecord& record, Partitioner::Clock::time_point now);
 
-    // Those that have waiting records.
-    std::vector<PartitionQueue*>& waiting() { return waiting_; }
+    // The queues that have unsent records.
+    std::vector<PartitionQueue*>& unsent() { return unsent_; }
 
-    // Everything that waits goes to `out`.
-    void take_all(std::vector<Held>& out);
+    // Moves all unsent records to the end of `out`.
+    void drain(std::vector<QueuedRecord>& out);
 
-    // Thread: serving. Reports of so many records of this partition came.
-    void count_out(std::int32_t partition, std::int64_t records, std::int64_t bytes);
-    // Thread: serving.
+    // Thread: polling. So many records of this partition were reported.
+    void remove_in_flight(std::int32_t partition, std::int64_t records, std::int64_t bytes);
+    // Thread: polling.
     void set_leader(std::int32_t partition, bool has_leader);
 
 private:
-    PartitionQueue& queue_of(const Held& record, Partitioner::Clock::time_point now);
-    PartitionQueue& any(const Held& record, Partitioner::Clock::time_point now);
-    void choose();
+    PartitionQueue& queue_for(const QueuedRecord& record, Partitioner::Clock::time_point now);
+    PartitionQueue& sticky_queue(const QueuedRecord& record, Partitioner::Clock::time_point now);
+    void choose_sticky();
 
     Partitioner partitioner_;
-    std::size_t request_records_;
-    std::size_t request_bytes_;
+    Pacing::RequestLimits limits_;
     PartitionQueue unassigned_{RD_KAFKA_PARTITION_UA};
-    std::deque<PartitionQueue> partitions_;  // grows; references stay
-    std::size_t count_ = 0;                  // so many of them the topic has
-    std::vector<PartitionQueue*> waiting_;
+    std::deque<PartitionQueue> partitions_;  // only grows, so that references stay valid
+    std::size_t count_ = 0;                  // how many of them the topic has
+    std::vector<PartitionQueue*> unsent_;
 
-    // Where records without a key go now, what it was given since it was chosen, and lately: since a time.
-    std::size_t current_ = 0;
-    std::size_t given_ = 0;
-    std::size_t given_bytes_ = 0;
-    std::size_t given_lately_ = 0;
-    Partitioner::Clock::time_point lately_{};
+    // The partition that records without a key go to now.
+    struct Sticky {
+        std::size_t partition = 0;
+        std::size_t records = 0;  // assigned since it was chosen
+        std::size_t bytes = 0;
+        std::size_t recent_records = 0;  // assigned since `recent_since`
+        Partitioner::Clock::time_point recent_since{};
+    };
+    Sticky sticky_;
 };
 
 }  // namespace volley::kafka

@@ -1,5 +1,5 @@
-// The partition of a record, chosen before librdkafka has it: so it is known what librdkafka has of each
-// partition, and records of one can be handed over together.
+// Chooses the partition of a record before librdkafka has it, so that the producer knows what is in flight
+// for each partition, and can hand over the records of one together.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -20,23 +20,23 @@ public:
     // From the properties "partitioner" and "sticky.partitioning.linger.ms".
     explicit Partitioner(const Properties& properties);
 
-    // False of one that a newer librdkafka has: it alone can choose then.
-    bool is_known() const { return known_; }
+    // False for a partitioner that only a newer librdkafka has: librdkafka chooses then.
+    bool is_supported() const { return supported_; }
 
-    // Where the key leads; nothing if it leads nowhere, as none does. The same as librdkafka's partitioner of
-    // that name. Requires: is_known(), partitions > 0.
-    std::optional<std::int32_t> of_key(volley_view key, std::int32_t partitions) const;
+    // The partition of a key, as librdkafka's partitioner of that name computes it; nothing if the key does
+    // not determine one. `partitions`: how many the topic has. Requires: is_supported(), partitions > 0.
+    std::optional<std::int32_t> partition_of(volley_view key, std::int32_t partitions) const;
 
-    // How long records without a key go to one partition where they are few.
-    std::chrono::milliseconds stickiness() const { return stickiness_; }
+    // How long records without a key go to one partition while there are few of them.
+    std::chrono::milliseconds sticky_linger() const { return sticky_linger_; }
 
 private:
     using Hash = decltype(&rd_kafka_msg_partitioner_consistent);
-    bool known_ = false;
-    Hash hash_ = nullptr;  // none: any partition, whatever the key
+    bool supported_ = false;
+    Hash hash_ = nullptr;  // null: the key does not matter
     bool hashes_empty_ = false;
     bool hashes_null_ = false;
-    std::chrono::milliseconds stickiness_;
+    std::chrono::milliseconds sticky_linger_;
 };
 
 }  // namespace volley::kafka

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <sstream>
 #include <vector>
 
@@ -188,7 +189,7 @@ Properties defaults(const Context& context, Role role) {
         if (rd_kafka_version() >= has_fetch_backoff) p["fetch.queue.backoff.ms"] = "10";
     } else {
         p["enable.idempotence"] = "true";
-        // Records leave long before: see bursts.cpp.
+        // Records are sent long before: see pacing.hpp.
         p["linger.ms"] = "1000";
         // librdkafka would take twice linger.ms, which is right for one that is the user's.
         if (!sets_linger(context)) p["sticky.partitioning.linger.ms"] = "10";
@@ -265,6 +266,11 @@ bool sets_linger(const Context& context) {
 std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback) {
     const auto found = properties.find(key);
     return found == properties.end() ? fallback : std::strtoll(found->second.c_str(), nullptr, 10);
+}
+
+std::size_t limit_of(const Properties& properties, const char* key, std::int64_t fallback) {
+    const std::int64_t number = number_of(properties, key, fallback);
+    return number > 0 ? static_cast<std::size_t>(number) : std::numeric_limits<std::size_t>::max();
 }
 
 bool is_on(const Properties& properties, const char* key) {

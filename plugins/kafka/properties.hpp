@@ -3,6 +3,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +34,9 @@ bool sets_linger(const Context& context);
 
 // A number among them; librdkafka has checked it.
 std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback);
+
+// The same for a limit: librdkafka's 0 is no limit, which is returned as the largest number.
+std::size_t limit_of(const Properties& properties, const char* key, std::int64_t fallback);
 
 // A boolean among them, as librdkafka reads it.
 bool is_on(const Properties& properties, const char* key);

@@ -59,11 +59,11 @@ void RangeReader::fetch_head(Source& source) {
         Message message(rd_kafka_consume_queue(source.queue, turn_ms));
         if (message == nullptr) {
             rd_kafka_poll(rk_, 0);  // errors come as events
-            client_.trouble.throw_if_final();
+            client_.last_error.throw_if_permanent();
             if (now_ms() > deadline)
                 throw Error(ErrorCode::retry, "kafka: topic \"" + *range.topic + "\" partition " +
                                                   std::to_string(range.partition) +
-                                                  " cannot be read: " + client_.trouble.last());
+                                                  " cannot be read: " + client_.last_error.text());
             continue;
         }
         // Offsets of compacted or transactional topics have gaps, also at the end.

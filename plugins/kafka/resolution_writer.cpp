@@ -92,7 +92,7 @@ void ResolutionWriter::await(std::int64_t deadline) {
 std::optional<Error> ResolutionWriter::error_of(const Resolution& resolution,
                                                 rd_kafka_resp_err_t code) const {
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
-    const std::string last = client_->trouble.last();
+    const std::string last = client_->last_error.text();
     const std::string what = "topic \"" + resolution.place.topic + "\": " + rd_kafka_err2str(code) +
                              (last.empty() ? "" : " (" + last + ")");
     if (is_unauthorized(code)) return unauthorized(code, what);

@@ -22,14 +22,14 @@ const Value* object_at(const Value& object, const char* name) {
 }
 
 void read_brokers(const Value& brokers, Statistics& out) {
-    constexpr std::int64_t microseconds = 1000;
-    out.silent_ms = std::numeric_limits<std::int64_t>::max();
+    constexpr std::int64_t us_per_ms = 1000;
+    out.idle_ms = std::numeric_limits<std::int64_t>::max();
     for (const auto& broker : brokers.GetObject()) {
         const auto state = broker.value.FindMember("state");
         if (state == broker.value.MemberEnd() || std::string_view(state->value.GetString()) != "UP") continue;
         ++out.brokers_up;
-        out.unanswered += number(broker.value, "waitresp_cnt");
-        out.silent_ms = std::min(out.silent_ms, number(broker.value, "rxidle") / microseconds);
+        out.pending_requests += number(broker.value, "waitresp_cnt");
+        out.idle_ms = std::min(out.idle_ms, number(broker.value, "rxidle") / us_per_ms);
     }
 }
 
@@ -42,7 +42,7 @@ void read_topics(const Value& topics, Statistics& out) {
             p.topic = topic.name.GetString();
             p.partition = static_cast<std::int32_t>(number(partition.value, "partition"));
             p.begin = number(partition.value, "lo_offset");
-            // Where messages of transactions that are open still begin, they are not handed out.
+            // Messages of transactions that are still open are not delivered.
             p.end = number(partition.value, "ls_offset");
             p.has_leader = number(partition.value, "leader") >= 0;
             if (p.partition >= 0) out.partitions.push_back(std::move(p));
@@ -64,27 +64,27 @@ Statistics read_statistics(std::string_view json) {
     return out;
 }
 
-void Health::judge(const Statistics& now, bool needed, const std::string& cause) {
+void Health::update(const Statistics& now, bool needed, const std::string& cause) {
     const bool unreachable = needed && now.brokers_up == 0;
-    const bool silent = now.brokers_up > 0 && now.unanswered > 0 && now.silent_ms > patience_ms_;
-    const bool up = !unreachable && !silent;
+    const bool unresponsive = now.brokers_up > 0 && now.pending_requests > 0 && now.idle_ms > timeout_ms_;
+    const bool up = !unreachable && !unresponsive;
     if (up == outage_.empty()) return;
     const std::string before = reason();
     outage_.clear();
     if (!up) {
-        outage_ = silent ? "Kafka does not answer" : "Kafka cannot be reached";
-        if (!cause.empty() && !silent) outage_ += ": " + cause;
+        outage_ = unresponsive ? "Kafka does not respond" : "Kafka cannot be reached";
+        if (!cause.empty() && !unresponsive) outage_ += ": " + cause;
     }
-    tell(before);
+    publish(before);
 }
 
-void Health::lacks(const std::string& what) {
+void Health::set_missing(const std::string& what) {
     const std::string before = reason();
-    lack_ = what;
-    tell(before);
+    missing_ = what;
+    publish(before);
 }
 
-void Health::tell(const std::string& before) {
+void Health::publish(const std::string& before) {
     const std::string& now = reason();
     if (now == before) return;
     if (now.empty()) return context_.health(VOLLEY_UP, "");

@@ -1,5 +1,4 @@
-// What librdkafka counts, read from its statistics (statistics.interval.ms), and where it goes: readiness and
-// metrics.
+// librdkafka's statistics (statistics.interval.ms), and what is made of them: readiness and metrics.
 #pragma once
 
 #include <cstdint>
@@ -17,47 +16,47 @@ struct PartitionStatistics {
     std::string topic;
     std::int32_t partition = -1;
     std::int64_t begin = -1;  // the low watermark; negative: unknown
-    std::int64_t end = -1;    // of the last fetch: where nothing is left to read yet; negative: unknown
+    std::int64_t end = -1;    // the last stable offset as of the last fetch; negative: unknown
     bool has_leader = true;
 };
 
 struct Statistics {
-    std::int64_t queued_messages = 0;  // a producer's: not confirmed yet
+    std::int64_t queued_messages = 0;  // a producer's, not confirmed yet
     std::int64_t queued_bytes = 0;
     std::uint32_t brokers_up = 0;
-    std::int64_t unanswered = 0;  // requests
-    std::int64_t silent_ms = 0;   // since any broker said anything
+    std::int64_t pending_requests = 0;  // without a response
+    std::int64_t idle_ms = 0;           // since any broker sent anything
     std::vector<PartitionStatistics> partitions;
 };
 
-// An empty one if `json` is no JSON.
+// Returns an empty one if `json` is not valid JSON.
 Statistics read_statistics(std::string_view json);
 
-// Tells the engine when Kafka stops or starts to answer. Not thread-safe: one thread a client has its
-// statistics.
+// Reports to the engine when Kafka becomes unavailable or available. Not thread-safe: one thread polls a
+// client.
 class Health {
 public:
-    // `patience_ms`: how long requests may go without any answer.
-    Health(const Context& context, std::int64_t patience_ms) : context_(context), patience_ms_(patience_ms) {}
-    // `needed`: the client has something to say or to hear. Idle producers close their connections, and that
-    // is no fault. `cause`: what librdkafka last complained of.
-    void judge(const Statistics& now, bool needed, const std::string& cause);
-    // What the queue's topic lacks, as long as it does; empty: nothing.
-    void lacks(const std::string& what);
-    bool is_lacking() const { return !lack_.empty(); }
+    // `timeout_ms`: how long requests may go without any response.
+    Health(const Context& context, std::int64_t timeout_ms) : context_(context), timeout_ms_(timeout_ms) {}
+    // `needed`: the client has something to send or to receive. An idle producer closes its connections,
+    // which is not a fault. `cause`: librdkafka's last error.
+    void update(const Statistics& now, bool needed, const std::string& cause);
+    // What is wrong with the queue's topic, as long as it is; empty: nothing.
+    void set_missing(const std::string& what);
+    bool is_missing() const { return !missing_.empty(); }
     bool is_connected() const { return outage_.empty(); }
 
 private:
-    void tell(const std::string& before);
-    const std::string& reason() const { return outage_.empty() ? lack_ : outage_; }
+    void publish(const std::string& before);
+    const std::string& reason() const { return outage_.empty() ? missing_ : outage_; }
 
     const Context& context_;
-    std::int64_t patience_ms_;
+    std::int64_t timeout_ms_;
     std::string outage_;
-    std::string lack_;
+    std::string missing_;
 };
 
-// A metric of this client; `topic` and `partition` are labels where they are given.
+// The metrics of one client. `topic` and `partition` become labels if they are given.
 class Metrics {
 public:
     explicit Metrics(const Context& context) : host_(context.host()) {}
