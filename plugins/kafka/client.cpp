@@ -87,7 +87,18 @@ std::string LastError::text() const {
 }
 
 void Client::log(std::uint32_t level, const std::string& text) const {
-    if (!is_closed()) context.log(level, text);
+    const std::lock_guard lock(mutex_);
+    if (!is_closed_) context.log(level, text);
+}
+
+void Client::close() {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+}
+
+bool Client::is_closed() const {
+    const std::lock_guard lock(mutex_);
+    return is_closed_;
 }
 
 void set_callbacks(rd_kafka_conf_t* conf, Client& client) {
@@ -99,18 +110,19 @@ void set_callbacks(rd_kafka_conf_t* conf, Client& client) {
 
 void destroy(rd_kafka_t* rk, int flags, std::unique_ptr<Client> client) {
     constexpr std::chrono::seconds timeout{3};
+    const std::shared_ptr<Client> shared = std::move(client);
     auto destroyed = std::make_shared<std::promise<void>>();
     const std::future<void> done = destroyed->get_future();
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread([rk, flags, destroyed] {
+    std::thread([rk, flags, destroyed, shared] {
         rd_kafka_destroy_flags(rk, flags);
         destroyed->set_value();
     }).detach();
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (done.wait_for(timeout) != std::future_status::ready) abandon(std::move(client));
+    if (done.wait_for(timeout) != std::future_status::ready) shared->close();
 }
 
 void abandon(std::unique_ptr<Client> client) {

@@ -4,7 +4,6 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -40,9 +39,10 @@ public:
 
     // Forwards a line of librdkafka's log, unless the client is closed. Thread: any.
     void log(std::uint32_t level, const std::string& text) const;
-    // From now on no callback uses the context.
-    void close() { is_closed_.store(true); }
-    bool is_closed() const { return is_closed_.load(); }
+    // From now on no callback uses the context: the host is gone once the instance is destroyed. Waits for a
+    // call of log() that is in progress.
+    void close();
+    bool is_closed() const;
 
     Context context;
     LastError last_error;
@@ -51,14 +51,16 @@ public:
     void (*on_statistics)(void* owner, std::string_view statistics) = nullptr;
 
 private:
-    std::atomic<bool> is_closed_{false};
+    mutable std::mutex mutex_;  // held while the context's log is called
+    bool is_closed_ = false;
 };
 
 // Installs log and error callbacks, and the Client as the opaque pointer of all callbacks.
 void set_callbacks(rd_kafka_conf_t* conf, Client& client);
 
 // Destroys a client, with RD_KAFKA_DESTROY_F_… as flags. librdkafka's own destroy has no timeout: 2.0.2 waits
-// forever for a partition of a deleted topic (librdkafka #4724). After three seconds the client is abandoned.
+// forever for a partition of a deleted topic (librdkafka #4724). After three seconds it goes on in the
+// background with a closed Client.
 void destroy(rd_kafka_t* rk, int flags, std::unique_ptr<Client> client);
 // Closes a Client and leaks it: librdkafka may call its callbacks until the process ends.
 void abandon(std::unique_ptr<Client> client);

@@ -179,23 +179,29 @@ std::int32_t KafkaProducer::flush(std::uint32_t timeout_ms) {
     return VOLLEY_OK;
 }
 
-// The engine frees the bodies after close, so librdkafka must not refer to any: what is not sent by the
-// deadline is purged, and close waits for its reports.
+// The engine frees the bodies after close, so librdkafka must not refer to any by then.
 void KafkaProducer::close(std::uint32_t timeout_ms) {
     if (instance_ == nullptr) return;
-    if (flush(timeout_ms) != VOLLEY_OK) {
-        {
-            const std::unique_lock lock(instance_mutex_);  // no thread hands over
-            instance_->purge();
-            queue_.reject_all(RD_KAFKA_RESP_ERR__PURGE_QUEUE);
-        }
-        constexpr std::uint32_t purge_ms = 2000;
-        if (flush(purge_ms) != VOLLEY_OK)
-            context_.warning("kafka: librdkafka has not reported all messages that were purged");
-    }
+    if (flush(timeout_ms) != VOLLEY_OK) purge();
     stop_polling();
     rd_kafka_poll(instance_->rk(), 0);
     send_reports();
+    if (!reports_.has_outstanding()) return;
+    context_.warning("kafka: librdkafka has not reported all messages that were purged");
+    instance_.reset();  // not left to the destructor: until then librdkafka could send those messages
+}
+
+// Gives up every record that is not sent, and waits for the reports. A purge can miss the messages of a
+// partition that moves to another broker meanwhile, so it is repeated.
+void KafkaProducer::purge() {
+    constexpr std::chrono::milliseconds timeout{2000};
+    constexpr std::uint32_t interval_ms = 200;
+    const auto deadline = Clock::now() + timeout;
+    do {
+        const std::unique_lock lock(instance_mutex_);  // no thread hands over
+        instance_->purge();
+        queue_.reject_all(RD_KAFKA_RESP_ERR__PURGE_QUEUE);
+    } while (flush(interval_ms) != VOLLEY_OK && Clock::now() < deadline);
 }
 
 // librdkafka's own retries keep the order if the producer is idempotent, or has one request in flight at a

@@ -49,6 +49,7 @@ private:
     void run();
     void poll();
     void replace_if_fatal();
+    void purge();
     void stop_polling();
 
     Context context_;
