@@ -17,7 +17,7 @@ Properties browsing(Properties p) {
     p.erase("group.instance.id");
     p["enable.partition.eof"] = "true";
     p["statistics.interval.ms"] = "0";
-    p["auto.offset.reset"] = "earliest";  // what retention deletes meanwhile is gone
+    p["auto.offset.reset"] = "earliest";  // in case retention deletes what was to be read
     p["fetch.wait.max.ms"] = "100";
     p["queued.max.messages.kbytes"] = "2048";  // of each partition
     return p;
@@ -45,47 +45,47 @@ void Browser::connect() {
     wait_for_broker(rk_, *client_, properties_, connect_timeout_ms);
 }
 
-std::vector<Range> Browser::waiting() {
+std::vector<Range> Browser::unread_ranges() {
     std::vector<Range> ranges = partitions_of(rk_, client_->context.value(), topics_);
-    ask_offsets(rk_, ranges, latest, &Range::end);
-    ask_offsets(rk_, ranges, earliest, &Range::begin);
+    query_offsets(rk_, ranges, latest, &Range::end);
+    query_offsets(rk_, ranges, earliest, &Range::begin);
     skip_committed(rk_, ranges);
     return ranges;
 }
 
-std::vector<Range> Browser::stored_between(std::int64_t from_ms, std::int64_t to_ms) {
+std::vector<Range> Browser::ranges_between(std::int64_t from_ms, std::int64_t to_ms) {
     std::vector<Range> ranges = partitions_of(rk_, client_->context.value(), topics_);
-    ask_offsets(rk_, ranges, latest, &Range::end);
-    ask_offsets(rk_, ranges, from_ms, &Range::begin);
-    ask_offsets(rk_, ranges, to_ms, &Range::end);
+    query_offsets(rk_, ranges, latest, &Range::end);
+    query_offsets(rk_, ranges, from_ms, &Range::begin);
+    query_offsets(rk_, ranges, to_ms, &Range::end);
     return ranges;
 }
 
 void Browser::between(std::int64_t from_ms, std::int64_t to_ms) {
     between_ = {from_ms, to_ms};
     reader_.reset();
-    left_.reset();
+    remaining_.reset();
 }
 
 // ---- peek
 
 void Browser::peek(volley_batch& batch, std::uint64_t skipped) {
     page_.clear();
-    listed_.clear();
+    listed_ids_.clear();
     connect();
-    // Whoever removes page after page does not read from the start each time.
-    const bool goes_on = left_ && skipped == shown_ && (skipped > 0 || removed_);
-    if (!goes_on) begin();
+    // A caller that removes page after page does not read from the start each time.
+    const bool continues = remaining_ && skipped == shown_ && (skipped > 0 || removed_);
+    if (!continues) restart();
     show_page(batch, skipped);
-    if (!goes_on || batch.count > 0 || skipped > 0) return;
-    begin();  // what came since
+    if (!continues || batch.count > 0 || skipped > 0) return;
+    restart();  // what arrived since
     show_page(batch, 0);
 }
 
 void Browser::show_page(volley_batch& batch, std::uint64_t skipped) {
-    if (!reader_) reader_.emplace(rk_, *client_, *left_);
+    if (!reader_) reader_.emplace(rk_, *client_, *remaining_);
     skip(skipped - shown_);
-    page_.reserve(batch.capacity);  // what the batch points to stays where it is
+    page_.reserve(batch.capacity);  // the batch points into it
     std::uint64_t bytes = 0;
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
         Message message = next();
@@ -96,14 +96,15 @@ void Browser::show_page(volley_batch& batch, std::uint64_t skipped) {
     }
 }
 
-void Browser::begin() {
+void Browser::restart() {
     reader_.reset();
-    left_.reset();
+    remaining_.reset();
     shown_ = 0;
     removed_ = false;
-    std::vector<Range> ranges = between_ ? stored_between(between_->first, between_->second) : waiting();
-    learn_settled(ranges);
-    left_ = std::move(ranges);
+    std::vector<Range> ranges =
+        between_ ? ranges_between(between_->first, between_->second) : unread_ranges();
+    load_resolutions(ranges);
+    remaining_ = std::move(ranges);
 }
 
 void Browser::skip(std::uint64_t count) {
@@ -113,20 +114,20 @@ void Browser::skip(std::uint64_t count) {
     }
 }
 
-// The next that is shown.
+// The next message that is visible.
 Message Browser::next() {
     for (;;) {
         Message message = reader_->next();
-        if (message == nullptr || is_shown(*message)) return message;
+        if (message == nullptr || is_visible(*message)) return message;
     }
 }
 
-bool Browser::is_shown(rd_kafka_message_t& message) const {
+bool Browser::is_visible(rd_kafka_message_t& message) const {
     volley_message view{};
     std::vector<volley_header> headers;
-    lend(&message, headers, view);
+    fill_message(&message, headers, view);
     if (is_resolution(view)) return false;
-    // Times need not be in order.
+    // Timestamps need not be in order.
     if (between_ && (view.timestamp_ms < between_->first || view.timestamp_ms >= between_->second))
         return false;
     return !is_settled(rd_kafka_topic_name(message.rkt), message.partition, message.offset);
@@ -136,10 +137,10 @@ void Browser::show(Message message, volley_batch& batch) {
     Shown& shown = page_.emplace_back();
     shown.message = std::move(message);
     const rd_kafka_message_t& m = *shown.message;
-    shown.id = to_text(Place{rd_kafka_topic_name(m.rkt), m.partition, m.offset});
-    listed_.insert(shown.id);
+    shown.id = to_text(RecordId{rd_kafka_topic_name(m.rkt), m.partition, m.offset});
+    listed_ids_.insert(shown.id);
     volley_message& out = element(batch.messages, batch.message_size, batch.count++);
-    lend(shown.message.get(), shown.headers, out);
+    fill_message(shown.message.get(), shown.headers, out);
     out.handle = 0;
     out.id = view_of(shown.id);
     out.source = view_of(*topics_.emplace(rd_kafka_topic_name(m.rkt)).first);
@@ -147,7 +148,7 @@ void Browser::show(Message message, volley_batch& batch) {
 
 std::int64_t Browser::count() {
     connect();
-    return count_of(waiting());
+    return count_of(unread_ranges());
 }
 
 std::int64_t Browser::count_of(std::vector<Range> ranges) {
@@ -157,93 +158,94 @@ std::int64_t Browser::count_of(std::vector<Range> ranges) {
         return count;
     }
     reader_.reset();
-    learn_settled(ranges);
+    load_resolutions(ranges);
     RangeReader reader(rk_, *client_, ranges);
     while (const Message message = reader.next()) {
-        if (is_shown(*message)) ++count;
+        if (is_visible(*message)) ++count;
     }
     return count;
 }
 
 // ---- one message
 
-Message Browser::read(const Place& place) {
+Message Browser::read(const RecordId& record) {
     reader_.reset();
-    const auto topic = topics_.insert(place.topic).first;
+    const auto topic = topics_.insert(record.topic).first;
     std::vector<Range> ranges = partitions_of(rk_, client_->context.value(), topics_);
-    ask_offsets(rk_, ranges, latest, &Range::end);
+    query_offsets(rk_, ranges, latest, &Range::end);
     const auto range = std::find_if(ranges.begin(), ranges.end(), [&](const Range& r) {
-        return r.topic == &*topic && r.partition == place.partition;
+        return r.topic == &*topic && r.partition == record.partition;
     });
-    if (range == ranges.end() || place.offset >= range->end) return nullptr;
-    range->begin = place.offset;
-    learn_settled({*range});
-    std::vector<Range> one{{range->topic, range->partition, place.offset, place.offset + 1}};
+    if (range == ranges.end() || record.offset >= range->end) return nullptr;
+    range->begin = record.offset;
+    load_resolutions({*range});
+    std::vector<Range> one{{range->topic, range->partition, record.offset, record.offset + 1}};
     RangeReader reader(rk_, *client_, one);
     Message message = reader.next();
-    return message != nullptr && is_shown(*message) ? std::move(message) : nullptr;
+    return message != nullptr && is_visible(*message) ? std::move(message) : nullptr;
 }
 
 void Browser::find(std::string_view id, volley_batch& batch) {
     page_.clear();
-    listed_.clear();
+    listed_ids_.clear();
     connect();
-    const std::optional<Place> place = read_place(id);
-    if (!place) return;
-    if (Message message = read(*place)) show(std::move(message), batch);
+    const std::optional<RecordId> record = parse_record_id(id);
+    if (!record) return;
+    if (Message message = read(*record)) show(std::move(message), batch);
 }
 
 // ---- dead letters that are settled
 
-// Reads what resolution records say. Other queues than those of dead letters have none.
-void Browser::learn_settled(std::vector<Range> ranges) {
+// Reads the resolution records. Only queues of dead letters have any.
+void Browser::load_resolutions(std::vector<Range> ranges) {
     if (!client_->context.for_dead_letters()) return;
     for (Range& range : ranges) {
-        Settled& known = settled_[{*range.topic, range.partition}];
-        // A resolution lies behind what it settles: reading from there is enough, and only what is new is
+        Settled& settled = settled_[{*range.topic, range.partition}];
+        // A resolution is behind what it settles, so reading starts at the range. What was read once is not
         // read again.
-        if (known.to == 0 || range.begin < known.from) known = {range.begin, range.begin, {}};
-        range.begin = std::max(range.begin, known.to);
+        if (settled.to == 0 || range.begin < settled.from) settled = {range.begin, range.begin, {}};
+        range.begin = std::max(range.begin, settled.to);
     }
     const std::vector<Range> read = ranges;
     RangeReader reader(rk_, *client_, ranges);
     while (const Message message = reader.next()) {
         volley_message view{};
         std::vector<volley_header> headers;
-        lend(message.get(), headers, view);
+        fill_message(message.get(), headers, view);
         if (!is_resolution(view)) continue;
-        const std::optional<Resolution> resolution = read_resolution(text_of(view.key));
-        // One that was copied from another topic settles nothing here; nor does one that stands before what
-        // it names: that is another letter, of a topic that was made anew.
-        if (resolution->place.topic == rd_kafka_topic_name(message->rkt) &&
-            resolution->place.partition == message->partition && resolution->last < message->offset)
+        const std::optional<Resolution> resolution = parse_resolution(text_of(view.key));
+        // A resolution that was copied from another topic settles nothing. Neither does one that precedes
+        // what it names: those offsets are other messages, in a recreated topic.
+        if (resolution->first.topic == rd_kafka_topic_name(message->rkt) &&
+            resolution->first.partition == message->partition && resolution->last < message->offset)
             settle(*resolution);
     }
     for (const Range& range : read) {
-        Settled& known = settled_[{*range.topic, range.partition}];
-        known.to = std::max(known.to, range.end);
+        Settled& settled = settled_[{*range.topic, range.partition}];
+        settled.to = std::max(settled.to, range.end);
     }
 }
 
 void Browser::settle(const Resolution& resolution) {
-    settled_[{resolution.place.topic, resolution.place.partition}].offsets.add(resolution.place.offset,
+    settled_[{resolution.first.topic, resolution.first.partition}].offsets.add(resolution.first.offset,
                                                                                resolution.last);
 }
 
 bool Browser::is_settled(const std::string& topic, std::int32_t partition, std::int64_t offset) const {
-    const auto known = settled_.find({topic, partition});
-    return known != settled_.end() && known->second.offsets.has(offset);
+    const auto settled = settled_.find({topic, partition});
+    return settled != settled_.end() && settled->second.offsets.has(offset);
 }
 
-// Where a message may be marked as settled.
+// Throws if messages of this queue cannot be marked as settled.
 void Browser::check_settles() const {
     if (client_->context.for_dead_letters()) return;
-    throw Error(ErrorCode::unsupported,
-                "kafka: a topic keeps what was read. Only dead letters can be marked as settled, and \"" +
-                    client_->context.queue() + "\" is no component's dead_letter_queue");
+    throw Error(
+        ErrorCode::unsupported,
+        "kafka: messages cannot be removed from a topic. Only dead letters can be marked as settled, and \"" +
+            client_->context.queue() + "\" is no component's dead_letter_queue");
 }
 
-// Those that are confirmed are settled, with an error too.
+// Settles those that were confirmed even if others failed.
 void Browser::write(const std::vector<Resolution>& resolutions) {
     if (writer_ == nullptr) writer_ = std::make_unique<ResolutionWriter>(client_->context);
     std::optional<Error> error;
@@ -267,50 +269,50 @@ std::uint64_t Browser::remove(std::string_view id) {
 void Browser::remove_all(const volley_view* ids, std::uint32_t count, std::uint32_t* removed) {
     check_settles();
     connect();
-    std::vector<std::pair<Place, std::uint32_t>> there;  // and its number
+    std::vector<std::pair<RecordId, std::uint32_t>> found;  // and its index
     for (std::uint32_t i = 0; i < count; ++i) {
-        std::optional<Place> place = read_place(text_of(ids[i]));
-        if (!place) continue;
-        // What the last call showed is there; else it is looked for.
-        const bool was_shown = listed_.erase(std::string(text_of(ids[i]))) > 0;
-        if (!was_shown && read(*place) == nullptr) continue;
+        std::optional<RecordId> record = parse_record_id(text_of(ids[i]));
+        if (!record) continue;
+        // A message that the last call showed exists; others are looked up.
+        const bool was_shown = listed_ids_.erase(std::string(text_of(ids[i]))) > 0;
+        if (!was_shown && read(*record) == nullptr) continue;
         if (was_shown) {
             --shown_;
             removed_ = true;
         }
-        there.emplace_back(std::move(*place), i);
+        found.emplace_back(std::move(*record), i);
     }
-    std::sort(there.begin(), there.end(), [](const auto& a, const auto& b) {
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
         return std::tie(a.first.topic, a.first.partition, a.first.offset) <
                std::tie(b.first.topic, b.first.partition, b.first.offset);
     });
-    std::vector<Resolution> resolutions;  // neighbours share one
-    for (const auto& [place, number] : there) {
+    std::vector<Resolution> resolutions;  // one for each run of adjacent offsets
+    for (const auto& [record, number] : found) {
         Resolution* last = resolutions.empty() ? nullptr : &resolutions.back();
-        if (last != nullptr && last->place.topic == place.topic && last->place.partition == place.partition &&
-            place.offset <= last->last + 1)
-            last->last = place.offset;
+        if (last != nullptr && last->first.topic == record.topic &&
+            last->first.partition == record.partition && record.offset <= last->last + 1)
+            last->last = record.offset;
         else
-            resolutions.push_back({place, place.offset});
+            resolutions.push_back({record, record.offset});
     }
-    const auto note = [&] {
-        for (const auto& [place, number] : there)
-            removed[number] = is_settled(place.topic, place.partition, place.offset) ? 1 : 0;
+    const auto set_removed = [&] {
+        for (const auto& [record, number] : found)
+            removed[number] = is_settled(record.topic, record.partition, record.offset) ? 1 : 0;
     };
     try {
         write(resolutions);
     } catch (const Error&) {
-        left_.reset();  // the next page begins anew: what is there is not what was counted
-        note();
+        remaining_.reset();  // the next page starts over: shown_ may be wrong
+        set_removed();
         throw;
     }
-    note();
+    set_removed();
 }
 
 std::uint64_t Browser::purge() {
     check_settles();
     connect();
-    const std::vector<Range> ranges = waiting();
+    const std::vector<Range> ranges = unread_ranges();
     const std::int64_t removed = count_of(ranges);
     std::vector<Resolution> resolutions;
     for (const Range& range : ranges) {

@@ -1,5 +1,5 @@
-// Looks into topics beside any group, for the command line and dashboards: what waits, what was there between
-// two times, one message, and which dead letters are settled. Thread: one at a time.
+// Reads topics outside any group, for the command line and dashboards: unread messages, messages stored
+// between two times, a single message, and which dead letters are settled. Thread: one at a time.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -24,27 +24,29 @@ class ResolutionWriter;
 
 class Browser {
 public:
-    // `properties` are the consumer's: what its group has committed is where waiting begins. Connects when it
-    // is first asked. Every function throws Error.
+    // `properties` are the consumer's: unread is what its group has not committed. The first call connects.
+    // Every function throws Error.
     Browser(const Context& context, Properties properties);
     ~Browser();
     Browser(const Browser&) = delete;
     Browser& operator=(const Browser&) = delete;
 
-    // From now on peek shows what was stored from `from_ms` to before `to_ms` (Unix), whoever has read it.
+    // From now on peek shows the messages stored from `from_ms` up to, but not including, `to_ms` (Unix),
+    // whether they were read or not.
     void between(std::int64_t from_ms, std::int64_t to_ms);
-    // As volley_ext_inspect says; views are valid until the next call.
+    // See volley_ext_inspect. Views are valid until the next call.
     void peek(volley_batch& batch, std::uint64_t skip);
     void find(std::string_view id, volley_batch& batch);
     std::uint64_t remove(std::string_view id);
     void remove_all(const volley_view* ids, std::uint32_t count, std::uint32_t* removed);
     std::uint64_t purge();
-    // How many messages wait. Of dead letters, which are read for it, exactly; else as far as offsets tell.
+    // Counts the unread messages. For dead letters the count is exact, because they are read for it; else it
+    // is the difference of offsets.
     std::int64_t count();
 
 private:
     using Partition = std::pair<std::string, std::int32_t>;
-    // The settled offsets of one partition, as far as it was read.
+    // The settled offsets of one partition, between the offsets that were read for it.
     struct Settled {
         std::int64_t from = 0;
         std::int64_t to = 0;
@@ -57,16 +59,16 @@ private:
     };
 
     void connect();
-    std::vector<Range> waiting();
-    std::vector<Range> stored_between(std::int64_t from_ms, std::int64_t to_ms);
-    void begin();
+    std::vector<Range> unread_ranges();
+    std::vector<Range> ranges_between(std::int64_t from_ms, std::int64_t to_ms);
+    void restart();
     void show_page(volley_batch& batch, std::uint64_t skipped);
     void skip(std::uint64_t count);
     Message next();
-    bool is_shown(rd_kafka_message_t& message) const;
+    bool is_visible(rd_kafka_message_t& message) const;
     void show(Message message, volley_batch& batch);
-    Message read(const Place& place);
-    void learn_settled(std::vector<Range> ranges);
+    Message read(const RecordId& record);
+    void load_resolutions(std::vector<Range> ranges);
     bool is_settled(const std::string& topic, std::int32_t partition, std::int64_t offset) const;
     void settle(const Resolution& resolution);
     void check_settles() const;
@@ -78,12 +80,12 @@ private:
     rd_kafka_t* rk_ = nullptr;
     std::set<std::string> topics_;  // the names that ranges point to
     std::optional<std::pair<std::int64_t, std::int64_t>> between_;
-    std::optional<std::vector<Range>> left_;  // to be shown; none: peek begins anew
-    std::optional<RangeReader> reader_;       // of them
-    std::uint64_t shown_ = 0;                 // and not removed since
-    bool removed_ = false;                    // some of them were
+    std::optional<std::vector<Range>> remaining_;  // to be shown; none: the next peek starts over
+    std::optional<RangeReader> reader_;            // reads remaining_
+    std::uint64_t shown_ = 0;                      // by peek, minus those removed since
+    bool removed_ = false;                         // some of those shown were removed
     std::vector<Shown> page_;
-    std::set<std::string> listed_;  // the ids of the last page, without what was removed since
+    std::set<std::string> listed_ids_;  // the IDs of the last page, without those removed since
     std::map<Partition, Settled> settled_;
     std::unique_ptr<ResolutionWriter> writer_;
 };

@@ -1,4 +1,4 @@
-// Time that only goes forward.
+// Monotonic time.
 #pragma once
 
 #include <chrono>

@@ -13,7 +13,7 @@ namespace volley::kafka {
 namespace {
 
 constexpr int connect_timeout_ms = 4000;
-constexpr std::int64_t patience_ms = 6000;  // more than two heartbeats
+constexpr std::int64_t response_timeout_ms = 6000;  // more than two heartbeats
 constexpr std::int64_t resume_every_ms = 10;
 
 }  // namespace
@@ -21,16 +21,16 @@ constexpr std::int64_t resume_every_ms = 10;
 KafkaConsumer::KafkaConsumer(Context context)
     : client_(std::make_unique<Client>(std::move(context))),
       properties_(read_properties(client_->context, Role::consumer)),
-      health_(client_->context, patience_ms + number_of(properties_, "fetch.wait.max.ms", 500)),
+      health_(client_->context, response_timeout_ms + number_of(properties_, "fetch.wait.max.ms", 500)),
       metrics_(client_->context) {
     client_->owner = this;
     client_->on_statistics = &KafkaConsumer::on_statistics;
 }
 
 KafkaConsumer::~KafkaConsumer() {
-    // close() has ended it, or given it up; an instance that was never subscribed ends quickly.
+    // close() has ended or abandoned it. An instance that never subscribed ends quickly.
     if (rk_ == nullptr) {
-        if (given_up_) abandon(std::move(client_));
+        if (abandoned_) abandon(std::move(client_));
         return;
     }
     if (commit_queue_ != nullptr) rd_kafka_queue_destroy(commit_queue_);
@@ -47,10 +47,10 @@ void KafkaConsumer::open() {
         char why[512];
         rk_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);
         if (rk_ == nullptr) throw Error(ErrorCode::config, std::string("kafka: ") + why);
-        static_cast<void>(conf.release());  // it is the client's now
+        static_cast<void>(conf.release());  // rk_ owns it
     }
     wait_for_broker(rk_, *client_, properties_, connect_timeout_ms);
-    // Who only looks is not told: a topic may come with its first message.
+    // Without a listener this is only an inspection, and the topic may be created by its first message.
     if (events_ != nullptr)
         health_.set_missing(
             missing_topics(rk_, client_->context.value(), connect_timeout_ms).value_or(std::string()));
@@ -60,7 +60,8 @@ void KafkaConsumer::open() {
     commit_queue_ = rd_kafka_queue_new(rk_);
 }
 
-// Joins the group: not before the first message is asked for. Who only looks takes no partition from anybody.
+// Joins the group. This waits for the first call that asks for messages: an inspection must not take
+// partitions from members.
 void KafkaConsumer::subscribe() {
     const List topics = new_list(1);
     for (const std::string& topic : topics_of(client_->context.value()))
@@ -75,55 +76,55 @@ void KafkaConsumer::subscribe() {
 std::int32_t KafkaConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
     if (!subscribed_) subscribe();
     serve_commits(0);
-    throw_if_over();
+    throw_if_failed();
     std::uint64_t bytes = 0;
-    note_turn();
-    watch_logs();
-    watch_topics();
-    int wait = resume_or_shorten(static_cast<int>(timeout_ms));
+    record_poll();
+    check_logs();
+    check_topics();
+    int wait = resume_if_due(static_cast<int>(timeout_ms));
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
         rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, wait);
         if (message == nullptr) break;
-        // What is no message ends the wait too: the engine looks around, and comes back.
-        take(message, batch, bytes);
+        // An event ends the wait too, so that the engine can do its own work.
+        receive(message, batch, bytes);
         wait = 0;
     }
-    took_since_resumed_ = took_since_resumed_ || batch.count > 0;
+    received_since_resume_ = received_since_resume_ || batch.count > 0;
     return VOLLEY_OK;
 }
 
-// Fetching that had stopped because enough was queued goes on now that messages were taken; see
-// resume_fetching(). Returns how long to wait for a message: the engine comes back when it is due again.
-int KafkaConsumer::resume_or_shorten(int wait) {
-    if (!took_since_resumed_) return wait;
+// Resumes fetching that stopped at a full queue, now that messages were taken; see resume_fetching(). Returns
+// how long to wait for a message, which is no longer than until the next time it is due.
+int KafkaConsumer::resume_if_due(int wait) {
+    if (!received_since_resume_) return wait;
     const std::int64_t due = resumed_ms_ + resume_every_ms;
-    if (asked_ms_ < due) return static_cast<int>(std::min<std::int64_t>(wait, due - asked_ms_));
+    if (polled_ms_ < due) return static_cast<int>(std::min<std::int64_t>(wait, due - polled_ms_));
     resume_fetching(rk_, properties_);
-    resumed_ms_ = asked_ms_;
-    took_since_resumed_ = false;
+    resumed_ms_ = polled_ms_;
+    received_since_resume_ = false;
     return wait;
 }
 
-// Once a call, not once a message: the messages of one call come out of memory without waiting.
-void KafkaConsumer::note_turn() {
+// Once per call, not per message: the messages of one call come from memory without waiting.
+void KafkaConsumer::record_poll() {
     const std::int64_t now = now_ms();
-    longest_gap_ms_ = asked_ms_ == 0 ? 0 : now - asked_ms_;
-    asked_ms_ = now;
+    poll_gap_ms_ = polled_ms_ == 0 ? 0 : now - polled_ms_;
+    polled_ms_ = now;
 }
 
 void KafkaConsumer::poll(std::uint32_t timeout_ms) {
     if (!subscribed_) subscribe();
     serve_commits(0);
-    throw_if_over();
-    note_turn();
-    watch_logs();
-    watch_topics();
+    throw_if_failed();
+    record_poll();
+    check_logs();
+    check_topics();
     rd_kafka_message_t* message = rd_kafka_consumer_poll(rk_, static_cast<int>(timeout_ms));
     if (message == nullptr) return;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        note_error(message);
+        handle_error(message);
     } else if (Owned* owned = find(rd_kafka_topic_name(message->rkt), message->partition)) {
-        // The partition is paused, and this one was under way: read it again when it goes on.
+        // The partition is paused, and this message was fetched before: read it again after the resume.
         rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, owned->topic->c_str(), owned->partition)->offset =
             message->offset;
@@ -133,62 +134,62 @@ void KafkaConsumer::poll(std::uint32_t timeout_ms) {
     rd_kafka_message_destroy(message);
 }
 
-void KafkaConsumer::take(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes) {
+void KafkaConsumer::receive(rd_kafka_message_t* message, volley_batch& batch, std::uint64_t& bytes) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        note_error(message);
+        handle_error(message);
         rd_kafka_message_destroy(message);
         return;
     }
-    // After a rebalance a message of an older assignment can still come out (librdkafka #1359).
+    // After a rebalance, librdkafka can still deliver a message of an earlier assignment (librdkafka #1359).
     Owned* owned = find(rd_kafka_topic_name(message->rkt), message->partition);
-    if (owned == nullptr || owned->starts_over || jumped_back(*owned, message->offset)) {
+    if (owned == nullptr || owned->is_restarting || has_gone_back(*owned, message->offset)) {
         rd_kafka_message_destroy(message);
         return;
     }
-    if (owned->position >= 0 && message->offset > owned->position) note_gap(*owned, message->offset);
+    if (owned->position >= 0 && message->offset > owned->position) check_gap(*owned, message->offset);
     owned->position = std::max(owned->position, message->offset + 1);
     volley_message& out = element(batch.messages, batch.message_size, batch.count);
     fill(out, message, *owned);
     owned->newest_ms = std::max(owned->newest_ms, out.timestamp_ms);
     if (is_resolution(out)) {
-        pass_over(out, *owned);
+        skip_resolution(out, *owned);
         return;
     }
-    owned->handed_to = owned->position;
+    owned->delivered_to = owned->position;
     bytes += message->len + message->key_len;
     ++batch.count;
 }
 
-// A resolution record is no message.
-void KafkaConsumer::pass_over(volley_message& out, Owned& owned) {
-    give_back(out.handle);
+// Resolution records are not delivered.
+void KafkaConsumer::skip_resolution(volley_message& out, Owned& owned) {
+    release(out.handle);
     out = {};
     out.partition = -1;
     out.offset = -1;
-    pass_to_position(owned);
+    commit_to_position(owned);
 }
 
-// What stands between the last message and the position is not for the engine. Where nothing before it is
-// unfinished, it is committed with what is; else the engine's next commit reaches it.
-void KafkaConsumer::pass_to_position(Owned& owned) {
-    if (owned.position > 0 && owned.wanted >= owned.handed_to)
-        owned.wanted = std::max(owned.wanted, owned.position);
+// The engine does not see the offsets between its last message and the position. They are committed now if
+// everything before them is, else with the engine's next commit.
+void KafkaConsumer::commit_to_position(Owned& owned) {
+    if (owned.position > 0 && owned.to_commit >= owned.delivered_to)
+        owned.to_commit = std::max(owned.to_commit, owned.position);
 }
 
-// Behind the last message there may be offsets that no message has: markers of transactions, messages of
-// aborted ones, what compaction took away. They are no lag, and are committed as if they were done.
-void KafkaConsumer::reached_end(const rd_kafka_message_t* message) {
+// After the last message there can be offsets without a message: transaction markers, aborted transactions,
+// and what compaction removed. They are committed as if they were done, so that they do not count as lag.
+void KafkaConsumer::handle_eof(const rd_kafka_message_t* message) {
     Owned* owned =
         message->rkt == nullptr ? nullptr : find(rd_kafka_topic_name(message->rkt), message->partition);
-    if (owned == nullptr || owned->starts_over || message->offset < 0) return;
+    if (owned == nullptr || owned->is_restarting || message->offset < 0) return;
     if (message->offset < owned->position) {
-        jumped_back(*owned, message->offset);
+        has_gone_back(*owned, message->offset);
         return;
     }
     owned->position = message->offset;
     owned->last_read = message->offset - 1;
-    pass_to_position(*owned);
-    mark_soon(*owned);
+    commit_to_position(*owned);
+    check_log_soon(*owned);
 }
 
 void KafkaConsumer::fill(volley_message& out, rd_kafka_message_t* message, const Owned& owned) {
@@ -202,15 +203,15 @@ void KafkaConsumer::fill(volley_message& out, rd_kafka_message_t* message, const
     Delivery& delivery = deliveries_[handle];
     delivery.message = message;
     out.handle = handle;
-    lend(message, delivery.headers, out);
+    fill_message(message, delivery.headers, out);
     out.source = view_of(*owned.topic);
     out.epoch = owned.epoch;
 }
 
-void KafkaConsumer::note_error(const rd_kafka_message_t* message) {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return reached_end(message);
+void KafkaConsumer::handle_error(const rd_kafka_message_t* message) {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return handle_eof(message);
     if (message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-        topics_in_doubt_ = true;  // watch_topics() says which
+        topics_uncertain_ = true;  // check_topics() finds out which
         return;
     }
     const std::string what =
@@ -218,27 +219,27 @@ void KafkaConsumer::note_error(const rd_kafka_message_t* message) {
                                  : "topic \"" + std::string(rd_kafka_topic_name(message->rkt)) + "\": ") +
         rd_kafka_message_errstr(message);
     if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-        over_ = Error(ErrorCode::config,
-                      "kafka: " + what +
-                          ". auto.offset.reset is error: decide where reading goes on, and move the group's "
-                          "offset there (kafka-consumer-groups --reset-offsets)");
+        failure_ =
+            Error(ErrorCode::config, "kafka: " + what +
+                                         ". auto.offset.reset is error: decide where to continue, and set "
+                                         "the group's offset (kafka-consumer-groups --reset-offsets)");
         return;
     }
     if (is_unauthorized(message->err)) {
-        over_ = unauthorized(message->err, what);
+        failure_ = unauthorized(message->err, what);
         return;
     }
     client_->context.warning("kafka: " + what);
 }
 
-void KafkaConsumer::throw_if_over() {
-    if (over_) throw Error(*over_);
+void KafkaConsumer::throw_if_failed() {
+    if (failure_) throw Error(*failure_);
     char why[512];
     const rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk_, why, sizeof why);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
         throw Error(ErrorCode::fenced,
-                    std::string("kafka: another process took this group.instance.id: ") + why);
+                    std::string("kafka: another process uses this group.instance.id: ") + why);
     }
     throw Error(ErrorCode::fatal, std::string("kafka: ") + why);
 }
@@ -246,12 +247,12 @@ void KafkaConsumer::throw_if_over() {
 void KafkaConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {
     for (std::uint32_t i = 0; i < count; ++i) {
         volley_settlement& s = element(settlements, stride, i);
-        give_back(s.handle);
+        release(s.handle);
         s.result = VOLLEY_OK;
     }
 }
 
-void KafkaConsumer::give_back(std::uint64_t handle) {
+void KafkaConsumer::release(std::uint64_t handle) {
     Delivery& delivery = deliveries_[handle];
     if (delivery.message == nullptr) return;
     rd_kafka_message_destroy(delivery.message);
@@ -272,12 +273,12 @@ KafkaConsumer::Owned* KafkaConsumer::find(std::string_view topic, std::int32_t p
     return &*found;
 }
 
-// librdkafka's own close has no deadline that it keeps (2.0.2 hangs on a broker that is gone): here it is
-// polled, and given up when the time is over.
+// librdkafka's own close does not keep to a timeout (2.0.2 hangs if the broker is gone), so it is polled
+// here, and abandoned at the deadline.
 void KafkaConsumer::close(std::uint32_t timeout_ms) {
     if (rk_ == nullptr || !subscribed_) return;
     const std::int64_t deadline = now_ms() + timeout_ms;
-    // Who is fenced, or failed for good, has no group to leave.
+    // A fenced member, or one with a fatal error, has no group to leave.
     const bool leaves = rd_kafka_fatal_error(rk_, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (leaves) rd_kafka_error_destroy(rd_kafka_consumer_close_queue(rk_, queue_));
     while (leaves && !rd_kafka_consumer_closed(rk_) && now_ms() < deadline) {
@@ -291,9 +292,10 @@ void KafkaConsumer::close(std::uint32_t timeout_ms) {
     subscribed_ = false;
     if (!leaves || rd_kafka_consumer_closed(rk_)) return;
     client_->context.warning(
-        "kafka: the group could not be left in time; its members wait for the session to run out");
-    rk_ = nullptr;  // destroying it now could block for ever
-    given_up_ = true;
+        "kafka: could not leave the group before the timeout; its partitions stay unassigned until the "
+        "session expires");
+    rk_ = nullptr;  // destroying it now could block forever
+    abandoned_ = true;
 }
 
 const void* KafkaConsumer::extension(std::string_view id) {

@@ -1,4 +1,4 @@
-// The abilities of the consumer, as the ABI's tables: partitions, log, inspect; and what it shows of itself.
+// The consumer's extensions as tables of the ABI (partitions, log, inspect and others), and its metrics.
 #include <algorithm>
 
 #include "consumer.hpp"
@@ -76,33 +76,33 @@ const volley_ext_inspect* inspect_functions() { return &inspect; }
 const volley_ext_history* history_functions() { return &history; }
 const volley_ext_identity* identity_functions() { return &identity_table; }
 
-// A topic that was made anew is not told by this: the times of its records are others.
+// A recreated topic keeps its identity; the timestamps of its records differ.
 const std::string& KafkaConsumer::identity() {
     if (!identity_.empty()) return identity_;
-    constexpr int ask_ms = 1000;  // it is known since the first metadata
-    char* const cluster = rd_kafka_clusterid(rk_, ask_ms);
+    constexpr int query_timeout_ms = 1000;  // known since the first metadata response
+    char* const cluster = rd_kafka_clusterid(rk_, query_timeout_ms);
     if (cluster == nullptr)
-        throw Error(ErrorCode::unsupported, "kafka: the broker does not name its cluster");
+        throw Error(ErrorCode::unsupported, "kafka: the broker does not report a cluster ID");
     identity_ = std::string(cluster) + '/' + properties_["group.id"];
     rd_kafka_mem_free(rk_, cluster);
     return identity_;
 }
 const volley_ext_removal* removal_functions() { return &removal; }
 
-// The lag: what stands between our position and the end of each partition that is ours; who is no member, and
-// only looks, counts what waits for the group in all of them.
+// For a member, the lag: the messages between its position and the end of each assigned partition. For an
+// inspection, which is not a member, what all partitions have for the group.
 void KafkaConsumer::stats(volley_stats& out) {
     if (!subscribed_) {
         out.ready = browser().count();
         return;
     }
-    constexpr int ask_ms = 1000;
+    constexpr int query_timeout_ms = 1000;
     std::int64_t lag = 0;
     for (Owned& owned : owned_) {
         std::int64_t low = 0;
         std::int64_t high = 0;
-        const auto code =
-            rd_kafka_query_watermark_offsets(rk_, owned.topic->c_str(), owned.partition, &low, &high, ask_ms);
+        const auto code = rd_kafka_query_watermark_offsets(rk_, owned.topic->c_str(), owned.partition, &low,
+                                                           &high, query_timeout_ms);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             throw Error(ErrorCode::retry, std::string("kafka: ") + rd_kafka_err2str(code));
         lag += std::max<std::int64_t>(0, high - std::max(owned.position, low));
@@ -111,18 +111,18 @@ void KafkaConsumer::stats(volley_stats& out) {
 }
 
 void KafkaConsumer::on_statistics(void* self, std::string_view json) {
-    static_cast<KafkaConsumer*>(self)->show(read_statistics(json));
+    static_cast<KafkaConsumer*>(self)->publish(read_statistics(json));
 }
 
-void KafkaConsumer::show(const Statistics& statistics) {
+void KafkaConsumer::publish(const Statistics& statistics) {
     health_.update(statistics, subscribed_, client_->last_error.text());
     metrics_.set("kafka_brokers_up", "Brokers with an open connection", statistics.brokers_up);
-    metrics_.set("kafka_assigned_partitions", "Partitions of this consumer now",
+    metrics_.set("kafka_assigned_partitions", "Partitions assigned to this consumer",
                  static_cast<double>(owned_.size()));
     for (const PartitionStatistics& p : statistics.partitions) {
         const Owned* owned = find(p.topic, p.partition);
-        const std::int64_t start = owned == nullptr ? -1 : std::max(owned->committed, owned->began);
-        // Of a partition that went elsewhere nothing is left to do here.
+        const std::int64_t start = owned == nullptr ? -1 : std::max(owned->committed, owned->assigned_at);
+        // A partition that was assigned to another member has no lag here.
         const std::int64_t lag =
             owned == nullptr || p.end < 0 ? 0 : p.end - std::max<std::int64_t>({start, p.begin, 0});
         metrics_.set("kafka_lag", "Messages behind the committed offset", static_cast<double>(lag), p.topic,
@@ -130,28 +130,29 @@ void KafkaConsumer::show(const Statistics& statistics) {
         if (owned == nullptr) continue;
         metrics_.set("kafka_position", "The next offset to read", static_cast<double>(owned->position),
                      p.topic, p.partition);
-        metrics_.set("kafka_committed", "The offset that a restart begins at", static_cast<double>(start),
+        metrics_.set("kafka_committed", "The offset that a restart continues at", static_cast<double>(start),
                      p.topic, p.partition);
     }
 }
 
-// Offsets are missing before this message. In a compacted or transactional topic that is usual; where the log
-// begins later than what was to be read, messages are gone unread, and auto.offset.reset decided to go on.
-void KafkaConsumer::note_gap(const Owned& owned, std::int64_t offset) {
+// Offsets are missing before this message. In a compacted or transactional topic that is normal. If the log
+// starts after the position, retention has deleted messages that were not read, and auto.offset.reset made
+// the consumer continue.
+void KafkaConsumer::check_gap(const Owned& owned, std::int64_t offset) {
     constexpr std::int64_t between_checks_ms = 1000;
-    constexpr int ask_ms = 1000;
-    if (asked_ms_ - gap_checked_ms_ < between_checks_ms) return;
-    gap_checked_ms_ = asked_ms_;
+    constexpr int query_timeout_ms = 1000;
+    if (polled_ms_ - gap_checked_ms_ < between_checks_ms) return;
+    gap_checked_ms_ = polled_ms_;
     std::int64_t low = 0;
     std::int64_t high = 0;
-    const auto code =
-        rd_kafka_query_watermark_offsets(rk_, owned.topic->c_str(), owned.partition, &low, &high, ask_ms);
+    const auto code = rd_kafka_query_watermark_offsets(rk_, owned.topic->c_str(), owned.partition, &low,
+                                                       &high, query_timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR || low <= owned.position) return;
     metrics_.add("kafka_truncations_total", "Times that messages were deleted before they were read", 1);
     client_->context.error(
         "kafka: topic \"" + *owned.topic + "\" partition " + std::to_string(owned.partition) + ": offsets " +
         std::to_string(owned.position) + " to " + std::to_string(std::min(low, offset) - 1) +
-        " were deleted before they were read (retention); reading goes on at " + std::to_string(offset));
+        " were deleted before they were read (retention); reading continues at " + std::to_string(offset));
 }
 
 void KafkaConsumer::check(std::uint32_t timeout_ms) {

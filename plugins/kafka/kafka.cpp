@@ -1,4 +1,4 @@
-// What kafka.so is: name, version, classes, abilities.
+// The plugin's description: name, version, classes and extensions.
 #include "consumer.hpp"
 #include "embedded.hpp"
 #include "producer.hpp"

@@ -4,7 +4,7 @@ namespace volley::kafka {
 
 namespace {
 
-void lend_headers(rd_kafka_message_t* message, std::vector<volley_header>& list, volley_message& out) {
+void fill_headers(rd_kafka_message_t* message, std::vector<volley_header>& list, volley_message& out) {
     list.clear();
     rd_kafka_headers_t* headers = nullptr;
     if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
@@ -21,16 +21,16 @@ void lend_headers(rd_kafka_message_t* message, std::vector<volley_header>& list,
 
 }  // namespace
 
-void lend(rd_kafka_message_t* message, std::vector<volley_header>& headers, volley_message& out) {
+void fill_message(rd_kafka_message_t* message, std::vector<volley_header>& headers, volley_message& out) {
     out.body = {message->payload, message->len};
-    // An empty body has no address in librdkafka when it is null: that is a tombstone.
+    // The payload of a tombstone is null, which the ABI takes as an absent body.
     if (message->key != nullptr) out.key = {message->key, message->key_len};
     out.partition = message->partition;
     out.offset = message->offset;
     rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
     const std::int64_t timestamp = rd_kafka_message_timestamp(message, &type);
     if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) out.timestamp_ms = timestamp;
-    lend_headers(message, headers, out);
+    fill_headers(message, headers, out);
 }
 
 }  // namespace volley::kafka

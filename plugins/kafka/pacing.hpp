@@ -56,8 +56,9 @@ public:
     // True if so little is in flight that each record leaves at once, without waiting for others.
     bool is_light() const;
 
-    // True if a partition that has `partition` in flight may be given more. One request's worth per partition
-    // is independent of what other partitions have: whoever waits for room waits for a response.
+    // True if a partition that has `partition` in flight may be given more. Every partition
+    // may have one request's worth in flight, whatever the others have, so that it waits only for its own
+    // leader.
     bool has_room(const InFlight& partition) const;
 
     // The same for records whose partition librdkafka chooses. `partitions`: how many the topic has; 0:

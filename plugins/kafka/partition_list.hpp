@@ -1,4 +1,4 @@
-// librdkafka's lists of partitions, owned.
+// Owning pointers to librdkafka's partition lists.
 #pragma once
 
 #include <librdkafka/rdkafka.h>

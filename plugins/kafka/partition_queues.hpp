@@ -52,7 +52,7 @@ public:
     // Sets how many partitions the topic has: more than before, or fewer if it was recreated. Requires: no
     // thread hands over meanwhile.
     void set_count(std::size_t partitions);
-    // As set_count() was told last; 0 before.
+    // The count in use; 0 before the first set_count().
     std::size_t count() const { return count_; }
 
     // Queues a record for its partition.

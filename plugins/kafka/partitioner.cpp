@@ -14,7 +14,7 @@ struct Builtin {
     bool hashes_null;
 };
 
-// librdkafka's partitioners, the default first (its CONFIGURATION.md).
+// librdkafka's partitioners, the default first (see its CONFIGURATION.md).
 constexpr std::array<Builtin, 7> builtins{{
     {"consistent_random", &rd_kafka_msg_partitioner_consistent, false, false},
     {"consistent", &rd_kafka_msg_partitioner_consistent, true, true},

@@ -1,5 +1,5 @@
-// Assignment and commits. Epochs are ours: librdkafka accepts the commit of an old assignment once the
-// partition is back.
+// Assignment and commits. Epochs are ours: librdkafka accepts a commit for an earlier assignment of a
+// partition that was assigned again.
 #include <algorithm>
 
 #include "clock.hpp"
@@ -11,11 +11,11 @@ namespace volley::kafka {
 namespace {
 
 constexpr std::int64_t commit_retry_ms = 500;
-constexpr int committed_ms = 3000;
+constexpr int committed_timeout_ms = 3000;
 
 }  // namespace
 
-// ---- rebalances: called by librdkafka from inside rd_kafka_consumer_poll
+// ---- rebalances: librdkafka calls on_rebalance from rd_kafka_consumer_poll
 
 void KafkaConsumer::on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code,
                                  rd_kafka_topic_partition_list_t* list, void* opaque) {
@@ -29,11 +29,11 @@ void KafkaConsumer::on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code,
             rd_kafka_assign(rk, list);
         return;
     }
-    // Asked first: any change of the assignment resets it. Lost: another member may own them already. A
-    // process that stood still for longer than its session has lost them too, but librdkafka forgets to say
-    // so where an ordinary rebalance was under way (librdkafka #5604).
+    // Checked before the assignment changes, which resets it. Another member may own lost partitions already.
+    // A process that was suspended for longer than its session has lost its partitions too, but librdkafka
+    // does not say so if a rebalance was in progress (librdkafka #5604).
     const std::int64_t session_ms = number_of(self.properties_, "session.timeout.ms", 45000);
-    const std::int64_t gap_ms = std::max(self.longest_gap_ms_, now_ms() - self.asked_ms_);
+    const std::int64_t gap_ms = std::max(self.poll_gap_ms_, now_ms() - self.polled_ms_);
     const bool lost = rd_kafka_assignment_lost(rk) != 0 || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS ||
                       gap_ms > session_ms;
     self.metrics_.add("kafka_rebalances_total", "Assignments taken away from this consumer", 1);
@@ -46,35 +46,36 @@ void KafkaConsumer::on_rebalance(rd_kafka_t* rk, rd_kafka_resp_err_t code,
 
 void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
     std::vector<volley_partition> announced;
-    // What is committed is where reading starts: known from here on, so that a gap before the first message
-    // is seen too.
+    // Reading starts at the committed offsets. They are requested here, so that a gap before the first
+    // message is noticed.
     const List starts(rd_kafka_topic_partition_list_copy(list));
-    const bool known = rd_kafka_committed(rk_, starts.get(), committed_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    const bool is_known =
+        rd_kafka_committed(rk_, starts.get(), committed_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < list->cnt; ++i) {
         const rd_kafka_topic_partition_t& p = list->elems[i];
         Owned owned;
         owned.topic = &*topics_.insert(p.topic).first;
         owned.partition = p.partition;
-        owned.known = &known_[{p.topic, p.partition}];
-        owned.epoch = ++owned.known->epoch;
-        if (known && starts->elems[i].offset >= 0) {
-            owned.began = owned.position = starts->elems[i].offset;
-            owned.last_read = owned.began - 1;
+        owned.history = &history_[{p.topic, p.partition}];
+        owned.epoch = ++owned.history->epoch;
+        if (is_known && starts->elems[i].offset >= 0) {
+            owned.assigned_at = owned.position = starts->elems[i].offset;
+            owned.last_read = owned.assigned_at - 1;
         }
-        // The broker forgets what was committed when a topic is deleted. Where others read meanwhile, it is
-        // theirs to notice that the log is another.
-        const std::int64_t before = owned.known->committed;
-        const bool is_forgotten =
-            known && starts->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR && owned.began < 0 && before >= 0;
-        if (owned.began != before) owned.known->mark = {};
-        if (is_forgotten) begin_anew(owned, before);
+        // The broker deletes a topic's committed offsets with the topic. If other members have read the
+        // partition since, it was up to them to notice that the log was replaced.
+        const std::int64_t before = owned.history->committed;
+        const bool is_offset_lost = is_known && starts->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+                                    owned.assigned_at < 0 && before >= 0;
+        if (owned.assigned_at != before) owned.history->mark = {};
+        if (is_offset_lost) report_new_log(owned, before);
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
                                         return o.topic == owned.topic && o.partition == owned.partition;
                                     }),
                      owned_.end());
         owned_.push_back(owned);
-        announced.push_back(view_of_partition(owned, owned.position));
+        announced.push_back(to_view(owned, owned.position));
     }
     resume_all();
     next_log_check_ms_ = 0;
@@ -85,25 +86,26 @@ void KafkaConsumer::assign(rd_kafka_topic_partition_list_t* list) {
 }
 
 void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
-    std::vector<volley_partition> gone;
-    // librdkafka keeps the pause of a partition that leaves: coming back, it would stand still for ever.
+    std::vector<volley_partition> revoked_partitions;
+    // librdkafka keeps a revoked partition paused, and would never read it after the next assignment.
     const List paused = new_list(0);
     for (int i = 0; i < list->cnt; ++i) {
         Owned* owned = find(list->elems[i].topic, list->elems[i].partition);
         if (owned == nullptr) continue;
         if (owned->paused)
             rd_kafka_topic_partition_list_add(paused.get(), owned->topic->c_str(), owned->partition);
-        gone.push_back(view_of_partition(*owned, -1));
+        revoked_partitions.push_back(to_view(*owned, -1));
     }
-    // The engine drains and commits inside of this call, unless they are lost.
-    if (events_ != nullptr && !gone.empty()) {
-        events_->revoked(events_->context, gone.data(), static_cast<std::uint32_t>(gone.size()),
-                         sizeof(volley_partition), lost ? 1 : 0);
+    // Unless they are lost, the engine drains and commits before this call returns.
+    if (events_ != nullptr && !revoked_partitions.empty()) {
+        events_->revoked(events_->context, revoked_partitions.data(),
+                         static_cast<std::uint32_t>(revoked_partitions.size()), sizeof(volley_partition),
+                         lost ? 1 : 0);
     }
     if (paused->cnt > 0) rd_kafka_resume_partitions(rk_, paused.get());
-    for (const volley_partition& v : gone) {
+    for (const volley_partition& v : revoked_partitions) {
         if (const Owned* owned = find(text_of(v.source), v.partition))
-            owned->known->committed = std::max(owned->committed, owned->began);
+            owned->history->committed = std::max(owned->committed, owned->assigned_at);
         owned_.erase(std::remove_if(owned_.begin(), owned_.end(),
                                     [&](const Owned& o) {
                                         return o.partition == v.partition && *o.topic == text_of(v.source);
@@ -113,7 +115,7 @@ void KafkaConsumer::revoke(rd_kafka_topic_partition_list_t* list, bool lost) {
     last_owned_ = 0;
 }
 
-volley_partition KafkaConsumer::view_of_partition(const Owned& owned, std::int64_t offset) {
+volley_partition KafkaConsumer::to_view(const Owned& owned, std::int64_t offset) {
     volley_partition v{};
     v.source = view_of(*owned.topic);
     v.partition = owned.partition;
@@ -122,7 +124,7 @@ volley_partition KafkaConsumer::view_of_partition(const Owned& owned, std::int64
     return v;
 }
 
-// The engine takes none for paused when one was assigned.
+// After an assignment the engine assumes that no partition is paused.
 void KafkaConsumer::resume_all() {
     const List list = new_list(owned_.size());
     for (Owned& owned : owned_) {
@@ -139,7 +141,7 @@ void KafkaConsumer::pause(const volley_partition* partitions, std::uint32_t coun
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_partition& p = element(partitions, stride, i);
         Owned* owned = find(text_of(p.source), p.partition);
-        // Resuming what was not paused can rewind it in 2.0.2 (librdkafka #4636).
+        // Resuming a partition that is not paused can rewind it in 2.0.2 (librdkafka #4636).
         if (owned == nullptr || owned->paused == paused) continue;
         owned->paused = paused;
         rd_kafka_topic_partition_list_add(list.get(), owned->topic->c_str(), owned->partition);
@@ -166,11 +168,11 @@ void KafkaConsumer::seek(const volley_partition* partitions, std::uint32_t count
     }
 }
 
-// ---- commits: one under way at a time; what is wanted meanwhile goes with the next
+// ---- commits: one in flight at a time; further offsets go with the next
 
 std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint32_t count,
                                    std::uint32_t stride, bool wait, std::uint32_t timeout_ms) {
-    throw_if_over();
+    throw_if_failed();
     bool stale = false;
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_partition& p = element(partitions, stride, i);
@@ -179,9 +181,9 @@ std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint
             stale = true;
             continue;
         }
-        // Behind the last message there may be records that the engine is not shown.
-        const std::int64_t offset = p.offset == owned->handed_to ? owned->position : p.offset;
-        owned->wanted = std::max(owned->wanted, offset);  // never back
+        // After the last message there can be records that are not delivered to the engine.
+        const std::int64_t offset = p.offset == owned->delivered_to ? owned->position : p.offset;
+        owned->to_commit = std::max(owned->to_commit, offset);  // never backwards
     }
     serve_commits(0);
     send_commit();
@@ -189,39 +191,40 @@ std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint
         const std::int64_t deadline = now_ms() + timeout_ms;
         const auto done = [this] {
             return std::all_of(owned_.begin(), owned_.end(),
-                               [](const Owned& o) { return o.committed >= o.wanted; });
+                               [](const Owned& o) { return o.committed >= o.to_commit; });
         };
         while (!done() && now_ms() < deadline) {
             serve_commits(20);
             send_commit();
         }
-        if (!done()) throw Error(ErrorCode::retry, "kafka: the offsets were not committed in time");
+        if (!done())
+            throw Error(ErrorCode::retry, "kafka: the offsets were not committed before the timeout");
     }
     return stale ? VOLLEY_E_LOST : VOLLEY_OK;
 }
 
 void KafkaConsumer::send_commit() {
-    if (commit_under_way_ || now_ms() < next_commit_ms_) return;
+    if (commit_in_flight_ || now_ms() < next_commit_ms_) return;
     const List list = new_list(owned_.size());
     for (Owned& owned : owned_) {
-        if (owned.wanted <= owned.committed) continue;
-        owned.sent = owned.wanted;
+        if (owned.to_commit <= owned.committed) continue;
+        owned.committing = owned.to_commit;
         rd_kafka_topic_partition_list_add(list.get(), owned.topic->c_str(), owned.partition)->offset =
-            owned.wanted;
+            owned.to_commit;
     }
     if (list->cnt == 0) return;
-    // With a queue of ours it returns at once, and the result comes through on_commit when that queue is
-    // served.
+    // With a queue of our own the call returns at once, and serving that queue calls on_commit with the
+    // result.
     const auto code =
         rd_kafka_commit_queue(rk_, list.get(), commit_queue_, &KafkaConsumer::on_commit, client_.get());
-    commit_under_way_ = code == RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (!commit_under_way_) next_commit_ms_ = now_ms() + commit_retry_ms;
+    commit_in_flight_ = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!commit_in_flight_) next_commit_ms_ = now_ms() + commit_retry_ms;
 }
 
 void KafkaConsumer::serve_commits(int timeout_ms) {
     if (commit_queue_ == nullptr) return;
     rd_kafka_queue_poll_callback(commit_queue_, timeout_ms);
-    if (!commit_under_way_) send_commit();
+    if (!commit_in_flight_) send_commit();
 }
 
 void KafkaConsumer::on_commit(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
@@ -230,7 +233,7 @@ void KafkaConsumer::on_commit(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_to
 }
 
 void KafkaConsumer::committed(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* list) {
-    commit_under_way_ = false;
+    commit_in_flight_ = false;
     for (int i = 0; list != nullptr && i < list->cnt; ++i) {
         const rd_kafka_topic_partition_t& p = list->elems[i];
         Owned* owned = find(p.topic, p.partition);
@@ -242,7 +245,7 @@ void KafkaConsumer::committed(rd_kafka_resp_err_t code, const rd_kafka_topic_par
     }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         next_commit_ms_ = now_ms() + commit_retry_ms;
-        client_->context.debug(std::string("kafka: a commit failed, and is tried again: ") +
+        client_->context.debug(std::string("kafka: a commit failed and will be retried: ") +
                                rd_kafka_err2str(code));
     }
 }

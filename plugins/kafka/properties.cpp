@@ -37,13 +37,13 @@ std::string environment(const char* name) {
     return value == nullptr ? "" : value;
 }
 
-// What librdkafka's property table has, and only code can set.
+// True for entries of librdkafka's property table that only code can set.
 bool is_callback(const std::string& key) {
     return key == "interceptors" || key == "opaque" || key == "default_topic_conf" ||
            (key.size() > 3 && key.compare(key.size() - 3, 3, "_cb") == 0);
 }
 
-// What would break a promise of ours. Values of these keys that change nothing are let through.
+// Refuses what would break a guarantee of Volley. Values that change nothing are accepted.
 void check_allowed(const std::string& key, const std::string& value) {
     const bool off = value == "false" || value == "f" || value == "0";
     if ((key == "enable.auto.commit" || key == "enable.auto.offset.store") && !off) {
@@ -73,8 +73,8 @@ std::size_t distance(const std::string& a, const std::string& b) {
     return row[b.size()];
 }
 
-// The nearest of all property names of the running library, aliases included: its own table has them in the
-// first column.
+// Returns the most similar property name. librdkafka's own table has all names in its first column, aliases
+// included.
 std::string nearest(const std::string& key) {
     char* table = nullptr;
     std::size_t size = 0;
@@ -97,7 +97,7 @@ std::string nearest(const std::string& key) {
     return best;
 }
 
-// What a broker accepts: 1 to 249 of these characters, and neither "." nor "..".
+// A broker accepts 1 to 249 of these characters, except "." and "..".
 void check_topic(const std::string& name) {
     constexpr std::size_t longest = 249;
     const bool is_legal = name != "." && name != ".." && name.size() <= longest &&
@@ -119,7 +119,7 @@ void check_value(const std::string& value, Role role) {
     for (const std::string& topic : topics) check_topic(topic);
 }
 
-// Which of our keys librdkafka's words are about: the first that they name and the file has.
+// Returns the key of the file that librdkafka's error text names first.
 std::string named_in(const std::string& text, const rapidjson::Value& config) {
     std::size_t first = text.size();
     std::string best;
@@ -133,8 +133,8 @@ std::string named_in(const std::string& text, const rapidjson::Value& config) {
     return best;
 }
 
-// What librdkafka finds wrong only in the whole: properties that exclude each other, files that are not
-// there. A client without brokers connects nowhere.
+// Finds the errors that librdkafka reports only for the whole configuration: properties that exclude each
+// other, missing files. Without brokers, the client connects nowhere.
 void check_together(Properties p, Role role, const rapidjson::Value& config) {
     p.erase("bootstrap.servers");
     p.erase("metadata.broker.list");
@@ -145,7 +145,7 @@ void check_together(Properties p, Role role, const rapidjson::Value& config) {
                                   why, sizeof why);
     if (rk == nullptr) {
         const std::string key = named_in(why, config);
-        // OpenSSL's words do not say that a file is missing.
+        // OpenSSL's error does not say that a file is missing.
         const bool unreadable =
             key.find(".location") != std::string::npos && access(p[key].c_str(), R_OK) != 0;
         refuse(key, std::string(why) + (unreadable ? " (" + p[key] + ": " + std::strerror(errno) + ")" : ""));
@@ -171,8 +171,7 @@ void add_environment(Properties& p, Role role) {
 }
 
 Properties defaults(const Context& context, Role role) {
-    // Debian's 2.0.2 keeps Nagle's algorithm on, which costs 40 ms; configuration warnings would name every
-    // property of the other side, which is no mistake here.
+    // Debian's 2.0.2 leaves Nagle's algorithm on, which costs 40 ms.
     Properties p{
         {"socket.nagle.disable", "true"}, {"client.id", context.app()}, {"statistics.interval.ms", "2000"}};
     if (role == Role::consumer) {
@@ -180,7 +179,8 @@ Properties defaults(const Context& context, Role role) {
         p["auto.offset.reset"] = "earliest";
         p["session.timeout.ms"] = "10000";
         p["heartbeat.interval.ms"] = "3000";
-        // Before 2.10 the cooperative assignor has bugs that stall or duplicate (librdkafka #4783, #4059).
+        // Before 2.10, bugs of the cooperative assignor stall or duplicate messages (librdkafka #4783,
+        // #4059).
         constexpr int cooperative_is_sound = 0x020a0000;
         p["partition.assignment.strategy"] =
             rd_kafka_version() >= cooperative_is_sound ? "cooperative-sticky" : "range,roundrobin";
@@ -189,19 +189,18 @@ Properties defaults(const Context& context, Role role) {
         if (rd_kafka_version() >= has_fetch_backoff) p["fetch.queue.backoff.ms"] = "10";
     } else {
         p["enable.idempotence"] = "true";
-        // Records are sent long before: see pacing.hpp.
+        // Records are sent long before that; see pacing.hpp.
         p["linger.ms"] = "1000";
-        // librdkafka would take twice linger.ms, which is right for one that is the user's.
+        // librdkafka's default is twice linger.ms, which is right only for a value set by the user.
         if (!sets_linger(context)) p["sticky.partitioning.linger.ms"] = "10";
-        // The limit is the broker's to draw: librdkafka's own is lower than a broker's default. It is also
-        // the size of a request's buffer, so it is no larger than it need be, but for dead letters, which are
-        // few.
+        // The broker enforces the limit; librdkafka's default is lower than a broker's. This is also the size
+        // of a request's buffer, so it is large only for dead letters, which are few.
         p["message.max.bytes"] = context.for_dead_letters() ? "1000000000" : "1048588";
     }
     return p;
 }
 
-// librdkafka refuses a linger.ms that a message cannot outlive.
+// librdkafka rejects a linger.ms that is longer than a message's timeout.
 void fit_linger(Properties& p) {
     const std::int64_t timeout =
         number_of(p, "message.timeout.ms", number_of(p, "delivery.timeout.ms", std::int64_t{300'000}));
@@ -209,8 +208,8 @@ void fit_linger(Properties& p) {
         p["linger.ms"] = timeout > 1 ? std::to_string(timeout / 2) : "0.5";
 }
 
-// Without idempotence a retry overtakes what is behind it, and the engine sends a key's next message only
-// after the confirmation of the one before. One request at a time keeps order at nearly full speed.
+// Without idempotence a retry can reorder messages, and the engine then sends a key's next message only after
+// the confirmation of the one before. One request at a time keeps the order at nearly full speed.
 void keep_order(Properties& p, const rapidjson::Value& config) {
     if (is_on(p, "enable.idempotence")) return;
     for (const char* key : {"max.in.flight.requests.per.connection", "max.in.flight"}) {
@@ -231,11 +230,11 @@ Properties read_properties(const Context& context, Role role) {
         const std::string key = member.name.GetString();
         const std::string value = as_text(member.value);
         check_allowed(key, value);
-        if (is_callback(key)) continue;  // an empty one sets nothing
+        if (is_callback(key)) continue;  // an empty value sets nothing
         p[key] = value;
     }
-    // librdkafka refuses fewer acks, or more requests in flight, together with idempotence: who asks for them
-    // gets them.
+    // librdkafka rejects fewer acks, or more requests in flight, together with idempotence. A user who sets
+    // acks gets them.
     const bool asked = config.HasMember("enable.idempotence");
     for (const char* key : {"acks", "request.required.acks"}) {
         if (!asked && config.HasMember(key) && p[key] != "all" && p[key] != "-1" && role == Role::producer) {
@@ -245,7 +244,7 @@ Properties read_properties(const Context& context, Role role) {
     }
     if (role == Role::producer) keep_order(p, config);
     if (role == Role::producer && !sets_linger(context)) fit_linger(p);
-    // The end of a partition is where nothing is left to read, whatever its offsets say.
+    // Offsets alone do not tell whether anything is left to read at the end of a partition.
     if (role == Role::consumer) p["enable.partition.eof"] = "true";
     if (p.find("bootstrap.servers") == p.end() && p.find("metadata.broker.list") == p.end() &&
         p.find("test.mock.num.brokers") == p.end()) {

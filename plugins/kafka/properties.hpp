@@ -1,4 +1,4 @@
-// librdkafka's properties from `config:` and the environment, checked before anything connects.
+// librdkafka's properties from `config:` and the environment, checked before any connection is made.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -22,26 +22,27 @@ enum class Role { consumer, producer };
 
 using Properties = std::map<std::string, std::string>;
 
-// From 2.2 on librdkafka has fetch.queue.backoff.ms.
+// The first version with fetch.queue.backoff.ms.
 constexpr int has_fetch_backoff = 0x02020000;
 
-// The file's properties over the environment's over our defaults. Throws Error{config} naming the key: one
-// that librdkafka does not have, a wrong value, or one that would break what Volley promises. No I/O.
+// Merges the file's properties, the environment's and our defaults, in this order of precedence. Throws
+// Error{config} with the key if librdkafka does not have it, if its value is wrong, or if it would break a
+// guarantee of Volley. No I/O.
 Properties read_properties(const Context& context, Role role);
 
-// Does the file say how long a record may wait for others? Requires: read_properties() took the same.
+// True if the file sets linger.ms. Requires: read_properties() accepted this context.
 bool sets_linger(const Context& context);
 
-// A number among them; librdkafka has checked it.
+// A numeric property, or `fallback` if it is not set. Requires: librdkafka accepted the value.
 std::int64_t number_of(const Properties& properties, const char* key, std::int64_t fallback);
 
-// The same for a limit: librdkafka's 0 is no limit, which is returned as the largest number.
+// The same for a limit. librdkafka's 0 means no limit, and is returned as the largest number.
 std::size_t limit_of(const Properties& properties, const char* key, std::int64_t fallback);
 
-// A boolean among them, as librdkafka reads it.
+// A boolean property, parsed as librdkafka does; false if it is not set.
 bool is_on(const Properties& properties, const char* key);
 
-// A new librdkafka configuration of these. Throws as read_properties does.
+// Makes a librdkafka configuration. Throws as read_properties does.
 Conf make_conf(const Properties& properties);
 
 }  // namespace volley::kafka

@@ -9,8 +9,8 @@ namespace volley::kafka {
 
 namespace {
 
-constexpr std::int64_t patience_ms = 30'000;
-constexpr int turn_ms = 200;
+constexpr std::int64_t read_timeout_ms = 30'000;
+constexpr int poll_ms = 200;
 
 std::int64_t time_of(const Message& message) {
     rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
@@ -27,7 +27,8 @@ RangeReader::RangeReader(rd_kafka_t* rk, const Client& client, std::vector<Range
         Source& source = sources_.emplace_back();
         source.range = &range;
         source.queue = rd_kafka_queue_get_partition(rk_, range.topic->c_str(), range.partition);
-        // A queue of its own for each partition. Before the assignment: what is fetched then stays in it.
+        // Each partition gets a queue of its own. This must precede the assignment, so that every message
+        // ends up there.
         rd_kafka_queue_forward(source.queue, nullptr);
         rd_kafka_topic_partition_list_add(list.get(), range.topic->c_str(), range.partition)->offset =
             range.begin;
@@ -54,11 +55,11 @@ Message RangeReader::next() {
 
 void RangeReader::fetch_head(Source& source) {
     Range& range = *source.range;
-    const std::int64_t deadline = now_ms() + patience_ms;
+    const std::int64_t deadline = now_ms() + read_timeout_ms;
     while (range.begin < range.end) {
-        Message message(rd_kafka_consume_queue(source.queue, turn_ms));
+        Message message(rd_kafka_consume_queue(source.queue, poll_ms));
         if (message == nullptr) {
-            rd_kafka_poll(rk_, 0);  // errors come as events
+            rd_kafka_poll(rk_, 0);  // calls the error callback
             client_.last_error.throw_if_permanent();
             if (now_ms() > deadline)
                 throw Error(ErrorCode::retry, "kafka: topic \"" + *range.topic + "\" partition " +
@@ -66,7 +67,7 @@ void RangeReader::fetch_head(Source& source) {
                                                   " cannot be read: " + client_.last_error.text());
             continue;
         }
-        // Offsets of compacted or transactional topics have gaps, also at the end.
+        // Compacted and transactional topics have gaps, also at the end.
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) break;
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             const std::string what =

@@ -1,5 +1,5 @@
-// Reads stretches of partitions beside any group: the client is assigned them, joins nothing and commits
-// nothing.
+// Reads ranges of partitions outside any group: the client is assigned the partitions, does not join a group,
+// and commits nothing.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -19,17 +19,17 @@ struct FreeMessage {
 };
 using Message = std::unique_ptr<rd_kafka_message_t, FreeMessage>;
 
-// What is to be read of one partition: the offsets from `begin` to before `end`.
+// The offsets of one partition from `begin` up to, but not including, `end`.
 struct Range {
-    const std::string* topic = nullptr;  // lives longer than what uses it
+    const std::string* topic = nullptr;  // must outlive the range
     std::int32_t partition = 0;
     std::int64_t begin = 0;
     std::int64_t end = 0;
 };
 
-// Brings the messages of its ranges by their time, those of a partition in their order. While it lives it has
-// the assignment of `rk`. Each range's `begin` follows what was taken, so that another reader can go on from
-// there.
+// Reads the messages of its ranges in the order of their timestamps; within a partition, of their offsets.
+// Owns the assignment of `rk` during its lifetime. Each range's `begin` follows what was read, so that
+// another reader can continue there.
 class RangeReader {
 public:
     RangeReader(rd_kafka_t* rk, const Client& client, std::vector<Range>& ranges);
@@ -37,14 +37,15 @@ public:
     RangeReader(const RangeReader&) = delete;
     RangeReader& operator=(const RangeReader&) = delete;
 
-    // The next one, or null at the end of all ranges. Throws Error{retry} if the broker does not answer.
+    // Returns the next message, or null at the end of all ranges. Throws Error{retry} if the broker does not
+    // respond.
     Message next();
 
 private:
     struct Source {
         Range* range = nullptr;
         rd_kafka_queue_t* queue = nullptr;
-        Message head;  // the next of this partition; null: to be fetched, or at its end
+        Message head;  // the next of this partition; null: not fetched yet, or at its end
         bool ended = false;
     };
     void fetch_head(Source& source);

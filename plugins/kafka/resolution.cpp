@@ -7,58 +7,59 @@ namespace volley::kafka {
 
 namespace {
 
-// Reads a number and takes it off the front of `text`.
+// Parses a number at the start of `text`, and removes it.
 template <typename Number>
-bool take_number(std::string_view& text, Number& out) {
+bool parse_number(std::string_view& text, Number& out) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     if (error != std::errc{} || out < 0) return false;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     return true;
 }
 
-bool take(std::string_view& text, char expected) {
+bool parse_char(std::string_view& text, char expected) {
     if (text.empty() || text.front() != expected) return false;
     text.remove_prefix(1);
     return true;
 }
 
-bool take_place(std::string_view& text, Place& out) {
-    const std::size_t slash = text.find('/');  // no topic's name has one
+bool parse_id(std::string_view& text, RecordId& out) {
+    const std::size_t slash = text.find('/');  // topic names cannot contain it
     if (slash == std::string_view::npos || slash == 0) return false;
     out.topic = text.substr(0, slash);
     text.remove_prefix(slash + 1);
-    return take_number(text, out.partition) && take(text, '/') && take_number(text, out.offset);
+    return parse_number(text, out.partition) && parse_char(text, '/') && parse_number(text, out.offset);
 }
 
 }  // namespace
 
-std::string to_text(const Place& place) {
-    return place.topic + '/' + std::to_string(place.partition) + '/' + std::to_string(place.offset);
+std::string to_text(const RecordId& id) {
+    return id.topic + '/' + std::to_string(id.partition) + '/' + std::to_string(id.offset);
 }
 
-std::optional<Place> read_place(std::string_view text) {
-    Place place;
-    if (!take_place(text, place) || !text.empty()) return std::nullopt;
-    return place;
+std::optional<RecordId> parse_record_id(std::string_view text) {
+    RecordId id;
+    if (!parse_id(text, id) || !text.empty()) return std::nullopt;
+    return id;
 }
 
 std::string to_text(const Resolution& resolution) {
-    const std::string first = to_text(resolution.place);
-    return resolution.last == resolution.place.offset ? first : first + '-' + std::to_string(resolution.last);
+    const std::string first = to_text(resolution.first);
+    return resolution.last == resolution.first.offset ? first : first + '-' + std::to_string(resolution.last);
 }
 
-std::optional<Resolution> read_resolution(std::string_view text) {
+std::optional<Resolution> parse_resolution(std::string_view text) {
     Resolution resolution;
-    if (!take_place(text, resolution.place)) return std::nullopt;
-    resolution.last = resolution.place.offset;
+    if (!parse_id(text, resolution.first)) return std::nullopt;
+    resolution.last = resolution.first.offset;
     if (text.empty()) return resolution;
-    if (!take(text, '-') || !take_number(text, resolution.last) || !text.empty()) return std::nullopt;
+    if (!parse_char(text, '-') || !parse_number(text, resolution.last) || !text.empty()) return std::nullopt;
     return resolution;
 }
 
 bool is_resolution(const volley_message& message) {
     return message.header_count == 1 && text_of(message.headers[0].name) == resolution_header &&
-           text_of(message.headers[0].value) == text_of(message.key) && read_resolution(text_of(message.key));
+           text_of(message.headers[0].value) == text_of(message.key) &&
+           parse_resolution(text_of(message.key));
 }
 
 void Offsets::add(std::int64_t first, std::int64_t last) {

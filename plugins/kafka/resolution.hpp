@@ -1,5 +1,5 @@
-// Resolution records. A log forgets nothing, so a dead letter that was retried or deleted is not removed: a
-// record behind it in its partition says that it is settled, and peek hides both. README.md has the format.
+// Resolution records. A dead letter that was retried or deleted cannot be removed from a log. A record
+// appended to the same partition marks it as settled instead, and peek hides both. README.md has the format.
 #pragma once
 
 #include <cstdint>
@@ -12,39 +12,39 @@
 
 namespace volley::kafka {
 
-// Where a record stands; as text "topic/partition/offset", which is the id that peek shows.
-struct Place {
+// Identifies a record. Its text form, "topic/partition/offset", is the ID that peek shows.
+struct RecordId {
     std::string topic;
     std::int32_t partition = -1;
     std::int64_t offset = -1;
 };
-std::string to_text(const Place& place);
-std::optional<Place> read_place(std::string_view text);
+std::string to_text(const RecordId& id);
+std::optional<RecordId> parse_record_id(std::string_view text);
 
-// Settles the offsets `place.offset` to `last` of its partition.
+// Settles the offsets from `first` to `last`, inclusive, of a partition.
 struct Resolution {
-    Place place;
+    RecordId first;
     std::int64_t last = -1;
 };
 
-// The name of a resolution record's only header. Its value, which is the record's key too, says what it
-// settles.
+// The name of a resolution record's only header. Its value, which is also the record's key, is the text form
+// of the resolution.
 inline constexpr std::string_view resolution_header = "volley-resolves";
 std::string to_text(const Resolution& resolution);
-std::optional<Resolution> read_resolution(std::string_view text);
+std::optional<Resolution> parse_resolution(std::string_view text);
 
-// Tells a resolution record from a message. A dead letter keeps the headers of its message and always has
-// more of its own: nothing that a sender writes makes one of it.
+// True for a resolution record. A dead letter has its message's headers and always further ones, so that no
+// sender can make one that looks like a resolution.
 bool is_resolution(const volley_message& message);
 
-// Offsets, as few intervals as they need.
+// A set of offsets, stored as intervals.
 class Offsets {
 public:
     void add(std::int64_t first, std::int64_t last);
     bool has(std::int64_t offset) const;
 
 private:
-    std::map<std::int64_t, std::int64_t> intervals_;  // first to last; they neither overlap nor touch
+    std::map<std::int64_t, std::int64_t> intervals_;  // first to last; neither overlapping nor adjacent
 };
 
 }  // namespace volley::kafka

@@ -1,4 +1,4 @@
-// Appends resolution records to the partitions of what they settle, many at a time.
+// Appends resolution records to the partitions of the messages that they settle, in batches.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -15,33 +15,32 @@ namespace volley::kafka {
 
 class ResolutionWriter {
 public:
-    // Of the same queue as the context's consumer: its `config:` serves producers too. No I/O.
+    // `context`: that of the queue's consumer; its `config:` is valid for producers, too. No I/O.
     explicit ResolutionWriter(const Context& context);
     ~ResolutionWriter();
     ResolutionWriter(const ResolutionWriter&) = delete;
     ResolutionWriter& operator=(const ResolutionWriter&) = delete;
 
-    // Returns when it is known of each what became of it: nothing, if the broker has confirmed it, or why
-    // not.
+    // Waits for all of them. Returns for each the error, or nothing if the broker has confirmed it.
     std::vector<std::optional<Error>> write(const std::vector<Resolution>& resolutions);
 
 private:
-    // What becomes of those that are under way.
-    struct Round {
-        std::vector<std::optional<rd_kafka_resp_err_t>> outcomes;  // by number; nothing: not known yet
-        std::size_t missing = 0;
+    // The results of one call of write().
+    struct Batch {
+        std::vector<std::optional<rd_kafka_resp_err_t>> results;  // nothing: not reported yet
+        std::size_t pending = 0;
     };
 
     static void on_delivery(rd_kafka_t* rk, const rd_kafka_message_t* message, void* client);
     rd_kafka_resp_err_t send(const Resolution& resolution, std::size_t number);
-    void hand_over(const std::vector<Resolution>& resolutions, std::int64_t deadline);
-    void await(std::int64_t deadline);
+    void produce_all(const std::vector<Resolution>& resolutions, std::int64_t deadline);
+    void wait_for_reports(std::int64_t deadline);
     std::optional<Error> error_of(const Resolution& resolution, rd_kafka_resp_err_t code) const;
 
     std::unique_ptr<Client> client_;
     rd_kafka_t* rk_ = nullptr;
-    Round round_;
-    std::uint64_t rounds_ = 0;
+    Batch batch_;
+    std::uint64_t batch_number_ = 0;
 };
 
 }  // namespace volley::kafka

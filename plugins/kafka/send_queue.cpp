@@ -50,7 +50,7 @@ SendQueue::SendQueue(const Properties& properties, bool paced, DeliveryReports& 
     : reports_(reports),
       pacing_(paced, request_limits(properties)),
       queues_(properties, request_limits(properties)),
-      // Only the statistics tell when the topic has more partitions.
+      // New partitions are seen only in the statistics.
       chooses_partitions_(paced && number_of(properties, "statistics.interval.ms", 0) > 0) {}
 
 std::uint32_t SendQueue::add(const volley_record* records, std::uint32_t count, std::uint32_t stride) {
@@ -65,7 +65,7 @@ std::uint32_t SendQueue::add(const volley_record* records, std::uint32_t count, 
 }
 
 void SendQueue::hand_over(ProducerInstance& instance) {
-    constexpr int max_rounds = 100;  // for other threads; after that the polling thread goes on
+    constexpr int max_rounds = 100;  // for other threads; the polling thread sends the rest
     std::unique_lock lock(inbox_.mutex);
     inbox_.has_more = inbox_.is_taken;
     if (inbox_.is_taken) return;
@@ -137,19 +137,20 @@ bool SendQueue::send_next(ProducerInstance& instance, PartitionQueue& queue) {
     // For a partition that does not exist, rd_kafka_produce_batch leaks the message (2.0.2).
     if (is_plain(record) && (queue.partition >= 0 || record.partition < 0))
         return send_batch(instance, queue);
-    add_in_flight(queue, 1, record.size());
+    const auto size = static_cast<std::int64_t>(record.size());
+    add_in_flight(queue, 1, size);
     const rd_kafka_resp_err_t code =
         produce(instance, record, queue.partition >= 0 ? queue.partition : record.partition);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         signal_.add_produced(1);
     } else {
-        remove_in_flight(queue, 1, record.size());
+        add_in_flight(queue, -1, -size);
     }
     return advance(queue, code);
 }
 
-// Sends the plain records that come next in one call: librdkafka then reads its clocks once for all, and
-// looks up a partition that is set once. Returns false if its queue is full.
+// Sends a run of plain records in one call, so that librdkafka reads the clock once, and looks up the
+// partition once if it is set. Returns false if its queue is full.
 bool SendQueue::send_batch(ProducerInstance& instance, PartitionQueue& queue) {
     constexpr std::size_t max_records = 128;  // on the stack
     constexpr std::size_t max_bytes = 128 * 1024;
@@ -168,7 +169,7 @@ bool SendQueue::send_batch(ProducerInstance& instance, PartitionQueue& queue) {
         message.key_len = record.key.size;
         message._private = opaque_of(record.token);
     }
-    add_in_flight(queue, size, bytes);
+    add_in_flight(queue, static_cast<std::int64_t>(size), static_cast<std::int64_t>(bytes));
     const auto produced = static_cast<std::size_t>(
         rd_kafka_produce_batch(instance.topic(), queue.partition, 0, batch.data(), static_cast<int>(size)));
     signal_.add_produced(produced);
@@ -178,7 +179,7 @@ bool SendQueue::send_batch(ProducerInstance& instance, PartitionQueue& queue) {
     }
     for (std::size_t i = 0; i < size; ++i) {
         if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            remove_in_flight(queue, 1, queue.records[queue.sent + i].size());
+            add_in_flight(queue, -1, -static_cast<std::int64_t>(queue.records[queue.sent + i].size()));
     }
     // Once a message has found the queue full, none of those behind it was produced.
     return std::all_of(batch.begin(), batch.begin() + size,
@@ -195,16 +196,11 @@ bool SendQueue::advance(PartitionQueue& queue, rd_kafka_resp_err_t code) {
     return true;
 }
 
-// Must be called before librdkafka gets the records: their reports may come at once.
-void SendQueue::add_in_flight(PartitionQueue& queue, std::size_t records, std::size_t bytes) {
-    queue.in_flight.add(static_cast<std::int64_t>(records), static_cast<std::int64_t>(bytes));
-    pacing_.in_flight().add(static_cast<std::int64_t>(records), static_cast<std::int64_t>(bytes));
-}
-
-// For records that librdkafka rejected.
-void SendQueue::remove_in_flight(PartitionQueue& queue, std::size_t records, std::size_t bytes) {
-    queue.in_flight.remove(static_cast<std::int64_t>(records), static_cast<std::int64_t>(bytes));
-    pacing_.in_flight().remove(static_cast<std::int64_t>(records), static_cast<std::int64_t>(bytes));
+// Must be called before librdkafka gets the records, because their reports may come at once. Records that
+// librdkafka rejects are subtracted: negative numbers.
+void SendQueue::add_in_flight(PartitionQueue& queue, std::int64_t records, std::int64_t bytes) {
+    queue.in_flight.add(records, bytes);
+    pacing_.in_flight().add(records, bytes);
 }
 
 }  // namespace volley::kafka

@@ -58,7 +58,7 @@ public:
 
     const Pacing& pacing() const { return pacing_; }
     RecordSignal& signal() { return signal_; }
-    // True if a partition has a request's worth in flight, and more queued.
+    // True if the last hand-over left records of a partition without room.
     bool has_backlog() const { return has_backlog_.load(); }
 
 private:
@@ -81,8 +81,7 @@ private:
     bool send_batch(ProducerInstance& instance, PartitionQueue& queue);
     bool has_room(const PartitionQueue& queue) const;
     bool advance(PartitionQueue& queue, rd_kafka_resp_err_t code);
-    void add_in_flight(PartitionQueue& queue, std::size_t records, std::size_t bytes);
-    void remove_in_flight(PartitionQueue& queue, std::size_t records, std::size_t bytes);
+    void add_in_flight(PartitionQueue& queue, std::int64_t records, std::int64_t bytes);
 
     DeliveryReports& reports_;
     Pacing pacing_;

@@ -1,4 +1,4 @@
-// librdkafka's statistics (statistics.interval.ms), and what is made of them: readiness and metrics.
+// librdkafka's statistics (statistics.interval.ms), and the readiness and metrics derived from them.
 #pragma once
 
 #include <cstdint>

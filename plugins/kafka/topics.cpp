@@ -12,7 +12,7 @@ namespace volley::kafka {
 
 namespace {
 
-constexpr int ask_ms = 10'000;
+constexpr int request_timeout_ms = 10'000;
 
 void check(rd_kafka_resp_err_t code, const std::string& what) {
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
@@ -26,15 +26,15 @@ struct FreeMetadata {
 };
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, FreeMetadata>;
 
-// Of one topic, or of all if `topic` is null.
-Metadata ask_metadata(rd_kafka_t* rk, rd_kafka_topic_t* topic, int timeout_ms = ask_ms) {
+// For one topic, or for all if `topic` is null.
+Metadata request_metadata(rd_kafka_t* rk, rd_kafka_topic_t* topic, int timeout_ms = request_timeout_ms) {
     const rd_kafka_metadata_t* metadata = nullptr;
     check(rd_kafka_metadata(rk, topic == nullptr ? 1 : 0, topic, &metadata, timeout_ms),
           "the cluster's topics");
     return Metadata(metadata);
 }
 
-// What POSIX calls an extended expression, as librdkafka does.
+// A POSIX extended regular expression, as in librdkafka.
 class Pattern {
 public:
     explicit Pattern(const std::string& expression) {
@@ -51,10 +51,11 @@ private:
     regex_t compiled_{};
 };
 
-std::vector<std::string> matching(rd_kafka_t* rk, const std::string& expression, int timeout_ms = ask_ms) {
+std::vector<std::string> topics_matching(rd_kafka_t* rk, const std::string& expression,
+                                         int timeout_ms = request_timeout_ms) {
     const Pattern pattern(expression);
     std::vector<std::string> names;
-    const Metadata all = ask_metadata(rk, nullptr, timeout_ms);
+    const Metadata all = request_metadata(rk, nullptr, timeout_ms);
     for (int i = 0; i < all->topic_cnt; ++i) {
         if (pattern.matches(all->topics[i].topic)) names.emplace_back(all->topics[i].topic);
     }
@@ -66,16 +67,16 @@ using Topic = std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy
 
 Topic topic_named(rd_kafka_t* rk, const std::string& name) {
     Topic topic(rd_kafka_topic_new(rk, name.c_str(), nullptr), &rd_kafka_topic_destroy);
-    if (topic == nullptr) throw Error(ErrorCode::config, "kafka: \"" + name + "\" is no topic");
+    if (topic == nullptr) throw Error(ErrorCode::config, "kafka: \"" + name + "\" is not a valid topic");
     return topic;
 }
 
-// Waits for a topic that was made just now, until it has its leaders.
+// Waits until a topic that was just created has its leaders.
 int partition_count(rd_kafka_t* rk, const std::string& name) {
     const Topic topic = topic_named(rk, name);
-    const std::int64_t deadline = now_ms() + ask_ms;
+    const std::int64_t deadline = now_ms() + request_timeout_ms;
     for (;;) {
-        const Metadata metadata = ask_metadata(rk, topic.get());
+        const Metadata metadata = request_metadata(rk, topic.get());
         const rd_kafka_metadata_topic_t& found = metadata->topics[0];
         if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return 0;
         if (found.err == RD_KAFKA_RESP_ERR_NO_ERROR) return found.partition_cnt;
@@ -96,7 +97,7 @@ List list_of(const std::vector<Range>& ranges, const std::function<std::int64_t(
 
 bool is_missing(rd_kafka_t* rk, const std::string& name, int timeout_ms) {
     const Topic topic = topic_named(rk, name);
-    const Metadata metadata = ask_metadata(rk, topic.get(), timeout_ms);
+    const Metadata metadata = request_metadata(rk, topic.get(), timeout_ms);
     if (metadata->topic_cnt != 1) return false;
     const rd_kafka_resp_err_t code = metadata->topics[0].err;
     return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
@@ -111,14 +112,14 @@ void check_pattern(const std::string& value) { const Pattern pattern(value); }
 std::optional<std::string> missing_topics(rd_kafka_t* rk, const std::string& value, int timeout_ms) {
     try {
         if (is_pattern(value))
-            return matching(rk, value, timeout_ms).empty() ? "no topic matches \"" + value + '"' : "";
+            return topics_matching(rk, value, timeout_ms).empty() ? "no topic matches \"" + value + '"' : "";
         std::string names;
         for (const std::string& topic : topics_of(value)) {
             if (is_missing(rk, topic, timeout_ms)) names += (names.empty() ? "\"" : ", \"") + topic + '"';
         }
         return names.empty() ? names : "there is no topic " + names;
     } catch (const Error&) {
-        return std::nullopt;  // whatever keeps it from being known is told where it stops work
+        return std::nullopt;  // the call that cannot do without it reports the error
     }
 }
 
@@ -138,7 +139,7 @@ std::vector<std::string> topics_of(const std::string& value) {
 
 std::vector<Range> partitions_of(rd_kafka_t* rk, const std::string& value, std::set<std::string>& names) {
     std::vector<Range> ranges;
-    for (const std::string& topic : is_pattern(value) ? matching(rk, value) : topics_of(value)) {
+    for (const std::string& topic : is_pattern(value) ? topics_matching(rk, value) : topics_of(value)) {
         const std::string* name = &*names.insert(topic).first;
         const int count = partition_count(rk, topic);
         for (int partition = 0; partition < count; ++partition) ranges.push_back({name, partition, 0, 0});
@@ -146,14 +147,15 @@ std::vector<Range> partitions_of(rd_kafka_t* rk, const std::string& value, std::
     return ranges;
 }
 
-void ask_offsets(rd_kafka_t* rk, std::vector<Range>& ranges, std::int64_t time, std::int64_t Range::*bound) {
+void query_offsets(rd_kafka_t* rk, std::vector<Range>& ranges, std::int64_t time,
+                   std::int64_t Range::*bound) {
     if (ranges.empty()) return;
     const List list = list_of(ranges, [&](const Range&) { return time; });
-    check(rd_kafka_offsets_for_times(rk, list.get(), ask_ms), "the offsets of a time");
+    check(rd_kafka_offsets_for_times(rk, list.get(), request_timeout_ms), "the offsets of a time");
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         const rd_kafka_topic_partition_t& p = list->elems[i];
         check(p.err, "topic \"" + *ranges[i].topic + "\"");
-        // Negative: nothing so late. The end was asked for before.
+        // Negative: no message is that late. The end was queried before.
         ranges[i].*bound = p.offset >= 0 ? p.offset : ranges[i].end;
     }
 }
@@ -161,7 +163,7 @@ void ask_offsets(rd_kafka_t* rk, std::vector<Range>& ranges, std::int64_t time, 
 void skip_committed(rd_kafka_t* rk, std::vector<Range>& ranges) {
     if (ranges.empty()) return;
     const List list = list_of(ranges, [](const Range&) -> std::int64_t { return RD_KAFKA_OFFSET_INVALID; });
-    check(rd_kafka_committed(rk, list.get(), ask_ms), "the group's offsets");
+    check(rd_kafka_committed(rk, list.get(), request_timeout_ms), "the group's offsets");
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         check(list->elems[i].err, "the group's offsets in topic \"" + *ranges[i].topic + "\"");
         ranges[i].begin = std::max(ranges[i].begin, list->elems[i].offset);

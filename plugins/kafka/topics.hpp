@@ -1,4 +1,4 @@
-// Which partitions a queue's `value` means, and where they begin and end.
+// Resolves a queue's `value` to topics, partitions and offsets.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -13,31 +13,33 @@
 
 namespace volley::kafka {
 
-// The topics of "a, b"; of "^regex" the expression alone, as librdkafka's subscription wants it.
+// Splits "a, b" into topics. A pattern "^regex" is returned as it is, as librdkafka's subscription expects
+// it.
 std::vector<std::string> topics_of(const std::string& value);
 
-// Is it "^regex"?
+// True for "^regex".
 bool is_pattern(const std::string& value);
-// Throws Error{config} if it is no regular expression.
+// Throws Error{config} if it is not a regular expression.
 void check_pattern(const std::string& value);
 
-// Which of the topics that the value means do not exist, as a sentence; empty: all do; nothing: it cannot be
-// known now. A pattern lacks its topics as long as it matches none. Blocks up to `timeout_ms` for each topic.
+// Returns which topics of the value do not exist, as a sentence; empty if all exist, nothing if that cannot
+// be determined now. A pattern that matches no topic counts as missing. Blocks up to `timeout_ms` for each
+// topic.
 std::optional<std::string> missing_topics(rd_kafka_t* rk, const std::string& value, int timeout_ms);
 
-// Kafka takes these in place of a time: the offset behind the last message, and that of the first.
+// Kafka's special times for ListOffsets: the end of the log, and its start.
 inline constexpr std::int64_t latest = -1;
 inline constexpr std::int64_t earliest = -2;
 
-// Every partition that the value means now, in order; `names` keeps the topics' names. A topic that does not
-// exist has none. Throws Error.
+// Returns all partitions of the value's topics, in order; `names` stores the topics' names. A topic that does
+// not exist has none. Throws Error.
 std::vector<Range> partitions_of(rd_kafka_t* rk, const std::string& value, std::set<std::string>& names);
 
-// Sets `bound` of each to its first offset whose time is not before `time` (Unix, milliseconds), or to where
-// the partition ends. Throws Error.
-void ask_offsets(rd_kafka_t* rk, std::vector<Range>& ranges, std::int64_t time, std::int64_t Range::*bound);
+// Sets `bound` of each range to the first offset whose timestamp is not before `time` (Unix, ms), or to the
+// end of the partition. Throws Error.
+void query_offsets(rd_kafka_t* rk, std::vector<Range>& ranges, std::int64_t time, std::int64_t Range::*bound);
 
-// Moves each `begin` on to what the client's group has committed. Throws Error.
+// Moves each `begin` forward to the offset that the client's group has committed. Throws Error.
 void skip_committed(rd_kafka_t* rk, std::vector<Range>& ranges);
 
 }  // namespace volley::kafka

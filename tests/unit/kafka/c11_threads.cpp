@@ -1,6 +1,6 @@
-// Only under ThreadSanitizer: C11 threads by way of the pthread calls that it watches. Debian's librdkafka
-// uses C11's, which it does not know, and which crash it (librdkafka #4929). glibc's mtx_t and cnd_t are
-// pthread objects.
+// Only with ThreadSanitizer: implements C11 threads with the pthread calls that it intercepts. Debian's
+// librdkafka uses the C library's C11 threads, which ThreadSanitizer does not support and which crash it
+// (librdkafka #4929). glibc's mtx_t and cnd_t are pthread objects.
 #include <pthread.h>
 #include <threads.h>
 
@@ -32,9 +32,9 @@ pthread_cond_t* condition(cnd_t* c) { return reinterpret_cast<pthread_cond_t*>(c
 
 }  // namespace
 
-#pragma GCC visibility push(default)  // librdkafka is to find these, not the C library's
+#pragma GCC visibility push(default)  // so that librdkafka uses these instead of the C library's
 extern "C" {
-// librdkafka's own memory accesses are not instrumented: its reference counts look like races.
+// librdkafka is not instrumented: its reference counts look like races.
 const char* __tsan_default_suppressions() { return "race:librdkafka.so\n"; }
 
 int thrd_create(thrd_t* thread, thrd_start_t function, void* argument) {

@@ -1,4 +1,4 @@
-// A Kafka inside of this process: librdkafka's mock cluster, which can be told to answer with errors.
+// A Kafka cluster in this process: librdkafka's mock cluster, which can return errors on request.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -17,7 +17,7 @@
 
 namespace volley::test {
 
-// Kafka's numbers of the requests that tests disturb.
+// Kafka's API keys of the requests that tests make fail.
 constexpr std::int16_t produce_request = 0;
 constexpr std::int16_t offset_commit_request = 8;
 constexpr std::int16_t heartbeat_request = 12;
@@ -40,16 +40,16 @@ public:
     Cluster(const Cluster&) = delete;
     Cluster& operator=(const Cluster&) = delete;
 
-    // The next requests of this kind, one error each.
+    // Makes the next requests of this kind fail, with one error each.
     void fail(std::int16_t request, const std::vector<rd_kafka_resp_err_t>& errors) {
         rd_kafka_mock_push_request_errors_array(mock, request, errors.size(), errors.data());
     }
-    // A configuration that leads here; `more` is JSON: ,"key":"value".
+    // A configuration for this cluster. `more` is JSON: ,"key":"value".
     std::string config(const std::string& more = "") const {
         return R"({"bootstrap.servers":")" + std::string(rd_kafka_mock_cluster_bootstraps(mock)) + '"' +
                more + '}';
     }
-    // The committed offset as another client sees it; -1: none.
+    // The committed offset as another client reads it; -1: none.
     std::int64_t committed(const std::string& group, const std::string& topic, std::int32_t partition) const {
         rd_kafka_conf_t* conf = rd_kafka_conf_new();
         rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(mock), nullptr, 0);
@@ -82,7 +82,7 @@ inline bool until(const std::function<bool()>& condition, int seconds = 30) {
     return true;
 }
 
-// A producer whose reports come from a thread of its own.
+// A producer that collects its reports.
 class Sender {
 public:
     Sender(Rig& rig, const std::string& topic, const std::string& config)
@@ -96,7 +96,7 @@ public:
         const std::lock_guard lock(mutex_);
         return reports_;
     }
-    // Returns how many were accepted; they are kept until the end, as a producer may ask.
+    // Returns how many were accepted. `out` must stay valid until they are reported.
     std::uint32_t send(const Outgoing& out) {
         std::uint32_t accepted = 0;
         if (auto sent = producer.produce(out.records.data(), static_cast<std::uint32_t>(out.records.size()),
@@ -105,7 +105,7 @@ public:
             FAIL(sent.error().text);
         return accepted;
     }
-    // Sends so many, waits for their reports, and returns these alone.
+    // Sends so many records, waits for their reports, and returns only these.
     std::vector<volley_report> send_and_wait(std::size_t count) {
         const std::size_t before = reports().size();
         Outgoing out;
@@ -135,10 +135,10 @@ private:
     std::vector<volley_report> reports_;
 
 public:
-    plugins::Producer producer;  // ends before what its reports go into
+    plugins::Producer producer;  // last, so that it is destroyed before reports_
 };
 
-// A consumer with its partitions, as the engine keeps them; everything that comes is settled at once.
+// A consumer that tracks its partitions as the engine does, and settles every message at once.
 class Member {
 public:
     Member(Rig& rig, const std::string& name, const std::string& config)
@@ -164,7 +164,7 @@ public:
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
 
-    // One consume call. Returns how many messages came.
+    // Calls consume once. Returns how many messages were received.
     std::size_t serve() {
         Room room(100);
         if (auto result = consumer.consume(room.batch, 50); !result) {
@@ -190,7 +190,7 @@ public:
     std::string topic;
     plugins::Consumer consumer;
     const volley_ext_log* log;
-    std::map<std::int32_t, std::uint32_t> epochs;  // of what is assigned now
+    std::map<std::int32_t, std::uint32_t> epochs;  // of the current assignment
     std::vector<std::int64_t> came;
     std::optional<Error> failure;
 

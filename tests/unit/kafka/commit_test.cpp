@@ -1,4 +1,4 @@
-// Commits that the broker refuses: tried again, never backwards, and nothing of an assignment that is over.
+// Commits that the broker rejects: retried, never backwards, and not for an assignment that has ended.
 #include "cluster.hpp"
 
 using namespace volley;
@@ -23,7 +23,7 @@ void read_all(Member& member, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("a refused commit is tried again", "[kafka]") {
+TEST_CASE("a rejected commit is retried", "[kafka]") {
     const auto error =
         GENERATE(RD_KAFKA_RESP_ERR_NOT_COORDINATOR, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
                  RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
@@ -37,8 +37,8 @@ TEST_CASE("a refused commit is tried again", "[kafka]") {
     const std::uint32_t epoch = member.epochs[0];
     cluster.fail(offset_commit_request, {error, error});
     CHECK(member.commit(0, epoch, 5, false) == VOLLEY_OK);
-    // Where the client takes the error for the end of its membership, the partition comes back in a new
-    // epoch; the commit of the old one is then refused, and the new one's is carried out.
+    // Where the error ends the client's membership, the partition is assigned again with a new epoch. A
+    // commit with the old epoch then fails, and one with the new epoch succeeds.
     const bool committed = until([&] {
         for (int i = 0; i < 5; ++i) member.serve();
         if (member.epochs.count(0) != 0 && member.epochs[0] != epoch) {
@@ -52,7 +52,7 @@ TEST_CASE("a refused commit is tried again", "[kafka]") {
     REQUIRE(member.consumer.close(5000));
 }
 
-TEST_CASE("a commit never goes back", "[kafka]") {
+TEST_CASE("a commit never goes backwards", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -68,7 +68,7 @@ TEST_CASE("a commit never goes back", "[kafka]") {
     REQUIRE(member.consumer.close(5000));
 }
 
-TEST_CASE("a commit that is waited for carries out those before it, also if it brings nothing", "[kafka]") {
+TEST_CASE("a synchronous commit waits for earlier commits, even if it is empty", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -78,7 +78,8 @@ TEST_CASE("a commit that is waited for carries out those before it, also if it b
     constexpr int rtt_ms = 300;
     rd_kafka_mock_broker_set_rtt(cluster.mock, 1, rtt_ms);
     REQUIRE(member.commit(0, member.epochs[0], 2, false) == VOLLEY_OK);
-    REQUIRE(member.commit(0, member.epochs[0], 5, false) == VOLLEY_OK);  // goes when the first is answered
+    REQUIRE(member.commit(0, member.epochs[0], 5, false) ==
+            VOLLEY_OK);  // sent after the response to the first
     constexpr std::uint32_t timeout_ms = 15'000;
     CHECK(member.log->commit(member.consumer.get(), nullptr, 0, sizeof(volley_partition), 1, timeout_ms,
                              nullptr) == VOLLEY_OK);
@@ -86,7 +87,7 @@ TEST_CASE("a commit that is waited for carries out those before it, also if it b
     REQUIRE(member.consumer.close(5000));
 }
 
-TEST_CASE("a member that is fenced says so in the next call, and commits nothing more", "[kafka]") {
+TEST_CASE("a fenced member fails in the next call, and commits nothing more", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -106,7 +107,7 @@ TEST_CASE("a member that is fenced says so in the next call, and commits nothing
     CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(30));
 }
 
-TEST_CASE("a coordinator and a leader that move are followed", "[kafka]") {
+TEST_CASE("the client follows a coordinator and a leader that move", "[kafka]") {
     Cluster cluster(3);
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 3);
     rd_kafka_mock_partition_set_leader(cluster.mock, "t", 0, 1);

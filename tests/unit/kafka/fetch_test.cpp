@@ -1,4 +1,4 @@
-// What librdkafka fetches ahead, and when it goes on.
+// Prefetching by librdkafka, and when it resumes.
 #include <future>
 
 #include "cluster.hpp"
@@ -6,11 +6,11 @@
 using namespace volley;
 using namespace volley::test;
 
-TEST_CASE("fetching that stopped at a full queue goes on when there is room", "[kafka]") {
+TEST_CASE("fetching that stopped at a full queue resumes when there is room", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
-    // A fetch brings one batch, and so one message, which fills the queue. Left alone, librdkafka 2.0.2 looks
+    // A fetch brings one batch of one message, which fills the queue. By itself, librdkafka 2.0.2 checks
     // again after a second.
     constexpr std::size_t count = 200;
     Sender sender(rig, "t", cluster.config());
@@ -24,7 +24,7 @@ TEST_CASE("fetching that stopped at a full queue goes on when there is room", "[
     REQUIRE(member.consumer.close(5000));
 }
 
-TEST_CASE("an interrupt ends a wait, also when fetching is to be resumed", "[kafka]") {
+TEST_CASE("an interrupt ends a wait, also when fetching is due to resume", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -33,7 +33,8 @@ TEST_CASE("an interrupt ends a wait, also when fetching is to be resumed", "[kaf
     constexpr std::size_t rounds = 10;
     constexpr std::uint32_t longer_than_the_deadline_ms = 60'000;
     for (std::size_t i = 0; i < rounds; ++i) {
-        // One at a time: the second call resumes, and the one after the last comes before that is due again.
+        // One message per call: the second call resumes fetching, and the call after the last comes before
+        // the next resume is due.
         constexpr std::size_t count = 3;
         sender.send_and_wait(count);
         std::size_t came = 0;
@@ -60,7 +61,7 @@ TEST_CASE("an interrupt ends a wait, also when fetching is to be resumed", "[kaf
     REQUIRE(member.consumer.close(5000));
 }
 
-TEST_CASE("a consumer names its cluster and its group", "[kafka]") {
+TEST_CASE("a consumer's identity is its cluster and its group", "[kafka]") {
     const Cluster cluster, other;
     Rig rig("kafka.so");
     const auto identity = [&](const Cluster& of, const std::string& group) {

@@ -1,4 +1,4 @@
-// Which partition a record goes to.
+// The choice of a record's partition.
 #include "cluster.hpp"
 
 using namespace volley;
@@ -8,7 +8,7 @@ namespace {
 
 constexpr int partitions = 7;
 
-// Where librdkafka itself sends these keys, in their order.
+// The partitions that librdkafka itself chooses for these keys, in the same order.
 std::vector<std::int32_t> chosen_by_librdkafka(const Cluster& cluster, const std::string& partitioner,
                                                const std::vector<std::string>& keys) {
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
@@ -52,7 +52,7 @@ std::set<std::int32_t> used(const std::vector<volley_report>& reports) {
 
 }  // namespace
 
-TEST_CASE("a key goes where librdkafka's partitioner of that name sends it", "[kafka]") {
+TEST_CASE("a key's partition is that of librdkafka's partitioner", "[kafka]") {
     const std::string partitioner =
         GENERATE("consistent_random", "consistent", "murmur2_random", "murmur2", "fnv1a_random", "fnv1a");
     CAPTURE(partitioner);
@@ -80,7 +80,7 @@ TEST_CASE("a key goes where librdkafka's partitioner of that name sends it", "[k
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("records without a key go to all partitions, many and few", "[kafka]") {
+TEST_CASE("records without a key go to all partitions, whether many or few", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", partitions, 1);
     Rig rig("kafka.so");
@@ -103,7 +103,7 @@ TEST_CASE("records without a key go to all partitions, many and few", "[kafka]")
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("a partition without a leader gets nothing that has a choice", "[kafka]") {
+TEST_CASE("a partition without a leader gets no records without a key", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 3, 1);
     REQUIRE(rd_kafka_mock_partition_set_leader(cluster.mock, "t", 1, -1) == RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -119,11 +119,11 @@ TEST_CASE("a partition without a leader gets nothing that has a choice", "[kafka
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("records that have a choice leave a partition that lost its leader", "[kafka]") {
+TEST_CASE("records without a key leave a partition that lost its leader", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 3, 1);
     Rig rig("kafka.so");
-    // By time or number they would stay.
+    // Time and number of records alone would keep the partition.
     Sender sender(rig, "t",
                   cluster.config(R"(,"statistics.interval.ms":100,"topic.metadata.refresh.interval.ms":100,
         "sticky.partitioning.linger.ms":600000)"));
@@ -142,7 +142,7 @@ TEST_CASE("records that have a choice leave a partition that lost its leader", "
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("a handler's choice of a partition that there is not fails for good", "[kafka]") {
+TEST_CASE("a handler's choice of a partition that does not exist fails permanently", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 2, 1);
     Rig rig("kafka.so");

@@ -1,11 +1,11 @@
-// Sends that the broker refuses: what may pass is tried on, what cannot is reported once, and a producer that
-// failed for good is replaced.
+// Records that the broker rejects: temporary errors are retried, permanent ones are reported once, and a
+// producer with a fatal error is replaced.
 #include "cluster.hpp"
 
 using namespace volley;
 using namespace volley::test;
 
-TEST_CASE("what may pass is tried again inside, in order and once", "[kafka]") {
+TEST_CASE("temporary errors are retried by librdkafka, in order and without duplicates", "[kafka]") {
     const auto error =
         GENERATE(RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
                  RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
@@ -19,7 +19,7 @@ TEST_CASE("what may pass is tried again inside, in order and once", "[kafka]") {
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("what can never pass is reported once, with what it means", "[kafka]") {
+TEST_CASE("permanent errors are reported once, with their status", "[kafka]") {
     const auto [error, status] = GENERATE(table<rd_kafka_resp_err_t, std::int32_t>(
         {{RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, VOLLEY_E_TOO_LARGE},
          {RD_KAFKA_RESP_ERR_INVALID_RECORD, VOLLEY_E_PERMANENT},
@@ -31,12 +31,12 @@ TEST_CASE("what can never pass is reported once, with what it means", "[kafka]")
     Sender sender(rig, "t", cluster.config());
     cluster.fail(produce_request, {error});
     CHECK(sender.send_and_wait(1)[0].status == status);
-    // A topic that may not be written stays so; the others were this one message's fault.
+    // Missing authorization lasts; the other errors concern this one message.
     if (status != VOLLEY_E_UNAUTHORIZED) CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("an idempotent producer that lost its sequence is replaced, and sends on", "[kafka]") {
+TEST_CASE("an idempotent producer that lost its sequence is replaced, and continues", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -49,7 +49,7 @@ TEST_CASE("an idempotent producer that lost its sequence is replaced, and sends 
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("a full queue is no failure", "[kafka]") {
+TEST_CASE("a full queue is not an error", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -65,7 +65,7 @@ TEST_CASE("a full queue is no failure", "[kafka]") {
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("what cannot be sent before the end is reported as unknown or unsent, all of it", "[kafka]") {
+TEST_CASE("records that cannot be sent before close are all reported as unknown or not sent", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -82,7 +82,7 @@ TEST_CASE("what cannot be sent before the end is reported as unknown or unsent, 
         CHECK((reports[i].status == VOLLEY_E_RETRY || reports[i].status == VOLLEY_E_UNKNOWN));
 }
 
-TEST_CASE("timestamps, keys, headers and tombstones are carried", "[kafka]") {
+TEST_CASE("timestamps, keys, headers and tombstones are sent", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -117,7 +117,7 @@ TEST_CASE("timestamps, keys, headers and tombstones are carried", "[kafka]") {
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("records of many requests arrive once, in the order in which they were given", "[kafka]") {
+TEST_CASE("records of many requests arrive once and in order", "[kafka]") {
     const int partitions = GENERATE(1, 3);
     CAPTURE(partitions);
     Cluster cluster;
@@ -132,7 +132,7 @@ TEST_CASE("records of many requests arrive once, in the order in which they were
         volley_record& record = out.add(std::to_string(i));
         record.token = i;
         if (partitions > 1) record.partition = static_cast<std::int32_t>(i % 3);
-        if (i % 100 == 0) {  // librdkafka takes those one by one
+        if (i % 100 == 0) {  // librdkafka gets those one by one
             record.headers = &header;
             record.header_count = 1;
         }
@@ -155,7 +155,7 @@ TEST_CASE("records of many requests arrive once, in the order in which they were
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("the smallest batches, no limit, and short deadlines hold nothing up", "[kafka]") {
+TEST_CASE("the smallest batches, no limit, and short timeouts delay nothing", "[kafka]") {
     const std::string limits = GENERATE(
         R"(,"batch.num.messages":1)", R"(,"batch.size":1)", R"(,"queue.buffering.max.messages":0)",
         R"(,"message.timeout.ms":1000)", R"(,"delivery.timeout.ms":900)", R"(,"statistics.interval.ms":0)");
@@ -164,20 +164,20 @@ TEST_CASE("the smallest batches, no limit, and short deadlines hold nothing up",
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
     Sender sender(rig, "t", cluster.config(limits));
-    // To get a producer id counts, too, and may take half a second's pause.
+    // The timeout includes getting a producer ID, which may take half a second.
     REQUIRE(until([&] { return sender.send_and_wait(1)[0].status == VOLLEY_OK; }));
     for (const volley_report& report : sender.send_and_wait(300)) CHECK(report.status == VOLLEY_OK);
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("what is held back when the producer ends is reported too", "[kafka]") {
+TEST_CASE("records still queued at close are reported, too", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
     Sender sender(rig, "t", cluster.config());
     CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
     rd_kafka_mock_broker_set_down(cluster.mock, 1);
-    constexpr std::uint32_t count = 50'000;  // more than two requests take
+    constexpr std::uint32_t count = 50'000;  // more than two requests
     Outgoing out;
     out.records.reserve(count);
     for (std::uint32_t i = 0; i < count; ++i) out.add("x");
@@ -189,7 +189,7 @@ TEST_CASE("what is held back when the producer ends is reported too", "[kafka]")
         CHECK((reports[i].status == VOLLEY_E_RETRY || reports[i].status == VOLLEY_E_UNKNOWN));
 }
 
-TEST_CASE("a producer that failed for good holds nothing back for its successor", "[kafka]") {
+TEST_CASE("after a fatal error no queued record goes to the next producer", "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");
@@ -202,7 +202,7 @@ TEST_CASE("a producer that failed for good holds nothing back for its successor"
     for (std::uint32_t i = 0; i < count; ++i) out.add("x").token = i + 1;
     REQUIRE(sender.send(out) == count);
     REQUIRE(until([&] { return sender.reports().size() == count + 1; }));
-    // Sent after those that failed, it would have overtaken them.
+    // Had it been sent after those that failed, it would have overtaken them.
     for (const volley_report& report : sender.reports()) {
         if (report.token == count) CHECK(report.status != VOLLEY_OK);
     }
@@ -210,7 +210,8 @@ TEST_CASE("a producer that failed for good holds nothing back for its successor"
     REQUIRE(sender.producer.close(5000));
 }
 
-TEST_CASE("without idempotence one request at a time keeps order, unless the file wants more", "[kafka]") {
+TEST_CASE("without idempotence one request at a time keeps the order, unless the file allows more",
+          "[kafka]") {
     Cluster cluster;
     rd_kafka_mock_topic_create(cluster.mock, "t", 1, 1);
     Rig rig("kafka.so");

@@ -1,4 +1,4 @@
-// What resolution records say, and which offsets they settle.
+// The text form of resolutions, and the offsets that they settle.
 #include "resolution.hpp"
 
 #include <catch2/catch.hpp>
@@ -7,24 +7,24 @@
 
 using namespace volley::kafka;
 
-TEST_CASE("a place and a resolution are read as they are written", "[kafka]") {
-    CHECK(to_text(Place{"dead.letters-1", 2, 30}) == "dead.letters-1/2/30");
-    const auto place = read_place("dead.letters-1/2/30");
-    REQUIRE(place);
-    CHECK((place->topic == "dead.letters-1" && place->partition == 2 && place->offset == 30));
+TEST_CASE("record IDs and resolutions have a text form that can be parsed", "[kafka]") {
+    CHECK(to_text(RecordId{"dead.letters-1", 2, 30}) == "dead.letters-1/2/30");
+    const auto id = parse_record_id("dead.letters-1/2/30");
+    REQUIRE(id);
+    CHECK((id->topic == "dead.letters-1" && id->partition == 2 && id->offset == 30));
     for (const char* wrong :
          {"", "t", "t/1", "t/1/", "t//1", "/1/1", "t/1/1/", "t/-1/1", "t/1/1-2", "t/x/1", "t/99999999999/1"})
-        CHECK_FALSE(read_place(wrong));
+        CHECK_FALSE(parse_record_id(wrong));
 
     CHECK(to_text(Resolution{{"t", 0, 7}, 7}) == "t/0/7");
     CHECK(to_text(Resolution{{"t", 0, 7}, 12}) == "t/0/7-12");
-    CHECK(read_resolution("t/0/7")->last == 7);
-    CHECK(read_resolution("t/0/7-12")->last == 12);
+    CHECK(parse_resolution("t/0/7")->last == 7);
+    CHECK(parse_resolution("t/0/7-12")->last == 12);
     for (const char* wrong : {"t/0/7-", "t/0/7-x", "t/0/7-12-", "t/0/7--12"})
-        CHECK_FALSE(read_resolution(wrong));
+        CHECK_FALSE(parse_resolution(wrong));
 }
 
-TEST_CASE("only a record of the one header whose value is its key is a resolution", "[kafka]") {
+TEST_CASE("a resolution has exactly one header, whose value is the key", "[kafka]") {
     const volley_header headers[] = {{volley_text("volley-resolves"), volley_text("t/0/7")},
                                      {volley_text("volley-reason"), volley_text("schema")}};
     volley_message message{};
@@ -32,7 +32,7 @@ TEST_CASE("only a record of the one header whose value is its key is a resolutio
     message.headers = headers;
     message.header_count = 1;
     CHECK(is_resolution(message));
-    message.header_count = 2;  // a dead letter of a message that pretended
+    message.header_count = 2;  // a dead letter of a message that looked like a resolution
     CHECK_FALSE(is_resolution(message));
     message.header_count = 1;
     message.key = volley_text("t/0/8");
@@ -41,7 +41,7 @@ TEST_CASE("only a record of the one header whose value is its key is a resolutio
     CHECK_FALSE(is_resolution(message));
 }
 
-TEST_CASE("intervals of offsets hold what was added, whatever the order", "[kafka]") {
+TEST_CASE("a set of offsets contains what was added in any order", "[kafka]") {
     std::mt19937 random(5);
     const auto below = [&](std::int64_t limit) {
         return static_cast<std::int64_t>(random() % static_cast<unsigned>(limit));
