@@ -3,8 +3,8 @@
 // detects neither (leader epochs and topic IDs came later), and continues at its position if the new log is
 // long enough.
 //
-// The queries block the thread that polls, for one round trip every second to five seconds, and for at most
-// query_timeout_ms if a broker does not respond; after that none is sent for ten seconds. librdkafka has an
+// The queries block the thread that polls: usually for two round trips every five seconds, and for at most
+// query_timeout_ms if a broker does not respond; after that, none is sent for ten seconds. librdkafka has an
 // asynchronous query only from 2.3 on (rd_kafka_ListOffsets).
 #include <algorithm>
 #include <chrono>
