@@ -44,13 +44,17 @@ public:
     }
     std::int32_t consume(volley_batch& batch, std::uint32_t timeout_ms) {
         must_be_open("consume");
+        if (paused_) script->breaks("consume of a paused input");
         const std::int32_t status = script->answer("consume");
         if (status != VOLLEY_OK) return status;
-        if (listener_ != nullptr) {
-            volley_partition p{};
-            p.epoch = 1;
-            const auto* listener = std::exchange(listener_, nullptr);
-            listener->assigned(listener->context, &p, 1, sizeof p);
+        volley_partition p{};
+        p.epoch = 1;
+        if (listener_ != nullptr && !std::exchange(assigned_, true))
+            listener_->assigned(listener_->context, &p, 1, sizeof p);
+        if (script->lose.exchange(false)) {
+            next_ = script->messages;
+            listener_->revoked(listener_->context, &p, 1, sizeof p, 1);
+            script->lost = true;
         }
         {
             const std::lock_guard lock(script->mutex);
@@ -104,6 +108,13 @@ public:
         std::fill(results, results + count, VOLLEY_OK);
         return status;
     }
+    std::int32_t pause(bool paused) {
+        const std::string call = paused ? "pause" : "resume";
+        must_be_open(call);
+        const std::int32_t status = script->answer(call);
+        if (status == VOLLEY_OK) paused_ = paused;
+        return status;
+    }
     void poll(std::uint32_t timeout_ms) {
         must_be_open("poll");
         wait(timeout_ms);
@@ -122,7 +133,8 @@ public:
     }
     const void* extension(std::string_view id) {
         if (script->log && id == VOLLEY_EXT_LOG) return &log_table;
-        if (script->log && id == VOLLEY_EXT_PARTITIONS) return &partitions_table;
+        if (script->log && id == VOLLEY_EXT_PARTITIONS)
+            return script->pauses ? &pausing_table : &partitions_table;
         if (script->leases && id == VOLLEY_EXT_LEASE) return &lease_table;
         return nullptr;
     }
@@ -139,11 +151,14 @@ private:
     }
     static const volley_ext_log log_table;
     static const volley_ext_partitions partitions_table;
+    static const volley_ext_partitions pausing_table;
     static const volley_ext_lease lease_table;
 
     std::string body_;
     int next_ = 0;
     bool open_ = false;
+    bool paused_ = false;
+    bool assigned_ = false;
     const volley_partition_events* listener_ = nullptr;
     std::mutex mutex_;
     std::condition_variable woken_;
@@ -160,6 +175,14 @@ const volley_ext_partitions Input::partitions_table{
     sizeof(volley_ext_partitions), 0,
     [](volley_consumer* c, const volley_partition_events* events) { self(c).listener_ = events; }, nullptr,
     nullptr};
+const volley_ext_partitions Input::pausing_table{
+    sizeof(volley_ext_partitions), 0, partitions_table.listen,
+    [](volley_consumer* c, const volley_partition*, std::uint32_t, std::uint32_t, volley_error* e) {
+        return volley::detail::guard(e, [&] { return self(c).pause(true); });
+    },
+    [](volley_consumer* c, const volley_partition*, std::uint32_t, std::uint32_t, volley_error* e) {
+        return volley::detail::guard(e, [&] { return self(c).pause(false); });
+    }};
 const volley_ext_lease Input::lease_table{
     sizeof(volley_ext_lease), 0,
     [](volley_consumer* c, const std::uint64_t*, std::int32_t* results, std::uint32_t n, std::uint32_t,

@@ -42,6 +42,7 @@ struct Script {
     int messages = 100;
     std::size_t body_size = 16;
     bool log = false;
+    bool pauses = false;  // a log that can be paused
     bool leases = false;
     bool atomic = false;
     bool thread_safe = false;
@@ -57,6 +58,8 @@ struct Script {
     std::atomic<std::int64_t> committed{-1};
     std::size_t held_records = 0, held_bytes = 0, most_held_bytes = 0;  // at the producer, not reported
     std::atomic<bool> released{false};
+    std::atomic<bool> lose{false};  // the next consume of a log loses its partition
+    std::atomic<bool> lost{false};  // … which it has
 
     int count(const std::string& call) {
         const std::lock_guard lock(mutex);

@@ -115,6 +115,42 @@ TEST_CASE("a stop whose last commit failed is not clean") {
     CHECK(now.count("close input") == 1);
 }
 
+TEST_CASE("an input that is paused is not read before its resume succeeds", "[pause]") {
+    Script now;
+    now.log = now.pauses = true;
+    now.messages = 20;
+    now.reports = Reports::when_released;  // so that the window stays full
+    now.answers["resume"] = {VOLLEY_E_RETRY, 0, 1};
+    script = &now;
+    const auto engine = scripted::make_engine(quick, ", max_in_flight: 4");
+    CHECK(scripted::run_until(*engine, [&] {
+              if (now.count("pause") > 0) now.released = true;
+              return now.committed == now.messages;
+          }).code == 0);
+    CHECK(now.count("resume") > 1);
+    CHECK(now.committed == now.messages);
+    CHECK(now.broken.empty());
+}
+
+TEST_CASE("of a partition that is lost nothing is acked and nothing is committed", "[lost]") {
+    Script now;
+    now.log = true;
+    now.messages = 10;
+    now.reports = Reports::when_released;
+    script = &now;
+    const auto engine = scripted::make_engine(quick, ", order: none");
+    CHECK(scripted::run_until(*engine, [&] {
+              if (now.consumed == now.messages && !now.lost) now.lose = true;
+              if (now.lost) now.released = true;
+              const std::lock_guard lock(now.mutex);
+              return now.lost && now.open.empty();
+          }).code == 0);
+    CHECK(now.lost);
+    CHECK(now.acked == 0);
+    CHECK(now.committed == -1);
+    CHECK(now.broken.empty());
+}
+
 TEST_CASE("an extension of leases that fails for good ends the component") {
     for (const Case& c : ends) {
         INFO(c.status);
