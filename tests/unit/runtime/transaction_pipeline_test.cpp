@@ -200,6 +200,22 @@ TEST_CASE("lost messages are released, and the rest is repeated first", "[transa
     CHECK(rig.next_commit() == second);
 }
 
+TEST_CASE("the rest of a repeat that lost messages comes before what stood behind it", "[transactions]") {
+    Rig rig(true);
+    const Slots first = rig.handle(2);
+    rig.post();
+    rig.handle(worth_posting);
+    const Slots second = rig.post();
+    rig.transactions.conclude_oldest(Outcome::unknown);
+    rig.transactions.conclude_oldest(Outcome::unknown);
+    CHECK(rig.next_commit() == first);
+    rig.transactions.prepared().acks[0].result = VOLLEY_E_LOST;
+    CHECK(rig.transactions.conclude(Outcome::lost).kind == Kind::released);
+    CHECK(rig.next_commit() == Slots{first[1]});
+    rig.transactions.conclude(Outcome::committed);
+    CHECK(rig.next_commit() == second);
+}
+
 TEST_CASE("when all messages of a transaction are lost nothing is repeated", "[transactions]") {
     Rig rig(false);
     rig.handle(2);
