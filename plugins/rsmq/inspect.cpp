@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "consumer.hpp"
+#include "lua.hpp"
+#include "message_id.hpp"
 #include "reply.hpp"
 
 namespace volley::rsmq {
@@ -35,13 +37,13 @@ std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
         const Reply reply = run(consumer, stats_script, {most_hidden}, is_of_stats);
-        const auto ahead = static_cast<std::int64_t>(consumer.ahead());
+        const auto prefetched = static_cast<std::int64_t>(consumer.receiver().prefetched());
         const auto value = [&](std::size_t i) {
             return static_cast<std::int64_t>(reply->element[i]->integer);
         };
-        out->ready = value(1) + ahead;
+        out->ready = value(1) + prefetched;
         out->delayed = value(3);
-        out->in_flight = value(2) - value(3) - ahead;
+        out->in_flight = value(2) - value(3) - prefetched;
         out->dead = -1;
         out->oldest_ms = -1;
         if (reply->elements < 5) return;

@@ -1,0 +1,33 @@
+// The replies to a commit.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "connection.hpp"
+
+namespace volley::rsmq {
+
+// What the check of a commit says (lua.hpp). All but committed and repeated: nothing was changed.
+enum class CheckResult : std::int64_t {
+    receipt_outdated = 0,  // then for each ack 1: its receipt holds, or 0
+    committed = 1,         // then Redis' microseconds
+    repeated = 2,          // a commit of this number, or of a later one, was committed before
+    queue_missing = 3,     // then the place of that output, from 1 on
+    outdated = 4,          // then Redis' microseconds, and place, delay and maxsize of an output
+    error = 5,             // then its text
+    run_ended = 6,         // the exclusive run is over; the receipts may hold
+    previous_missing = 7,  // the commit on which it depends was not committed
+};
+
+// Returns the check's part of the replies to all commands of a commit. Its first element is a CheckResult,
+// and what follows has its form. Throws what Redis refused, and Error{unknown} if the form is another; then
+// it drops `connection`, from which the replies are. `settings`: of the queue that errors name.
+Reply check_reply(std::vector<Reply> replies, Connection& connection, const Settings& settings,
+                  std::size_t acks, std::size_t outputs);
+
+inline CheckResult result_of(const redisReply& check) {
+    return static_cast<CheckResult>(check.element[0]->integer);
+}
+
+}  // namespace volley::rsmq

@@ -1,0 +1,69 @@
+// Receives messages for a consumer, one script a batch. While commits are on their way it prefetches: it
+// posts receives behind them, so that Redis executes those while the engine works on the last batch.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "deliveries.hpp"
+#include "lua.hpp"
+#include "pipeline.hpp"
+#include "settler.hpp"
+#include "volley/abi.hpp"
+
+namespace volley::rsmq {
+
+// Used by one thread.
+class Receiver {
+public:
+    enum class Result {
+        messages,  // the batch has some
+        empty,     // the queue has no visible message, or another try is due
+        pending,   // a posted receive was not answered in time, or something else ended the wait for it
+    };
+
+    // Borrows all.
+    Receiver(const Context& context, Pipeline& pipeline, Deliveries& deliveries, Settler& settler);
+
+    // Fills an empty batch with new deliveries. Waits for Redis, not for messages; where a receive was
+    // posted, `ms` at most. Throws as Connection::run.
+    Result receive(volley_batch& batch, std::int64_t ms);
+    // Posts receives after a commit was posted. An error drops the connection, so that the outcome of that
+    // commit becomes unknown.
+    void prefetch_behind_commit();
+    // How many messages were received that the engine has not been given. Requires: no reply is outstanding.
+    std::size_t prefetched() const;
+    // How long after the last receive the next hidden message becomes visible. -1: none is hidden.
+    std::int64_t next_visible_ms() const { return next_visible_ms_; }
+    // Makes all prefetched messages visible again, `timeout_ms` at most for replies that are outstanding.
+    void close(std::uint32_t timeout_ms);
+
+private:
+    // A batch that did not fit into the engine's: what is left of it comes first in the next.
+    struct Remainder {
+        std::uint32_t batch;  // one reference to it is ours
+        std::size_t next;     // place of the first message that is left
+        Pipeline::Clock::time_point received_at;
+    };
+
+    Result take(volley_batch& batch, Pipeline::Receive received);
+    Result take_remainder(volley_batch& batch);
+    void fill(volley_batch& batch);
+    void prefetch();
+    std::uint32_t batch_size(std::size_t room) const;
+    std::size_t remaining() const;
+
+    const Context& context_;
+    Pipeline& pipeline_;
+    Deliveries& deliveries_;
+    Settler& settler_;
+    Script script_{receive_script};
+    std::optional<Remainder> remainder_;
+    std::size_t room_ = 0;          // that the engine had left after the last receive
+    std::uint64_t max_bytes_ = 0;   // of bodies in one reply
+    std::uint64_t mean_bytes_ = 0;  // of a body in the last batch; 0: not known
+    bool was_full_ = false;         // the last receive brought as many as were asked for: there may be more
+    std::int64_t next_visible_ms_ = -1;
+};
+
+}  // namespace volley::rsmq
