@@ -1,4 +1,4 @@
-// Queue "q", and "out" of the same Redis, with the commit that they have in common.
+// Atomic commits from queue "q" to queue "out" of the same Redis.
 #pragma once
 
 #include <vector>
@@ -21,7 +21,7 @@ struct Atomic {
     std::vector<volley_settlement> settlements;
 };
 
-// From "q" to "out", both behind a proxy; `in` fills "q" past it.
+// Commits through a proxy. `in` sends to "q" without it.
 struct Committing {
     RsmqRig rig;
     Proxy proxy{rig.port()};
@@ -32,7 +32,7 @@ struct Committing {
     AtomicCommit commit{out};
 };
 
-// The bodies in a queue, in the order in which they will be received, with commas between.
+// Returns the bodies in a queue, in the order in which they will be received, separated by commas.
 inline std::string stored(const RsmqRig& rig, const std::string& queue = "out") {
     return rig.command(
         {"EVAL",
@@ -48,15 +48,15 @@ inline void send_numbers(Atomic& atomic, int count) {
     REQUIRE(send(atomic.in, many) == static_cast<std::uint32_t>(count));
 }
 
-// A commit that is on its way.
-struct Posted {
-    Posted(const AtomicCommit& c, plugins::Consumer& from, const std::vector<Received>& messages)
+// A commit that was posted. Its outputs are the bodies of its messages with a prefix.
+struct PostedCommit {
+    PostedCommit(const AtomicCommit& c, plugins::Consumer& from, const std::vector<Received>& messages)
         : commit(c), consumer(from), acks(acks_of(messages)) {
         for (const Received& m : messages) outputs.add("out of " + *m.body);
         commit.post(consumer, outputs, acks);
     }
-    Posted(const Posted&) = delete;
-    Posted& operator=(const Posted&) = delete;
+    PostedCommit(const PostedCommit&) = delete;
+    PostedCommit& operator=(const PostedCommit&) = delete;
     std::int32_t outcome(std::uint32_t timeout_ms = 10'000) {
         return commit.outcome(consumer, outputs, acks, timeout_ms);
     }

@@ -29,7 +29,7 @@ TEST_CASE("a wrong value names its key", "[rsmq]") {
     CHECK(refused(R"({"url": "http://h"})").field == "/url");
 }
 
-TEST_CASE("TLS is refused with the way out", "[rsmq]") {
+TEST_CASE("TLS is refused with a hint to a TLS proxy", "[rsmq]") {
     CHECK(refused(R"({"tls": true})").text.find("stunnel") != std::string::npos);
     CHECK(refused(R"({"tls": true})").field == "/tls");
     CHECK(refused(R"({"url": "rediss://h"})").text.find("stunnel") != std::string::npos);
@@ -39,7 +39,7 @@ TEST_CASE("an error about a URL does not repeat its password", "[rsmq]") {
     CHECK(refused(R"({"url": "redis://me:canary@h:port"})").text.find("canary") == std::string::npos);
 }
 
-TEST_CASE("two places are a mistake, for one of them would not be heard", "[rsmq]") {
+TEST_CASE("two addresses are an error", "[rsmq]") {
     CHECK(refused(R"({"url": "redis://h", "host": "h"})").text.find("choose one") != std::string::npos);
     CHECK(refused(R"({"host": "h", "socket": "/s"})").field == "/socket");
     CHECK(refused(R"({"url": "redis://h", "socket": "/s"})").field == "/socket");
@@ -73,7 +73,7 @@ TEST_CASE("URL, host, Unix socket and REDIS_HOST lead to the same Redis", "[rsmq
     CHECK(arrives("{}"));
 }
 
-TEST_CASE("the file wins over REDIS_HOST", "[rsmq]") {
+TEST_CASE("the file overrides REDIS_HOST", "[rsmq]") {
     RsmqRig rig;
     const Environment environment("192.0.2.1:1");
     auto consumer =
@@ -89,7 +89,7 @@ TEST_CASE("a user and a password of the URL may have any character, as %XX", "[r
     CHECK(take(consumer, 1).empty());
 }
 
-TEST_CASE("a database of its own keeps queues apart", "[rsmq]") {
+TEST_CASE("queues of the same name in two databases are separate", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer("q", ", \"db\": 3");
     send(producer, {"x"});
@@ -111,7 +111,7 @@ TEST_CASE("wrong credentials are unauthorized, and a user without INFO can use q
     CHECK(bodies(take_all(consumer, 1)) == Bodies{"x"});
 }
 
-TEST_CASE("a queue is made with the configured attributes, and one that is there keeps its own", "[rsmq]") {
+TEST_CASE("a queue is created with the configured attributes, and an existing one keeps its own", "[rsmq]") {
     RsmqRig rig;
     auto first = rig.consumer("q", R"(, "delay": 7, "maxsize": 2048)");
     CHECK(rig.command({"HMGET", "rsmq:q:Q", "vt", "delay", "maxsize"}) == "30 7 2048");
@@ -121,7 +121,7 @@ TEST_CASE("a queue is made with the configured attributes, and one that is there
     CHECK(rig.attribute("created").size() == 10);
 }
 
-TEST_CASE("create false refuses a queue that is missing", "[rsmq]") {
+TEST_CASE("create false refuses a missing queue", "[rsmq]") {
     RsmqRig rig;
     auto consumer = rig.create_consumer("q", rig.config(", \"create\": false"));
     REQUIRE(consumer.has_value());

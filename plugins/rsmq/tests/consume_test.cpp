@@ -1,4 +1,4 @@
-// RsmqConsumer against a real Redis: taking, leases, settling, waiting.
+// RsmqConsumer against a real Redis: receives, visibility timeouts, settlements, waits.
 #include <atomic>
 #include <ctime>
 #include <thread>
@@ -18,25 +18,25 @@ std::int32_t extend(plugins::Consumer& consumer, std::uint64_t handle, std::uint
     return result;
 }
 
-// How often consumers have asked for messages.
-int looks(const RsmqRig& rig) {
+// How often consumers have received.
+int receives(const RsmqRig& rig) {
     const std::string stats = rig.command({"INFO", "commandstats"});
     const std::size_t at = stats.find("cmdstat_evalsha:calls=");
     return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 22));
 }
 
-// Runs `act` when a consumer that waits has asked in vain.
+// Runs `act` after a waiting consumer has received nothing.
 template <typename Act>
 std::thread once_it_waits(const RsmqRig& rig, Act act) {
-    return std::thread([&rig, act, before = looks(rig)] {
-        wait_for("it has asked", [&] { return looks(rig) > before; });
+    return std::thread([&rig, act, before = receives(rig)] {
+        wait_for("it has asked", [&] { return receives(rig) > before; });
         act();
     });
 }
 
 }  // namespace
 
-TEST_CASE("what was sent is taken once, in order, and what is acked leaves nothing behind", "[rsmq]") {
+TEST_CASE("messages are received once, in order, and an ack leaves nothing behind", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -53,7 +53,7 @@ TEST_CASE("what was sent is taken once, in order, and what is acked leaves nothi
     CHECK(rig.attribute("totalrecv") == "3");
 }
 
-TEST_CASE("receive count and time of the first receive stand where RSMQ has them", "[rsmq]") {
+TEST_CASE("receive count and time of the first receive are stored as RSMQ does", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -69,7 +69,7 @@ TEST_CASE("receive count and time of the first receive stand where RSMQ has them
     CHECK(rig.attribute(id + ":rc") == "2");
 }
 
-TEST_CASE("empty, binary and huge bodies arrive as they are", "[rsmq]") {
+TEST_CASE("empty, binary and huge bodies arrive unchanged", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer("q", ", \"maxsize\": -1");
     auto consumer = rig.consumer();
@@ -84,7 +84,8 @@ TEST_CASE("empty, binary and huge bodies arrive as they are", "[rsmq]") {
     CHECK((got[2].body == huge));
 }
 
-TEST_CASE("a batch ends with the message that reaches max_bytes, and takes no lease beyond it", "[rsmq]") {
+TEST_CASE("a batch ends with the message that reaches max_bytes, and no message behind it is received",
+          "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -95,7 +96,7 @@ TEST_CASE("a batch ends with the message that reaches max_bytes, and takes no le
     CHECK(rig.attribute("totalrecv") == "2");
 }
 
-TEST_CASE("thousands of messages come whole through batches of every size", "[rsmq]") {
+TEST_CASE("thousands of messages arrive in batches of every size", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -129,7 +130,7 @@ TEST_CASE("views stay valid until their own delivery is settled", "[rsmq]") {
     CHECK(text_of(room.messages[0].body) == "kept");
 }
 
-TEST_CASE("a nacked message comes back after its delay with a higher count", "[rsmq]") {
+TEST_CASE("a nacked message is delivered again after its delay, with a higher count", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -143,7 +144,7 @@ TEST_CASE("a nacked message comes back after its delay with a higher count", "[r
     CHECK(third[0].delivery_count == 3);
 }
 
-TEST_CASE("what is left is visible to others at once", "[rsmq]") {
+TEST_CASE("a released message is visible to other consumers at once", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto one = rig.consumer();
@@ -153,7 +154,7 @@ TEST_CASE("what is left is visible to others at once", "[rsmq]") {
     CHECK(bodies(take(other, 1)) == Bodies{"x"});
 }
 
-TEST_CASE("a settlement or extension after the lease went to another changes nothing", "[rsmq]") {
+TEST_CASE("a settlement or extension with a receipt that is out of date changes nothing", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto slow = rig.consumer();
@@ -172,7 +173,7 @@ TEST_CASE("a settlement or extension after the lease went to another changes not
     CHECK(rig.waiting() == "0");
 }
 
-TEST_CASE("an extended lease outlives the first", "[rsmq]") {
+TEST_CASE("an extended visibility timeout outlives the first", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -198,7 +199,7 @@ TEST_CASE("a handle that was settled is not valid for the next delivery in its p
     CHECK(settle(consumer, second, VOLLEY_ACK) == Results{VOLLEY_OK});
 }
 
-TEST_CASE("an id without a body is cleared away and hides nothing", "[rsmq]") {
+TEST_CASE("an id without a body is removed, and hides no message", "[rsmq]") {
     RsmqRig rig;
     auto consumer = rig.consumer();
     auto producer = rig.producer();
@@ -208,7 +209,7 @@ TEST_CASE("an id without a body is cleared away and hides nothing", "[rsmq]") {
     CHECK(rig.waiting() == "1");
 }
 
-TEST_CASE("a queue whose vt is 0 or a fraction is leased for a second at least", "[rsmq]") {
+TEST_CASE("a vt under a second is raised to a second", "[rsmq]") {
     RsmqRig rig;
     auto consumer = rig.consumer();
     auto producer = rig.producer();
@@ -220,7 +221,7 @@ TEST_CASE("a queue whose vt is 0 or a fraction is leased for a second at least",
     CHECK(take_all(consumer, 1).at(0).lease_ms == 2500);
 }
 
-TEST_CASE("interrupt ends a wait that is on, and the next if none is", "[rsmq]") {
+TEST_CASE("interrupt ends the current wait, or the next one", "[rsmq]") {
     RsmqRig rig;
     auto consumer = rig.consumer();
     consumer.interrupt();
@@ -241,8 +242,7 @@ TEST_CASE("a wait ends when a delayed message becomes visible", "[rsmq]") {
     CHECK(bodies(take(consumer, 1, 10'000)) == Bodies{"later"});
 }
 
-TEST_CASE("a message sent while a consumer waits ends the wait, and it listens to realtime publishes",
-          "[rsmq]") {
+TEST_CASE("a send or a realtime publish ends the wait of a consumer", "[rsmq]") {
     RsmqRig rig;
     auto consumer = rig.consumer();
     auto producer = rig.producer();
@@ -257,19 +257,19 @@ TEST_CASE("a message sent while a consumer waits ends the wait, and it listens t
     CHECK(take(consumer, 1, 20).empty());
 }
 
-// By order and not by time: of two idle consumers the one that is told must have the message. That which only
-// looks would have it first half of the time if nobody were told.
-TEST_CASE("a send wakes the idle consumers of its process before their next look", "[rsmq]") {
+// Tests the order and not the time. Of two idle consumers the one that is notified must get the message. If
+// neither were notified, the other would get it in half of the rounds.
+TEST_CASE("a send wakes the idle consumers of its process before their next poll", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
-    // A look that comes while the send is on the disk is no slower than who is told.
+    // With fsync, a poll during the write would be as fast as the notification.
     rig.command({"CONFIG", "SET", "appendfsync", "no"});
     constexpr int rounds = 16;
-    int told_first = 0;
+    int notified_first = 0;
     for (int round = 0; round < rounds; ++round) {
-        auto told = rig.consumer();
-        auto looking = rig.consumer("q", ", \"host\": \"localhost\"");  // for the wakes another server
-        const int before = looks(rig);
+        auto notified = rig.consumer();
+        auto polling = rig.consumer("q", ", \"host\": \"localhost\"");  // counts as another server
+        const int before = receives(rig);
         std::atomic<int> winner{0};
         const auto wait_in = [&winner](plugins::Consumer& consumer, int number) {
             return std::thread([&consumer, &winner, number] {
@@ -279,21 +279,21 @@ TEST_CASE("a send wakes the idle consumers of its process before their next look
                 winner = number;
             });
         };
-        std::thread first = wait_in(told, 1);
-        std::thread second = wait_in(looking, 2);
-        wait_for("both look as seldom as they ever do", [&] { return looks(rig) >= before + 24; });
+        std::thread first = wait_in(notified, 1);
+        std::thread second = wait_in(polling, 2);
+        wait_for("both poll at the longest interval", [&] { return receives(rig) >= before + 24; });
         send(producer, {"x"});
         wait_for("one of them has it", [&] { return winner != 0; });
-        told.interrupt();
-        looking.interrupt();
+        notified.interrupt();
+        polling.interrupt();
         first.join();
         second.join();
-        if (winner == 1) ++told_first;
+        if (winner == 1) ++notified_first;
     }
-    CHECK(told_first >= rounds - 3);
+    CHECK(notified_first >= rounds - 3);
 }
 
-TEST_CASE("an idle consumer uses next to no CPU", "[rsmq]") {
+TEST_CASE("an idle consumer uses almost no CPU", "[rsmq]") {
     RsmqRig rig;
     auto consumer = rig.consumer();
     take(consumer, 1, 500);

@@ -1,4 +1,4 @@
-// What goes wrong between us and Redis.
+// Faults of Redis and of the connection to it.
 #include "atomic.hpp"
 #include "proxy.hpp"
 
@@ -17,7 +17,7 @@ std::int32_t send_one(RsmqRig& rig, plugins::Producer& producer, const std::stri
 
 }  // namespace
 
-TEST_CASE("a send whose reply was lost is stored once, however often it is tried", "[rsmq]") {
+TEST_CASE("a send whose reply was lost is stored once, however often it is repeated", "[rsmq]") {
     RsmqRig rig;
     Proxy proxy(rig.port());
     auto producer = rig.Rig::producer("q", "{\"port\": " + std::to_string(proxy.port()) + "}");
@@ -32,7 +32,7 @@ TEST_CASE("a send whose reply was lost is stored once, however often it is tried
     CHECK(rig.attribute("totalsent") == "2");
 }
 
-TEST_CASE("an ack whose reply was lost is done when it is tried again", "[rsmq]") {
+TEST_CASE("an ack whose reply was lost succeeds when it is repeated", "[rsmq]") {
     RsmqRig rig;
     Proxy proxy(rig.port());
     auto producer = rig.producer();
@@ -46,7 +46,7 @@ TEST_CASE("an ack whose reply was lost is done when it is tried again", "[rsmq]"
     CHECK(rig.waiting() == "0");
 }
 
-TEST_CASE("a commit before which no answer came whether there may be one has not happened", "[rsmq]") {
+TEST_CASE("a commit whose permission check got no reply was not committed", "[rsmq]") {
     Committing c;
     send(c.in, {"a"});
     const auto got = take_all(c.consumer, 1);
@@ -60,7 +60,7 @@ TEST_CASE("a commit before which no answer came whether there may be one has not
     CHECK(stored(c.rig) == "out of a");
 }
 
-TEST_CASE("a commit whose reply was lost is carried out once", "[rsmq]") {
+TEST_CASE("a commit whose reply was lost is committed once", "[rsmq]") {
     Committing c;
     send(c.in, {"a", "b"});
     const auto got = take_all(c.consumer, 2);
@@ -78,14 +78,14 @@ TEST_CASE("a commit whose reply was lost is carried out once", "[rsmq]") {
     CHECK(c.rig.command({"ZCARD", "rsmq:out"}) == "2");
 }
 
-// Whether it was carried out stands in a key that Redis may drop; what is left then is each receipt.
-TEST_CASE("a repeated commit that nobody remembers is told as lost", "[rsmq]") {
+// Redis may drop the key that shows whether it was committed. Then only the receipts show it.
+TEST_CASE("a repeated commit whose key is gone is reported as lost", "[rsmq]") {
     Committing c;
     REQUIRE(c.commit.joins(c.consumer));
     send(c.in, {"a", "b", "c", "d"});
     take_all(c.consumer, 2);
     auto acks =
-        acks_of(take_all(c.consumer, 2));  // nobody else has received: such a commit looks at no receipt
+        acks_of(take_all(c.consumer, 2));  // the second receive of a run: its commit compares no receipt
     Outgoing outputs;
     outputs.add("out");
     c.proxy.lose_reply_to("ZREM");
@@ -108,7 +108,7 @@ TEST_CASE("a flushed script cache is not noticed", "[rsmq]") {
     }
 }
 
-TEST_CASE("a Redis that was killed and comes back is found again, with all that was reported", "[rsmq]") {
+TEST_CASE("after a restart of Redis all reported messages are there", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -138,7 +138,7 @@ TEST_CASE("a frozen Redis is given up after command_timeout_ms", "[rsmq]") {
     CHECK(rig.waiting() == "1");
 }
 
-TEST_CASE("a full Redis refuses sends for now, and all that empties it goes on", "[rsmq]") {
+TEST_CASE("a full Redis refuses sends, but not receives and settlements", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -161,7 +161,8 @@ TEST_CASE("a full Redis refuses sends for now, and all that empties it goes on",
     CHECK(rig.waiting() == "1");
 }
 
-TEST_CASE("a demoted master is left, and its successor at the same address is used", "[rsmq]") {
+TEST_CASE("the connection to a demoted master is dropped, and its successor at the same address is used",
+          "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -175,7 +176,7 @@ TEST_CASE("a demoted master is left, and its successor at the same address is us
     CHECK(bodies(take_all(consumer, 1)) == Bodies{"x"});
 }
 
-TEST_CASE("a queue that somebody deletes is made again", "[rsmq]") {
+TEST_CASE("a queue that another client deleted is created again", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -187,7 +188,7 @@ TEST_CASE("a queue that somebody deletes is made again", "[rsmq]") {
     CHECK(bodies(take_all(consumer, 1)) == Bodies{"x"});
 }
 
-TEST_CASE("a Redis that is not there is waited for", "[rsmq]") {
+TEST_CASE("a Redis that cannot be reached is a passing error", "[rsmq]") {
     Rig rig("rsmq.so");
     int port = 0;
     const int taken = bind_free(port);  // bound, and nobody listens
@@ -197,9 +198,8 @@ TEST_CASE("a Redis that is not there is waited for", "[rsmq]") {
     ::close(taken);
 }
 
-TEST_CASE("a reply of a form that no Redis gives is a fault of the connection, and the next try succeeds",
-          "[rsmq]") {
-    const std::vector<std::string> lies{
+TEST_CASE("a malformed reply breaks the connection, and the next try succeeds", "[rsmq]") {
+    const std::vector<std::string> malformed{
         ":1\r\n",
         ":-9223372036854775808\r\n",
         "+OK\r\n",
@@ -229,28 +229,28 @@ TEST_CASE("a reply of a form that no Redis gives is a fault of the connection, a
     Proxy proxy(rig.port());
     const std::string config =
         "{\"command_timeout_ms\": 200, \"port\": " + std::to_string(proxy.port()) + "}";
-    for (const std::string& lie : lies) {
-        INFO(lie);
+    for (const std::string& reply : malformed) {
+        INFO(reply);
         auto producer = rig.create_producer("q", config);
         REQUIRE(producer);
         for (const char* word : {"HMGET", "TIME"}) {
-            proxy.lie(word, lie);
+            proxy.reply(word, reply);
             wait_for("it opens", [&] { return static_cast<bool>(producer->open()); });
             CHECK_FALSE(proxy.is_armed());
         }
-        proxy.lie("EVALSHA", lie);
+        proxy.reply("EVALSHA", reply);
         wait_for("it sends", [&] { return send_one(rig, *producer, "x", "1") == VOLLEY_OK; });
         auto consumer = rig.create_consumer("q", config);
         REQUIRE(consumer);
         wait_for("it opens", [&] { return static_cast<bool>(consumer->open()); });
-        proxy.lie("EVALSHA", lie);
+        proxy.reply("EVALSHA", reply);
         std::vector<Received> got;
         wait_for("it receives", [&] {
             Room room(1);
             if (consumer->consume(room.batch, 50)) got = room.received();
             return got.size() == 1;
         });
-        proxy.lie("EVALSHA", lie);
+        proxy.reply("EVALSHA", reply);
         wait_for("it settles", [&] { return settle(*consumer, got, VOLLEY_ACK) == Results{VOLLEY_OK}; });
         CHECK_FALSE(proxy.is_armed());
         CHECK(rig.waiting() == "0");

@@ -14,11 +14,11 @@ const volley_ext_inspect& inspect(plugins::Consumer& consumer) {
 
 }  // namespace
 
-TEST_CASE("stats tell the ready from those in work and the delayed", "[rsmq]") {
+TEST_CASE("stats count ready, in-flight and delayed messages", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
-    send(producer, {"in work", "ready", "ready"});
+    send(producer, {"in flight", "ready", "ready"});
     Outgoing out;
     for (int i = 0; i < 3; ++i) out.add("delayed").delay_ms = 60'000;
     send(producer, out);
@@ -33,7 +33,7 @@ TEST_CASE("stats tell the ready from those in work and the delayed", "[rsmq]") {
     CHECK(stats.oldest_ms < 60'000);
 }
 
-TEST_CASE("peek shows from a place on, and takes nothing", "[rsmq]") {
+TEST_CASE("peek shows messages from a place on, and receives none", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -46,7 +46,7 @@ TEST_CASE("peek shows from a place on, and takes nothing", "[rsmq]") {
     CHECK(take_all(consumer, 3).size() == 3);
 }
 
-TEST_CASE("a message is found and removed by its id, and an attribute is no message", "[rsmq]") {
+TEST_CASE("a message is found and removed by its id, and an attribute is not a message", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();

@@ -1,4 +1,4 @@
-// One commit that stores into several queues.
+// Commits that store into several queues.
 #include "atomic.hpp"
 
 using namespace volley;
@@ -28,7 +28,7 @@ struct Joint {
 
 }  // namespace
 
-TEST_CASE("a commit stores into every queue that joins, each as it is configured", "[rsmq]") {
+TEST_CASE("a commit stores into every queue that joined, each with its configuration", "[rsmq]") {
     Joint j;
     send(j.in, {"a", "b"});
     const auto got = take_all(j.consumer, 2);
@@ -43,7 +43,7 @@ TEST_CASE("a commit stores into every queue that joins, each as it is configured
     CHECK(j.rig.waiting() == "0");
 }
 
-TEST_CASE("a commit that does not hold leaves every queue as it was", "[rsmq]") {
+TEST_CASE("a commit that fails leaves every queue unchanged", "[rsmq]") {
     Joint j;
     send(j.in, {"a", "b"});
     const auto got = take_all(j.consumer, 2);
@@ -59,7 +59,7 @@ TEST_CASE("a commit that does not hold leaves every queue as it was", "[rsmq]") 
     CHECK(j.rig.command({"KEYS", "rsmq:volley:commit:*:*"}) == "");
 }
 
-TEST_CASE("of each queue of a commit the attributes count that it has now", "[rsmq]") {
+TEST_CASE("a commit uses the current attributes of each queue", "[rsmq]") {
     Joint j;
     send(j.in, {"a", "b", "c"});
     const auto got = take_all(j.consumer, 3);
@@ -78,7 +78,7 @@ TEST_CASE("of each queue of a commit the attributes count that it has now", "[rs
     CHECK(j.rig.command({"ZCARD", "rsmq:out"}) == "2");
 }
 
-TEST_CASE("a record for a queue that nobody joined with is refused", "[rsmq]") {
+TEST_CASE("a record for a queue that did not join is refused", "[rsmq]") {
     Joint j;
     send(j.in, {"a"});
     const auto got = take_all(j.consumer, 1);
@@ -89,7 +89,7 @@ TEST_CASE("a record for a queue that nobody joined with is refused", "[rsmq]") {
     CHECK(j.rig.waiting() == "1");
 }
 
-TEST_CASE("producers that a commit could not tell apart, or write for, do not join together", "[rsmq]") {
+TEST_CASE("producers of the same queue name or of different users do not join together", "[rsmq]") {
     Joint j;
     j.rig.command({"ACL", "SETUSER", "writer", "on", ">pw", "~*", "&*", "+@all"});
     auto namesake = j.rig.producer("out", ", \"ns\": \"elsewhere\"");

@@ -1,4 +1,4 @@
-// RsmqProducer against a real Redis, and the atomic commit.
+// RsmqProducer and atomic commits against a real Redis.
 #include <algorithm>
 
 #include "atomic.hpp"
@@ -6,7 +6,7 @@
 using namespace volley;
 using namespace volley::test;
 
-TEST_CASE("an id is RSMQ's: the time of Redis to the base 36, and 22 characters", "[rsmq]") {
+TEST_CASE("an id is the time of Redis to the base 36, and 22 characters", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     send(producer, {"a", "b"});
@@ -28,7 +28,7 @@ TEST_CASE("messages sent in one batch are delivered in its order", "[rsmq]") {
     CHECK(bodies(take_all(consumer, 1500)) == sent);
 }
 
-TEST_CASE("each record is reported once, and what is too long is refused alone", "[rsmq]") {
+TEST_CASE("each record is reported once, and only those that are too long are refused", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer("q", ", \"maxsize\": 1024");
     Outgoing out;
@@ -46,7 +46,7 @@ TEST_CASE("each record is reported once, and what is too long is refused alone",
     CHECK(rig.waiting() == "2");
 }
 
-TEST_CASE("a delay of a message wins over the queue's", "[rsmq]") {
+TEST_CASE("the delay of a message overrides the queue's", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer("q", ", \"delay\": 600");
     auto consumer = rig.consumer();
@@ -58,7 +58,7 @@ TEST_CASE("a delay of a message wins over the queue's", "[rsmq]") {
     CHECK(rig.waiting() == "2");
 }
 
-TEST_CASE("megabytes in one call are sent in pieces, and all of it arrives", "[rsmq]") {
+TEST_CASE("megabytes in one call are sent in several requests, and all messages arrive", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
@@ -75,7 +75,7 @@ TEST_CASE("megabytes in one call are sent in pieces, and all of it arrives", "[r
     }
 }
 
-TEST_CASE("with realtime a message is published as node's rsmq does it, sent or committed", "[rsmq]") {
+TEST_CASE("with realtime each message is published as node's rsmq does, sent or committed", "[rsmq]") {
     RsmqRig rig;
     auto in = rig.producer();
     auto consumer = rig.consumer();
@@ -115,14 +115,14 @@ TEST_CASE("outputs and acks are committed together", "[rsmq]") {
     CHECK(settle(atomic.consumer, got, VOLLEY_ACK) == Results(2, VOLLEY_E_LOST));  // they are closed
 }
 
-TEST_CASE("a commit with one lost lease changes nothing at all", "[rsmq]") {
+TEST_CASE("a commit with one lost message changes nothing", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
-    auto thief = rig.consumer();
+    auto other = rig.consumer();
     send(atomic.in, {"a", "b"});
     const auto got = take_all(atomic.consumer, 2);
     rig.expire_leases();
-    REQUIRE(take(thief, 1).size() == 1);
+    REQUIRE(take(other, 1).size() == 1);
     Outgoing out;
     out.add("A");
     CHECK(atomic.commit(got, out) == VOLLEY_E_LOST);
@@ -132,7 +132,7 @@ TEST_CASE("a commit with one lost lease changes nothing at all", "[rsmq]") {
     CHECK(rig.command({"ZCARD", "rsmq:out"}) == "0");
 }
 
-TEST_CASE("a commit that cannot be carried out changes nothing, and leaves no key behind", "[rsmq]") {
+TEST_CASE("a failed commit changes nothing, and leaves no key behind", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send(atomic.in, {"a", "b"});
@@ -157,8 +157,7 @@ TEST_CASE("a commit that cannot be carried out changes nothing, and leaves no ke
     CHECK(rig.command({"HLEN", "rsmq:out:Q"}) == "5");
 }
 
-TEST_CASE("a commit makes an output's queue again that somebody deleted, and obeys what was set there",
-          "[rsmq]") {
+TEST_CASE("a commit creates a deleted output queue again, and uses its current attributes", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send(atomic.in, {"a", "b", "c"});
@@ -193,8 +192,8 @@ TEST_CASE("a queue may be its own output", "[rsmq]") {
         return atomic(consumer, out, acks);
     };
     rig.expire_leases();
-    auto thief = rig.consumer();
-    REQUIRE(take_all(thief, 1).size() == 1);
+    auto other = rig.consumer();
+    REQUIRE(take_all(other, 1).size() == 1);
     CHECK(commit() == VOLLEY_E_LOST);
     CHECK(rig.waiting() == "1");
     CHECK(rig.attribute(got[0].id) == "a");

@@ -1,6 +1,6 @@
-// A TCP proxy to the tests' Redis that can lose a reply: the request arrives, the answer does not, and the
-// connection is cut. Or it keeps a request, which then arrives when nobody waits for it any more. Or it
-// answers itself, with anything.
+// A TCP proxy to the Redis of a test. It can lose a reply: it forwards the request, and closes the connection
+// instead of the reply. It can delay a request until its client has given up. It can reply itself, with any
+// bytes.
 #pragma once
 
 #include <poll.h>
@@ -34,22 +34,22 @@ public:
         word_ = word;
         armed_ = true;
     }
-    // Answers the next request that contains `word` with these bytes, in the place of Redis.
-    void lie(const std::string& word, const std::string& reply) {
+    // Replies to the next request that contains `word` with these bytes, and does not forward it.
+    void reply(const std::string& word, const std::string& bytes) {
         word_ = word;
-        lie_ = reply;
-        lies_ = true;
+        own_reply_ = bytes;
+        replies_itself_ = true;
         armed_ = true;
     }
     int lost() const { return lost_; }
     bool is_armed() const { return armed_; }
-    // Keeps the next request that contains `word`, and what follows it on its connection.
+    // Delays the next request that contains `word`, and closes the client's connection.
     void keep(const std::string& word) {
         word_ = word;
         keeps_ = true;
         armed_ = true;
     }
-    // Lets it arrive, and waits until it is answered.
+    // Forwards the delayed request, and waits for its reply.
     void let_go() {
         REQUIRE(kept_by_ >= 0);
         REQUIRE(::send(kept_by_, kept_.data(), kept_.size(), MSG_NOSIGNAL) ==
@@ -104,9 +104,9 @@ private:
         const std::string_view request(bytes, static_cast<std::size_t>(n));
         if (armed_ && request.find(word_) != std::string_view::npos) {
             armed_ = false;
-            if (lies_) {
-                lies_ = false;
-                return ::send(pair.client, lie_.data(), lie_.size(), MSG_NOSIGNAL) >= 0;
+            if (replies_itself_) {
+                replies_itself_ = false;
+                return ::send(pair.client, own_reply_.data(), own_reply_.size(), MSG_NOSIGNAL) >= 0;
             }
             if (keeps_) {
                 kept_ = request;
@@ -130,8 +130,8 @@ private:
     std::atomic<int> lost_{0};
     std::string word_;  // written before armed_, read after it; so is the next
     bool keeps_ = false;
-    bool lies_ = false;
-    std::string lie_;
+    bool replies_itself_ = false;
+    std::string own_reply_;
     std::string kept_;  // written before kept_by_, read after it
     std::atomic<int> kept_by_{-1};
     std::vector<Pair> pairs_;

@@ -1,4 +1,4 @@
-// A Redis of its own for the tests, on a free loopback port, and plain commands beside the plugin.
+// A Redis server for one test, on a free loopback port, and plain commands to it beside the plugin.
 #pragma once
 
 #include <arpa/inet.h>
@@ -43,8 +43,8 @@ inline int bind_free(int& port) {
     return fd;
 }
 
-// A port that nobody listens on, and that no client can get as its own while a server is down: connections
-// go out from ports of 32768 and above (net.ipv4.ip_local_port_range).
+// Returns a free port below the range of ephemeral ports (net.ipv4.ip_local_port_range), so that no client
+// can get it as its own while the server is down.
 inline int free_server_port() {
     std::random_device random;
     for (;;) {
@@ -113,7 +113,7 @@ public:
     }
 
 private:
-    // false: somebody else has taken the port.
+    // Returns false if another process has taken the port.
     bool launch() {
         const std::string port = std::to_string(port_), log = folder_ + "/log", socket = folder_ + "/socket";
         std::vector<std::string> words{
@@ -169,7 +169,7 @@ struct RsmqRig : RedisServer, Rig {
     }
     std::string attribute(const std::string& name) const { return command({"HGET", "rsmq:q:Q", name}); }
     std::string waiting() const { return command({"ZCARD", "rsmq:q"}); }
-    // As if the lease of everything had run out.
+    // Makes all messages visible, as if their visibility timeouts had ended.
     void expire_leases() const {
         command({"EVAL",
                  "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], "

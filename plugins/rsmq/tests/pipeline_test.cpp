@@ -1,4 +1,4 @@
-// Commits that are posted, so that their outcomes come later.
+// Commits that are posted, and the receives behind them.
 #include <algorithm>
 
 #include "atomic.hpp"
@@ -14,37 +14,37 @@ std::string visible(const RsmqRig& rig) {
 
 }  // namespace
 
-TEST_CASE("two commits on their way are carried out in their order", "[rsmq]") {
+TEST_CASE("posted commits are committed in their order", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send(atomic.in, {"a", "b", "c"});
     const auto got = take_all(atomic.consumer, 3);
-    Posted first(atomic.functions, atomic.consumer, {got[0], got[1]});
-    Posted second(atomic.functions, atomic.consumer, {got[2]});
+    PostedCommit first(atomic.functions, atomic.consumer, {got[0], got[1]});
+    PostedCommit second(atomic.functions, atomic.consumer, {got[2]});
     CHECK(first.outcome() == VOLLEY_OK);
     CHECK(second.outcome() == VOLLEY_OK);
     CHECK(stored(rig) == "out of a, out of b, out of c");
     CHECK(rig.waiting() == "0");
 }
 
-TEST_CASE("a posted commit is carried out only if the one before it was", "[rsmq]") {
+TEST_CASE("a posted commit is committed only if the one before it was", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send(atomic.in, {"a", "b", "c"});
     const auto got = take_all(atomic.consumer, 3);
-    const char* why = GENERATE("lost to another", "never taken");
+    const char* why = GENERATE("lost to another", "too large");
     INFO(why);
     const bool lost = std::string_view(why) == "lost to another";
     if (lost) {
         rig.command({"HINCRBY", "rsmq:q:Q", got[0].id + ":rc", "1"});
     } else {
         rig.command({"HSET", "rsmq:out:Q", "maxsize", "3"});
-        Posted hears_of_it(atomic.functions, atomic.consumer, {got[2]});
-        REQUIRE(hears_of_it.outcome() == VOLLEY_E_RETRY);
-        REQUIRE(hears_of_it.again() == VOLLEY_E_TOO_LARGE);
+        PostedCommit learns_maxsize(atomic.functions, atomic.consumer, {got[2]});
+        REQUIRE(learns_maxsize.outcome() == VOLLEY_E_RETRY);
+        REQUIRE(learns_maxsize.again() == VOLLEY_E_TOO_LARGE);
     }
-    Posted first(atomic.functions, atomic.consumer, {got[0]});
-    Posted second(atomic.functions, atomic.consumer, {got[1]});
+    PostedCommit first(atomic.functions, atomic.consumer, {got[0]});
+    PostedCommit second(atomic.functions, atomic.consumer, {got[1]});
     CHECK(first.outcome() == (lost ? VOLLEY_E_LOST : VOLLEY_E_TOO_LARGE));
     rig.command({"HSET", "rsmq:out:Q", "maxsize", "65536"});
     CHECK(second.outcome() != VOLLEY_OK);
@@ -53,20 +53,20 @@ TEST_CASE("a posted commit is carried out only if the one before it was", "[rsmq
     CHECK(stored(rig) == "out of b");
 }
 
-TEST_CASE("posted commits whose replies were lost are carried out once, in their order", "[rsmq]") {
+TEST_CASE("posted commits whose replies were lost are committed once, in their order", "[rsmq]") {
     Committing c;
     send(c.in, {"a", "b", "c", "d"});
     const auto got = take_all(c.consumer, 4);
     {
-        Posted unharmed(c.commit, c.consumer, {got[0]});
+        PostedCommit unharmed(c.commit, c.consumer, {got[0]});
         REQUIRE(unharmed.outcome() == VOLLEY_OK);
     }
     c.proxy.lose_reply_to("ZREM");
-    Posted first(c.commit, c.consumer, {got[1]});
-    Posted second(c.commit, c.consumer, {got[2]});
-    Posted third(c.commit, c.consumer, {got[3]});
+    PostedCommit first(c.commit, c.consumer, {got[1]});
+    PostedCommit second(c.commit, c.consumer, {got[2]});
+    PostedCommit third(c.commit, c.consumer, {got[3]});
     CHECK(first.outcome() == VOLLEY_E_UNKNOWN);
-    // Those behind it may have found a connection of their own.
+    // The other two may have been sent on a new connection.
     const auto of_second = second.outcome(), of_third = third.outcome();
     CHECK(first.again() == VOLLEY_OK);
     if (of_second != VOLLEY_OK) CHECK(second.again() == VOLLEY_OK);
@@ -76,56 +76,56 @@ TEST_CASE("posted commits whose replies were lost are carried out once, in their
     CHECK(c.rig.waiting() == "0");
 }
 
-TEST_CASE("a refused commit does not make a later one be carried out twice", "[rsmq]") {
+TEST_CASE("a refused commit does not make a later one be committed twice", "[rsmq]") {
     Committing c;
     REQUIRE(c.commit.joins(c.consumer));
     send(c.in, {"a", "b", "c", "d"});
     take_all(c.consumer, 1);
-    const auto got = take_all(c.consumer, 2);  // nobody else has received: such a commit looks at no receipt
+    const auto got = take_all(c.consumer, 2);  // the second receive of a run: its commit compares no receipt
     c.rig.command({"HSET", "rsmq:out:Q", "maxsize", "3"});
     {
-        Posted refused(c.commit, c.consumer, {got[0]});
+        PostedCommit refused(c.commit, c.consumer, {got[0]});
         REQUIRE(refused.outcome() == VOLLEY_E_RETRY);
         REQUIRE(refused.again() == VOLLEY_E_TOO_LARGE);
     }
     c.rig.command({"HSET", "rsmq:out:Q", "maxsize", "65536"});
     {
-        Posted hears_of_it(c.commit, c.consumer, {got[0]});
-        REQUIRE(hears_of_it.outcome() != VOLLEY_OK);
+        PostedCommit learns_maxsize(c.commit, c.consumer, {got[0]});
+        REQUIRE(learns_maxsize.outcome() != VOLLEY_OK);
     }
     c.proxy.lose_reply_to("ZREM");
-    Posted commit(c.commit, c.consumer, {got[1]});
+    PostedCommit commit(c.commit, c.consumer, {got[1]});
     REQUIRE(commit.outcome() == VOLLEY_E_UNKNOWN);
     CHECK(commit.again() == VOLLEY_OK);
     CHECK(stored(c.rig) == "out of c");
 }
 
-TEST_CASE("a commit whose outcome is asked for late does not let the next ones overtake", "[rsmq]") {
+TEST_CASE("a commit whose outcome is read late is not overtaken by later ones", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send(atomic.in, {"a", "b", "c"});
     const auto got = take_all(atomic.consumer, 3);
-    Posted first(atomic.functions, atomic.consumer, {got[0]});
-    wait_for("it is carried out", [&] { return rig.waiting() == "2"; });
+    PostedCommit first(atomic.functions, atomic.consumer, {got[0]});
+    wait_for("it is committed", [&] { return rig.waiting() == "2"; });
     const auto begin = std::chrono::steady_clock::now();
     wait_for("time passes",
              [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(50); });
-    Posted second(atomic.functions, atomic.consumer, {got[1]});
+    PostedCommit second(atomic.functions, atomic.consumer, {got[1]});
     REQUIRE(first.outcome() == VOLLEY_OK);
-    Posted third(atomic.functions, atomic.consumer, {got[2]});
+    PostedCommit third(atomic.functions, atomic.consumer, {got[2]});
     CHECK(second.outcome() == VOLLEY_OK);
     CHECK(third.outcome() == VOLLEY_OK);
     CHECK(stored(rig) == "out of a, out of b, out of c");
 }
 
-TEST_CASE("a commit that arrives when its repeat was carried out does nothing", "[rsmq]") {
+TEST_CASE("a commit that arrives after its repeat was committed does nothing", "[rsmq]") {
     Committing c;
     REQUIRE(c.commit.joins(c.consumer));
     send(c.in, {"a", "b", "c"});
     take_all(c.consumer, 1);
-    const auto got = take_all(c.consumer, 1);  // nobody else has received: such a commit looks at no receipt
+    const auto got = take_all(c.consumer, 1);  // the second receive of a run: its commit compares no receipt
     c.proxy.keep("ZREM");
-    Posted commit(c.commit, c.consumer, got);
+    PostedCommit commit(c.commit, c.consumer, got);
     REQUIRE(commit.outcome() == VOLLEY_E_UNKNOWN);
     REQUIRE(commit.again() == VOLLEY_OK);
     c.proxy.let_go();
@@ -135,14 +135,14 @@ TEST_CASE("a commit that arrives when its repeat was carried out does nothing", 
     CHECK(c.rig.command({"KEYS", "rsmq:volley:commit:*:*"}) == "");
 }
 
-TEST_CASE("what is left of a commit may be made before the one that was behind it", "[rsmq]") {
+TEST_CASE("the rest of a failed commit is committed before the one behind it", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send(atomic.in, {"a", "b", "c"});
     const auto got = take_all(atomic.consumer, 3);
     rig.command({"HINCRBY", "rsmq:q:Q", got[0].id + ":rc", "1"});
-    Posted first(atomic.functions, atomic.consumer, {got[0], got[1]});
-    Posted second(atomic.functions, atomic.consumer, {got[2]});
+    PostedCommit first(atomic.functions, atomic.consumer, {got[0], got[1]});
+    PostedCommit second(atomic.functions, atomic.consumer, {got[2]});
     REQUIRE(first.outcome() == VOLLEY_E_LOST);
     REQUIRE(second.outcome() == VOLLEY_E_RETRY);
     Outgoing left;
@@ -152,14 +152,14 @@ TEST_CASE("what is left of a commit may be made before the one that was behind i
     CHECK(stored(rig) == "out of b, out of c");
 }
 
-TEST_CASE("while a commit is on its way the next messages are taken, and a close puts them back", "[rsmq]") {
+TEST_CASE("a posted commit is followed by a prefetch, and a close releases its messages", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send_numbers(atomic, 600);
     const auto got = take(atomic.consumer, 200, 1000);
     REQUIRE(got.size() == 200);
-    Posted commit(atomic.functions, atomic.consumer, got);
-    wait_for("they are taken", [&] { return rig.attribute("totalrecv") == "400"; });
+    PostedCommit commit(atomic.functions, atomic.consumer, got);
+    wait_for("they are received", [&] { return rig.attribute("totalrecv") == "400"; });
     REQUIRE(commit.outcome() == VOLLEY_OK);
     REQUIRE(take(atomic.consumer, 10, 1000).size() == 10);
     CHECK(visible(rig) == "200");
@@ -167,11 +167,11 @@ TEST_CASE("while a commit is on its way the next messages are taken, and a close
     CHECK(visible(rig) == "390");
 }
 
-TEST_CASE("what there is no room for is kept and returned next, in its order", "[rsmq]") {
+TEST_CASE("prefetched messages that do not fit into a batch come in the next ones, in order", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send_numbers(atomic, 600);
-    Posted commit(atomic.functions, atomic.consumer, take(atomic.consumer, 200, 1000));
+    PostedCommit commit(atomic.functions, atomic.consumer, take(atomic.consumer, 200, 1000));
     REQUIRE(commit.outcome() == VOLLEY_OK);
     int next = 200;
     std::vector<Received> taken;
@@ -186,12 +186,12 @@ TEST_CASE("what there is no room for is kept and returned next, in its order", "
     CHECK(rig.waiting() == "0");
 }
 
-TEST_CASE("what was kept for too long is given back, and comes again", "[rsmq]") {
+TEST_CASE("prefetched messages that grow stale are released and received again", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send_numbers(atomic, 300);
     rig.command({"HSET", "rsmq:q:Q", "vt", "1"});
-    Posted commit(atomic.functions, atomic.consumer, take(atomic.consumer, 150, 1000));
+    PostedCommit commit(atomic.functions, atomic.consumer, take(atomic.consumer, 150, 1000));
     REQUIRE(commit.outcome() == VOLLEY_OK);
     const auto first = take(atomic.consumer, 1, 1000);
     REQUIRE(first.size() == 1);
@@ -203,14 +203,14 @@ TEST_CASE("what was kept for too long is given back, and comes again", "[rsmq]")
     CHECK(std::all_of(rest.begin(), rest.end(), [](const Received& one) { return one.delivery_count == 2; }));
 }
 
-TEST_CASE("of a repeat that was carried out nothing is judged anew", "[rsmq]") {
+TEST_CASE("the outputs of a commit that was committed are not checked again in its repeat", "[rsmq]") {
     Committing c;
     send(c.in, {std::string(2000, 'x'), "b"});
     const auto got = take_all(c.consumer, 2);
     c.proxy.lose_reply_to("ZREM");
-    Posted first(c.commit, c.consumer, {got[0]});
-    wait_for("it is carried out", [&] { return c.rig.waiting() == "1"; });
-    // By this one it hears that it would be too large now.
+    PostedCommit first(c.commit, c.consumer, {got[0]});
+    wait_for("it is committed", [&] { return c.rig.waiting() == "1"; });
+    // This commit makes the producer learn the new maxsize.
     c.rig.command({"HSET", "rsmq:out:Q", "maxsize", "1024"});
     Outgoing larger;
     larger.add(std::string(70'000, 'x'));
@@ -223,32 +223,32 @@ TEST_CASE("of a repeat that was carried out nothing is judged anew", "[rsmq]") {
     CHECK(c.rig.waiting() == "1");
 }
 
-TEST_CASE("consume returns when an outcome comes, and outcome when interrupt is called", "[rsmq]") {
+TEST_CASE("consume returns when an outcome is known, and outcome when interrupt is called", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     constexpr std::uint32_t for_ever = 3'600'000;
     send(atomic.in, {"a", "b"});
     const auto got = take_all(atomic.consumer, 2);
-    Posted first(atomic.functions, atomic.consumer, {got[0]});
+    PostedCommit first(atomic.functions, atomic.consumer, {got[0]});
     CHECK(take(atomic.consumer, 10, for_ever).empty());
     CHECK(first.outcome(0) == VOLLEY_OK);
     rig.signal(SIGSTOP);
-    Posted second(atomic.functions, atomic.consumer, {got[1]});
+    PostedCommit second(atomic.functions, atomic.consumer, {got[1]});
     atomic.consumer.interrupt();
     CHECK(second.outcome(for_ever) == VOLLEY_PENDING);
     rig.signal(SIGCONT);
     CHECK(second.outcome() == VOLLEY_OK);
 }
 
-TEST_CASE("a lease need not be extended while its commit is on its way", "[rsmq]") {
+TEST_CASE("to extend a lease succeeds without effect while its commit is outstanding", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);
     send(atomic.in, {"a"});
     const auto got = take_all(atomic.consumer, 1);
     const auto* lease = static_cast<const volley_ext_lease*>(atomic.consumer.extension(VOLLEY_EXT_LEASE));
     REQUIRE(lease != nullptr);
-    Posted commit(atomic.functions, atomic.consumer, got);
-    wait_for("it is carried out", [&] { return rig.waiting() == "0"; });
+    PostedCommit commit(atomic.functions, atomic.consumer, got);
+    wait_for("it is committed", [&] { return rig.waiting() == "0"; });
     std::int32_t result = VOLLEY_E_UNKNOWN;
     CHECK(lease->extend(atomic.consumer.get(), &got[0].handle, &result, 1, 30'000, nullptr) == VOLLEY_OK);
     CHECK(result == VOLLEY_OK);
@@ -257,7 +257,7 @@ TEST_CASE("a lease need not be extended while its commit is on its way", "[rsmq]
     CHECK(result == VOLLEY_E_LOST);
 }
 
-TEST_CASE("commits of another user than the consumer's are posted, too", "[rsmq]") {
+TEST_CASE("a producer with another user than the consumer can post commits", "[rsmq]") {
     RsmqRig rig;
     rig.command({"ACL", "SETUSER", "reader", "on", ">pw", "~*", "&*", "+@all"});
     auto in = rig.producer();
@@ -267,11 +267,11 @@ TEST_CASE("commits of another user than the consumer's are posted, too", "[rsmq]
     REQUIRE(commit.joins(consumer));
     send(in, {"a", "b", "c"});
     const auto got = take_all(consumer, 3);
-    Posted first(commit, consumer, {got[0]});
+    PostedCommit first(commit, consumer, {got[0]});
     REQUIRE(first.outcome() == VOLLEY_OK);
     rig.command({"HINCRBY", "rsmq:q:Q", got[1].id + ":rc", "1"});
-    Posted lost(commit, consumer, {got[1]});
-    Posted behind(commit, consumer, {got[2]});
+    PostedCommit lost(commit, consumer, {got[1]});
+    PostedCommit behind(commit, consumer, {got[2]});
     CHECK(lost.outcome() == VOLLEY_E_LOST);
     CHECK(behind.outcome() == VOLLEY_E_RETRY);
     CHECK(stored(rig) == "out of a");

@@ -1,5 +1,4 @@
-// A commit does not look at each receipt while nobody but its consumer receives; these are the ways in which
-// that ends.
+// Exclusive runs: while no other client receives, a commit does not compare each receipt. Tests how runs end.
 #include "atomic.hpp"
 
 using namespace volley;
@@ -7,9 +6,9 @@ using namespace volley::test;
 
 namespace {
 
-// Two receives of two messages each, with nobody in between; a third pair is still there.
-struct Stretch {
-    Stretch() {
+// A run of two receives of two messages each. Two messages are left.
+struct Run {
+    Run() {
         REQUIRE(atomic.functions.joins(atomic.consumer));
         send(atomic.in, {"a", "b", "c", "d", "e", "f"});
         first = take_all(atomic.consumer, 2);
@@ -19,14 +18,14 @@ struct Stretch {
     std::int32_t commit(const std::vector<Received>& messages) {
         Outgoing out;
         for (const Received& m : messages) out.add(*m.body);
-        // Its first reply, or that to the question before it, may be lost with the connection.
+        // The connection may break before the first reply.
         const auto status = atomic.commit(messages, out);
-        const bool once_more = status == VOLLEY_E_UNKNOWN || status == VOLLEY_E_RETRY;
-        return once_more ? atomic.commit(messages, out) : status;
+        const bool is_unconfirmed = status == VOLLEY_E_UNKNOWN || status == VOLLEY_E_RETRY;
+        return is_unconfirmed ? atomic.commit(messages, out) : status;
     }
     std::string stored() const { return rig.command({"ZCARD", "rsmq:out"}); }
-    // Something that no client does: a count without a receive.
-    void forge(const Received& m) { rig.command({"HINCRBY", "rsmq:q:Q", m.id + ":rc", "1"}); }
+    // Makes the receipt out of date as no client does: without a receive.
+    void invalidate(const Received& m) { rig.command({"HINCRBY", "rsmq:q:Q", m.id + ":rc", "1"}); }
 
     RsmqRig rig;
     Atomic atomic{rig};
@@ -35,29 +34,29 @@ struct Stretch {
 
 }  // namespace
 
-TEST_CASE("while nobody else receives, a commit does not look at each receipt", "[rsmq]") {
-    Stretch s;
-    s.forge(s.first[0]);  // it would see this
+TEST_CASE("a commit within an exclusive run does not compare each receipt", "[rsmq]") {
+    Run s;
+    s.invalidate(s.first[0]);  // a comparison would find this
     CHECK(s.commit(s.first) == VOLLEY_OK);
     CHECK(s.commit(s.second) == VOLLEY_OK);
     CHECK(s.stored() == "4");
     CHECK(s.rig.waiting() == "2");
 }
 
-TEST_CASE("a message that somebody else received meanwhile is lost to a commit", "[rsmq]") {
-    Stretch s;
-    auto thief = s.rig.consumer();
+TEST_CASE("a receive of another consumer ends a run, and its message is lost to a commit", "[rsmq]") {
+    Run s;
+    auto other = s.rig.consumer();
     s.rig.expire_leases();
-    REQUIRE(bodies(take(thief, 1)) == Bodies{"a"});
+    REQUIRE(bodies(take(other, 1)) == Bodies{"a"});
     CHECK(s.commit(s.first) == VOLLEY_E_LOST);
     CHECK(s.stored() == "0");
-    CHECK(s.commit(s.second) == VOLLEY_OK);  // those are ours still
+    CHECK(s.commit(s.second) == VOLLEY_OK);  // nobody else received these
     CHECK(s.stored() == "2");
     CHECK(s.rig.command({"KEYS", "rsmq:volley:commit:*:*"}) == "");
 }
 
-TEST_CASE("a message that was received anew by its own consumer is lost to the first delivery", "[rsmq]") {
-    Stretch s;
+TEST_CASE("a message that its own consumer received again is lost to the first delivery", "[rsmq]") {
+    Run s;
     s.rig.expire_leases();
     const auto again = take_all(s.atomic.consumer, 2);
     REQUIRE(bodies(again) == Bodies{"a", "b"});
@@ -72,9 +71,9 @@ TEST_CASE("a message that was received anew by its own consumer is lost to the f
     CHECK(s.stored() == "6");
 }
 
-TEST_CASE("a stretch does not outlast its connection", "[rsmq]") {
-    Stretch s;
-    s.forge(s.second[0]);
+TEST_CASE("a new connection ends a run", "[rsmq]") {
+    Run s;
+    s.invalidate(s.second[0]);
     s.rig.command({"CLIENT", "KILL", "TYPE", "normal"});
     Room room(2);
     const bool broken = !s.atomic.consumer.consume(room.batch, 0).has_value();
@@ -84,9 +83,9 @@ TEST_CASE("a stretch does not outlast its connection", "[rsmq]") {
     CHECK(s.commit(third) == VOLLEY_OK);
 }
 
-TEST_CASE("a server that knows less than was received ends a stretch", "[rsmq]") {
-    Stretch s;
-    // As a replica that had not heard of the second receive.
+TEST_CASE("a server that lags behind the receives ends a run", "[rsmq]") {
+    Run s;
+    // The state of a replica that has not got the second receive.
     s.rig.command({"EVAL",
                    "local key = redis.call('KEYS', 'rsmq:volley:stretch:*')[1]; local name = "
                    "redis.call('GET', key):match('%S+'); "
@@ -97,8 +96,8 @@ TEST_CASE("a server that knows less than was received ends a stretch", "[rsmq]")
     CHECK(s.commit(s.first) == VOLLEY_OK);
 }
 
-TEST_CASE("an emptied server ends a stretch", "[rsmq]") {
-    Stretch s;
+TEST_CASE("a flushed server ends a run", "[rsmq]") {
+    Run s;
     s.rig.command({"FLUSHALL"});
     CHECK(s.commit(s.first) == VOLLEY_E_LOST);
 }
