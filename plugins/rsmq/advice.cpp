@@ -7,49 +7,52 @@ namespace volley::rsmq {
 
 namespace {
 
-class Looks {
+// The servers that were checked. Thread: any.
+class CheckedServers {
 public:
-    bool begin(const std::string& place) {
+    // Returns false if the server was checked before.
+    bool add(const std::string& place) {
         const std::lock_guard lock(mutex_);
-        return done_.insert(place).second;
+        return places_.insert(place).second;
     }
-    void again(const std::string& place) {
+    void remove(const std::string& place) {
         const std::lock_guard lock(mutex_);
-        done_.erase(place);
+        places_.erase(place);
     }
 
 private:
     std::mutex mutex_;
-    std::set<std::string> done_;
+    std::set<std::string> places_;
 };
 
-Looks& looks() {
-    static Looks& looks = *new Looks;  // never destroyed, as in wakes.cpp
-    return looks;
+CheckedServers& checked_servers() {
+    static CheckedServers& servers = *new CheckedServers;  // never destroyed, as in send_notifications.cpp
+    return servers;
 }
 
-// Advice only: a user who may not ask (INFO is "dangerous" to ACLs) can use queues all the same.
+// Returns the section, or nothing if the user may not read it (INFO is @dangerous to ACLs): queues work
+// without.
 std::string info(Connection& connection, const char* section, const Context& context) {
     try {
         return std::string(text_of(connection.command({"INFO", section}).get()));
     } catch (const Error& error) {
         if (error.code == ErrorCode::retry || error.code == ErrorCode::unknown) throw;
-        context.info(std::string("cannot tell how safe queues are there: INFO ") + section + " is refused. " +
-                     error.text);
+        context.info(std::string("cannot check whether the server may lose queues: INFO ") + section +
+                     " is refused. " + error.text);
         return {};
     }
 }
 
-void look(Connection& connection, const std::string& place, const Context& context) {
+void check_server(Connection& connection, const std::string& place, const Context& context) {
     const std::string memory = info(connection, "memory", context);
     if (!memory.empty() && memory.find("maxmemory_policy:noeviction") == std::string::npos) {
-        context.warning(place + " may evict keys, and queues can vanish: set maxmemory-policy noeviction");
+        context.warning(place + " may evict keys and so lose queues: set maxmemory-policy noeviction");
     }
     const std::string persistence = info(connection, "persistence", context);
     if (!persistence.empty() && persistence.find("aof_enabled:1") == std::string::npos) {
         context.warning(place +
-                        " keeps no append-only file: when it ends, all messages since its last snapshot, "
-                        "if it makes any, are lost: set appendonly yes");
+                        " keeps no append-only file: a restart loses all messages since its last snapshot, "
+                        "if there is one: set appendonly yes");
     }
 }
 
@@ -58,11 +61,11 @@ void look(Connection& connection, const std::string& place, const Context& conte
 void warn_about_server(Connection& connection, const Context& context) {
     const std::string place = "Redis at " + connection.settings().place();
     connection.connect();
-    if (!looks().begin(place)) return;
+    if (!checked_servers().add(place)) return;
     try {
-        look(connection, place, context);
+        check_server(connection, place, context);
     } catch (const Error&) {
-        looks().again(place);
+        checked_servers().remove(place);
         throw;
     }
 }

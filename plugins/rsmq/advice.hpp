@@ -1,12 +1,13 @@
-// What an operator should know of the server.
+// Warns an operator about the configuration of the server.
 #pragma once
 
 #include "connection.hpp"
 
 namespace volley::rsmq {
 
-// Warns if queues can vanish from the server: evicted, or lost in a restart. Once a server and process.
-// Throws as Connection::command if it cannot be reached.
+// Logs a warning if the server may lose queues by eviction or in a restart. Checks each server once a
+// process. Throws as Connection::command if the server cannot be reached. Thread: any, with a connection of
+// its own.
 void warn_about_server(Connection& connection, const Context& context);
 
 }  // namespace volley::rsmq

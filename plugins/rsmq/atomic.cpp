@@ -12,7 +12,7 @@ namespace {
 using detail::guard;
 using detail::self;
 
-// A commit tells its outputs apart by queue name, and all its commands run as one user.
+// A commit identifies its outputs by queue name, and all its commands run as one user.
 bool join(CommitInput& input, OutputQueue& output) {
     const Settings& its = output.settings();
     if (its.store() != input.pipeline.settings().store()) return false;
@@ -59,7 +59,7 @@ std::int32_t outcome(volley_producer* producer, volley_consumer* consumer, volle
         } catch (const Error&) {
             throw;
         } catch (...) {
-            std::terminate();  // out of memory: nobody could tell whether the commit happened
+            std::terminate();  // out of memory: the outcome of the commit would be lost
         }
     });
     if (status == VOLLEY_E_LOST) volley_fail(error, status, lost_text);

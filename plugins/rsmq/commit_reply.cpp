@@ -50,7 +50,7 @@ Reply check_reply(std::vector<Reply> replies, Connection& connection, const Sett
     if (exec->elements == 0 || !is_check_reply(*exec->element[0], acks, outputs)) {
         connection.drop();
         throw Error(ErrorCode::unknown,
-                    "Redis at " + settings.place() + " gave a reply of another form than what was asked for");
+                    "Redis at " + settings.place() + " gave an unexpected reply to a commit");
     }
     return Reply(std::exchange(exec->element[0], nullptr));
 }

@@ -20,9 +20,10 @@ enum class CheckResult : std::int64_t {
     previous_missing = 7,  // the commit on which it depends was not committed
 };
 
-// Returns the check's part of the replies to all commands of a commit. Its first element is a CheckResult,
-// and what follows has its form. Throws what Redis refused, and Error{unknown} if the form is another; then
-// it drops `connection`, from which the replies are. `settings`: of the queue that errors name.
+// Finds the reply of the check among the replies to a whole commit. Its first element is a CheckResult, and
+// the others have the form that belongs to it. Throws the error of a command that Redis refused. Throws
+// Error{unknown} if the form is unexpected, and then drops `connection`, from which the replies came.
+// `settings`: of the queue that errors name.
 Reply check_reply(std::vector<Reply> replies, Connection& connection, const Settings& settings,
                   std::size_t acks, std::size_t outputs);
 

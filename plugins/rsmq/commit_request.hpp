@@ -15,7 +15,7 @@
 
 namespace volley::rsmq {
 
-// What stays the same when a commit is repeated, and what Redis was last told with it.
+// An atomic commit. A repeat has the same handles, ids and number.
 struct Commit {
     std::vector<std::uint64_t> handles;  // of the deliveries that it acks
     std::vector<std::string> ids;        // of the messages that it stores, one a record

@@ -60,14 +60,14 @@ void mark_lost(volley_transaction& t, const redisReply& check) {
     }
 }
 
-// Throws if the user may not RENAME or use MULTI, or if Redis takes no writes.
+// Throws if the user may not RENAME or use MULTI, or if Redis accepts no writes.
 void check_permissions(Connection& connection, const std::string& key) {
     const Settings& settings = connection.settings();
     Script script{may_rename_script};
     const Reply reply = connection.run(script, {key}, {});
     const std::string why(text_of(reply.get()));
     if (why.find("no such key") == std::string::npos) {
-        // A Redis that takes no writes for now does not answer the question.
+        // If Redis accepts no writes for now, the error does not show whether the user has the permission.
         if (Error error = error_of_reply(settings, why); error.code == ErrorCode::retry) throw error;
         throw Error(ErrorCode::unauthorized,
                     "Redis at " + settings.place() +
@@ -122,10 +122,10 @@ std::int32_t Committer::commit(CommitInput& input, volley_transaction& t) {
     ensure_permissions();
     require_open(input, t);
     const bool is_repeat = !unconfirmed_.empty() && is_of(unconfirmed_.front(), t);
-    // A new commit makes the numbers of those that were to be repeated void.
+    // A new commit has a greater number, so older ones cannot be repeated any more.
     if (!is_repeat) unconfirmed_.assign(1, new_commit(t));
     try {
-        // Asked before anything is checked anew: what is stored already must not be refused any more.
+        // Checked first: the outputs of a commit that happened must not be refused now.
         if (is_repeat && was_committed(input, unconfirmed_.front())) {
             complete(input, t, unconfirmed_.front());
             unconfirmed_.pop_front();
@@ -147,7 +147,7 @@ std::int32_t Committer::commit(CommitInput& input, volley_transaction& t) {
 
 bool Committer::post(CommitInput& input, volley_transaction& t) {
     const Pending* previous = pending_.empty() ? nullptr : &pending_.back();
-    // The engine repeats commits before it posts again: those that are left will never be.
+    // The engine repeats commits before it posts again, so those that are left are never repeated.
     if (previous == nullptr) unconfirmed_.clear();
     Pending& pending = pending_.emplace_back();
     try {
@@ -204,7 +204,7 @@ std::int32_t Committer::outcome(CommitInput& input, volley_transaction& t, std::
     }
 }
 
-// Returns nothing if the commit was made from what was out of date and is not any more: another try is due.
+// Returns nothing if attributes, clock or run were out of date. They are updated: the caller tries again.
 std::optional<std::int32_t> Committer::try_commit(CommitInput& input, volley_transaction& t, Commit& commit,
                                                   bool is_repeat) {
     const auto outputs = group_by_output(own_, input, t, commit);

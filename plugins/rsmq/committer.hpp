@@ -34,7 +34,8 @@ public:
     std::int32_t outcome(CommitInput& input, volley_transaction& transaction, std::uint32_t timeout_ms);
 
 private:
-    // A posted commit whose outcome was not told. Neither failure nor status: it is in the pipeline.
+    // A posted commit whose outcome the engine has not taken. With neither failure nor status it is in the
+    // pipeline.
     struct Pending {
         Commit commit;
         std::optional<Error> failure;

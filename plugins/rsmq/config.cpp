@@ -44,11 +44,11 @@ bool yes(const Context& context, const char* key, bool fallback) {
     return *text == "true";
 }
 
-// The parts of a URL have what is special in it as %XX.
+// Decodes %XX in a part of a URL.
 std::string unescaped(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned byte = 0;  // no sign: "%-1" is no byte
+        unsigned byte = 0;  // unsigned, so that "%-1" is not a byte
         if (text[i] == '%' && i + 2 < text.size() &&
             std::from_chars(&text[i + 1], &text[i + 3], byte, 16).ptr == &text[i + 3]) {
             out.push_back(static_cast<char>(byte));
@@ -60,7 +60,7 @@ std::string unescaped(const std::string& text) {
     return out;
 }
 
-// No part of the URL is repeated in an error: it may be a password.
+// Errors do not quote the URL, because it may contain a password.
 void read_url(Settings& s, const std::string& text, const std::string& key) {
     s.tls = text.rfind("rediss://", 0) == 0;
     if (s.tls && !has_tls()) wrong(key, std::string("rediss:// ") + no_tls);
@@ -91,7 +91,7 @@ void read_place(Settings& s, const std::string& text, const std::string& key) {
     static const std::regex form(
         R"((?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d+))?|([0-9a-fA-F:.]*:[0-9a-fA-F:.]*:.*))");
     std::smatch part;
-    // It may hold a password that stands in the wrong place.
+    // The error does not quote the text: it may contain a misplaced password.
     const std::string expected = "it must be a host, host:port or a URL that begins with redis://";
     if (!std::regex_match(text, part, form)) wrong(key, expected);
     s.host = part[1].matched ? part[1] : part[2].matched ? part[2] : part[4];
@@ -110,31 +110,32 @@ std::string file_of(const Context& context, const char* key) {
 void read_tls(Settings& s, const Context& context) {
     s.tls = yes(context, "tls", s.tls);
     if (s.tls && !has_tls()) wrong("tls", std::string("tls: true ") + no_tls);
-    if (s.tls && !s.socket.empty()) wrong("tls", "a Unix socket has no TLS: choose one of the two");
+    if (s.tls && !s.socket.empty())
+        wrong("tls", "TLS cannot be used with a Unix socket: choose one of the two");
     s.tls_ca = file_of(context, "tls_ca");
     s.tls_cert = file_of(context, "tls_cert");
     s.tls_key = file_of(context, "tls_key");
     for (const char* key : {"tls_ca", "tls_cert", "tls_key"})
-        if (context.find(key) && !s.tls) wrong(key, std::string(key) + " is of no use without tls: true");
+        if (context.find(key) && !s.tls) wrong(key, std::string(key) + " has no effect without tls: true");
     if (s.tls_cert.empty() != s.tls_key.empty())
         wrong(s.tls_cert.empty() ? "tls_key" : "tls_cert", "tls_cert and tls_key go together");
 }
 
-// Of two places one would be followed, and the other believed.
-void refuse_two_places(const Context& context) {
+// With two addresses, one would be used, and the user might expect the other.
+void refuse_two_addresses(const Context& context) {
     const char* first = nullptr;
     for (const char* key : {"url", "host", "socket"}) {
         if (!context.find(key)) continue;
         if (first != nullptr) {
-            wrong(key,
-                  std::string(first) + " and " + key + " both say where Redis is: choose one of the two");
+            wrong(key, std::string(first) + " and " + key +
+                           " both set the address of Redis: choose one of the two");
         }
         first = key;
     }
 }
 
 void read_server(Settings& s, const Context& context) {
-    refuse_two_places(context);
+    refuse_two_addresses(context);
     const char* environment = std::getenv("REDIS_HOST");
     if (const auto url = context.find("url")) {
         read_url(s, *url, "url");
@@ -178,16 +179,16 @@ Settings read_settings(const Context& context) {
     s.command_timeout_ms =
         static_cast<int>(number(context, "command_timeout_ms", s.command_timeout_ms, 1, 3'600'000));
     s.queue = context.value();
-    // PyRSMQ takes anything but a colon, node's rsmq letters, digits, - and _ up to 160: what either makes is
-    // a name here.
+    // Accepts all names of both libraries: PyRSMQ allows anything but a colon, node's rsmq letters, digits, -
+    // and _ up to 160.
     const bool is_name =
         !s.queue.empty() && s.queue.size() <= 160 && std::all_of(s.queue.begin(), s.queue.end(), [](char c) {
             return c != ':' && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
         });
     if (!is_name) {
         throw Error(ErrorCode::config, "\"" + s.queue +
-                                           "\" is no name of an RSMQ queue: 1 to 160 bytes, without colons "
-                                           "and control characters");
+                                           "\" is not a valid RSMQ queue name: 1 to 160 bytes, without "
+                                           "colons and control characters");
     }
     s.ns = context.config("ns", "rsmq") + ":";
     s.set_key = s.ns + s.queue;

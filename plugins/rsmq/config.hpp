@@ -1,4 +1,4 @@
-// The connector's configuration: `config:` of the queue, and REDIS_HOST where that is silent.
+// The connector's configuration: `config:` of the queue, with REDIS_HOST as the default host.
 #pragma once
 
 #include <string>
@@ -15,9 +15,9 @@ struct Settings {
     std::string username;
     std::string password;
     bool tls = false;
-    std::string tls_ca, tls_cert, tls_key;  // files; empty: the system's authorities, no certificate of ours
+    std::string tls_ca, tls_cert, tls_key;  // files; empty: the system's authorities, no client certificate
     std::string queue;                      // RSMQ's name
-    std::string set_key;                    // {ns}:{queue}: ids by the time at which they are visible
+    std::string set_key;                    // {ns}:{queue}: ids by the time at which they become visible
     std::string hash_key;                   // {ns}:{queue}:Q: attributes and bodies
     std::string names_key;                  // {ns}:QUEUES
     std::string realtime_key;               // {ns}:rt:{queue}
@@ -31,9 +31,9 @@ struct Settings {
     int connect_timeout_ms = 5000;
     int command_timeout_ms = 10'000;
 
-    // Where it is, for messages; without secrets.
+    // The server's address, for logs and errors. Has no secrets.
     std::string place() const;
-    // Equal for two settings that lead to the same database.
+    // Names the database. Equal for two settings that lead to the same one.
     std::string store() const { return place() + "/" + std::to_string(db); }
 };
 

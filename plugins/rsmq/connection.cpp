@@ -19,7 +19,7 @@ namespace {
 timeval to_timeval(int ms) { return {ms / 1000, (ms % 1000) * 1000}; }
 
 constexpr std::size_t read_size = 256 * 1024;
-constexpr std::size_t most_iovecs = 512;
+constexpr std::size_t max_iovecs = 512;
 
 }  // namespace
 
@@ -47,21 +47,21 @@ void Connection::connect() {
         ++times_connected_;
     } catch (const Error& error) {
         context_.reset();
-        // Nothing but the greeting was sent: whatever was to be done is not done.
-        // And what once was right, a certificate or a file, is no fault of the message that is to be sent.
-        const bool was_right = error.code == ErrorCode::config && times_connected_ > 0;
-        if (error.code == ErrorCode::unknown || was_right) throw Error(ErrorCode::retry, error.text);
+        // Only the handshake was sent, so the caller's command was not executed. A TLS error after an earlier
+        // success is a fault of the environment, not of the configuration.
+        const bool worked_before = error.code == ErrorCode::config && times_connected_ > 0;
+        if (error.code == ErrorCode::unknown || worked_before) throw Error(ErrorCode::retry, error.text);
         throw;
     }
 }
 
-void Connection::hurry(int ms) {
+void Connection::limit_timeouts(int ms) {
     settings_.connect_timeout_ms = std::min(settings_.connect_timeout_ms, ms);
     settings_.command_timeout_ms = std::min(settings_.command_timeout_ms, ms);
-    answer_by_ = std::min(answer_by_, Clock::now() + std::chrono::milliseconds(ms));
+    reply_deadline_ = std::min(reply_deadline_, Clock::now() + std::chrono::milliseconds(ms));
 }
 
-void Connection::broken(const std::string& why, bool sent) {
+void Connection::fail(const std::string& why, bool sent) {
     context_.reset();
     throw Error(sent ? ErrorCode::unknown : ErrorCode::retry,
                 "Redis at " + settings_.place() + " does not answer: " + why);
@@ -71,14 +71,14 @@ void Connection::wait(short events, Clock::time_point deadline, bool sent) {
     for (;;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
         if (left.count() <= 0) {
-            broken(
+            fail(
                 "nothing within " + std::to_string(settings_.command_timeout_ms) + " ms (command_timeout_ms)",
                 sent);
         }
         pollfd fd{context_->fd, events, 0};
         const int ready = poll(&fd, 1, static_cast<int>(left.count()));
         if (ready > 0) return;
-        if (ready < 0 && errno != EINTR) broken(std::strerror(errno), sent);
+        if (ready < 0 && errno != EINTR) fail(std::strerror(errno), sent);
     }
 }
 
@@ -90,13 +90,13 @@ void Connection::send(Request& request, Clock::time_point deadline) {
     while (at < pieces.size()) {
         msghdr message{};
         message.msg_iov = pieces.data() + at;
-        message.msg_iovlen = std::min(pieces.size() - at, most_iovecs);
+        message.msg_iovlen = std::min(pieces.size() - at, max_iovecs);
         const ssize_t written = sendmsg(context_->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (written < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK)
                 wait(POLLOUT, deadline, sent);
             else if (errno != EINTR)
-                broken(std::strerror(errno), sent);
+                fail(std::strerror(errno), sent);
             continue;
         }
         sent = true;
@@ -113,33 +113,32 @@ void Connection::send_by_tls(const std::vector<iovec>& pieces, Clock::time_point
         tls_append(*context_, static_cast<const char*>(piece.iov_base), piece.iov_len);
     for (int done = 0; done != 1;) {
         done = tls_flush(*context_);
-        if (done < 0) broken(context_->errstr, true);
+        if (done < 0) fail(context_->errstr, true);
         if (done == 0) wait(POLLOUT, deadline, true);
     }
 }
 
-ssize_t Connection::fetch(char* bytes, std::size_t most) {
-    return settings_.tls ? tls_read(*context_, bytes, most) : recv(context_->fd, bytes, most, MSG_DONTWAIT);
+ssize_t Connection::fetch(char* bytes, std::size_t size) {
+    return settings_.tls ? tls_read(*context_, bytes, size) : recv(context_->fd, bytes, size, MSG_DONTWAIT);
 }
 
-// Null: there is no whole reply yet.
+// Returns null if no complete reply has arrived.
 Reply Connection::read() {
     in_.resize(read_size);
     for (;;) {
         void* parsed = nullptr;
-        if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK)
-            broken(context_->reader->errstr, true);
+        if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK) fail(context_->reader->errstr, true);
         if (parsed != nullptr) return Reply(static_cast<redisReply*>(parsed));
         const ssize_t n = fetch(in_.data(), in_.size());
         if (n > 0) {
             if (redisReaderFeed(context_->reader, in_.data(), static_cast<std::size_t>(n)) != REDIS_OK)
-                broken(context_->reader->errstr, true);
+                fail(context_->reader->errstr, true);
         } else if (n == 0) {
-            broken("it closed the connection", true);
+            fail("it closed the connection", true);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return nullptr;
         } else if (errno != EINTR) {
-            broken(std::strerror(errno), true);
+            fail(std::strerror(errno), true);
         }
     }
 }
@@ -153,8 +152,8 @@ Reply Connection::receive(Clock::time_point deadline) {
 
 void Connection::post(Request& request) {
     connect();
-    answer_by_ = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms);
-    send(request, answer_by_);
+    reply_deadline_ = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms);
+    send(request, reply_deadline_);
 }
 
 void Connection::post(const Script& script, const Words& keys, const Words& arguments) {
@@ -169,17 +168,17 @@ void Connection::post(const Script& script, const Words& keys, const Words& argu
     post(request_);
 }
 
-Reply Connection::next_reply() { return receive(answer_by_); }
+Reply Connection::next_reply() { return receive(reply_deadline_); }
 
-Reply Connection::next_reply(std::int64_t ms, int other) {
-    const auto deadline = std::min(answer_by_, Clock::now() + std::chrono::milliseconds(ms));
+Reply Connection::next_reply(std::int64_t ms, int interrupt) {
+    const auto deadline = std::min(reply_deadline_, Clock::now() + std::chrono::milliseconds(ms));
     for (;;) {
         if (Reply reply = read()) return reply;
         const auto now = Clock::now();
-        if (now >= answer_by_) wait(POLLIN, answer_by_, true);  // says that it is late
+        if (now >= reply_deadline_) wait(POLLIN, reply_deadline_, true);  // throws: the time is over
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);
         if (left.count() <= 0) return nullptr;
-        pollfd fds[] = {{context_->fd, POLLIN, 0}, {other, POLLIN, 0}};
+        pollfd fds[] = {{context_->fd, POLLIN, 0}, {interrupt, POLLIN, 0}};
         if (poll(fds, 2, static_cast<int>(left.count())) > 0 && fds[0].revents == 0) return nullptr;
     }
 }
@@ -202,18 +201,17 @@ Reply Connection::exchange_one(const Words& words) {
 Reply Connection::checked(Reply reply) {
     if (reply->type != REDIS_REPLY_ERROR) return reply;
     const std::string_view text = text_of(reply.get());
-    // A demoted master: its address may lead to the new one by now.
+    // The master was demoted: its address may lead to the new one by now.
     if (text.find("READONLY") != std::string_view::npos) drop();
     throw_reply(settings_, text);
 }
 
-Reply Connection::expected(Reply reply, bool has_that_form) {
-    if (has_that_form) return reply;
+Reply Connection::expected(Reply reply, bool has_expected_form) {
+    if (has_expected_form) return reply;
     drop();
     throw Error(ErrorCode::unknown,
                 "Redis at " + settings_.place() +
-                    " gave a reply of another form than what was asked for. Is it Redis, and is "
-                    "there a proxy before it?");
+                    " gave an unexpected reply. Is it Redis, and is there a proxy in front of it?");
 }
 
 Reply Connection::command(const Words& words) {
@@ -235,10 +233,10 @@ Reply Connection::run(Script& script, const Words& keys, const Words& arguments)
         words.insert(words.end(), keys.begin(), keys.end());
         words.insert(words.end(), arguments.begin(), arguments.end());
         Reply reply = exchange_one(words);
-        // A flush, a restart or a fail-over has emptied the script cache.
-        const bool unknown_script =
+        // A flush, a restart or a failover has emptied the script cache.
+        const bool is_missing =
             reply->type == REDIS_REPLY_ERROR && text_of(reply.get()).substr(0, 8) == "NOSCRIPT";
-        if (!unknown_script || loaded) return checked(std::move(reply));
+        if (!is_missing || loaded) return checked(std::move(reply));
         script.sha.clear();
     }
 }
@@ -263,7 +261,7 @@ Error error_of_reply(const Settings& settings, std::string_view text) {
     std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
     if (said.back() == '.') said.pop_back();
     const auto says = [text](const char* word) { return text.find(word) != std::string_view::npos; };
-    // Inside a script's error the code stands somewhere in the text (Redis 6 and older).
+    // Redis 6 and older put the code of a script's error somewhere in the text.
     for (const char* word : {"NOAUTH", "WRONGPASS", "NOPERM", "invalid password", "Client sent AUTH",
                              "ERR AUTH", "The user executing the script"}) {
         if (says(word))
@@ -275,8 +273,9 @@ Error error_of_reply(const Settings& settings, std::string_view text) {
     }
     if (says("DB index is out of range")) return Error(ErrorCode::config, said, "/db");
     if (says("MOVED") || says("CROSSSLOT")) {
-        return Error(ErrorCode::config,
-                     said + ". RSMQ's keys do not go together in a Redis Cluster: use a single Redis");
+        return Error(ErrorCode::config, said +
+                                            ". RSMQ does not work with a Redis Cluster, which spreads its "
+                                            "keys over nodes: use a single Redis");
     }
     for (const char* word :
          {"LOADING", "READONLY", "MASTERDOWN", "OOM", "BUSY", "NOSCRIPT", "MISCONF", "CLUSTERDOWN",

@@ -1,7 +1,8 @@
-// One connection to Redis: hiredis connects and parses; sending is ours, so that bodies are not copied into a
-// second buffer, no SIGPIPE is raised, and a whole command has one deadline. After any transport error the
-// connection is dropped, because what was sent on it is neither done nor undone but unknown; the next call
-// connects anew. Used by one thread.
+// One connection to Redis. hiredis connects and parses replies. This class sends by itself, so that bodies
+// are not copied into a second buffer, no SIGPIPE is raised, and a whole command has one deadline.
+//
+// After a transport error the connection is dropped, because the outcome of what was sent on it is unknown.
+// The next call connects again.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -22,47 +23,49 @@ struct FreeReply {
 };
 using Reply = std::unique_ptr<redisReply, FreeReply>;
 
-// A Lua script and its digest on this server, once known.
+// A Lua script, and its SHA-1 digest once the server has loaded it.
 struct Script {
     const char* text;
     std::string sha = {};
 };
 
+// Used by one thread.
 class Connection {
 public:
     explicit Connection(Settings settings) : settings_(std::move(settings)) {}
 
-    // Connects if it is not connected; authenticates and selects. Throws as command.
+    // Connects, authenticates and selects the database, if it is not connected. Throws as command.
     void connect();
     bool is_connected() const { return context_ != nullptr; }
     std::uint64_t times_connected() const { return times_connected_; }
     void drop() { context_.reset(); }
-    // From now on nothing takes longer than this.
-    void hurry(int ms);
+    // Lowers all timeouts to this, also that of outstanding replies.
+    void limit_timeouts(int ms);
     int fd() const { return context_->fd; }  // Requires: is_connected()
 
-    // Binary-safe. Throws Error: retry (nothing was done: no connection, or Redis refuses for now), unknown
-    // (it was sent, and no answer came), unauthorized, config, fatal.
+    // Sends a command, binary-safe, and returns its reply. Throws Error: retry (nothing was done: there is no
+    // connection, or Redis refuses for now), unknown (it was sent, and no reply came), unauthorized, config,
+    // fatal.
     Reply command(const Words& words);
-    // EVALSHA, and SCRIPT LOAD before it where the server does not know the script (any more). Throws
-    // likewise.
+    // Runs EVALSHA, and SCRIPT LOAD before it if the server does not have the script. Throws as command.
     Reply run(Script& script, const Words& keys, const Words& arguments);
-    // Sends all commands of a request and returns their replies, errors among them. Throws only if there is
-    // no whole answer.
+    // Sends all commands of a request and returns their replies, error replies included. Throws only if a
+    // reply is missing.
     std::vector<Reply> exchange(Request& request);
-    // The same in steps, so that more can be sent before the replies come; they come in the order of what was
-    // sent. post connects if need be; the deadline of all that is outstanding is that of the last post.
+    // The same in steps, for pipelining. post connects if it must. Replies come in the order of the commands.
+    // The last post sets the deadline of all outstanding replies.
     void post(Request& request);
     void post(const Script& script, const Words& keys, const Words& arguments);  // Requires: its sha is known
     Reply next_reply();
-    // Waits for `ms` only, and not when `other` is readable; null: there is none yet.
-    Reply next_reply(std::int64_t ms, int other);
-    // Throws what an error reply means; returns any other.
+    // Waits `ms` at most, and only while the file descriptor `interrupt` is not readable; -1 for none.
+    // Returns null if no reply came.
+    Reply next_reply(std::int64_t ms, int interrupt);
+    // Throws the error of an error reply. Returns any other reply.
     Reply checked(Reply reply);
-    // Returns the reply if it has the form that was asked for. Else throws unknown: what was asked for may
-    // have been done, and whatever else comes on this connection is not to be trusted.
-    Reply expected(Reply reply, bool has_that_form);
-    // Reads and forgets what a subscription has brought. Returns whether anything came; drops a dead
+    // Returns the reply if it has the expected form. Otherwise drops the connection, whose other replies
+    // cannot be trusted either, and throws Error{unknown}: the command may have been executed.
+    Reply expected(Reply reply, bool has_expected_form);
+    // Reads and discards the messages of a subscription. Returns whether there were any. Drops a dead
     // connection.
     bool skip_pushed();
 
@@ -79,30 +82,31 @@ private:
     Reply receive(Clock::time_point deadline);
     Reply read();
     void send_by_tls(const std::vector<iovec>& pieces, Clock::time_point deadline);
-    ssize_t fetch(char* bytes, std::size_t most);
+    ssize_t fetch(char* bytes, std::size_t size);
     void wait(short events, Clock::time_point deadline, bool sent);
-    [[noreturn]] void broken(const std::string& why, bool sent);
+    [[noreturn]] void fail(const std::string& why, bool sent);
 
     Settings settings_;
     std::unique_ptr<redisContext, FreeContext> context_;
-    Request request_;  // of one command
-    Clock::time_point answer_by_{};
+    Request request_;                     // of a single command
+    Clock::time_point reply_deadline_{};  // of all outstanding replies
     std::vector<char> in_;
     std::uint64_t times_connected_ = 0;
 };
 
-// What an error reply means: its code, and what to do about it.
+// Returns the error that an error reply stands for: its code, and a text that says what to do.
 Error error_of_reply(const Settings& settings, std::string_view text);
 // Throws that error. Never returns.
 [[noreturn]] void throw_reply(const Settings& settings, std::string_view text);
 
-// What a queue says of itself, as it stands there.
+// Attributes of a queue, as Redis has them.
 struct Attributes {
     std::string delay;    // seconds
-    std::string maxsize;  // characters; -1: any
+    std::string maxsize;  // characters; -1: no limit
 };
 
-// Makes the queue if it is missing and may be made. Throws Error{config} if it is missing.
+// Returns the attributes of the queue. Creates a missing queue if Settings::create allows it, else throws
+// Error{config}.
 Attributes ensure_queue(Connection& connection);
 
 inline std::string_view text_of(const redisReply* reply) { return {reply->str, reply->len}; }

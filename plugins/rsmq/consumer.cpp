@@ -68,7 +68,7 @@ void RsmqConsumer::settle(volley_settlement* settlements, std::uint32_t count, s
 
 void RsmqConsumer::close(std::uint32_t timeout_ms) {
     idle_wait_.close();
-    pipeline_.connection().hurry(static_cast<int>(std::clamp(timeout_ms, 1U, 3'600'000U)));
+    pipeline_.connection().limit_timeouts(static_cast<int>(std::clamp(timeout_ms, 1U, 3'600'000U)));
     receiver_.close(timeout_ms);
     pipeline_.connection().drop();
 }

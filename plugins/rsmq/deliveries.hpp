@@ -1,5 +1,5 @@
 // The messages that a consumer holds: each is open until it is settled or committed. Their bodies stay where
-// hiredis parsed them, in the reply of the receive that brought them.
+// hiredis parsed them, in the reply to the receive.
 #pragma once
 
 #include <cstdint>

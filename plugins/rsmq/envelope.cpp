@@ -66,7 +66,7 @@ void write_text(Writer& writer, const volley_view& view) {
     }
 }
 
-// A name that is no UTF-8 cannot be a member's name: it is sent in base64 with a mark.
+// A header name that is not UTF-8 cannot be the name of a JSON member: it is sent in base64 with this prefix.
 constexpr std::string_view base64_name = "base64:";
 
 std::string name_of(const volley_header& header) {

@@ -1,8 +1,8 @@
-// The optional envelope, by which keys and headers pass through a store that has only bodies:
+// The optional envelope, which carries the key and headers of a message in its body:
 //
 //     {"volley":1,"headers":{"name":"value","again":["a","b"]},"key":"…","body":"…"}
 //
-// A text that is no UTF-8 is {"base64":"…"}; an absent header value is null; `key` and `headers` may be
+// A text that is not UTF-8 is {"base64":"…"}. An absent header value is null. `key` and `headers` may be
 // missing.
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace volley::rsmq {
 
-// What an opened envelope lends its views from.
+// A decoded envelope. Owns what its views refer to.
 struct Opened {
     std::deque<std::string> texts;
     std::vector<volley_header> headers;
@@ -23,9 +23,10 @@ struct Opened {
     volley_view body{};
 };
 
+// Returns the envelope as JSON.
 std::string put_into_envelope(const volley_record& record);
 
-// Returns false if `stored` is no envelope: then it is the body itself.
+// Returns false if `stored` is not an envelope; then it is the body itself.
 bool open_envelope(std::string_view stored, Opened& out);
 
 }  // namespace volley::rsmq

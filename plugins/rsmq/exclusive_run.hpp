@@ -1,5 +1,6 @@
-// Exclusive runs: series of receives of one consumer between which no other client has received (lua.hpp says
-// how Redis knows). No receipt of such a run can be out of date, so a commit need not compare each.
+// Exclusive runs: series of receives of one consumer, of messages that were never received before, with no
+// receive of another client in between (lua.hpp says how Redis knows). No receipt of such a run can be out of
+// date, so a commit need not compare each.
 #pragma once
 
 #include <cstdint>

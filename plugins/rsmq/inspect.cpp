@@ -1,4 +1,4 @@
-// Looking into a queue without taking anything, and taking single messages out, for dashboards and the
+// volley.inspect/1: shows a queue without receiving, and deletes messages, for dashboards and the
 // command line.
 #include <algorithm>
 
@@ -11,9 +11,9 @@ namespace volley::rsmq {
 
 namespace {
 
-// Of the hidden messages so many are looked at to tell the delayed ones; beyond it, `delayed` is a lower
+// At most this many hidden messages are examined to count the delayed ones. With more, `delayed` is a lower
 // bound.
-constexpr const char* most_hidden = "5000";
+constexpr const char* max_examined = "5000";
 constexpr std::uint64_t peek_bytes = 8U << 20U;
 constexpr std::uint64_t peek_batch = 1000;
 
@@ -29,14 +29,14 @@ Reply run(RsmqConsumer& consumer, const char* text, const Words& arguments, Is&&
     return connection.expected(std::move(reply), sound);
 }
 
-bool is_of_stats(const redisReply& reply) { return has_form(reply, "iiii") || has_form(reply, "iiiis"); }
+bool is_stats_reply(const redisReply& reply) { return has_form(reply, "iiii") || has_form(reply, "iiiis"); }
 
-bool is_messages(const redisReply& reply) { return is_groups_of(reply, "ssi"); }
+bool is_message_list(const redisReply& reply) { return is_groups_of(reply, "ssi"); }
 
 std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
-        const Reply reply = run(consumer, stats_script, {most_hidden}, is_of_stats);
+        const Reply reply = run(consumer, stats_script, {max_examined}, is_stats_reply);
         const auto prefetched = static_cast<std::int64_t>(consumer.receiver().prefetched());
         const auto value = [&](std::size_t i) {
             return static_cast<std::int64_t>(reply->element[i]->integer);
@@ -62,7 +62,7 @@ std::int32_t peek(void* instance, volley_batch* batch, std::uint64_t skip, volle
         const std::string bytes =
             std::to_string(std::min(batch->max_bytes > 0 ? batch->max_bytes : peek_bytes, peek_bytes));
         RsmqConsumer& consumer = consumer_of(instance);
-        consumer.show(*batch, run(consumer, peek_script, {first, last, bytes}, is_messages));
+        consumer.show(*batch, run(consumer, peek_script, {first, last, bytes}, is_message_list));
     });
 }
 
@@ -74,7 +74,7 @@ std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) 
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
         const auto& key = consumer.settings().set_key;
-        // What is sent meanwhile is left: a busy queue would never be empty.
+        // Messages that are sent meanwhile stay: otherwise the purge of a busy queue would never end.
         Reply count = consumer.connection().command({"ZCARD", key});
         const bool is_sound = is_integer(*count) && count->integer >= 0;
         count = consumer.connection().expected(std::move(count), is_sound);
@@ -92,7 +92,7 @@ std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) 
 std::int32_t find(void* instance, volley_view id, volley_batch* batch, volley_error* error) {
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
-        consumer.show(*batch, run(consumer, find_script, {volley::text_of(id)}, is_messages));
+        consumer.show(*batch, run(consumer, find_script, {volley::text_of(id)}, is_message_list));
     });
 }
 

@@ -1,35 +1,41 @@
-// What runs inside Redis: each takes a batch, so that a message costs a share of four commands, not four
-// commands. KEYS: the queue's sorted set and its hash. Time is Redis', never the client's. A receive count
-// (rc) is the receipt: a settlement of somebody who holds an older one does nothing. A full Redis refuses a
-// script's first command that may take memory, but none after one that has written: a HDEL of nothing comes
-// first where messages are received and put back, for how else would the memory become free again?
+// The Lua scripts. Each works on a batch, so that a message costs a share of four commands, not four
+// commands. Unless a script says otherwise, KEYS are the queue's sorted set and its hash. All times are of
+// Redis' clock. The receive count (rc) of a message is the receipt of its delivery: a settlement with an
+// older receipt does nothing.
+//
+// A full Redis refuses the first command of a script that may take memory, but no command after one that has
+// written. Scripts that receive or release messages therefore start with a HDEL of nothing: they must run, so
+// that memory becomes free.
 #pragma once
 
 #include <cstdint>
 
 namespace volley::rsmq {
 
-// Redis' Lua spreads a table over its stack; this many messages fit with room to spare.
+// The most messages of one call. unpack() puts a table on Redis' Lua stack, which has room for this many.
 inline constexpr std::uint32_t script_batch = 512;
 
-// ARGV: most messages, most bytes of bodies, and the name of the stretch that begins, or ''. Returns {now,
-// lease in ms, ids, bodies, place and receive count of each that was received before, stretch, totalrecv}; of
-// an empty queue {now, lease} and the time at which the next message becomes visible, if there is one; {} if
-// the queue is gone. A lease under a second could not be kept up by any heartbeat: then it is a second. Ids
-// without a body are what a half-done delete of another client left: they are cleared away. (A list ends, for
-// Redis, where Lua has nil.)
+// KEYS[3]: the key of the consumer's exclusive run. ARGV: most messages, most bytes of bodies, and the name
+// of the run if a new one begins, or ''. Returns {now, visibility timeout in ms, ids, bodies, place and
+// receive count of each message that was received before, run, totalrecv}. If no message is visible, returns
+// {now, visibility timeout} and, if one is hidden, the time at which the next becomes visible. Returns {} if
+// the queue does not exist.
 //
-// A stretch is a row of receives of one consumer, of messages that were new, between which nobody else has
-// received: the queue's totalrecv, which every client counts up, says so. Redis keeps it in KEYS[3], with
-// the totalrecv that its last receive left. While that is so no receipt that was given in it can be out of
-// date, and a commit need not look at each.
+// A visibility timeout under a second is raised to a second: no heartbeat could extend it in time. Ids
+// without a body are left over from an unfinished delete of another client, and are removed. (Redis ends a
+// list at the first nil of the Lua table.)
+//
+// An exclusive run is a series of receives of one consumer, of messages that were never received before,
+// with no receive of another client in between. The queue's totalrecv proves that, because every client
+// increments it. KEYS[3] holds the name of the run and the totalrecv after its last receive. While the two
+// match, all receipts of the run are valid, and a commit need not compare each.
 inline constexpr char receive_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local vt = tonumber(redis.call('HGET', KEYS[2], 'vt') or nil)
 if not vt then return {} end
 local lease = math.max(math.floor(vt * 1000 + 0.5), 1000)
-local most, stretch, total = tonumber(ARGV[2]), ARGV[3], 0
+local max_bytes, run, total = tonumber(ARGV[2]), ARGV[3], 0
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 local count = #ids
 if count == 0 then
@@ -42,7 +48,7 @@ for i = 1, count do
 end
 local got = redis.call('HMGET', KEYS[2], unpack(wanted))
 local until_ms, now_ms = string.format('%.0f', now + lease), string.format('%.0f', now)
-local scores, fields, again, ghosts, leftovers, n, m, bytes = {}, {}, {}, {}, {}, 0, 0, 0
+local scores, fields, repeated, orphans, orphan_fields, n, m, bytes = {}, {}, {}, {}, {}, 0, 0, 0
 for i = 1, count do
   local id, body, rc = ids[i], got[i], got[count + i]
   if body then
@@ -58,8 +64,8 @@ for i = 1, count do
       rc = (tonumber(rc) or 0) + 1
       fields[m + 2] = rc
       m = m + 2
-      again[#again + 1] = n
-      again[#again + 1] = rc
+      repeated[#repeated + 1] = n
+      repeated[#repeated + 1] = rc
     else
       fields[m + 2] = '1'
       fields[m + 3] = id .. ':fr'
@@ -67,38 +73,38 @@ for i = 1, count do
       m = m + 4
     end
     bytes = bytes + #body
-    if bytes >= most then break end
+    if bytes >= max_bytes then break end
   else
-    ghosts[#ghosts + 1] = id
-    leftovers[#leftovers + 1] = id .. ':rc'
-    leftovers[#leftovers + 1] = id .. ':fr'
+    orphans[#orphans + 1] = id
+    orphan_fields[#orphan_fields + 1] = id .. ':rc'
+    orphan_fields[#orphan_fields + 1] = id .. ':fr'
   end
 end
-if #ghosts > 0 then
-  redis.call('ZREM', KEYS[1], unpack(ghosts))
-  redis.call('HDEL', KEYS[2], unpack(leftovers))
+if #orphans > 0 then
+  redis.call('ZREM', KEYS[1], unpack(orphans))
+  redis.call('HDEL', KEYS[2], unpack(orphan_fields))
 end
 if n > 0 then
   redis.call('HDEL', KEYS[2], '')
   redis.call('ZADD', KEYS[1], unpack(scores))
   redis.call('HSET', KEYS[2], unpack(fields))
   total = redis.call('HINCRBY', KEYS[2], 'totalrecv', n)
-  if stretch ~= '' then
-    local seen = #again == 0 and redis.call('GET', KEYS[3])
-    local name, last = string.match(seen or '', '^(%S+) (%d+)$')
-    if name and tonumber(last) == total - n and string.match(name, '^[^/]*') == string.match(stretch, '^[^/]*') then
-      stretch = name
+  if run ~= '' then
+    local previous = #repeated == 0 and redis.call('GET', KEYS[3])
+    local name, last = string.match(previous or '', '^(%S+) (%d+)$')
+    if name and tonumber(last) == total - n and string.match(name, '^[^/]*') == string.match(run, '^[^/]*') then
+      run = name
     end
-    redis.call('SET', KEYS[3], stretch .. ' ' .. string.format('%.0f', total), 'EX', 3600)
+    redis.call('SET', KEYS[3], run .. ' ' .. string.format('%.0f', total), 'EX', 3600)
   end
 end
 ids[n + 1] = nil
 got[n + 1] = nil
-return {now, lease, ids, got, again, stretch, total}
+return {now, lease, ids, got, repeated, run, total}
 )lua";
 
-// ARGV: id, rc, and '' to delete or the ms after which it is visible, … Returns for each 1: done, 0: the
-// receipt is not valid any more, -1: there is no such message.
+// ARGV: for each message its id, its receipt, and '' to delete it or the ms after which it becomes visible.
+// Returns for each 1: done, 0: the receipt is out of date, or -1: the message does not exist.
 inline constexpr char settle_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -135,11 +141,13 @@ end
 return out
 )lua";
 
-// ARGV: channel of the realtime option or ''; how many; id, body, …; and where any has a delay, all delays in
-// ms, '' for the queue's. Id and body stand as HSET wants them, so that bodies are not moved. An id that is
-// there already is a send whose reply was lost: it is not stored twice. Returns {Redis' microseconds, delay,
-// maxsize}; {} if the queue is gone. It publishes as often as node's rsmq would: listeners may take one
-// message each time. The publish is a hint: that a user may not publish must not undo a send.
+// ARGV: channel of the realtime option or ''; number of messages; id and body of each; and if any has a
+// delay, the delays of all in ms, '' for the queue's. Ids and bodies stand as HSET takes them, so that bodies
+// are not copied. An id that exists was sent before, and the reply was lost: it is not stored again. Returns
+// {Redis' microseconds, delay, maxsize}, or {} if the queue does not exist.
+//
+// It publishes once a message, as node's rsmq does: subscribers may receive one message for each. A failed
+// publish is ignored, because it must not undo the send of a user without that permission.
 inline constexpr char send_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -170,33 +178,42 @@ end
 return {t[1] * 1000000 + t[2], queue[2] or '', queue[3] or ''}
 )lua";
 
-// Before the first commit: may this user rename at all? Returns why not; of a key that is not there Redis
-// says so.
+// KEYS[1]: the key of the last commit. Finds out whether the user may rename keys, before the first commit.
+// Returns the error of RENAME, which is "no such key" if the user may.
 inline constexpr char may_rename_script[] = R"lua(
 return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 )lua";
 
-// A commit of outputs and acks is one MULTI: the check below, then plain commands that store the outputs and
-// delete the inputs, then the end. Plain commands, because what passes through Lua costs Redis half as much
-// again; but a transaction of Redis has no way out. So where the check does not hold it renames their keys
-// away: the commands between find nothing to delete and fill keys that nobody has seen, which the end drops
-// before it renames the others back. To everybody else all of it is one moment.
+// An atomic commit of outputs and acks is one MULTI: the check, plain commands that store the outputs and
+// delete the inputs, and the end. They are plain commands because the same in Lua costs Redis half as much
+// again. But a transaction of Redis cannot be rolled back. So if the check fails, it renames the queues'
+// keys: the commands then find nothing to delete, and write to keys that nobody has seen. The end deletes
+// those and renames the queues' keys back. Other clients see none of it, because a transaction is isolated.
 //
-// KEYS of the check: the input's set and hash, a key that remembers the last commit of this producer, the key
-// of the input's stretch, then set and hash of each output.
+// KEYS of the check: the input's set and hash, the key that holds the number of this producer's last commit,
+// the key of the input's exclusive run, then set and hash of each output.
 //
-// ARGV of the check: number of this commit, which ascend; the number of the commit that it follows without
-// knowing that one's outcome, or ''; the time in ms that the commands were made from; the stretch that all
-// the receipts are of and the totalrecv that the last of them left, which a server that lags behind has not;
-// or
-// '', and the receipts with commas between; delay and maxsize of each output, from which the commands were
-// made, too; without a stretch, the names of the receipts' fields.
-// Returns {1, Redis' microseconds} if it holds; {2} if this number was reached before: it is a repeat, and
-// was carried out, or it comes late, and the repeat was; {0, 1 or 0 for each ack} if a receipt is not valid
-// any more; {3, n} if the n-th output's queue is gone; {4, Redis' microseconds, n, delay, maxsize} if time,
-// or delay or maxsize of the n-th output, are not as assumed; {5, error}; {6} if the stretch is over, which
-// says nothing of the receipts; {7} if the commit before was not carried out. Nothing may raise: an error
-// would not keep the commands from being carried out.
+// ARGV of the check:
+// 1 the number of this commit; later commits have greater ones
+// 2 the number of the commit before it if that one's outcome is not known yet, else ''
+// 3 the time in ms from which the commands were made
+// 4 the exclusive run that covers all receipts, or ''
+// 5 with a run: the totalrecv after the last of its receives, which a lagging server has not reached;
+//   without a run: the receipts, joined by commas
+// 6 delay and maxsize of each output, from which the commands were made; then, without a run, the names of
+//   the receipts' fields
+//
+// Returns
+// {1, Redis' microseconds} if it holds;
+// {2} if this number was reached before: this is a repeat of what was committed, or the late original;
+// {0, 1 or 0 for each ack} if a receipt is out of date (0);
+// {3, n} if the queue of the n-th output does not exist;
+// {4, Redis' microseconds, n, delay, maxsize} if the commands were made from another time, or from another
+//   delay or maxsize of the n-th output;
+// {5, error};
+// {6} if the run is over, which does not mean that a receipt is out of date;
+// {7} if the commit before it was not committed.
+// It must not raise: after an error Redis would still execute the commands behind it.
 inline constexpr char check_script[] = R"lua(
 local function check()
   local last = redis.call('GET', KEYS[3]) or '0'
@@ -220,30 +237,30 @@ local function check()
   end
   redis.call('ZCARD', KEYS[1])
   local t = redis.call('TIME')
-  local us, ahead = t[1] * 1000000 + t[2], ARGV[3] - (t[1] * 1000 + t[2] / 1000)
+  local us, skew = t[1] * 1000000 + t[2], ARGV[3] - (t[1] * 1000 + t[2] / 1000)
   for i = 1, outputs do
     redis.call('ZCARD', KEYS[3 + 2 * i])
     local queue = redis.call('HMGET', KEYS[4 + 2 * i], 'vt', 'delay', 'maxsize')
     if not queue[1] then return {3, i} end
     local delay, maxsize = queue[2] or '', queue[3] or ''
-    if ahead > 1 or ahead < -1000 or delay ~= ARGV[4 + 2 * i] or maxsize ~= ARGV[5 + 2 * i] then
+    if skew > 1 or skew < -1000 or delay ~= ARGV[4 + 2 * i] or maxsize ~= ARGV[5 + 2 * i] then
       return {4, us, i, delay, maxsize}
     end
   end
   redis.call('SET', KEYS[3], ARGV[1], 'EX', 3600)
   return {1, us}
 end
-local ran, said = pcall(check)
-if ran and said[1] == 1 then return said end
+local ran, result = pcall(check)
+if ran and result[1] == 1 then return result end
 for i, key in ipairs({KEYS[1], KEYS[2], unpack(KEYS, 5)}) do
   if redis.call('EXISTS', key) == 1 then redis.call('RENAME', key, KEYS[3] .. ':' .. i) end
 end
 redis.call('SET', KEYS[3] .. ':aside', 1)
-return ran and said or {5, type(said) == 'table' and said.err or tostring(said)}
+return ran and result or {5, type(result) == 'table' and result.err or tostring(result)}
 )lua";
 
-// KEYS: the same without the stretch's. ARGV: of each output the channel of the realtime option or '', and
-// how many were sent.
+// KEYS: as of the check, without the run's. ARGV: of each output the channel of the realtime option or '',
+// and the number of its messages.
 inline constexpr char end_script[] = R"lua(
 if redis.call('DEL', KEYS[3] .. ':aside') == 1 then
   if #KEYS > 3 then redis.call('DEL', unpack(KEYS, 4)) end
@@ -262,8 +279,9 @@ end
 return 1
 )lua";
 
-// ARGV: vt, delay, maxsize. Makes the queue as RSMQ does, at once: half an attribute list is a queue that no
-// client can use. Returns its delay and maxsize.
+// KEYS: set, hash, and the set of queue names. ARGV: vt, delay, maxsize, and the name. Creates the queue as
+// RSMQ does, but atomically: no client can use a queue with half of its attributes. Returns delay and
+// maxsize.
 inline constexpr char create_script[] = R"lua(
 local now = redis.call('TIME')[1]
 redis.call('HSETNX', KEYS[2], 'vt', ARGV[1])
@@ -275,8 +293,8 @@ redis.call('SADD', KEYS[3], ARGV[4])
 return redis.call('HMGET', KEYS[2], 'delay', 'maxsize')
 )lua";
 
-// ARGV: how many of the hidden to look at. Returns {now, ready, hidden, hidden and never received, id of the
-// first that is ready}. RSMQ does not tell a delayed message from one in work, but by its receive count.
+// ARGV: the most hidden messages to examine. Returns {now, ready, hidden, hidden and never received, id of
+// the first ready message}. Only the receive count tells a delayed message from one in flight.
 inline constexpr char stats_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -298,7 +316,7 @@ if ready > 0 then out[5] = redis.call('ZRANGE', KEYS[1], 0, 0)[1] end
 return out
 )lua";
 
-// ARGV: first and last place, most bytes. Returns {id, body, rc, …} in the order of visibility.
+// ARGV: first and last place, most bytes. Returns {id, body, receive count, …} in the order of visibility.
 inline constexpr char peek_script[] = R"lua(
 local out, bytes = {}, 0
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2])) do
@@ -314,8 +332,8 @@ end
 return out
 )lua";
 
-// ARGV: id. Returns {id, body, rc}, or {}. What is not in the set is no message: the hash has attributes,
-// too.
+// ARGV: id. Returns {id, body, receive count}, or {}. The hash also has the queue's attributes, so only the
+// set shows whether a message exists.
 inline constexpr char find_script[] = R"lua(
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {} end
 local got = redis.call('HMGET', KEYS[2], ARGV[1], ARGV[1] .. ':rc')
@@ -323,14 +341,15 @@ if not got[1] then return {} end
 return {ARGV[1], got[1], tonumber(got[2]) or 0}
 )lua";
 
-// ARGV: id. Returns 1 if it was there.
+// ARGV: id. Deletes the message. Returns 1 if it existed, else 0.
 inline constexpr char remove_script[] = R"lua(
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[1], ARGV[1] .. ':rc', ARGV[1] .. ':fr')
 return 1
 )lua";
 
-// ARGV: most. Removes the first so many; returns how many. In steps, for Redis serves nobody meanwhile.
+// ARGV: most messages. Deletes the first ones, and returns how many. The caller purges in steps, because
+// Redis serves no other client while a script runs.
 inline constexpr char purge_script[] = R"lua(
 local ids = redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1)
 if #ids == 0 then return 0 end

@@ -22,7 +22,7 @@ public:
 
     // A receive. Its reply is null while it is outstanding.
     struct Receive {
-        Clock::time_point sent_at;
+        Clock::time_point since;  // when it was posted, or, without pipelining, answered
         std::uint32_t max_messages;
         Reply reply;
     };
@@ -69,7 +69,6 @@ public:
     bool has_outcome() const { return !commits_.empty() && commits_.front().is_complete(); }
     // Receives that take_receive has not returned, oldest first.
     std::deque<Receive>& receives() { return receives_; }
-    const std::deque<Receive>& receives() const { return receives_; }
     const std::deque<PostedCommit>& commits() const { return commits_; }
 
 private:

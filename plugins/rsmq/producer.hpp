@@ -51,7 +51,7 @@ private:
     UnconfirmedIds unconfirmed_;
     Committer committer_{output_, clock_, ids_};
     Script send_{send_script};
-    bool is_down_ = false;  // as the host was told
+    bool is_down_ = false;  // the health that was reported last
 };
 
 // The table of volley.atomic/1.

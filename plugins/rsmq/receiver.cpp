@@ -23,8 +23,8 @@ bool is_noscript(const redisReply& reply) {
 
 // Nobody extends the visibility timeouts of prefetched messages, so after a third of the timeout the engine
 // is not given them any more.
-bool is_stale(const redisReply& reply, Pipeline::Clock::time_point received_at) {
-    return Pipeline::Clock::now() - received_at > std::chrono::milliseconds(lease_ms(reply) / 3);
+bool is_stale(const redisReply& reply, Pipeline::Clock::time_point since) {
+    return Pipeline::Clock::now() - since > std::chrono::milliseconds(lease_ms(reply) / 3);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ Receiver::Result Receiver::take(volley_batch& batch, Pipeline::Receive received)
     if (has_messages(reply)) {
         was_full_ = message_count(reply) == received.max_messages;
         if (message_count(reply) == 0) return Result::empty;
-        remainder_ = {deliveries_.add_batch(std::move(received.reply)), 0, received.sent_at};
+        remainder_ = {deliveries_.add_batch(std::move(received.reply)), 0, received.since};
         return take_remainder(batch);
     }
     if (has_next_visible(reply)) {
@@ -90,7 +90,7 @@ Receiver::Result Receiver::take(volley_batch& batch, Pipeline::Receive received)
 Receiver::Result Receiver::take_remainder(volley_batch& batch) {
     const std::uint32_t index = remainder_->batch;
     const redisReply& reply = *deliveries_.batch(index).reply;
-    const bool stale = is_stale(reply, remainder_->received_at);
+    const bool stale = is_stale(reply, remainder_->since);
     if (stale) {
         settler_.release(reply, remainder_->next);
         remainder_->next = message_count(reply);
@@ -125,8 +125,8 @@ void Receiver::fill(volley_batch& batch) {
     room_ -= batch.count;
 }
 
-// The engine has room for what it said last, and for what is being committed. Requests whole batches, because
-// small batches would stay small, unless nothing is on its way.
+// The engine has room for what was left in its last batch, and for the messages that are being committed.
+// Asks for full batches only, because small ones would stay small, unless no receive is on its way.
 void Receiver::prefetch() {
     std::size_t room = room_, asked = remaining();
     for (const Pipeline::PostedCommit& one : pipeline_.commits()) room += one.acks;

@@ -39,11 +39,11 @@ public:
     void close(std::uint32_t timeout_ms);
 
 private:
-    // A batch that did not fit into the engine's: what is left of it comes first in the next.
+    // The rest of a reply that did not fit into the engine's batch. It comes first in the next one.
     struct Remainder {
-        std::uint32_t batch;  // one reference to it is ours
-        std::size_t next;     // place of the first message that is left
-        Pipeline::Clock::time_point received_at;
+        std::uint32_t batch;                // this holds one reference to it
+        std::size_t next;                   // place of its first message
+        Pipeline::Clock::time_point since;  // Pipeline::Receive::since
     };
 
     Result take(volley_batch& batch, Pipeline::Receive received);
@@ -62,7 +62,7 @@ private:
     std::size_t room_ = 0;          // that the engine had left after the last receive
     std::uint64_t max_bytes_ = 0;   // of bodies in one reply
     std::uint64_t mean_bytes_ = 0;  // of a body in the last batch; 0: not known
-    bool was_full_ = false;         // the last receive brought as many as were asked for: there may be more
+    bool was_full_ = false;         // the last receive returned as many as it asked for: there may be more
     std::int64_t next_visible_ms_ = -1;
 };
 

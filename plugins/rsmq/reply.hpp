@@ -1,5 +1,5 @@
-// The form of replies. What answers may be no Redis, or a proxy that cuts and mixes replies up: nothing in a
-// reply is used before its form is known. Pure.
+// Checks the form of replies. The peer may not be Redis, or a proxy may truncate and mix up replies, so no
+// part of a reply is used before its form was checked. Pure.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -16,7 +16,7 @@ inline bool is_text(const redisReply& reply) {
     return reply.type == REDIS_REPLY_STRING || reply.type == REDIS_REPLY_STATUS;
 }
 
-// An array of whatever length whose elements are all so.
+// An array of any length whose elements all satisfy `is`.
 template <typename Is>
 bool is_array_of(const redisReply& reply, Is&& is) {
     return reply.type == REDIS_REPLY_ARRAY && std::all_of(reply.element, reply.element + reply.elements,

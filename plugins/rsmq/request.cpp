@@ -6,7 +6,7 @@ namespace volley::rsmq {
 
 namespace {
 
-// Words from this size on are borrowed.
+// Words of this size and more are borrowed.
 constexpr std::size_t by_reference = 2048;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Commands in Redis' protocol, one after another, for one round trip. Short words are copied into one buffer;
-// long ones (bodies) are borrowed, and sent from where they are.
+// Commands in the Redis protocol (RESP), sent together. Short words are copied into one buffer. Long ones,
+// such as bodies, are borrowed and sent from where they are.
 #pragma once
 
 #include <sys/uio.h>
@@ -16,20 +16,20 @@ using Words = std::vector<std::string_view>;
 class Request {
 public:
     void clear();
-    // The next command has so many words, each of which is then added. Binary-safe.
+    // Begins a command of so many words, which the caller then adds. Binary-safe.
     void begin(std::size_t words);
     void word(std::string_view text);
-    void word(std::string_view text, std::string_view suffix);  // one word of both
+    void word(std::string_view text, std::string_view suffix);  // adds both as one word
     void command(const Words& words);
 
     std::size_t commands() const { return commands_; }
-    // The bytes, in order. Valid until the next call of another function, and as long as what was borrowed.
+    // The bytes, in order. Valid until the next call of another function, and as long as the borrowed words.
     std::vector<iovec>& pieces();
 
 private:
     struct Borrowed {
         const char* data;
-        std::size_t before;  // the place in buffer_ before which it stands
+        std::size_t before;  // offset in buffer_ before which it is sent
         std::size_t size;
     };
 

@@ -1,4 +1,4 @@
-// What rsmq.so is: name, version, classes, abilities.
+// The description of the plugin: name, version, classes, abilities.
 #include "consumer.hpp"
 #include "embedded.hpp"
 #include "producer.hpp"

@@ -46,7 +46,7 @@ std::unique_ptr<SSL_CTX, FreeSsl> make_context(const Settings& s) {
     return made;
 }
 
-// hiredis checks the chain, not for whom the certificate is.
+// hiredis verifies the certificate chain, but not the host name.
 void expect_name(SSL* ssl, const std::string& host) {
     unsigned char address[sizeof(in6_addr)];
     const bool numeric =
@@ -55,7 +55,7 @@ void expect_name(SSL* ssl, const std::string& host) {
         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str());
     } else {
         SSL_set1_host(ssl, host.c_str());
-        // The macro for it casts in the old way.
+        // The macro SSL_set_tlsext_host_name uses an old-style cast.
         SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                  const_cast<char*>(host.c_str()));
     }
@@ -82,13 +82,13 @@ void start_tls(redisContext& context, const Settings& s) {
         }
         throw Error(ErrorCode::retry, at + context.errstr);
     }
-    static_cast<void>(ssl.release());  // it is the context's now
+    static_cast<void>(ssl.release());  // the context owns it now
     context.flags &= ~REDIS_BLOCK;
     fcntl(context.fd, F_SETFL, fcntl(context.fd, F_GETFL) | O_NONBLOCK);
 }
 
-ssize_t tls_read(redisContext& context, char* bytes, std::size_t most) {
-    const ssize_t n = context.funcs->read(&context, bytes, most);
+ssize_t tls_read(redisContext& context, char* bytes, std::size_t size) {
+    const ssize_t n = context.funcs->read(&context, bytes, size);
     if (n > 0) return n;
     errno = n == 0 ? EAGAIN : EPROTO;
     return n < 0 && context.err == REDIS_ERR_EOF ? 0 : -1;

@@ -1,4 +1,4 @@
-// TLS to Redis, where hiredis has it (1.0 and later, built so): tls.cpp, else no_tls.cpp.
+// TLS to Redis: tls.cpp if hiredis was built with it (1.0 and later), else no_tls.cpp.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -10,14 +10,15 @@ namespace volley::rsmq {
 
 bool has_tls();
 
-// Shakes hands on a new connection, and checks the server's certificate and name. From then on bytes pass
-// only by the functions below. Throws Error: config (a file, a certificate), retry. Requires: has_tls().
+// Performs the handshake on a new connection, and verifies the server's certificate and host name. From then
+// on the caller sends and receives only with the functions below. Throws Error: config (a file or a
+// certificate is wrong), retry. Requires: has_tls().
 void start_tls(redisContext& context, const Settings& settings);
-// As recv() of a socket that does not block.
-ssize_t tls_read(redisContext& context, char* bytes, std::size_t most);
-// Takes a copy of what is to be written.
+// As recv() of a non-blocking socket.
+ssize_t tls_read(redisContext& context, char* bytes, std::size_t size);
+// Copies bytes into the output buffer.
 void tls_append(redisContext& context, const char* bytes, std::size_t size);
-// 1: all is written; 0: not yet, for the socket is full; -1: it is broken, and errno says why.
+// Writes the output buffer. Returns 1: all is written; 0: the socket is full; -1: error, in errno.
 int tls_flush(redisContext& context);
 
 }  // namespace volley::rsmq
