@@ -10,7 +10,7 @@ namespace volley::rsmq {
 void ExclusiveRun::track(const Settings& settings) {
     if (is_tracked_) return;
     is_tracked_ = true;
-    key_ = settings.ns + "volley:stretch:" + make_unique_name();
+    key_ = settings.ns + "volley:run:" + make_unique_name();
 }
 
 const std::string& ExclusiveRun::next_name(std::uint64_t connection) {

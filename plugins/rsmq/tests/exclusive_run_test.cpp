@@ -87,7 +87,7 @@ TEST_CASE("a server that lags behind the receives ends a run", "[rsmq]") {
     Run s;
     // The state of a replica that has not got the second receive.
     s.rig.command({"EVAL",
-                   "local key = redis.call('KEYS', 'rsmq:volley:stretch:*')[1]; local name = "
+                   "local key = redis.call('KEYS', 'rsmq:volley:run:*')[1]; local name = "
                    "redis.call('GET', key):match('%S+'); "
                    "redis.call('SET', key, name .. ' 2'); redis.call('HSET', 'rsmq:q:Q', 'totalrecv', 2); "
                    "redis.call('HDEL', 'rsmq:q:Q', ARGV[1] .. ':rc')",
