@@ -1,0 +1,213 @@
+// Partitions are taken away, and come back: what was not finished is left, and the old assignment does not
+// touch the new.
+#include <catch2/catch.hpp>
+
+#include "core.hpp"
+
+using namespace volley::delivery;
+
+TEST_CASE("what waits in a revoked lane is left, not acked", "[lanes]") {
+    Core core({});
+    const Slot a = core.receive();
+    const Slot b = core.receive();
+    CHECK(core.start() == Slots{a});
+    core.delivery.revoke(0);
+    CHECK(core.settle() == Settled{.left = {b}});
+    CHECK(core.delivery.counters().left_by_revocation == 1);
+    CHECK(is_balanced(core.delivery.counters()));
+}
+
+TEST_CASE("what runs in a revoked lane is carried through and committed", "[lanes]") {
+    Core core({.log = true, .order = Order::none});
+    const Slot a = core.receive(at(0));
+    core.start();
+    core.delivery.revoke(0);
+    CHECK_FALSE(core.delivery.is_drained(0));
+    core.ok(a, 1);
+    CHECK_FALSE(core.delivery.is_drained(0));
+    core.confirm(a);
+    CHECK(core.delivery.is_drained(0));
+    CHECK(core.settle() == Settled{.acked = {a}});
+    CHECK(core.committed() == 1);
+}
+
+TEST_CASE("a failed output of a revoked lane is sent again", "[lanes]") {
+    Core core({});
+    const Slot a = core.receive();
+    core.start();
+    core.ok(a, 1);
+    core.refuse(a);
+    core.delivery.revoke(0);
+    core.advance_to_due();
+    CHECK(core.take(Step::send_again) == Slots{a});
+    core.confirm(a);
+    CHECK(core.settle() == Settled{.acked = {a}});
+}
+
+TEST_CASE("a revoked lane of a log takes no more messages", "[lanes]") {
+    Core core({.log = true});
+    core.delivery.revoke(0);
+    CHECK(core.receive(at(0)) == no_slot);
+    CHECK(core.delivery.is_idle());
+}
+
+TEST_CASE("a revocation leaves the other lanes alone", "[lanes]") {
+    Core core({.log = true});
+    const Lane other = core.delivery.open_lane();
+    core.receive(at(0));
+    const Slot b = core.receive(at(0, other));
+    core.delivery.revoke(0);
+    CHECK(core.delivery.is_drained(0));
+    CHECK(core.start() == Slots{b});
+    core.ok(b);
+    CHECK(core.committed(other) == 1);
+}
+
+TEST_CASE("a failure in a revoked lane counts nothing, and its message is left", "[lanes]") {
+    Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.delivery.revoke(0);
+    core.retry(a);
+    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.delivery.counters().failures[0] == 0);
+}
+
+TEST_CASE("what of a revoked lane is in backoff, and holds up the commit, is tried once more", "[lanes]") {
+    Core core({.log = true, .order = Order::none});
+    const Slot a = core.receive(at(0));
+    const Slot b = core.receive(at(1));
+    core.start();
+    core.ok(b);
+    core.retry(a);
+    core.delivery.revoke(0);
+    CHECK_FALSE(core.delivery.is_drained(0));
+    CHECK(core.start() == Slots{a});
+    core.ok(a);
+    CHECK(core.delivery.is_drained(0));
+    CHECK(core.committed() == 2);
+}
+
+TEST_CASE("what is open in a lane that has ended is left, whatever becomes of it", "[lanes]") {
+    Core core({.log = true, .order = Order::none, .on_permanent = Last::dead_letter});
+    const Slot good = core.receive(at(0));
+    const Slot bad = core.receive(at(1));
+    const Slot late = core.receive(at(2));
+    const Slot unsent = core.receive(at(3));
+    core.start();
+    core.ok(unsent, 1);
+    core.delivery.end_lane(0);
+    CHECK(core.settle() == Settled{});
+    core.ok(good);
+    core.fail(bad);
+    core.retry(late);
+    core.refuse(unsent);
+    CHECK(core.settle() == Settled{.left = {good, bad, late, unsent}});
+    CHECK(core.committed() == -1);
+    CHECK(core.delivery.is_idle());
+    CHECK(core.delivery.counters().left_by_revocation == 4);
+    CHECK(is_balanced(core.delivery.counters()));
+}
+
+TEST_CASE("nothing is committed for a lane that has ended", "[lanes]") {
+    Core core({.log = true, .order = Order::none});
+    const Slot a = core.receive(at(0));
+    core.start();
+    core.ok(a);
+    core.delivery.end_lane(0);
+    CHECK(core.committed() == -1);
+    core.delivery.commit_again(0);
+    CHECK(core.committed() == -1);
+}
+
+TEST_CASE("a dead letter of a lane that has ended is not produced", "[lanes]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.fail(a);
+    core.delivery.end_lane(0);
+    CHECK(core.runs().empty());
+    CHECK(core.settle() == Settled{.left = {a}});
+}
+
+TEST_CASE("a settlement of the old assignment does not touch the new", "[lanes]") {
+    Core core({.log = true, .order = Order::none});
+    const Slot old = core.receive(at(5));
+    core.start();
+    core.delivery.end_lane(0);
+    const Lane again = core.delivery.open_lane();
+    CHECK(again != 0);  // its number is in use as long as a message of it is open
+    const Slot fresh = core.receive(at(5, again));
+    REQUIRE(fresh != no_slot);
+    CHECK(fresh != old);
+    core.ok(old);
+    CHECK(core.settle() == Settled{.left = {old}});
+    CHECK(core.committed(again) == -1);
+    CHECK(core.start() == Slots{fresh});
+    core.ok(fresh);
+    CHECK(core.settle() == Settled{.acked = {fresh}});
+    CHECK(core.committed(again) == 6);
+}
+
+TEST_CASE("a lane's number is given again when nothing of it is open, and its offsets begin anew",
+          "[lanes]") {
+    Core core({.log = true});
+    const Slot a = core.receive(at(5));
+    core.start();
+    core.ok(a);
+    CHECK(core.committed() == 6);
+    core.settle();
+    core.delivery.revoke(0);
+    core.delivery.end_lane(0);
+    REQUIRE(core.delivery.open_lane() == 0);
+    core.commits.clear();
+    CHECK(core.committed() == -1);
+    const Slot b = core.receive(at(2));
+    CHECK(core.start() == Slots{b});
+    core.ok(b);
+    CHECK(core.committed() == 3);
+}
+
+TEST_CASE("a commit that was not taken of a lane's last life is not one of its next", "[lanes]") {
+    Core core({.log = true});
+    const Slot a = core.receive(at(5));
+    core.start();
+    core.ok(a);
+    core.settle();
+    core.delivery.end_lane(0);
+    CHECK(core.delivery.open_lane() == 1);  // 0 is free when its commit was taken
+    CHECK(core.committed() == -1);
+    CHECK(core.delivery.open_lane() == 0);
+}
+
+TEST_CASE("a key that was left behind in a lane's last life runs in its next", "[lanes]") {
+    Core core({.log = true, .order = Order::key});
+    core.receive(of_key(1, 0));
+    core.receive(of_key(1, 1));
+    core.delivery.revoke(0);
+    core.settle();
+    core.delivery.end_lane(0);
+    REQUIRE(core.delivery.open_lane() == 0);
+    const Slot a = core.receive(of_key(1, 0));
+    const Slot b = core.receive(of_key(1, 1));
+    CHECK(core.start() == Slots{a});
+    core.ok(a);
+    CHECK(core.start() == Slots{b});
+}
+
+TEST_CASE("a message whose lease is lost is left, whatever becomes of it", "[lanes]") {
+    Core core({.order = Order::none});
+    const Slot running = core.receive();
+    core.start();
+    const Slot waiting = core.receive();
+    core.delivery.lose(running);
+    core.delivery.lose(waiting);
+    CHECK(core.settle() == Settled{.left = {waiting}});
+    core.ok(running, 1);
+    CHECK(core.settle() == Settled{});
+    core.confirm(running);
+    CHECK(core.settle() == Settled{.left = {running}});
+    CHECK(core.delivery.counters().left_by_lease == 2);
+    CHECK(core.delivery.counters().possible_duplicates == 1);
+    CHECK(is_balanced(core.delivery.counters()));
+}

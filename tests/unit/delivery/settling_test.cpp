@@ -1,0 +1,161 @@
+// Every message that was received is settled exactly once, and closed when the consumer says so.
+#include <catch2/catch.hpp>
+
+#include "core.hpp"
+
+using namespace volley::delivery;
+
+namespace {
+
+std::vector<Settlement> settlements(Core& core) {
+    std::vector<Settlement> taken;
+    core.delivery.take_settlements(taken);
+    return taken;
+}
+
+Slot handled(Core& core) {
+    const Slot slot = core.receive();
+    REQUIRE(core.start() == Slots{slot});
+    core.ok(slot);
+    return slot;
+}
+
+}  // namespace
+
+TEST_CASE("a settlement names the delivery, its attempts and the reason of its failure", "[settling]") {
+    Core core({.max_attempts = 2, .on_exhausted = Last::requeue});
+    const Slot a = core.receive({.handle = 77});
+    core.start();
+    core.retry(a);
+    core.advance_to_due();
+    core.start();
+    core.delivery.handled(a, Verdict::retry, 0, 0, Millis(0), 3, core.now);
+    const std::vector<Settlement> taken = settlements(core);
+    REQUIRE(taken.size() == 1);
+    CHECK(taken[0].slot == a);
+    CHECK(taken[0].handle == 77);
+    CHECK(taken[0].attempts == 2);
+    CHECK(taken[0].reason == 3);
+}
+
+TEST_CASE("a settlement is handed out once", "[settling]") {
+    Core core({});
+    handled(core);
+    CHECK(settlements(core).size() == 1);
+    CHECK(settlements(core).empty());
+    CHECK_FALSE(core.delivery.is_idle());
+}
+
+TEST_CASE("a settlement that the store did not take is handed out again, soon and for ever", "[settling]") {
+    Core core({.max_delay = Millis(3'600'000)});
+    const Slot a = handled(core);
+    for (int i = 0; i < 20; ++i) {
+        CHECK(settlements(core).size() == 1);
+        core.delivery.settle_again(a, core.now);
+        CHECK(settlements(core).empty());
+        CHECK(core.delivery.next_due() <= core.now + Millis(2000));
+        core.advance_to_due();
+    }
+    CHECK(core.settle() == Settled{.acked = {a}});
+    CHECK(core.delivery.is_idle());
+    CHECK(core.delivery.counters().done == 1);
+}
+
+TEST_CASE("a nack that is repeated keeps its delay", "[settling]") {
+    Core core({.max_delay = Millis(700), .on_permanent = Last::requeue});
+    const Slot a = core.receive();
+    core.start();
+    core.fail(a);
+    settlements(core);
+    core.delivery.settle_again(a, core.now);
+    core.advance_to_due();
+    const std::vector<Settlement> again = settlements(core);
+    REQUIRE(again.size() == 1);
+    CHECK(again[0].outcome == Outcome::nack);
+    CHECK(again[0].delay == Millis(700));
+}
+
+TEST_CASE("what is not settled at the end is handed out at once, and not a second time", "[settling]") {
+    Core core({.order = Order::none});
+    const Slot a = core.receive();
+    const Slot b = core.receive();
+    core.start();
+    core.ok(a);
+    settlements(core);
+    core.delivery.settle_again(a, core.now);
+    core.ok(b);
+    core.delivery.settle_now();
+    CHECK(core.settle() == Settled{.acked = {a, b}});
+    core.advance(Millis(60'000));
+    CHECK(core.settle() == Settled{});
+}
+
+TEST_CASE("an ack that came too late is counted, and its outputs are possible duplicates", "[settling]") {
+    Core core({.order = Order::none});
+    const Slot with = core.receive();
+    const Slot without = core.receive();
+    core.start();
+    core.ok(with, 1);
+    core.confirm(with);
+    core.ok(without);
+    settlements(core);
+    core.delivery.settled(with, true);
+    core.delivery.settled(without, true);
+    CHECK(core.delivery.counters().lost == 2);
+    CHECK(core.delivery.counters().possible_duplicates == 1);
+}
+
+TEST_CASE("a settlement says whether more was kept of the message than its slot keeps", "[settling]") {
+    Core core({.order = Order::none, .on_permanent = Last::drop});
+    const Slot plain = core.receive();
+    const Slot with_outputs = core.receive();
+    const Slot with_body = core.receive();
+    const Slot with_reason = core.receive();
+    core.start();
+    core.ok(plain);
+    core.ok(with_outputs, 1, 100);
+    core.confirm(with_outputs);
+    core.delivery.grow(with_body, 100);
+    core.ok(with_body);
+    core.delivery.handled(with_reason, Verdict::fail, 0, 0, Millis(0), 3, core.now);
+    std::map<Slot, bool> large;
+    for (const Settlement& settlement : settlements(core)) large[settlement.slot] = settlement.large;
+    CHECK(large ==
+          std::map<Slot, bool>{{plain, false}, {with_outputs, true}, {with_body, true}, {with_reason, true}});
+}
+
+TEST_CASE("a slot is used again when its delivery is closed, in another life", "[settling]") {
+    Core core({});
+    const Slot a = handled(core);
+    const std::uint16_t life = core.delivery.entry(a).life;
+    CHECK(core.receive() != a);
+    core.settle();
+    CHECK(core.receive() == a);
+    CHECK(core.delivery.entry(a).life == life + 1);
+}
+
+TEST_CASE("what the store says it handed out before is counted", "[settling]") {
+    Core core({});
+    core.receive();
+    core.receive({.redelivered = true});
+    CHECK(core.delivery.counters().received == 2);
+    CHECK(core.delivery.counters().redelivered == 1);
+}
+
+TEST_CASE("the open deliveries are those that the consumer has not closed", "[settling]") {
+    Core core({.order = Order::none});
+    const Slot waiting = core.receive();
+    const Slot running = core.receive();
+    const Slot finished = core.receive();
+    CHECK(core.start() == Slots{waiting, running, finished});
+    core.give_back(waiting);
+    core.ok(finished);
+    const auto open = [&core] {
+        Slots slots;
+        core.delivery.for_each_open([&slots](Slot slot, const Entry&) { slots.push_back(slot); });
+        return slots;
+    };
+    CHECK(open() == Slots{waiting, running, finished});
+    core.settle();
+    CHECK(open() == Slots{waiting, running});
+}

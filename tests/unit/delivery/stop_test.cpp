@@ -1,0 +1,261 @@
+// A stop is never a failure of a message: what runs is carried through, the rest is left to the store.
+#include <catch2/catch.hpp>
+
+#include "core.hpp"
+
+using namespace volley::delivery;
+
+namespace {
+
+const Options keyed_log{.log = true, .order = Order::key};
+
+// A log on which offset 0, of key 1, is in backoff, and offset 1, of key 2, is done.
+struct Hole {
+    explicit Hole(const Options& options = keyed_log) : core(options) {
+        waiting = core.receive(of_key(1, 0));
+        done = core.receive(of_key(2, 1));
+        REQUIRE(core.start() == Slots{waiting, done});
+        core.ok(done);
+        core.retry(waiting);
+        core.settle();
+    }
+    Core core;
+    Slot waiting = no_slot;
+    Slot done = no_slot;
+};
+
+}  // namespace
+
+TEST_CASE("a stop leaves what has not started", "[stop]") {
+    Core core({});
+    const Slot a = core.receive();
+    const Slot b = core.receive();
+    core.delivery.stop();
+    CHECK_FALSE(core.delivery.wants_messages());
+    CHECK(core.delivery.room() == 0);
+    CHECK(core.start().empty());
+    CHECK(core.settle() == Settled{.left = {a, b}});
+    CHECK(core.delivery.counters().left_by_stop == 2);
+    CHECK(core.delivery.is_idle());
+    CHECK_FALSE(core.delivery.failed());
+}
+
+TEST_CASE("a stop carries through what runs, and what is being sent", "[stop]") {
+    Core core({.order = Order::none});
+    const Slot running = core.receive();
+    const Slot sending = core.receive();
+    const Slot resending = core.receive();
+    core.start();
+    core.ok(sending, 1);
+    core.ok(resending, 1);
+    core.refuse(resending);
+    core.delivery.stop();
+    CHECK(core.settle() == Settled{});
+    core.ok(running);
+    core.confirm(sending);
+    core.advance_to_due();
+    CHECK(core.take(Step::send_again) == Slots{resending});
+    core.confirm(resending);
+    CHECK(core.settle() == Settled{.acked = {running, sending, resending}});
+    CHECK(core.delivery.is_idle());
+}
+
+TEST_CASE("a stop carries dead letters through", "[stop]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.fail(a);
+    core.delivery.stop();
+    CHECK(core.take(Step::dead_letter) == Slots{a});
+    core.delivery.dead_letter_confirmed(a);
+    CHECK(core.settle() == Settled{.acked = {a}});
+}
+
+TEST_CASE("what is received after a stop is left", "[stop]") {
+    Core core({});
+    core.delivery.stop();
+    const Slot a = core.receive();
+    CHECK(core.start().empty());
+    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.delivery.counters().received == 1);
+    CHECK(is_balanced(core.delivery.counters()));
+}
+
+TEST_CASE("what a stop cuts off counts no failure and ends nothing", "[stop]") {
+    Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = Last::dead_letter});
+    const Slot failing = core.receive();
+    const Slot untouched = core.receive();
+    core.start();
+    core.delivery.stop();
+    core.retry(failing);
+    core.give_back(untouched);
+    CHECK(core.runs().empty());
+    CHECK(core.settle() == Settled{.left = {failing, untouched}});
+    CHECK(core.delivery.counters().failures[0] == 0);
+}
+
+TEST_CASE("what fails for good during a stop ends as ever", "[stop]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.delivery.stop();
+    core.fail(a);
+    CHECK(core.take(Step::dead_letter) == Slots{a});
+}
+
+TEST_CASE("a stop leaves what is in backoff on a queue", "[stop]") {
+    Core core({});
+    const Slot a = core.receive();
+    core.start();
+    core.retry(a);
+    core.delivery.stop();
+    CHECK(core.settle() == Settled{.left = {a}});
+    core.advance(Millis(3'600'000));  // its timer is void
+    CHECK(core.start().empty());
+}
+
+TEST_CASE("a stop tries once more, and at once, what holds up the commit of a log", "[stop]") {
+    Hole hole;
+    hole.core.delivery.stop();
+    CHECK(hole.core.start() == Slots{hole.waiting});
+    hole.core.ok(hole.waiting);
+    CHECK(hole.core.settle() == Settled{.acked = {hole.waiting}});
+    CHECK(hole.core.committed() == 2);
+    hole.core.advance(Millis(3'600'000));  // the timer of its backoff is void
+    CHECK(hole.core.delivery.is_idle());
+}
+
+TEST_CASE("a stop tries it once, and not again", "[stop]") {
+    Hole hole;
+    hole.core.delivery.stop();
+    CHECK(hole.core.start() == Slots{hole.waiting});
+    hole.core.retry(hole.waiting);
+    CHECK(hole.core.start().empty());
+    CHECK(hole.core.settle() == Settled{.left = {hole.waiting}});
+    CHECK(hole.core.committed() == -1);
+    CHECK(hole.core.delivery.is_idle());
+}
+
+TEST_CASE("what fails for the first time during a stop, and holds up the commit, is tried once more",
+          "[stop]") {
+    Core core(keyed_log);
+    const Slot a = core.receive(of_key(1, 0));
+    const Slot b = core.receive(of_key(2, 1));
+    core.start();
+    core.delivery.stop();
+    core.ok(b);
+    core.retry(a);
+    CHECK(core.start() == Slots{a});
+}
+
+TEST_CASE("a stop does not try once more what has used up its attempts", "[stop]") {
+    Hole hole({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
+    hole.core.delivery.stop();
+    CHECK(hole.core.start().empty());
+    CHECK(hole.core.settle() == Settled{.left = {hole.waiting}});
+    CHECK(hole.core.delivery.exhausted() == 0);
+}
+
+TEST_CASE("a stop does not try once more what nothing has started behind", "[stop]") {
+    Core core(keyed_log);
+    const Slot a = core.receive(of_key(1, 0));
+    core.start(0, 1);
+    const Slot b = core.receive(of_key(2, 1));
+    core.retry(a);
+    core.delivery.stop();
+    CHECK(core.settle() == Settled{.left = {a, b}});
+}
+
+TEST_CASE("what waits before something that has started is carried through a stop", "[stop]") {
+    Core core(keyed_log);
+    const Slot a = core.receive(of_key(1, 0));
+    const Slot b = core.receive(of_key(1, 1));
+    const Slot c = core.receive(of_key(2, 2));
+    CHECK(core.start() == Slots{a, c});
+    core.delivery.stop();
+    core.ok(a);
+    CHECK(core.start() == Slots{b});
+    core.ok(b);
+    core.ok(c);
+    CHECK(core.committed() == 3);
+}
+
+TEST_CASE("behind a message that a stop left nothing of its key runs", "[stop]") {
+    Core core({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
+    const Slot a = core.receive(of_key(1, 0));
+    const Slot b = core.receive(of_key(1, 1));
+    const Slot c = core.receive(of_key(2, 2));
+    CHECK(core.start() == Slots{a, c});
+    core.delivery.stop();
+    core.retry(a);
+    CHECK(core.start().empty());
+    CHECK(core.settle() == Settled{.left = {a, b}});
+    core.ok(c);
+    CHECK(core.settle() == Settled{.acked = {c}});
+    CHECK(core.committed() == -1);
+    CHECK(core.delivery.is_idle());
+}
+
+TEST_CASE("an abort leaves what waits at once, and what is in hand when it comes back", "[stop]") {
+    Core core({.order = Order::none});
+    const Slot running = core.receive();
+    const Slot sending = core.receive();
+    core.start();
+    core.ok(sending, 1);
+    const Slot waiting = core.receive();
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{.left = {waiting}});
+    core.ok(running);
+    core.confirm(sending);
+    CHECK(core.settle() == Settled{.left = {running, sending}});
+    CHECK(core.delivery.counters().left_by_stop == 3);
+    CHECK(core.delivery.counters().possible_duplicates == 1);  // what was sent is stored
+    CHECK(core.delivery.is_idle());
+}
+
+TEST_CASE("an abort sends nothing again, and no dead letter", "[stop]") {
+    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
+    const Slot waits = core.receive();
+    const Slot queued = core.receive();
+    const Slot dead = core.receive();
+    core.start();
+    core.ok(queued, 1);
+    core.refuse(queued);
+    core.advance_to_due();
+    core.ok(waits, 1);
+    core.refuse(waits);
+    core.fail(dead);
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{.left = {waits, queued, dead}});
+    CHECK(core.runs().empty());
+    CHECK(core.delivery.is_idle());
+}
+
+TEST_CASE("a dead letter that an abort finds on its way is left, even if it is confirmed", "[stop]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.fail(a);
+    core.take(Step::dead_letter);
+    core.delivery.abort();
+    core.delivery.dead_letter_confirmed(a);
+    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.delivery.counters().dead == 0);
+}
+
+TEST_CASE("at the end of the reports what was not reported is left, and may be stored", "[stop]") {
+    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
+    const Slot sending = core.receive();
+    const Slot dead = core.receive();
+    core.start();
+    core.ok(sending, 1);
+    core.fail(dead);
+    core.take(Step::dead_letter);
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{});
+    core.delivery.end_reports();
+    CHECK(core.settle() == Settled{.left = {sending, dead}});
+    CHECK(core.delivery.counters().possible_duplicates == 1);
+    CHECK(core.delivery.is_idle());
+    CHECK_FALSE(core.confirm(sending));
+}
