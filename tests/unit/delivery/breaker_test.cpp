@@ -153,6 +153,7 @@ TEST_CASE("while the breaker is open only the probe is given up", "[breaker]") {
     core.retry(running);
     CHECK(core.settle() == Settled{});
     CHECK(core.delivery.exhausted() == 1);
+    CHECK(core.delivery.next_due() <= core.now + one_attempt.initial_delay);
     CHECK(core.delivery.counters().in_flight == 1);
 }
 

@@ -120,6 +120,42 @@ TEST_CASE("nothing is committed for a lane that has ended", "[lanes]") {
     CHECK(core.committed() == -1);
 }
 
+TEST_CASE("what is in backoff in a lane that has ended is left at once", "[lanes]") {
+    Core core({.log = true, .order = Order::none});
+    const Slot a = core.receive(at(0));
+    const Slot b = core.receive(at(1));
+    core.start();
+    core.ok(b);
+    core.retry(a);
+    core.delivery.end_lane(0);
+    CHECK(core.start().empty());
+    CHECK(core.settle() == Settled{.acked = {b}, .left = {a}});
+}
+
+TEST_CASE("a lane that has ended takes no more messages", "[lanes]") {
+    Core core({.log = true});
+    core.receive(at(0));
+    core.start();
+    core.delivery.end_lane(0);
+    CHECK(core.receive(at(1)) == no_slot);
+}
+
+TEST_CASE("a failed output of a lane that has ended is not sent again", "[lanes]") {
+    Core core({.order = Order::none});
+    const Slot waits = core.receive();
+    const Slot due = core.receive();
+    core.start();
+    core.ok(due, 1);
+    core.refuse(due);
+    core.advance_to_due();
+    core.ok(waits, 1);
+    core.refuse(waits);
+    core.delivery.end_lane(0);
+    CHECK(core.settle() == Settled{.left = {waits}});
+    CHECK(core.runs().empty());
+    CHECK(core.settle() == Settled{.left = {due}});
+}
+
 TEST_CASE("a dead letter of a lane that has ended is not produced", "[lanes]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();

@@ -55,6 +55,20 @@ TEST_CASE("a dead letter that its queue does not take now is sent again, soon an
     CHECK(core.delivery.entry(a).attempt == 1);
 }
 
+TEST_CASE("outputs that were sent again before do not count as dead letters that wait", "[on_fail]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.ok(a, 1);
+    core.refuse(a);
+    core.advance_to_due();
+    core.take(Step::send_again);
+    core.refuse(a, 0, SendFailure::permanent);
+    core.take(Step::dead_letter);
+    core.delivery.dead_letter_confirmed(a);
+    CHECK(core.delivery.dead_letters_waiting() == 0);
+}
+
 TEST_CASE("a dead letter that may have been stored is counted as a possible duplicate", "[on_fail]") {
     Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
     const Slot a = exhaust(core);

@@ -115,6 +115,18 @@ TEST_CASE("an output that fails before its worker returns holds the chain, too",
     CHECK(core.start().empty());
 }
 
+TEST_CASE("an output that can never be sent holds the chain while the others are not confirmed", "[order]") {
+    Core core({.order = Order::key, .pipelined = true, .on_permanent = Last::drop});
+    const Slot a = core.receive(of_key(1));
+    core.start();
+    core.refuse(a, 0, SendFailure::permanent);
+    const Slot b = core.receive(of_key(1));
+    core.ok(a, 2);
+    CHECK(core.start().empty());
+    core.confirm(a, 1);
+    CHECK(core.start() == Slots{b});
+}
+
 TEST_CASE("nothing of a chain starts before its dead letter is confirmed", "[order]") {
     Core core({.order = Order::key, .pipelined = true, .on_permanent = Last::dead_letter});
     const Slot a = core.receive(of_key(1));
@@ -135,7 +147,7 @@ TEST_CASE("a chain goes on when its outputs were accepted, where producers keep 
     core.start();
     core.ok(a, 1);
     const Slot b = core.receive(of_key(1));
-    CHECK(core.start() == Slots{b});
+    CHECK(core.start(1) == Slots{b});
     CHECK(core.settle() == Settled{});
 }
 
@@ -169,6 +181,16 @@ TEST_CASE("a key that runs at a worker flows on to that worker only", "[order]")
     const Slot b = core.receive(of_key(1));
     CHECK(core.start(1).empty());
     CHECK(core.start(0) == Slots{b});
+}
+
+TEST_CASE("a key flows on also when its messages are finished out of order", "[order]") {
+    Core core({.order = Order::key, .pipelined = true});
+    const Slot a = core.receive(of_key(1));
+    const Slot b = core.receive(of_key(1));
+    CHECK(core.start() == Slots{a, b});
+    core.ok(b);
+    const Slot c = core.receive(of_key(1));
+    CHECK(core.start() == Slots{c});
 }
 
 TEST_CASE("a key at rest is any worker's, and begins a new turn", "[order]") {

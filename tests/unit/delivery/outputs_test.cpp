@@ -146,6 +146,24 @@ TEST_CASE("a failed output is sent again alone and without the handler", "[outpu
     CHECK(core.delivery.counters().retries == 0);
 }
 
+TEST_CASE("of outputs sent again only those that fail once more are sent a third time", "[outputs]") {
+    Core core({});
+    const Slot a = core.receive();
+    core.start();
+    core.ok(a, 2);
+    core.refuse(a, 0);
+    core.refuse(a, 1);
+    core.advance_to_due();
+    core.take(Step::send_again);
+    CHECK(core.confirm(a, 0));
+    CHECK(core.refuse(a, 1));
+    core.advance_to_due();
+    CHECK(core.take(Step::send_again) == Slots{a});
+    CHECK_FALSE(core.confirm(a, 0));
+    CHECK(core.confirm(a, 1));
+    CHECK(core.settle() == Settled{.acked = {a}});
+}
+
 TEST_CASE("a failed output waits for the reports of the others", "[outputs]") {
     Core core({});
     const Slot a = core.receive();

@@ -30,6 +30,15 @@ TEST_CASE("a backoff is drawn from a range that doubles up to its bound", "[retr
     }
 }
 
+TEST_CASE("a backoff stays at its bound however often a message was tried", "[retry]") {
+    Backoff backoff(Millis(100), Millis(1000), 7);
+    for (const std::uint32_t tries : {31U, 32U, 33U, 63U, 64U, 65U, 1'000'000U}) {
+        Millis longest{0};
+        for (int i = 0; i < 100; ++i) longest = std::max(longest, backoff.delay(tries));
+        CHECK(longest > Millis(800));
+    }
+}
+
 TEST_CASE("a backoff uses its whole range", "[retry]") {
     Backoff backoff(Millis(4), Millis(4), 7);
     std::map<Millis, int> seen;

@@ -109,19 +109,25 @@ TEST_CASE("a stop leaves what is in backoff on a queue", "[stop]") {
     core.start();
     core.retry(a);
     core.delivery.stop();
-    CHECK(core.settle() == Settled{.left = {a}});
+    std::vector<Settlement> settlements;
+    core.delivery.take_settlements(settlements);
+    REQUIRE(settlements.size() == 1);
+    CHECK(settlements[0].outcome == Outcome::leave);
     core.advance(Millis(3'600'000));  // its timer is void
     CHECK(core.start().empty());
+    CHECK(core.settle() == Settled{});
+    core.delivery.settled(a, false);
+    CHECK(core.delivery.is_idle());
 }
 
 TEST_CASE("a stop tries once more, and at once, what holds up the commit of a log", "[stop]") {
     Hole hole;
     hole.core.delivery.stop();
     CHECK(hole.core.start() == Slots{hole.waiting});
+    hole.core.advance(Millis(3'600'000));  // the timer of its backoff is void
     hole.core.ok(hole.waiting);
     CHECK(hole.core.settle() == Settled{.acked = {hole.waiting}});
     CHECK(hole.core.committed() == 2);
-    hole.core.advance(Millis(3'600'000));  // the timer of its backoff is void
     CHECK(hole.core.delivery.is_idle());
 }
 
@@ -180,6 +186,52 @@ TEST_CASE("what waits before something that has started is carried through a sto
     CHECK(core.committed() == 3);
 }
 
+TEST_CASE("a retry at an earlier offset changes nothing in what has started", "[stop]") {
+    Core core(keyed_log);
+    const Slot a = core.receive(of_key(1, 0));
+    const Slot b = core.receive(of_key(1, 1));
+    const Slot c = core.receive(of_key(2, 2));
+    CHECK(core.start() == Slots{a, c});
+    core.retry(a);
+    core.advance_to_due();
+    CHECK(core.start() == Slots{a});
+    core.delivery.stop();
+    core.ok(a);
+    CHECK(core.start() == Slots{b});
+}
+
+TEST_CASE("what is given back during a stop runs again if it holds up the commit", "[stop]") {
+    Core core(keyed_log);
+    const Slot a = core.receive(of_key(1, 0));
+    const Slot b = core.receive(of_key(2, 1));
+    CHECK(core.start() == Slots{a, b});
+    core.delivery.stop();
+    core.give_back(a);
+    core.give_back(b);
+    CHECK(core.start() == Slots{a});
+    CHECK(core.settle() == Settled{.left = {b}});
+}
+
+TEST_CASE("behind a message that a stop left nothing of its turn runs again", "[stop]") {
+    const Order order = GENERATE(Order::partition, Order::key);
+    Core core({.log = true, .order = order, .pipelined = true});
+    const Slot a = core.receive(of_key(1, 0));
+    const Slot b = core.receive(of_key(1, 1));
+    const Slot c = core.receive(of_key(1, 2));
+    CHECK(core.start() == Slots{a, b, c});
+    core.delivery.stop();
+    core.retry(a);
+    core.give_back(b);
+    core.give_back(c);
+    CHECK(core.settle() == Settled{.left = {c}});
+    CHECK(core.start() == Slots{a, b});
+    core.retry(a);
+    core.give_back(b);
+    CHECK(core.start().empty());
+    CHECK(core.settle() == Settled{.left = {a, b}});
+    CHECK(core.delivery.is_idle());
+}
+
 TEST_CASE("behind a message that a stop left nothing of its key runs", "[stop]") {
     Core core({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
     const Slot a = core.receive(of_key(1, 0));
@@ -194,68 +246,4 @@ TEST_CASE("behind a message that a stop left nothing of its key runs", "[stop]")
     CHECK(core.settle() == Settled{.acked = {c}});
     CHECK(core.committed() == -1);
     CHECK(core.delivery.is_idle());
-}
-
-TEST_CASE("an abort leaves what waits at once, and what is in hand when it comes back", "[stop]") {
-    Core core({.order = Order::none});
-    const Slot running = core.receive();
-    const Slot sending = core.receive();
-    core.start();
-    core.ok(sending, 1);
-    const Slot waiting = core.receive();
-    core.delivery.abort();
-    CHECK(core.settle() == Settled{.left = {waiting}});
-    core.ok(running);
-    core.confirm(sending);
-    CHECK(core.settle() == Settled{.left = {running, sending}});
-    CHECK(core.delivery.counters().left_by_stop == 3);
-    CHECK(core.delivery.counters().possible_duplicates == 1);  // what was sent is stored
-    CHECK(core.delivery.is_idle());
-}
-
-TEST_CASE("an abort sends nothing again, and no dead letter", "[stop]") {
-    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
-    const Slot waits = core.receive();
-    const Slot queued = core.receive();
-    const Slot dead = core.receive();
-    core.start();
-    core.ok(queued, 1);
-    core.refuse(queued);
-    core.advance_to_due();
-    core.ok(waits, 1);
-    core.refuse(waits);
-    core.fail(dead);
-    core.delivery.abort();
-    CHECK(core.settle() == Settled{.left = {waits, queued, dead}});
-    CHECK(core.runs().empty());
-    CHECK(core.delivery.is_idle());
-}
-
-TEST_CASE("a dead letter that an abort finds on its way is left, even if it is confirmed", "[stop]") {
-    Core core({.on_permanent = Last::dead_letter});
-    const Slot a = core.receive();
-    core.start();
-    core.fail(a);
-    core.take(Step::dead_letter);
-    core.delivery.abort();
-    core.delivery.dead_letter_confirmed(a);
-    CHECK(core.settle() == Settled{.left = {a}});
-    CHECK(core.delivery.counters().dead == 0);
-}
-
-TEST_CASE("at the end of the reports what was not reported is left, and may be stored", "[stop]") {
-    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
-    const Slot sending = core.receive();
-    const Slot dead = core.receive();
-    core.start();
-    core.ok(sending, 1);
-    core.fail(dead);
-    core.take(Step::dead_letter);
-    core.delivery.abort();
-    CHECK(core.settle() == Settled{});
-    core.delivery.end_reports();
-    CHECK(core.settle() == Settled{.left = {sending, dead}});
-    CHECK(core.delivery.counters().possible_duplicates == 1);
-    CHECK(core.delivery.is_idle());
-    CHECK_FALSE(core.confirm(sending));
 }

@@ -104,6 +104,7 @@ TEST_CASE("a refused transaction fails its message for good, and holds its key",
     const Slot a = taken(core);
     core.delivery.transaction_refused(a, 2, core.now);
     CHECK(core.delivery.counters().failures[2] == 1);
+    CHECK(core.delivery.entry(a).reason == 2);
     const Slot b = core.receive(of_key(1));
     CHECK(core.take(Step::dead_letter) == Slots{a});
     core.delivery.dead_letter_confirmed(a);
@@ -167,4 +168,13 @@ TEST_CASE("a transaction that is committed after all during an abort counts as d
     CHECK(core.delivery.counters().done == 1);
     CHECK(core.delivery.is_idle());
     CHECK(is_balanced(core.delivery.counters()));
+}
+
+TEST_CASE("a transaction that is refused during an abort leaves its message", "[transactions]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = taken(core);
+    core.delivery.abort();
+    core.delivery.transaction_refused(a, 0, core.now);
+    CHECK(core.runs().empty());
+    CHECK(core.settle() == Settled{.left = {a}});
 }

@@ -280,3 +280,41 @@ TEST_CASE("the outputs of a message that failed for good are held no longer", "[
     CHECK(core.take(Step::dead_letter) == Slots{a});
     CHECK(core.delivery.counters().held_bytes == 300);
 }
+
+TEST_CASE("no outputs are expected of a message that failed for good, or was left", "[weight]") {
+    Core core(with_letters(300));
+    const Slot a = core.receive();
+    core.start();
+    core.ok(a, 1, 100);
+    core.confirm(a);
+    core.settle();
+    const Slot b = core.receive();
+    core.receive();
+    CHECK(core.delivery.byte_room() == 800);
+    core.start(0, 1);
+    core.fail(b);
+    CHECK(core.delivery.byte_room() == 900);
+    core.delivery.stop();
+    CHECK(core.delivery.byte_room() == 1000);
+}
+
+TEST_CASE("a dead letter of a lane that has ended needs no room", "[weight]") {
+    Core core(with_letters(1000));
+    const Slots dead = fail_for_good(core, 2);
+    CHECK(core.take(Step::dead_letter) == Slots{dead[0]});
+    core.delivery.end_lane(0);
+    CHECK(core.runs().empty());
+    CHECK(core.settle() == Settled{.left = {dead[1]}});
+}
+
+TEST_CASE("bytes past what a message can have are not counted", "[weight]") {
+    Core core({});
+    const Slot a = core.receive(of_size(100));
+    core.start();
+    core.delivery.grow(a, std::uint64_t{1} << 40U);
+    core.ok(a, 1, std::uint64_t{1} << 40U);
+    core.confirm(a);
+    core.settle();
+    CHECK(core.delivery.counters().in_flight_bytes == 0);
+    CHECK(core.delivery.counters().held_bytes == 0);
+}

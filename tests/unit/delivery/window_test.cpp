@@ -77,6 +77,20 @@ TEST_CASE("a commit is handed out once, and again if it did not happen", "[windo
     CHECK(again[0].offset == 1);
 }
 
+TEST_CASE("a message that is finished behind an open one makes no new commit", "[window]") {
+    Core core(unordered_log);
+    const Slot a = core.receive(at(0));
+    core.receive(at(1));
+    const Slot c = core.receive(at(2));
+    core.start();
+    core.ok(a);
+    CHECK(core.committed() == 1);
+    core.ok(c);
+    std::vector<Commit> commits;
+    core.delivery.take_commits(commits);
+    CHECK(commits.empty());
+}
+
 TEST_CASE("an offset that is handed out again is refused", "[window]") {
     Core core(unordered_log);
     const Slot a = core.receive(at(5));

@@ -1,0 +1,94 @@
+// An abort gives up on what is not confirmed: it is left as soon as nobody has it in hand.
+#include <catch2/catch.hpp>
+
+#include "core.hpp"
+
+using namespace volley::delivery;
+
+TEST_CASE("an abort leaves what waits at once, and what is in hand when it comes back", "[abort]") {
+    Core core({.order = Order::none});
+    const Slot running = core.receive();
+    const Slot sending = core.receive();
+    core.start();
+    core.ok(sending, 1);
+    const Slot waiting = core.receive();
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{.left = {waiting}});
+    core.ok(running);
+    core.confirm(sending);
+    CHECK(core.settle() == Settled{.left = {running, sending}});
+    CHECK(core.delivery.counters().left_by_stop == 3);
+    CHECK(core.delivery.counters().possible_duplicates == 1);  // what was sent is stored
+    CHECK(core.delivery.is_idle());
+}
+
+TEST_CASE("an abort sends nothing again, and no dead letter", "[abort]") {
+    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
+    const Slot waits = core.receive();
+    const Slot queued = core.receive();
+    const Slot dead = core.receive();
+    core.start();
+    core.ok(queued, 1);
+    core.refuse(queued);
+    core.advance_to_due();
+    core.ok(waits, 1);
+    core.refuse(waits);
+    core.fail(dead);
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{.left = {waits, queued, dead}});
+    CHECK(core.runs().empty());
+    CHECK(core.delivery.is_idle());
+}
+
+TEST_CASE("a dead letter that waits for its queue is left by an abort, and waits no longer", "[abort]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.fail(a);
+    core.take(Step::dead_letter);
+    core.delivery.dead_letter_failed(a, SendFailure::transient, core.now);
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.delivery.dead_letters_waiting() == 0);
+}
+
+TEST_CASE("a message that is left after an output may have been stored is a possible duplicate", "[abort]") {
+    Core core({});
+    const Slot a = core.receive();
+    core.start();
+    core.ok(a, 1);
+    core.refuse(a, 0, SendFailure::unknown);
+    CHECK(core.delivery.counters().possible_duplicates == 1);
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.delivery.counters().possible_duplicates == 2);
+}
+
+TEST_CASE("a dead letter that an abort finds on its way is left, even if it is confirmed", "[abort]") {
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.fail(a);
+    core.take(Step::dead_letter);
+    core.delivery.abort();
+    core.delivery.dead_letter_confirmed(a);
+    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.delivery.counters().dead == 0);
+}
+
+TEST_CASE("at the end of the reports what was not reported is left, and may be stored", "[abort]") {
+    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
+    const Slot sending = core.receive();
+    const Slot dead = core.receive();
+    core.start();
+    core.ok(sending, 1);
+    core.fail(dead);
+    core.take(Step::dead_letter);
+    core.delivery.abort();
+    CHECK(core.settle() == Settled{});
+    core.delivery.end_reports();
+    CHECK(core.settle() == Settled{.left = {sending, dead}});
+    CHECK(core.delivery.counters().possible_duplicates == 1);
+    CHECK(core.delivery.is_idle());
+    CHECK_FALSE(core.confirm(sending));
+}
