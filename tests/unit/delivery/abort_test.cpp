@@ -40,6 +40,19 @@ TEST_CASE("an abort sends nothing again, and no dead letter", "[abort]") {
     CHECK(core.delivery.is_idle());
 }
 
+TEST_CASE("a dead letter that fails during an abort is left, and fails nothing else", "[abort]") {
+    const SendFailure failure = GENERATE(SendFailure::transient, SendFailure::permanent);
+    Core core({.on_permanent = Last::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    core.fail(a);
+    core.take(Step::dead_letter);
+    core.delivery.abort();
+    core.delivery.dead_letter_failed(a, failure, core.now);
+    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK_FALSE(core.delivery.failed());
+}
+
 TEST_CASE("a dead letter that waits for its queue is left by an abort, and waits no longer", "[abort]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();

@@ -216,6 +216,16 @@ TEST_CASE("a commit that was not taken of a lane's last life is not one of its n
     CHECK(core.delivery.open_lane() == 0);
 }
 
+TEST_CASE("a commit that failed of a lane that is gone is not repeated, and the number is given once",
+          "[lanes]") {
+    Core core({.log = true});
+    core.delivery.end_lane(0);
+    core.delivery.commit_again(0);
+    CHECK(core.committed() == -1);
+    CHECK(core.delivery.open_lane() == 0);
+    CHECK(core.delivery.open_lane() == 1);
+}
+
 TEST_CASE("a key that was left behind in a lane's last life runs in its next", "[lanes]") {
     Core core({.log = true, .order = Order::key});
     core.receive(of_key(1, 0));

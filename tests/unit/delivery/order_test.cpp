@@ -246,6 +246,19 @@ TEST_CASE("keys and messages without a key do not starve each other", "[order]")
     CHECK(std::count(started.begin(), started.end(), keyed) == 1);
 }
 
+TEST_CASE("keys that flow on and keys at rest do not starve each other", "[order]") {
+    Core core({.order = Order::key, .pipelined = true});
+    core.receive(of_key(1));
+    core.start();
+    const Slot flowing = core.receive(of_key(1));
+    core.receive(of_key(1));
+    const Slot resting = core.receive(of_key(2));
+    core.receive(of_key(3));
+    const Slots first = core.start(0, 1);
+    const Slots second = core.start(0, 1);
+    CHECK(std::set<Slot>{first.at(0), second.at(0)} == std::set<Slot>{flowing, resting});
+}
+
 TEST_CASE("thousands of keys come and go, and each keeps its order", "[order]") {
     Core core({.order = Order::key});
     constexpr std::uint64_t keys = 3000;

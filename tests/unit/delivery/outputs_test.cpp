@@ -224,6 +224,16 @@ TEST_CASE("an output that can never be sent fails its message, once the others a
     CHECK(core.delivery.counters().done == 0);
 }
 
+TEST_CASE("a message that fails through an output is counted by the reason of that output", "[outputs]") {
+    Core core({.on_permanent = Last::drop});
+    const Slot a = core.receive();
+    core.start();
+    core.ok(a, 1);
+    core.delivery.send_failed(a, 0, SendFailure::permanent, 4, core.now);
+    CHECK(core.delivery.counters().failures[4] == 1);
+    CHECK(core.settle() == Settled{.acked = {a}});
+}
+
 TEST_CASE("a report of an output that the message does not have is told from the others", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
