@@ -1,6 +1,7 @@
 #include "delivery/delivery.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "invariant.hpp"
 
@@ -286,7 +287,10 @@ void Delivery::fail_component(Slot slot) {
 // ---- reports
 
 inline bool Delivery::note_report(Entry& entry, std::uint32_t output, bool again) {
-    if (output >= reports_told) return true;
+    if (output >= reports_told) {
+        entry.beyond = true;
+        return true;
+    }
     const std::uint32_t bit = std::uint32_t{1} << output;
     if ((entry.reported & bit) != 0) return false;
     entry.reported |= bit;
@@ -304,10 +308,18 @@ void Delivery::disown(Slot slot) {
     abandon(slot);
 }
 
+// Are the reported outputs the first ones, with none left out between them? They are when all are reported.
+inline bool Delivery::is_whole(const Entry& entry) const {
+    if (entry.beyond) return entry.reported == std::numeric_limits<std::uint32_t>::max();
+    return (entry.reported & (entry.reported + 1)) == 0;
+}
+
 bool Delivery::confirmed(Slot slot, std::uint16_t life, std::uint32_t output, Instant now) {
     if (!is_awaited(slot, life, false)) return false;
     Entry& entry = entries_[slot];
     if (!note_report(entry, output, false)) return false;
+    // The last report shows whether one of those before it was of an output that the message does not have.
+    if (entry.state == State::sending && entry.outputs_left == 1 && !is_whole(entry)) return false;
     --entry.outputs_left;
     entry.stored = true;
     if (entry.state == State::sending) after_reports(slot, now);

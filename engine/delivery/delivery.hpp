@@ -77,7 +77,8 @@ public:
                  Reason reason, Instant now);
     // Reports of single outputs: exactly one for each that was handed over, also when handed over again. Of
     // the first 32 outputs of a message a second report is noticed: then the two return false, and do
-    // nothing. confirmed() does the same of any report that is not awaited; send_failed() requires is_awaited().
+    // nothing. confirmed() does the same of any report that is not awaited; send_failed() requires
+    // is_awaited().
     bool confirmed(Slot slot, std::uint16_t life, std::uint32_t output, Instant now);
     bool send_failed(Slot slot, std::uint32_t output, SendFailure failure, Reason reason, Instant now);
     // Whether a report of that message may come, whatever numbers a connector gives.
@@ -90,7 +91,9 @@ public:
     }
     // Whether reports came of outputs that the message did not have, before the worker returned it.
     bool has_false_reports(Slot slot, std::uint32_t outputs) const {
-        return outputs < reports_told && (entries_[slot].reported >> outputs) != 0;
+        const Entry& entry = entries_[slot];
+        return (outputs < reports_told && (entry.reported >> outputs) != 0) ||
+               (outputs <= reports_told && entry.beyond);
     }
     // In the place of handled(): no report of it can be believed. It is left.
     void disown(Slot slot);
@@ -190,6 +193,7 @@ private:
     static constexpr std::uint32_t reports_told = 32;
     Slot allocate();
     bool note_report(Entry& entry, std::uint32_t output, bool again);
+    bool is_whole(const Entry& entry) const;
     void hold(Entry& entry, std::uint64_t bytes);
     void expect(Entry& entry, bool outputs) {
         if (entry.expecting == outputs) return;

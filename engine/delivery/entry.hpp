@@ -64,6 +64,7 @@ struct Entry {
     bool last_try = false;     // tried once more though a stop or a revocation is on
     bool stored = false;       // an output of it is, or may be, stored
     bool grown = false;        // its decoded body is kept, too
+    bool beyond = false;       // an output behind the first 32 was reported
     bool expecting = false;    // outputs of the average size are expected of it
 };
 

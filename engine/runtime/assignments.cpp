@@ -40,6 +40,8 @@ const Assignment& Assignments::assign(const volley_partition& partition) {
 }
 
 void Assignments::end(const Assignment& assignment) {
+    const Assignment* known = of_lane(assignment.lane);
+    if (known == nullptr || known->epoch != assignment.epoch) return;
     core_.end_lane(assignment.lane);
     std::erase_if(all_, [&](const Assignment& a) { return a.lane == assignment.lane; });
     last_ = 0;

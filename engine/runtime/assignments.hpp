@@ -34,7 +34,7 @@ public:
     const Assignment& assign(const volley_partition& partition);
     // The assignment of a partition, or null.
     const Assignment* find(std::string_view source, std::int32_t partition) const;
-    // Ends the lane of an assignment, and forgets it unless the partition was assigned anew since.
+    // Ends the lane of an assignment and forgets it. Does nothing if it was ended already.
     void end(const Assignment& assignment);
 
     // The lane of a message, or null if its partition is not ours now, or was not when the message was

@@ -158,6 +158,38 @@ TEST_CASE("a message that a handler wants to see again is tried again, and has n
     CHECK(runs[0].attempt == 2);
 }
 
+TEST_CASE("a report of an output that the message does not have never acks it", "[reports]") {
+    for (const std::uint32_t made_up : {1U, 5U, 31U, 32U, 40U}) {
+        INFO(made_up);
+        Rig one;
+        const Slot single = one.sent({out});
+        one.says_stored(single, made_up);
+        CHECK_THAT(one.failure(), Contains("reported a record twice, or one that it was not given"));
+        CHECK(one.settlements().empty());
+
+        if (made_up == 1) continue;
+        Rig two;
+        const Slot pair = two.sent({out, bills});
+        two.says_stored(pair, made_up);
+        two.says_stored(pair, 0);
+        CHECK_THAT(two.failure(), Contains("reported a record twice, or one that it was not given"));
+        CHECK(two.settlements().empty());
+    }
+}
+
+TEST_CASE("a message with many outputs is acked when all of them are stored, in any order", "[reports]") {
+    for (const std::size_t count : {32U, 33U, 40U}) {
+        Rig rig;
+        const Slot slot = rig.sent(std::vector<std::uint16_t>(count, out));
+        for (std::uint32_t i = 0; i < count; ++i) {
+            CHECK(rig.settlements().empty());
+            rig.says_stored(slot, (i * 7 + 39) % count);
+            CHECK(rig.failure().empty());
+        }
+        CHECK(rig.is_acked(slot));
+    }
+}
+
 // ---- outputs that are not stored
 
 TEST_CASE("an output that is not stored now is sent again, and only that", "[reports]") {
