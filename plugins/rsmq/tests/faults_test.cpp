@@ -231,12 +231,14 @@ TEST_CASE("a malformed reply breaks the connection, and the next try succeeds", 
         "{\"command_timeout_ms\": 200, \"port\": " + std::to_string(proxy.port()) + "}";
     for (const std::string& reply : malformed) {
         INFO(reply);
-        auto producer = rig.create_producer("q", config);
-        REQUIRE(producer);
+        std::optional<plugins::Producer> producer;
         for (const char* word : {"HMGET", "TIME"}) {
+            auto opened = rig.create_producer("q", config);
+            REQUIRE(opened);
             proxy.reply(word, reply);
-            wait_for("it opens", [&] { return static_cast<bool>(producer->open()); });
+            wait_for("it opens", [&] { return static_cast<bool>(opened->open()); });
             CHECK_FALSE(proxy.is_armed());
+            producer.emplace(std::move(*opened));
         }
         proxy.reply("EVALSHA", reply);
         wait_for("it sends", [&] { return send_one(rig, *producer, "x", "1") == VOLLEY_OK; });
