@@ -1,7 +1,7 @@
 // What is left to the store: by a revocation, a lost lease, a stop. Nothing that is left counts an attempt,
 // and on a log nothing is left before something that has started.
-#include "invariant.hpp"
 #include "delivery/delivery.hpp"
+#include "invariant.hpp"
 
 namespace volley::delivery {
 

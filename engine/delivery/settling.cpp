@@ -1,6 +1,6 @@
 // The end of a message in the core: finished, settled at the store, forgotten; and what a lane may commit.
-#include "invariant.hpp"
 #include "delivery/delivery.hpp"
+#include "invariant.hpp"
 
 namespace volley::delivery {
 

@@ -1,8 +1,8 @@
 // Transactions: where input and outputs are in one store, a message's outputs and its ack are one commit.
 #include <algorithm>
 
-#include "invariant.hpp"
 #include "delivery/delivery.hpp"
+#include "invariant.hpp"
 
 namespace volley::delivery {
 

@@ -1,35 +1,9 @@
 // A call that breaks the contract stops the process: better dead than a wrong ack.
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <catch2/catch.hpp>
-#include <csignal>
-
 #include "core.hpp"
+#include "support/stops.hpp"
 
 using namespace volley::delivery;
-
-namespace {
-
-// Does the call stop the process? It is made in a child.
-template <typename Call>
-bool stops(Call&& call) {
-    const pid_t child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        const rlimit none{};
-        setrlimit(RLIMIT_CORE, &none);
-        close(STDERR_FILENO);  // the broken invariant is expected
-        call();
-        _exit(0);
-    }
-    int status = 0;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-}
-
-}  // namespace
+using volley::test::stops;
 
 TEST_CASE("a call out of turn stops the process", "[contract]") {
     Core core({});

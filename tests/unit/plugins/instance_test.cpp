@@ -1,18 +1,16 @@
 // The walls around a plugin's functions.
 #include "plugins/instance.hpp"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
-#include <csignal>
 
 #include "plugins/metrics.hpp"
 #include "plugins/metrics_registry.hpp"
+#include "support/stops.hpp"
 
 using namespace volley;
 using namespace volley::plugins;
 using Catch::Matchers::Contains;
+using volley::test::stops;
 
 namespace {
 
@@ -30,21 +28,6 @@ Result<std::int32_t> consume(Consumer& consumer, std::uint32_t timeout_ms) {
     batch.messages = &message;
     batch.capacity = 1;
     return consumer.consume(batch, timeout_ms);
-}
-
-// Does this stop the process? Tried in a child, which must not leave a trace in our report.
-template <typename Call>
-bool stops(Call&& call) {
-    const pid_t child = fork();
-    if (child == 0) {
-        std::signal(SIGABRT, SIG_DFL);
-        close(STDERR_FILENO);
-        call();
-        _exit(0);
-    }
-    int status = 0;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
 }  // namespace
