@@ -83,6 +83,8 @@ private:
         std::int64_t committing = -1;    // the offset in the commit that is in flight
         std::int64_t committed = -1;     // the offset of the last commit that succeeded
         bool paused = false;
+        bool is_refused = false;     // by the last commit: the broker does not know the partition
+        bool topic_is_gone = false;  // its offsets cannot be committed, and need not be
         bool is_restarting = false;  // messages are from the replaced log, and are dropped; see restart()
     };
     struct Delivery {
@@ -108,6 +110,7 @@ private:
     void committed(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* list);
     void serve_commits(int timeout_ms);
     void send_commit();
+    void find_gone_topics();
     void throw_if_failed();
 
     static void on_statistics(void* self, std::string_view json);

@@ -5,6 +5,7 @@
 #include "clock.hpp"
 #include "consumer.hpp"
 #include "partition_list.hpp"
+#include "topics.hpp"
 
 namespace volley::kafka {
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::int64_t commit_retry_ms = 500;
 constexpr int committed_timeout_ms = 3000;
+constexpr int query_timeout_ms = 1000;
 
 }  // namespace
 
@@ -191,16 +193,29 @@ std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint
         const std::int64_t deadline = now_ms() + timeout_ms;
         const auto done = [this] {
             return std::all_of(owned_.begin(), owned_.end(),
-                               [](const Owned& o) { return o.committed >= o.to_commit; });
+                               [](const Owned& o) { return o.committed >= o.to_commit || o.topic_is_gone; });
         };
         while (!done() && now_ms() < deadline) {
             serve_commits(20);
             send_commit();
+            find_gone_topics();
         }
         if (!done())
             throw Error(ErrorCode::retry, "kafka: the offsets were not committed before the timeout");
     }
     return stale ? VOLLEY_E_LOST : VOLLEY_OK;
+}
+
+// The broker refuses the offsets of a topic that was deleted. There is nothing left to read again then, so
+// that a stop does not wait for them. A broker that has not heard of a new topic yet refuses them, too;
+// therefore the topic is looked up.
+void KafkaConsumer::find_gone_topics() {
+    for (Owned& owned : owned_) {
+        if (!owned.is_refused) continue;
+        owned.is_refused = false;
+        const auto missing = missing_topics(rk_, *owned.topic, query_timeout_ms);
+        owned.topic_is_gone = missing && !missing->empty();
+    }
 }
 
 void KafkaConsumer::send_commit() {
@@ -238,6 +253,8 @@ void KafkaConsumer::committed(rd_kafka_resp_err_t code, const rd_kafka_topic_par
         const rd_kafka_topic_partition_t& p = list->elems[i];
         Owned* owned = find(p.topic, p.partition);
         if (owned == nullptr) continue;
+        owned->is_refused = p.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        owned->topic_is_gone &= owned->is_refused;
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR && p.err == RD_KAFKA_RESP_ERR_NO_ERROR)
             owned->committed = std::max(owned->committed, p.offset);
         else

@@ -1,6 +1,7 @@
 """Topics that change under a running engine, and messages that were made to hurt."""
 
 import signal
+import sys
 import time
 
 import pytest
@@ -237,6 +238,30 @@ def test_an_input_topic_that_does_not_exist_is_no_readiness(store, tmp_path):
     volleyd.wait_ready()
     delete(store, "in")
     wait_until(lambda: volleyd.get("/readyz")[0] == 503, "its end is told")
+    assert volleyd.stop() == 0, volleyd.log
+
+
+GATED = """import json, pathlib, sys, time
+for line in sys.stdin:
+    pathlib.Path("at-work").touch()
+    while not pathlib.Path("go-on").exists():
+        time.sleep(0.02)
+    message = json.loads(line)
+    print(json.dumps({"id": message["id"], "outputs": [{"text": message["text"]}]}), flush=True)
+"""
+
+
+def test_offsets_of_a_topic_that_is_gone_do_not_spoil_a_stop(store, tmp_path):
+    """Its last message is at work while the topic is deleted: the broker refuses the offset from then on."""
+    (tmp_path / "gated.py").write_text(GATED)
+    put(store, Ledger(1))
+    handler = f'{{exec: ["{sys.executable}", gated.py]}}'
+    volleyd = Volleyd(tmp_path, job(store, properties(store.server.bootstrap), handler=handler)).wait_ready()
+    wait_until(lambda: (tmp_path / "at-work").exists(), "the message is at work")
+    delete(store, "in")
+    wait_until(lambda: volleyd.get("/readyz")[0] == 503, "its end is told")
+    (tmp_path / "go-on").touch()
+    wait_until(lambda: len(store.take_messages("out")) == 1, "the message is done")
     assert volleyd.stop() == 0, volleyd.log
 
 
