@@ -10,7 +10,7 @@
 #include "operations/metrics.hpp"
 #include "parts.hpp"
 #include "plugins/search_path.hpp"
-#include "runtime/clock.hpp"
+#include "runtime/schedule.hpp"
 #include "runtime/sigpipe.hpp"
 
 namespace volley {
@@ -234,7 +234,7 @@ void Engine::Parts::leave_behind() {
 }
 
 int Engine::Parts::wait_for_end() {
-    auto idle_since = std::chrono::steady_clock::now();
+    auto idle_since = runtime::monotonic();
     auto give_up_at = idle_since;
     bool told = false;
     for (;;) {
@@ -246,7 +246,7 @@ int Engine::Parts::wait_for_end() {
                              [&] { return (stopping && !told) || (reload_asked && !stopping && !change); });
             stop = stopping;
         }
-        const auto now = std::chrono::steady_clock::now();
+        const auto now = runtime::monotonic();
         if (stop && !told) {
             told = true;
             give_up_at = now + config.shutdown_timeout + close_allowance;

@@ -1,7 +1,6 @@
 // What an engine is made of, shared by engine.cpp and reload.cpp.
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -56,7 +55,7 @@ struct Engine::Parts {
     // Guards the flags, and `components` and `config` where run()'s thread, the only one that changes those
     // two, changes them and others read them. Held for moments only: whoever stops the engine waits for it.
     mutable std::mutex mutex;
-    std::condition_variable changed;
+    runtime::Condition changed;
     bool stopping = false;
     bool hung = false;
     bool stalled = false;

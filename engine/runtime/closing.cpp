@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "log/log.hpp"
-#include "runtime/clock.hpp"
 #include "runtime/intake.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -81,14 +81,30 @@ void Intake::close_ports(delivery::Instant deadline) {
 // A worker that hangs still reads its messages: their consumer must neither be closed nor destroyed. The
 // process is about to end, and the store delivers them again.
 void Intake::close_input(delivery::Instant deadline) {
-    core_.settle_now();
-    settle();
+    settle_last(deadline);
     commit_last(deadline);
     if (hung()) return;
     if (auto closed = input_.close(time_left(deadline)); !closed) {
         log::warning(closed.error().text,
                      {{"component", pipeline_.config.name}, {"doing", "closing the consumer"}});
     }
+}
+
+// What is done and not acked at the end is done again.
+void Intake::settle_last(delivery::Instant deadline) {
+    for (std::uint32_t tries = 1; input_.is_open(); ++tries) {
+        core_.settle_now();
+        settle();
+        if ((core_.is_idle() && !settler_.has_releases()) || status_.has_failed() || hung()) return;
+        if (now() >= deadline) break;
+        pipeline_.completions.wait_for(
+            std::min(backoff_.after(tries), std::max(deadline - now(), delivery::Millis(1))));
+        now_ = now();
+    }
+    if (core_.is_idle() || !input_.is_open()) return;
+    log::error("the last messages could not be settled: they are delivered again after a restart",
+               {{"component", pipeline_.config.name}, {"queue", pipeline_.input.name}});
+    status_.out_of_time.store(true, std::memory_order_release);
 }
 
 // What is not committed at the end is done again, so a stop without it is not clean.

@@ -15,6 +15,7 @@ void Completions::push(const Completion* first, std::size_t count) {
     }
     came_.notify_one();
     if (wake != nullptr) (*wake)();
+    yield_point();
 }
 
 void Completions::push(Completion completion, std::string_view text) {

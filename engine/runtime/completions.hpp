@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "delivery/types.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -77,7 +77,7 @@ private:
     const std::function<void()>* take_wake();
 
     std::mutex mutex_;
-    std::condition_variable came_;
+    Condition came_;
     Drained queue_;
     const std::function<void()>* wake_ = nullptr;
     bool rung_ = false;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <random>
 #include <system_error>
 
 #include "runtime/instance_slot.hpp"
@@ -50,7 +49,7 @@ delivery::Options core_options(const ComponentConfig& component, bool log, bool 
     o.max_delay = component.retry.max_delay;
     o.max_in_flight = component.max_in_flight;
     o.max_in_flight_bytes = component.max_in_flight_bytes;
-    o.seed = std::random_device{}();
+    o.seed = entropy();
     switch (component.on_fail) {
         case OnFail::dead_letter:
             o.on_exhausted = o.on_permanent = Last::dead_letter;
@@ -81,7 +80,7 @@ Component::~Component() { join(); }
 
 void Component::start() {
     try {
-        thread_ = std::thread([this] { intake_->run(); });
+        thread_.start("intake", [this] { intake_->run(); });
     } catch (const std::system_error& error) {
         intake_->cannot_run(
             Error(ErrorCode::retry, std::string("no thread for the intake: ") + error.what()));
@@ -104,8 +103,7 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     if (!p.state_dir.empty() && p.state_dir.front() != '/') p.state_dir = config.base_dir + "/" + p.state_dir;
     p.config = component;
     p.id_seed = text::Fingerprint().add(config.app).value();
-    p.id_seed_of_process =
-        text::Fingerprint().add(config.app).add(std::random_device{}()).add(std::random_device{}()).value();
+    p.id_seed_of_process = text::Fingerprint().add(config.app).add(entropy()).value();
     p.max_message_bytes = config.max_message_bytes;
     std::optional<plugins::Consumer> consumer;
     if (auto input = made->make_input(config, catalog, consumer); !input) return input.error();

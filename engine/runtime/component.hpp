@@ -3,11 +3,11 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "plugins/catalog.hpp"
 #include "runtime/intake.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/schedule.hpp"
 #include "volley/config.hpp"
 
 namespace volley::runtime {
@@ -54,7 +54,7 @@ private:
 
     Pipeline pipeline_;
     std::unique_ptr<Intake> intake_;
-    std::thread thread_;
+    Thread thread_;
 };
 
 // The core's options for a component of a log or of a queue.

@@ -19,6 +19,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "runtime/schedule.hpp"
 #include "volley/error.hpp"
 #include "volley/plugin.h"
 
@@ -42,7 +43,7 @@ public:
     // It came through, or failed, without killing anything. Thread: any.
     void acquit(std::uint64_t message);
     // Held around the handler's call for a suspect. Thread: any.
-    std::mutex& turn() { return turn_; }
+    CallMutex& turn() { return turn_; }
 
     // The handler is called with one more message; with none any more. Thread: the worker's own.
     void enter(std::uint32_t worker, std::uint64_t message);
@@ -69,7 +70,7 @@ private:
     std::atomic<std::size_t> suspect_count_{0};
     std::mutex mutex_;                                           // suspects
     std::unordered_map<std::uint64_t, std::uint32_t> place_of_;  // of a suspect, in the file's table
-    std::mutex turn_;
+    CallMutex turn_;
 };
 
 // The name of a component's journal: of another application or configuration file it is another, though

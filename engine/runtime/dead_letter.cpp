@@ -3,8 +3,8 @@
 #include <ctime>
 
 #include "codec/message_json.hpp"
-#include "runtime/clock.hpp"
 #include "runtime/identity.hpp"
+#include "runtime/schedule.hpp"
 #include "text/text.hpp"
 
 namespace volley::runtime {

@@ -4,7 +4,7 @@
 
 #include "log/log.hpp"
 #include "runtime/call_status.hpp"
-#include "runtime/clock.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 

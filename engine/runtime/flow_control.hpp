@@ -18,25 +18,28 @@ public:
         constexpr delivery::Millis pause_after{500};
         if (wants_messages) full_since_.reset();
         const bool hold = !wants_messages;
-        if (!input.is_open() || !input.has_partitions() || hold == paused_ || assignments.all().empty())
-            return {};
+        const bool is_due = paused_ == Paused::some || hold != (paused_ == Paused::all);
+        if (!input.is_open() || !input.has_partitions() || !is_due || assignments.all().empty()) return {};
         if (hold && !full_since_) full_since_ = now;
         if (hold && now - *full_since_ < pause_after) return {};
         std::vector<volley_partition> all;
         for (const Assignment& assignment : assignments.all()) all.push_back(partition_of(assignment, -1));
         if (auto done = input.pause(all, hold); !done) return done;
-        paused_ = hold;
+        paused_ = hold ? Paused::all : Paused::none;
         return {};
     }
-    // A partition that is new is not paused: keep() pauses all again if it must.
-    void assigned() { paused_ = false; }
+    // A partition that is new is not paused, while the others stay as they are: keep() pauses or resumes all.
+    void assigned() {
+        if (paused_ == Paused::all) paused_ = Paused::some;
+    }
 
-    bool is_paused() const { return paused_; }
+    bool is_paused() const { return paused_ == Paused::all; }
     // Full, and not paused yet.
-    bool is_held_for_a_moment() const { return full_since_ && !paused_; }
+    bool is_held_for_a_moment() const { return full_since_ && paused_ == Paused::none; }
 
 private:
-    bool paused_ = false;
+    enum class Paused { none, some, all };
+    Paused paused_ = Paused::none;
     std::optional<delivery::Instant> full_since_;
 };
 

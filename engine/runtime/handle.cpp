@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "runtime/clock.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -93,8 +93,8 @@ HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::Run* run
     // A child process is held to its time by its own side.
     const Millis limit = pipeline_.in_process ? pipeline_.config.handler_timeout : Millis(0);
     prepare(runs, count);
-    const auto begin = std::chrono::steady_clock::now();
-    const auto took = [begin] { return std::chrono::steady_clock::now() - begin; };
+    const auto begin = monotonic();
+    const auto took = [begin] { return monotonic() - begin; };
     const std::int64_t begin_ms = now().count();
     in_call_since_ms_.store(begin_ms, std::memory_order_relaxed);
     // Handled in turn, each may take so long.
@@ -188,7 +188,7 @@ HandlerCall::End HandlerCall::end_of(std::size_t i, bool late, bool failed) {
 
 // Waits for the jobs left pending. Whose time is up first is late, whatever it ends in.
 void HandlerCall::await(std::unique_lock<std::mutex>& lock, std::size_t count, Millis limit,
-                        std::chrono::steady_clock::time_point begin) {
+                        Nanoseconds begin) {
     const auto all_finished = [this] { return waiter_.awaited == 0; };
     if (limit == Millis(0)) return waiter_.finished.wait(lock, all_finished);
     // The thread that waits may wake after a job that was finished too late.

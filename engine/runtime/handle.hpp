@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "runtime/instance_slot.hpp"
 #include "runtime/jobs.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -61,7 +61,7 @@ private:
     void prepare(const delivery::Run* runs, std::size_t count);
     End end_of(std::size_t i, bool late, bool failed);
     void await(std::unique_lock<std::mutex>& lock, std::size_t count, delivery::Millis limit,
-               std::chrono::steady_clock::time_point begin);
+               Nanoseconds begin);
     bool may_skip(std::size_t i) const;
     Handled outcome(std::size_t i);
     Handled timed_out(Work& work, delivery::Millis took) const;

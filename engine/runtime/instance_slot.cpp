@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "log/log.hpp"
-#include "runtime/clock.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -39,7 +39,7 @@ Instance* InstanceSlot::enter() {
         if (!instance_ && !making_ && now() >= not_before_)
             make(lock);
         else
-            changed_.wait_for(lock, look);
+            changed_.wait_once(lock, monotonic() + look);
     }
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include "plugins/instance.hpp"
 #include "runtime/jobs.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -74,7 +74,7 @@ private:
 
     const Pipeline& pipeline_;
     mutable std::mutex mutex_;
-    std::condition_variable changed_;
+    Condition changed_;
     std::unique_ptr<Instance> instance_;
     std::unique_ptr<Instance> unopened_;  // open() asked to be called again; whoever makes has it
     std::uint32_t workers_ = 0;

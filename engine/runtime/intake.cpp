@@ -1,12 +1,9 @@
 #include "runtime/intake.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 
 #include "log/log.hpp"
-#include "runtime/clock.hpp"
-#include "runtime/sigpipe.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -43,8 +40,6 @@ void Intake::stop() {
 }
 
 void Intake::run() {
-    block_sigpipe();
-    pthread_setname_np(pthread_self(), "intake");
     now_ = now();
     if (open()) loop();
     shut_down();

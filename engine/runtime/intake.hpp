@@ -113,6 +113,7 @@ private:
     void join_workers(delivery::Instant deadline);
     void close_ports(delivery::Instant deadline);
     void close_input(delivery::Instant deadline);
+    void settle_last(delivery::Instant deadline);
     void commit_last(delivery::Instant deadline);
 
     // publishing.cpp

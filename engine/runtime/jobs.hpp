@@ -5,13 +5,12 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
 
-#include "runtime/clock.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/schedule.hpp"
 #include "volley/plugin.h"
 
 namespace volley::runtime {
@@ -21,7 +20,7 @@ struct JobWaiter {
     explicit JobWaiter(const Pipeline& p) : pipeline(p) {}
 
     const Pipeline& pipeline;
-    std::condition_variable finished;
+    Condition finished;
     std::size_t awaited = 0;                  // jobs; guarded by the table's lock
     std::atomic<std::int64_t> late_at_ms{0};  // of the monotonic clock: past it no result counts; 0 none
     bool is_late() const {

@@ -4,8 +4,8 @@
 
 #include "log/log.hpp"
 #include "runtime/call_status.hpp"
-#include "runtime/clock.hpp"
 #include "runtime/intake.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 

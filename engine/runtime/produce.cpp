@@ -1,7 +1,7 @@
 #include "runtime/produce.hpp"
 
 #include <chrono>
-#include <thread>
+#include <mutex>
 
 #include "log/log.hpp"
 #include "runtime/call_status.hpp"
@@ -23,7 +23,7 @@ Completion completion_of(const Port& port, std::uint64_t token, std::int32_t sta
 }
 
 // Held around calls into a producer that wants them one at a time.
-std::unique_lock<std::mutex> take_turn(Port& port) {
+std::unique_lock<CallMutex> take_turn(Port& port) {
     std::unique_lock lock(port.turn, std::defer_lock);
     if (!port.can(VOLLEY_THREAD_SAFE)) lock.lock();
     return lock;
@@ -106,9 +106,9 @@ void produce(Port& port, const volley_record* records, std::size_t count, const 
             }();
             if (!polled && !is_passing(polled.error().code))
                 return report_broken(port, records, count, polled.error());
-            if (!polled) std::this_thread::sleep_for(pause);
+            if (!polled) sleep_for(pause);
         } else {
-            std::this_thread::sleep_for(pause);
+            sleep_for(pause);
             pause = std::min(pause * 2, 20ms);
         }
     }

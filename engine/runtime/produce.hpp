@@ -4,13 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "codec/codec.hpp"
 #include "plugins/instance.hpp"
 #include "runtime/completions.hpp"
+#include "runtime/schedule.hpp"
 #include "runtime/work.hpp"
 #include "volley/plugin.h"
 
@@ -30,7 +30,7 @@ struct Port {
     bool schema = false;
     bool has_schema_of_input = false;  // what the decoder let pass, its encoder would, too
     std::optional<plugins::Producer> producer;
-    std::mutex turn;  // taken around calls unless the class is VOLLEY_THREAD_SAFE
+    CallMutex turn;  // taken around calls unless the class is VOLLEY_THREAD_SAFE
     Completions* completions = nullptr;
     bool open = false;                     // it was opened: only then is it closed. Thread: intake
     std::atomic<std::uint64_t> handed{0};  // records; each gets one report, which counts as sent or failed

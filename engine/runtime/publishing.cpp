@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "log/log.hpp"
-#include "runtime/clock.hpp"
 #include "runtime/intake.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 

@@ -4,7 +4,7 @@
 
 #include "log/log.hpp"
 #include "runtime/call_status.hpp"
-#include "runtime/clock.hpp"
+#include "runtime/schedule.hpp"
 #include "volley/view.hpp"
 
 namespace volley::runtime {
@@ -41,13 +41,19 @@ void Settler::prepare() {
         call.result = VOLLEY_E_RETRY;  // what the connector does not set, it did not do
         any_large_ = any_large_ || s.large;
     }
+    for (const std::uint64_t handle : releases_) {
+        volley_settlement& call = calls_.emplace_back();
+        call.handle = handle;
+        call.outcome = VOLLEY_LEAVE;
+        call.result = VOLLEY_E_RETRY;
+    }
 }
 
 Result<bool> Settler::settle(delivery::Instant now) {
     if (!input_.is_open()) return true;
     settlements_.clear();
     core_.take_settlements(settlements_);
-    if (settlements_.empty()) return true;
+    if (settlements_.empty() && releases_.empty()) return true;
     prepare();
     const auto result = input_.settle(calls_.data(), static_cast<std::uint32_t>(calls_.size()));
     if (any_large_) {
@@ -67,6 +73,11 @@ Result<bool> Settler::settle(delivery::Instant now) {
         return false;
     }
     outage_.succeeded();
+    if (auto taken = take_results(now); !taken) return taken.error();
+    return true;
+}
+
+Result<void> Settler::take_results(delivery::Instant now) {
     bool any_done = false;
     Result<void> broken;
     for (std::size_t i = 0; i < settlements_.size(); ++i) {
@@ -78,11 +89,14 @@ Result<bool> Settler::settle(delivery::Instant now) {
             broken = failed;
         }
     }
+    releases_.clear();
+    for (std::size_t i = settlements_.size(); i < calls_.size(); ++i) {
+        if (calls_[i].result == VOLLEY_E_RETRY) releases_.push_back(calls_[i].handle);
+    }
     if (any_done)
         pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0,
                                              std::memory_order_relaxed);
-    if (!broken) return broken.error();
-    return true;
+    return broken;
 }
 
 // What the store may or may not have done counts as lost, because it may come again; any other refusal is the
@@ -97,17 +111,6 @@ Result<void> Settler::not_settled(const delivery::Settlement& settlement, std::i
     if (is_passing(code_of(result))) return {};
     return Error(code_of(result),
                  input_.label() + ": a message could not be settled: status " + std::to_string(result));
-}
-
-void Settler::release(std::uint64_t handle) {
-    if (!input_.is_open()) return;
-    volley_settlement s{};
-    s.handle = handle;
-    s.outcome = VOLLEY_LEAVE;
-    if (auto result = input_.settle(&s, 1); !result) {
-        log::debug(result.error().text,
-                   {{"component", pipeline_.config.name}, {"doing", "releasing a message"}});
-    }
 }
 
 delivery::Instant OffsetCommitter::next() const {

@@ -21,11 +21,13 @@ public:
     // Settles what the core has finished. Returns false if the store does not take it now: it is settled
     // again later. Errors: the consumer cannot go on.
     Result<bool> settle(delivery::Instant now);
-    // Closes a delivery that the core does not know.
-    void release(std::uint64_t handle);
+    // Releases a delivery that the core does not know, with the next settle().
+    void release(std::uint64_t handle) { releases_.push_back(handle); }
+    bool has_releases() const { return !releases_.empty(); }
 
 private:
     void prepare();
+    Result<void> take_results(delivery::Instant now);
     Result<void> not_settled(const delivery::Settlement& settlement, std::int32_t result,
                              delivery::Instant now);
 
@@ -33,9 +35,10 @@ private:
     delivery::Delivery& core_;
     Input& input_;
     OutageLog outage_;
+    std::vector<std::uint64_t> releases_;  // deliveries that the core does not know, by handle
     // Reused.
     std::vector<delivery::Settlement> settlements_;
-    std::vector<volley_settlement> calls_;
+    std::vector<volley_settlement> calls_;  // of the settlements, then of the releases
     bool any_large_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "delivery/types.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -20,7 +21,7 @@ public:
     }
 
 private:
-    std::minstd_rand random_{std::random_device{}()};
+    std::minstd_rand random_{static_cast<std::uint32_t>(entropy())};
 };
 
 }  // namespace volley::runtime

@@ -8,8 +8,8 @@
 #include "log/log.hpp"
 #include "plugins/wall.hpp"
 #include "runtime/call_status.hpp"
-#include "runtime/clock.hpp"
 #include "runtime/discard.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 

@@ -1,16 +1,13 @@
 #include "runtime/worker.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 
 #include "log/log.hpp"
-#include "runtime/clock.hpp"
 #include "runtime/dead_letter.hpp"
 #include "runtime/decode.hpp"
 #include "runtime/encode.hpp"
 #include "runtime/identity.hpp"
-#include "runtime/sigpipe.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -37,7 +34,7 @@ Worker::~Worker() {
 
 void Worker::start() {
     records_.resize(pipeline_.ports.size() + 1);
-    thread_ = std::thread([this] { run(); });
+    thread_.start("worker-" + std::to_string(number_), [this] { run(); });
 }
 
 void Worker::give(std::vector<Run>& batch) {
@@ -71,8 +68,6 @@ void Worker::abandon() {
 }
 
 void Worker::run() {
-    block_sigpipe();
-    pthread_setname_np(pthread_self(), ("worker-" + std::to_string(number_)).c_str());
     if (call_.open())
         say(Completion::Kind::worker_idle);
     else
@@ -119,7 +114,7 @@ void Worker::tell_failure() {
 }
 
 void Worker::run_batch(const std::vector<Run>& batch) {
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = monotonic();
     completions_.clear();
     for (auto& records : records_) records.clear();
     std::size_t handled = 0;
@@ -147,7 +142,7 @@ void Worker::run_batch(const std::vector<Run>& batch) {
     }
     // Of the handling alone: a store that syncs once a batch would make each message of a small batch look
     // slow, and the batches would stay small.
-    if (handled > 0) measure(std::chrono::steady_clock::now() - begin, handled);
+    if (handled > 0) measure(monotonic() - begin, handled);
     // Returned as handled only now: a chain may go on when its outputs were accepted, not before.
     produce_all();
     Completion idle;
@@ -348,7 +343,7 @@ void Worker::produce_to(Port& port, std::vector<volley_record>& records) {
 }
 
 // A moving average over about eight batches: how many messages make a batch of a few milliseconds.
-void Worker::measure(std::chrono::nanoseconds took, std::size_t count) {
+void Worker::measure(Nanoseconds took, std::size_t count) {
     const auto each = static_cast<std::uint64_t>(took.count()) / count;
     const auto before = pipeline_.nanoseconds_per_message.load(std::memory_order_relaxed);
     pipeline_.nanoseconds_per_message.store((before * 7 + each) / 8, std::memory_order_relaxed);

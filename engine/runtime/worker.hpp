@@ -3,16 +3,15 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "runtime/handle.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
@@ -64,19 +63,19 @@ private:
     bool chain_failed(const delivery::Run& run) const;
     void produce_all();
     void produce_to(Port& port, std::vector<volley_record>& records);
-    void measure(std::chrono::nanoseconds took, std::size_t count);
+    void measure(Nanoseconds took, std::size_t count);
 
     Pipeline& pipeline_;
     std::uint32_t number_;
     HandlerCall call_;
-    std::thread thread_;
+    Thread thread_;
     std::atomic<bool> ended_{false};
     std::atomic<const Port*> port_in_use_{nullptr};
     Error failure_{ErrorCode::fatal, ""};
     bool told_failure_ = false;
 
     std::mutex mutex_;
-    std::condition_variable given_;
+    Condition given_;
     std::deque<std::vector<delivery::Run>> inbox_;
     std::vector<std::vector<delivery::Run>> spare_;  // emptied batches, to be filled again
     bool finishing_ = false;

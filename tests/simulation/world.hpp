@@ -1,71 +1,136 @@
-// What survives a crash in the simulation: the stores. An input that is a log with partitions and sparse
-// offsets, or a queue that hands out what nobody has settled; outputs and dead letters as counts. It checks
-// the promises that can be checked where the data is.
+// What survives a crash in the simulation: the messages and what the stores know of them. The promises that
+// can be checked where the data is are checked here.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <random>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "fibers.hpp"
+#include "random.hpp"
+#include "volley/config.hpp"
 
 namespace simulation {
 
-using Random = std::mt19937_64;
-
-inline std::uint64_t below(Random& random, std::uint64_t bound) { return random() % bound; }
-inline bool chance(Random& random, double probability) {
-    return static_cast<double>(random() >> 11U) * 0x1.0p-53 < probability;
-}
+// What a seed chooses before anything runs.
+struct Scenario {
+    bool log = false;      // the input has partitions and offsets; else it is a queue
+    bool forward = false;  // no handler
+    bool codec = false;    // bodies are decoded, and the key is inside
+    bool has_dead_letters = false;
+    bool transactions = false;
+    bool posts = false;           // … one may be on its way while another is posted
+    bool interrupt = false;       // the consumer has it
+    bool polled_outputs = false;  // producers report from poll, flush and close only
+    bool ordered_outputs = false;
+    bool drops_repeats = false;  // outputs know a record's id
+    bool identity = false;
+    bool keeps_groups = false;  // the handler takes several messages of a group in a call
+    bool thread_safe = false;   // one handler for all workers
+    bool pends = false;         // the handler finishes jobs from other threads
+    bool calm = false;  // nothing fails, and all that happens is a clean stop: it must duplicate nothing
+    double trouble = 0.1;
+    int queues = 1;  // outputs of the component
+    std::int64_t lease_ms = 0;
+    volley::ComponentConfig component;
+    std::string name() const;
+    // Does a message that fails for good stop the component?
+    bool may_stop() const;
+};
 
 struct Message {
+    int number = 0;
+    std::string body;
+    std::uint64_t key = 0;  // 0: none
     int partition = 0;
     std::int64_t offset = 0;
-    std::uint64_t key = 0;  // 0: none
     int outputs = 1;
-    std::uint64_t output_bytes = 0;
-    int failures_left = 0;   // handler failures still to come
-    bool poison = false;     // fails always
-    bool permanent = false;  // … its failures are permanent
-    bool unwanted = false;   // the handler says drop
+    std::size_t output_bytes = 0;
+    int failures_left = 0;   // of the handler
+    bool poison = false;     // its handler always fails
+    bool permanent = false;  // … for good
+    bool unwanted = false;   // its handler says drop
+    bool refused = false;    // no transaction can store it
 
-    std::vector<int> stored;           // per output: copies in the store
-    int dead = 0;                      // copies in the dead-letter queue
-    std::int64_t first_tried_ms = -1;  // by the process that runs now
-    bool dropped = false;              // a drop was decided and is allowed
-    // A queue's view.
-    bool taken = false;
+    std::vector<int> stored;       // copies, by output
+    std::vector<std::string> ids;  // of the outputs, as first seen
+    std::string dead_id;
+    int dead = 0;          // copies in the dead-letter queue
+    bool dropped = false;  // somebody decided to, and may
+    bool gone = false;     // its topic was deleted
+    // Of a queue.
     bool deleted = false;
+    std::uint64_t deleted_by = 0;  // the handle
+    std::uint64_t taken_by = 0;    // the handle; 0 nobody
+    std::int64_t visible_at_ms = 0;
+    std::uint32_t deliveries = 0;
 
-    bool is_safe() const {
-        if (dead > 0 || dropped) return true;
-        for (const int copies : stored) {
-            if (copies == 0) return false;
-        }
-        return true;
-    }
+    bool is_safe() const;
 };
 
-struct World {
-    bool log = false;
+// A partition of a log.
+struct Partition {
+    std::uint32_t life = 0;     // grows when the topic is made again
+    std::vector<int> messages;  // of this life, in the order of their offsets
+    std::int64_t end = 0;
+    std::int64_t committed = 0;
+    const void* owner = nullptr;  // the consumer that it is assigned to
+    std::uint32_t epoch = 0;
+};
+
+class World {
+public:
+    World(Random& r, Fibers& f) : random(r), fibers(f) {}
+
+    Random& random;
+    Fibers& fibers;
+    Scenario scenario;
     std::vector<Message> messages;
-    std::vector<std::vector<int>> partitions;  // indexes of messages, in offset order
-    std::vector<std::int64_t> committed;       // next offset to read
+    std::vector<Partition> partitions;
+    std::uint64_t next_handle = 1;
+    bool healing = false;  // nothing fails any more
+    std::int64_t outage_began_ms = -1;
+    std::int64_t outage_ends_ms = -1;  // until then every handler fails
+    std::uint64_t given_up_in_outage = 0;
+    std::optional<std::string> broken;
+    int traced = -1;  // the message whose events are printed; -1 none
 
-    // Returns what is wrong with a commit, or nothing.
-    std::optional<std::string> commit(int partition, std::int64_t offset) {
-        for (const int index : partitions[static_cast<std::size_t>(partition)]) {
-            const Message& m = messages[static_cast<std::size_t>(index)];
-            if (m.offset < offset && !m.is_safe()) {
-                return "commit of " + std::to_string(offset) + " passes unfinished offset " +
-                       std::to_string(m.offset);
-            }
-        }
-        auto& now = committed[static_cast<std::size_t>(partition)];
-        if (offset < now) return "the committed offset goes back";
-        now = offset;
-        return std::nullopt;
+    bool fails(double probability) { return !healing && chance(random, probability); }
+    bool trouble(double share = 1.0) { return fails(scenario.trouble * share); }
+    bool is_outage() const { return fibers.now_ms() < outage_ends_ms; }
+    void fault(const std::string& what) {
+        if (!broken) broken = what;
     }
+    void trace(int message, const std::string& event) const;
+
+    void make(std::uint64_t seed);
+    // A message that the topic gets later.
+    void add_message(int partition);
+
+    // An output, or a dead letter, is stored. `id` is the record's.
+    void store(int message, int output, std::string_view id);
+    void store_dead_letter(int message, std::string_view body, std::string_view id);
+    void commit(int partition, std::uint32_t life, std::int64_t offset);
+    // A queue's message is acked.
+    void acked(int message);
+    // A message was given up that failed in the outage, and was first tried in it. Only some may be: those
+    // that open the breaker, and those that are tried while it is open.
+    void given_up();
+    // The topic is deleted and made again, with new messages.
+    void recreate(int partition);
+    bool everything_is_safe() const;
+    std::string describe_unsafe() const;
+
+private:
+    void check_first(const Message& m, int output);
 };
+
+// Reads {"n":12,…}; -1: it is not one of ours.
+int number_of(std::string_view body);
+// Reads {…,"o":3,…}; `otherwise` if there is none.
+int output_of(std::string_view body, int otherwise);
 
 }  // namespace simulation

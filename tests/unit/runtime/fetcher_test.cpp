@@ -5,7 +5,7 @@
 
 #include "core_rig.hpp"
 #include "fake_store.hpp"
-#include "runtime/clock.hpp"
+#include "runtime/schedule.hpp"
 #include "runtime/receiver.hpp"
 
 using namespace rig;

@@ -101,6 +101,19 @@ TEST_CASE("when partitions come while the input is paused all are paused again",
     CHECK(flow.store.take_calls() == Calls{"pause orders/0 orders/1 orders/2"});
 }
 
+TEST_CASE("what was paused when partitions came is resumed, if nothing is to be paused any more", "[flow]") {
+    Flow flow;
+    flow.keep(false, 1000ms);
+    flow.keep(false, 1500ms);
+    flow.store.take_calls();
+    flow.assignments.assign(partition("orders", 2));
+    flow.flow.assigned();
+    flow.keep(true, 1501ms);
+    CHECK(flow.store.take_calls() == Calls{"resume orders/0 orders/1 orders/2"});
+    flow.keep(true, 1502ms);
+    CHECK(flow.store.take_calls().empty());
+}
+
 TEST_CASE("an input without partitions, or with none of them ours, is not paused", "[flow]") {
     Flow queue{fake::Store()};
     queue.keep(false, 1000ms);

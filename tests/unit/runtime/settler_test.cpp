@@ -196,7 +196,24 @@ TEST_CASE("an input that was given up settles nothing", "[settler]") {
 TEST_CASE("a delivery that the core does not know is released", "[settler]") {
     Queue queue;
     queue.settler.release(8);
+    CHECK(*queue.settler.settle(start));
     CHECK(queue.store.take_calls() == Calls{"settle 8 leave"});
+    CHECK_FALSE(queue.settler.has_releases());
+}
+
+TEST_CASE("a release that the store does not take now is made again", "[settler]") {
+    Queue queue;
+    queue.store.results = {VOLLEY_OK, VOLLEY_E_RETRY};
+    queue.done(7, queue.lane());
+    queue.settler.release(8);
+    CHECK(*queue.settler.settle(start));
+    CHECK(queue.store.take_calls() == Calls{"settle 7 ack, 8 leave"});
+    CHECK(queue.core.is_idle());
+    CHECK(queue.settler.has_releases());
+    queue.store.results = {};
+    CHECK(*queue.settler.settle(start));
+    CHECK(queue.store.take_calls() == Calls{"settle 8 leave"});
+    CHECK_FALSE(queue.settler.has_releases());
 }
 
 // ---- offsets

@@ -1,0 +1,238 @@
+// The simulation's handler: a class of the plugin. It does to each message what the world says, and checks
+// that no message overtakes or overlaps one of its group.
+#include <algorithm>
+#include <cstring>
+
+#include "consumer.hpp"
+
+namespace simulation {
+
+namespace {
+
+using volley::OnFail;
+
+class Handler {
+public:
+    Handler(Process& process, const volley_jobs* jobs)
+        : process_(process), world_(process.world), jobs_(jobs) {}
+
+    std::int32_t open(volley_error* error) {
+        world_.fibers.yield();
+        if (!process_.crashed && world_.trouble(0.3)) return volley_fail(error, VOLLEY_E_RETRY, "not yet");
+        return VOLLEY_OK;
+    }
+    std::int32_t handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride, volley_error* error);
+
+private:
+    std::int32_t handle_one(volley_task& task);
+    void undo(const volley_task& task);
+    bool is_behind(const volley_task* tasks, std::uint32_t stride, std::uint32_t i) const;
+    void check_start(const volley_task& task, Delivery& d) const;
+
+    Process& process_;
+    World& world_;
+    const volley_jobs* jobs_;
+};
+
+// Why a message must not start before another one of its group that came earlier; null: it may.
+const char* reason_to_wait(const World& world, const Delivery& before) {
+    if (before.lost || before.again) return nullptr;
+    const Message& m = world.messages[static_cast<std::size_t>(before.message)];
+    switch (before.stage) {
+        case Stage::in_handler:
+            return "overlaps";
+        case Stage::waiting:
+        case Stage::failed:
+            return "overtakes";
+        case Stage::given_up:
+            return world.scenario.has_dead_letters && m.dead == 0 ? "overtakes the dead letter of" : nullptr;
+        case Stage::dropped:
+            return nullptr;
+        case Stage::handled:
+            break;
+    }
+    if (world.scenario.transactions || world.scenario.ordered_outputs) return nullptr;
+    const bool all = static_cast<int>(before.confirmed.size()) == m.outputs;
+    return all || m.dead > 0 || m.dropped ? nullptr : "overtakes the outputs of";
+}
+
+void Handler::check_start(const volley_task& task, Delivery& d) const {
+    if (text_of(task.message->body) != d.body) world_.fault("a handler gets another body than was delivered");
+    if (d.stage == Stage::in_handler) world_.fault("two handlers have one message");
+    if (world_.fibers.now_ms() < d.not_before_ms && process_.draining == 0 && !world_.scenario.may_stop())
+        world_.fault("message " + std::to_string(d.message) + " is tried before its handler wished: " +
+                     std::to_string(d.not_before_ms - world_.fibers.now_ms()) + " ms, lost " +
+                     std::to_string(d.lost) + " attempt " + std::to_string(task.attempt));
+    const auto group = process_.groups.find(d.group);
+    if (group == process_.groups.end()) return;
+    for (const std::uint64_t handle : group->second) {
+        if (handle == task.message->handle) return;
+        const Delivery* const before = process_.find(handle);
+        if (before == nullptr) continue;
+        if (const char* how = reason_to_wait(world_, *before)) {
+            world_.fault("message " + std::to_string(d.message) + " " + how + " " +
+                         std::to_string(before->message) + ", an earlier one of its group");
+        }
+    }
+}
+
+// Is a task of the same group before it in the call that did not succeed, or is not over?
+bool Handler::is_behind(const volley_task* tasks, std::uint32_t stride, std::uint32_t i) const {
+    const volley_task& task = element(tasks, stride, i);
+    for (std::uint32_t j = 0; j < i && task.chain != 0; ++j) {
+        const volley_task& before = element(tasks, stride, j);
+        if (before.chain == task.chain && before.status != VOLLEY_OK && before.status != VOLLEY_DROP)
+            return true;
+    }
+    return false;
+}
+
+// The instance fails: what it ended well so far is tried again, on a new one. The message may be charged an
+// attempt for it.
+void Handler::undo(const volley_task& task) {
+    std::erase_if(process_.jobs, [&](const PendingJob& job) { return job.handle == task.message->handle; });
+    Delivery* const d = process_.find(task.message->handle);
+    if (d == nullptr || task.status < VOLLEY_OK || task.status == VOLLEY_DROP) return;
+    const auto& c = world_.scenario.component;
+    const bool last = task.attempt >= c.retry.max_attempts;
+    d->stage = last ? Stage::given_up : Stage::waiting;
+    if (last && c.on_fail == OnFail::drop)
+        world_.messages[static_cast<std::size_t>(d->message)].dropped = true;
+    world_.trace(d->message, "its handler's instance fails");
+}
+
+std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride,
+                             volley_error* error) {
+    const std::uint32_t fails_at = world_.trouble(0.1) && !process_.crashed
+                                       ? static_cast<std::uint32_t>(below(world_.random, count))
+                                       : count;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        world_.fibers.yield();
+        volley_task& task = element(tasks, stride, i);
+        if (process_.crashed) continue;
+        if (i == fails_at) {
+            for (std::uint32_t j = 0; j < count; ++j) undo(element(tasks, stride, j));
+            return volley_fail(error, VOLLEY_E_RETRY, "the instance fails");
+        }
+        if (is_behind(tasks, stride, i)) {
+            task.status = VOLLEY_AGAIN;
+            if (const Delivery* const d = process_.find(task.message->handle))
+                world_.trace(d->message, "the handler does not start it, behind a failure");
+        } else {
+            task.status = handle_one(task);
+        }
+    }
+    return VOLLEY_OK;
+}
+
+// What became of a message, once its time in the handler is over.
+struct End {
+    std::int32_t status;
+    std::uint64_t retry_after_ms;
+};
+
+End end_of(Process& process, Delivery& d, std::uint32_t attempt) {
+    World& world = process.world;
+    const auto& c = world.scenario.component;
+    Message& m = world.messages[static_cast<std::size_t>(d.message)];
+    const bool outage = world.is_outage();
+    d.failed_in_outage = outage;
+    if (!outage && !m.poison && m.failures_left == 0) {
+        if (m.unwanted) {
+            m.dropped = true;
+            d.stage = Stage::dropped;
+            world.trace(d.message, "the handler drops it");
+            return {VOLLEY_DROP, 0};
+        }
+        d.stage = Stage::handled;
+        d.confirmed.clear();
+        world.trace(d.message, "the handler succeeds, attempt " + std::to_string(attempt));
+        return {VOLLEY_OK, 0};
+    }
+    if (!outage && !m.poison) --m.failures_left;
+    const bool for_good = !outage && m.permanent;
+    const bool last = for_good || attempt >= c.retry.max_attempts;
+    if (last && c.on_fail == OnFail::drop) m.dropped = true;
+    d.stage = last ? Stage::given_up : Stage::failed;
+    world.trace(d.message, std::string("the handler fails it, ") + (for_good ? "for good" : "attempt ") +
+                               (for_good ? "" : std::to_string(attempt)));
+    if (for_good) return {VOLLEY_E_PERMANENT, 0};
+    const std::uint64_t wish = chance(world.random, 0.2) ? 1 + below(world.random, 500) : 0;
+    d.not_before_ms = world.fibers.now_ms() + static_cast<std::int64_t>(wish);
+    return {VOLLEY_E_RETRY, wish};
+}
+
+void emit_outputs(Process& process, const volley_jobs* jobs, volley_job* job, const Delivery& d) {
+    World& world = process.world;
+    const Message& m = world.messages[static_cast<std::size_t>(d.message)];
+    for (int output = 0; output < m.outputs; ++output) {
+        const std::string body = "{\"n\":" + std::to_string(d.message) + ",\"o\":" + std::to_string(output) +
+                                 ",\"p\":\"" + std::string(m.output_bytes, 'y') + "\"}";
+        const std::string queue = "out" + std::to_string(output % world.scenario.queues);
+        volley_record record{};
+        record.partition = -1;
+        record.body = view_of(body);
+        volley_error error{};
+        error.struct_size = sizeof error;
+        if (jobs->emit(jobs->context, job, view_of(queue), &record, sizeof record, &error) != VOLLEY_OK)
+            world.fault(std::string("an output is not taken: ") + error.text);
+    }
+}
+
+std::int32_t Handler::handle_one(volley_task& task) {
+    Delivery* d = process_.find(task.message->handle);
+    if (d == nullptr) {
+        world_.fault("a handler gets a message that is settled");
+        return VOLLEY_OK;
+    }
+    check_start(task, *d);
+    d->stage = Stage::in_handler;
+    if (d->first_tried_ms < 0) d->first_tried_ms = world_.fibers.now_ms();
+    world_.trace(d->message, "it is in the handler");
+    for (std::uint64_t n = below(world_.random, 3); n > 0; --n) world_.fibers.yield();
+    if (process_.crashed) return VOLLEY_OK;
+    if (world_.scenario.pends && chance(world_.random, 0.5)) {
+        process_.jobs.push_back({jobs_, task.job, task.message->handle, task.attempt});
+        return VOLLEY_PENDING;
+    }
+    d = process_.find(task.message->handle);
+    const End end = end_of(process_, *d, task.attempt);
+    if (end.status == VOLLEY_OK) emit_outputs(process_, jobs_, task.job, *d);
+    task.retry_after_ms = end.retry_after_ms;
+    return end.status;
+}
+
+Handler* self(volley_handler* h) { return reinterpret_cast<Handler*>(h); }
+
+}  // namespace
+
+void Process::finish_job(std::size_t index) {
+    const PendingJob job = jobs[index];
+    jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(index));
+    if (crashed) return job.jobs->finish(job.jobs->context, job.job, VOLLEY_OK, 0);
+    Delivery* const d = find(job.handle);
+    if (d == nullptr) return world.fault("a message is settled while its handler has it");
+    const End end = end_of(*this, *d, job.attempt);
+    if (end.status == VOLLEY_OK) emit_outputs(*this, job.jobs, job.job, *d);
+    job.jobs->finish(job.jobs->context, job.job, end.status, end.retry_after_ms);
+}
+
+const volley_handler_class* handler_functions() {
+    static const volley_handler_class table = [] {
+        volley_handler_class t{};
+        t.struct_size = sizeof t;
+        t.create = [](const volley_host*, const volley_options*, const volley_jobs* jobs,
+                      volley_handler** out, volley_error*) {
+            *out = reinterpret_cast<volley_handler*>(new Handler(*current_process, jobs));
+            return std::int32_t{VOLLEY_OK};
+        };
+        t.open = [](volley_handler* h, volley_error* error) { return self(h)->open(error); };
+        t.handle = [](volley_handler* h, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
+                      volley_error* error) { return self(h)->handle(tasks, count, stride, error); };
+        t.destroy = [](volley_handler* h) { delete self(h); };
+        return t;
+    }();
+    return &table;
+}
+
+}  // namespace simulation
