@@ -90,7 +90,10 @@ bool Handler::is_behind(const volley_task* tasks, std::uint32_t stride, std::uin
 // The instance fails: what it ended well so far is tried again, on a new one. The message may be charged an
 // attempt for it.
 void Handler::undo(const volley_task& task) {
-    std::erase_if(process_.jobs, [&](const PendingJob& job) { return job.handle == task.message->handle; });
+    const bool was_pending = std::erase_if(process_.jobs, [&](const PendingJob& job) {
+                                 return job.handle == task.message->handle;
+                             }) > 0;
+    if (task.status == VOLLEY_PENDING && !was_pending) return;  // finished already
     Delivery* const d = process_.find(task.message->handle);
     if (d == nullptr || task.status < VOLLEY_OK || task.status == VOLLEY_DROP) return;
     const auto& c = world_.scenario.component;

@@ -163,6 +163,11 @@ void Simulator::end_process(bool crashed) {
                 world_.fault("message " + std::to_string(d.message) + " is left open by a clean stop");
         }
     }
+    // A handler that kept a message past the end of the stop. A process would exit now.
+    const bool hung = engine_->hung();
+    process_->crashed = true;
+    while (!process_->jobs.empty()) process_->finish_job(0);
+    for (std::uint64_t n = 0; hung && fibers_.clean_up() > 0 && n < most_steps_to_end; ++n) run_something();
     engine_.reset();
     current_process = nullptr;
     process_.reset();
