@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
+#include <stdexcept>
 
 namespace simulation {
 
@@ -24,9 +25,49 @@ Consumer::~Consumer() {
 std::int32_t Consumer::open(volley_error* error) {
     world_.fibers.yield();
     if (!process_.crashed && world_.trouble(0.5)) return failed(error);
+    if (breaks(Breach::open_unknown_status)) return unknown_status;
     is_open_ = true;
     process_.consumers.push_back(this);
     return VOLLEY_OK;
+}
+
+bool Consumer::breaks(Breach breach) { return !process_.crashed && world_.hostility.now(breach); }
+
+// What the engine must not take: it hears of it, and the store knows nothing of it.
+void Consumer::break_contract_in_events() {
+    if (!log_ || owned_.empty()) return;
+    volley_partition p[2]{};
+    p[0].source = view_of(source_);
+    p[0].partition = 77;
+    p[0].epoch = 1;
+    const auto lost = static_cast<std::int32_t>(below(world_.random, 2));
+    if (breaks(Breach::revokes_unknown_partition))
+        events_->revoked(events_->context, p, 1, sizeof p[0], lost);
+    if (breaks(Breach::revokes_twice)) {
+        p[0].partition = owned_[0].partition;
+        p[0].epoch = owned_[0].epoch;
+        p[1] = p[0];
+        lose_deliveries_of(owned_[0]);
+        events_->revoked(events_->context, p, 2, sizeof p[0], 1);
+        give_up(owned_[0].partition);
+    } else if (breaks(Breach::assigns_twice)) {
+        Owned& owned = owned_[0];
+        Partition& partition = world_.partitions[static_cast<std::size_t>(owned.partition)];
+        lose_deliveries_of(owned);
+        owned.epoch = ++partition.epoch;
+        owned.lane = process_.next_group++;
+        owned.seen = 0;
+        owned.position = owned.start;
+        while (owned.position < partition.messages.size() &&
+               world_.messages[static_cast<std::size_t>(partition.messages[owned.position])].offset <
+                   partition.committed)
+            ++owned.position;
+        owned.start = owned.position;
+        p[0].partition = owned.partition;
+        p[0].epoch = owned.epoch;
+        p[0].offset = partition.committed;
+        events_->assigned(events_->context, p, 1, sizeof p[0]);
+    }
 }
 
 // ---- partitions
@@ -61,21 +102,25 @@ void Consumer::revoke(std::size_t index, bool lost) {
     revoked.source = view_of(source_);
     revoked.partition = owned.partition;
     revoked.epoch = owned.epoch;
-    if (lost) {
-        for (auto& [handle, d] : process_.deliveries) {
-            if (d.consumer == this && d.group >> 32U == owned.lane) d.lost = true;
-        }
-    }
+    if (lost) lose_deliveries_of(owned);
     ++process_.draining;
     events_->revoked(events_->context, &revoked, 1, sizeof revoked, lost ? 1 : 0);
     --process_.draining;
     carry_out_commits();
+    lose_deliveries_of(owned);
+    give_up(owned.partition);
+}
+
+void Consumer::lose_deliveries_of(const Owned& owned) {
     for (auto& [handle, d] : process_.deliveries) {
         if (d.consumer == this && d.group >> 32U == owned.lane) d.lost = true;
     }
-    Partition& p = world_.partitions[static_cast<std::size_t>(owned.partition)];
+}
+
+void Consumer::give_up(int partition) {
+    Partition& p = world_.partitions[static_cast<std::size_t>(partition)];
     if (p.owner == this) p.owner = nullptr;
-    std::erase_if(owned_, [&](const Owned& o) { return o.partition == owned.partition; });
+    std::erase_if(owned_, [&](const Owned& o) { return o.partition == partition; });
 }
 
 // Rebalances, and topics that were made again.
@@ -207,6 +252,9 @@ std::int32_t Consumer::consume(volley_batch& batch, std::uint32_t timeout_ms, vo
         return VOLLEY_OK;
     }
     if (world_.trouble(0.3)) return failed(error);
+    if (breaks(Breach::consume_throws)) throw std::runtime_error("consume throws");
+    if (breaks(Breach::consume_unknown_status)) return unknown_status;
+    break_contract_in_events();
     const Nanoseconds deadline = world_.fibers.now() + std::chrono::milliseconds(timeout_ms);
     batch_bytes_ = 0;
     for (;;) {
@@ -222,10 +270,53 @@ std::int32_t Consumer::consume(volley_batch& batch, std::uint32_t timeout_ms, vo
                                 : std::min(deadline, Nanoseconds(std::chrono::milliseconds(visible + 1)));
         world_.fibers.wait(this, std::max(until, now + Nanoseconds(1)));
     }
+    return batch.count > 0 ? break_batch(batch, error) : VOLLEY_OK;
+}
+
+// What a batch can have wrong.
+std::int32_t Consumer::break_batch(volley_batch& batch, volley_error* error) {
+    auto& last = element(batch.messages, batch.message_size, batch.count - 1);
+    if (breaks(Breach::consume_fails_after_half)) {
+        for (std::uint32_t i = 0; i < batch.count; ++i) undo(element(batch.messages, batch.message_size, i));
+        return failed(error);
+    }
+    if (breaks(Breach::consume_fills_too_many)) {
+        for (std::uint32_t i = 0; i < batch.count; ++i) undo(element(batch.messages, batch.message_size, i));
+        batch.count = batch.capacity + 1;
+    }
+    if (breaks(Breach::consume_headers_without_array)) last.header_count = 3;
+    if (log_ && batch.count < batch.capacity && breaks(Breach::consume_names_no_partition)) {
+        auto& stray = element(batch.messages, batch.message_size, batch.count++);
+        stray = last;
+        stray.handle = world_.next_handle++;
+        stray.partition = 77;
+        Delivery& d = process_.deliveries[stray.handle];
+        d = *process_.find(last.handle);
+        d.lost = true;
+        d.group = 0;
+        stray.body = view_of(d.body);
+    }
     return VOLLEY_OK;
 }
 
+// The engine does not get it: it is there still.
+void Consumer::undo(const volley_message& message) {
+    Delivery* const d = process_.find(message.handle);
+    if (d == nullptr) return;
+    Message& m = world_.messages[static_cast<std::size_t>(d->message)];
+    if (m.taken_by == message.handle) m.taken_by = 0;
+    for (Owned& owned : owned_) {
+        const Partition& p = world_.partitions[static_cast<std::size_t>(owned.partition)];
+        const auto at = std::find(p.messages.begin(), p.messages.end(), m.number) - p.messages.begin();
+        if (owned.partition != message.partition) continue;
+        owned.position = std::min(owned.position, static_cast<std::size_t>(at));
+        owned.seen = std::min(owned.seen, owned.position);
+    }
+    process_.close(message.handle);
+}
+
 std::int32_t Consumer::poll(std::uint32_t timeout_ms) {
+    if (breaks(Breach::poll_unknown_status)) return unknown_status;
     world_.fibers.yield();
     if (!process_.crashed) {
         serve();
@@ -293,10 +384,13 @@ std::int32_t Consumer::settle(volley_settlement* settlements, std::uint32_t coun
                               volley_error* error) {
     if (!is_open_) world_.fault("settle on a consumer that is not open");
     world_.fibers.yield();
-    (void)error;
+    if (breaks(Breach::settle_throws)) throw std::runtime_error("settle throws");
+    if (breaks(Breach::settle_unknown_status)) return volley_fail(error, unknown_status, "no such status");
+    if (breaks(Breach::settle_sets_no_result)) return VOLLEY_OK;
     for (std::uint32_t i = 0; i < count; ++i) {
         auto* s = &element(settlements, stride, i);
         s->result = settle_one(*s);
+        if (s->result == VOLLEY_OK && breaks(Breach::settle_unknown_result)) s->result = unknown_status;
     }
     return VOLLEY_OK;
 }
@@ -313,6 +407,8 @@ std::int32_t Consumer::commit(const volley_partition* partitions, std::uint32_t 
     if (!is_open_) world_.fault("commit on a consumer that is not open");
     if (process_.crashed) return VOLLEY_OK;
     if (world_.trouble()) return failed(error);
+    if (count > 0 && breaks(Breach::commit_throws)) throw std::runtime_error("commit throws");
+    if (count > 0 && breaks(Breach::commit_unknown_status)) return unknown_status;
     std::int32_t status = VOLLEY_OK;
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto* p = &element(partitions, stride, i);
@@ -332,7 +428,9 @@ std::int32_t Consumer::extend(const std::uint64_t* handles, std::int32_t* result
                               std::uint32_t lease_ms, volley_error* error) {
     if (process_.crashed) return VOLLEY_OK;
     if (world_.trouble(0.5)) return failed(error);
+    if (breaks(Breach::extend_unknown_status)) return unknown_status;
     for (std::uint32_t i = 0; i < count; ++i) {
+        if (breaks(Breach::extend_unknown_result)) results[i] = unknown_status;
         Delivery* const d = process_.find(handles[i]);
         if (d == nullptr) {
             world_.fault("a lease is extended of a delivery that is not open");
@@ -371,14 +469,16 @@ std::int32_t Consumer::close() {
             revoke(0, false);
     }
     for (const auto& [handle, d] : process_.deliveries) {
-        if (d.consumer == this && !d.asked && !process_.crashed && process_.posted.empty())
+        if (d.consumer == this && !d.asked && !process_.crashed && process_.posted.empty() &&
+            !world_.hostility.is_done)
             world_.fault("message " + std::to_string(d.message) +
                          " is neither settled nor released at the end");
     }
     carry_out_commits();
     is_open_ = false;
     std::erase(process_.consumers, this);
-    return VOLLEY_OK;
+    if (breaks(Breach::close_throws)) throw std::runtime_error("close throws");
+    return breaks(Breach::close_unknown_status) ? unknown_status : std::int32_t{VOLLEY_OK};
 }
 
 // ---- tables
@@ -432,6 +532,7 @@ const volley_ext_identity identity_table = [] {
     volley_ext_identity t{};
     t.struct_size = sizeof t;
     t.identity = [](volley_consumer* c, volley_view* out, volley_error*) {
+        if (self(c)->breaks(Breach::identity_unknown_status)) return unknown_status;
         *out = view_of(self(c)->identity());
         return std::int32_t{VOLLEY_OK};
     };

@@ -34,6 +34,7 @@ public:
 
     void ask_for_rebalance(bool lost) { (lost ? wants_loss_ : wants_revocation_) = true; }
     void wake();
+    bool breaks(Breach breach);
     void carry_out_commits();
     bool has_commits() const { return !commits_.empty(); }
 
@@ -55,6 +56,11 @@ private:
     };
 
     void serve();
+    void break_contract_in_events();
+    std::int32_t break_batch(volley_batch& batch, volley_error* error);
+    void undo(const volley_message& message);
+    void lose_deliveries_of(const Owned& owned);
+    void give_up(int partition);
     void assign_free();
     void revoke(std::size_t index, bool lost);
     bool take_from_log(volley_batch& batch);

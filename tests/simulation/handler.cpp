@@ -2,6 +2,7 @@
 // that no message overtakes or overlaps one of its group.
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 #include "consumer.hpp"
 
@@ -26,12 +27,15 @@ public:
 private:
     std::int32_t handle_one(volley_task& task);
     void undo(const volley_task& task);
+    bool breaks(Breach breach) { return !process_.crashed && world_.hostility.now(breach); }
     bool is_behind(const volley_task* tasks, std::uint32_t stride, std::uint32_t i) const;
     void check_start(const volley_task& task, Delivery& d) const;
 
     Process& process_;
     World& world_;
     const volley_jobs* jobs_;
+    volley_job* old_job_ = nullptr;  // of a call that has returned
+    int old_calls_ = 0;              // since then
 };
 
 // Why a message must not start before another one of its group that came earlier; null: it may.
@@ -106,6 +110,22 @@ void Handler::undo(const volley_task& task) {
 
 std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride,
                              volley_error* error) {
+    if (breaks(Breach::handle_throws) || breaks(Breach::handle_unknown_status)) {
+        for (std::uint32_t i = 0; i < count; ++i) undo(element(tasks, stride, i));
+        if (world_.hostility.breach == Breach::handle_throws) throw std::runtime_error("handle throws");
+        return unknown_status;
+    }
+    const auto no_job = reinterpret_cast<volley_job*>(std::uint64_t{0x123456789});
+    if (breaks(Breach::finishes_no_job)) jobs_->finish(jobs_->context, no_job, VOLLEY_OK, 0);
+    if (breaks(Breach::emits_for_no_job)) {
+        volley_record record{};
+        volley_error lost{};
+        lost.struct_size = sizeof lost;
+        if (jobs_->emit(jobs_->context, no_job, {}, &record, sizeof record, &lost) != VOLLEY_E_LOST)
+            world_.fault("an output of no job is taken");
+    }
+    if (old_job_ != nullptr && old_calls_++ > 3 && breaks(Breach::finishes_late))
+        jobs_->finish(jobs_->context, old_job_, VOLLEY_OK, 0);
     const std::uint32_t fails_at = world_.trouble(0.1) && !process_.crashed
                                        ? static_cast<std::uint32_t>(below(world_.random, count))
                                        : count;
@@ -125,6 +145,7 @@ std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint3
             task.status = handle_one(task);
         }
     }
+    if (old_job_ == nullptr && tasks->status == VOLLEY_OK) old_job_ = tasks->job;
     return VOLLEY_OK;
 }
 
@@ -199,6 +220,12 @@ std::int32_t Handler::handle_one(volley_task& task) {
         return VOLLEY_PENDING;
     }
     d = process_.find(task.message->handle);
+    if (breaks(Breach::task_unknown_status)) {
+        d->stage = Stage::given_up;
+        if (world_.scenario.component.on_fail == OnFail::drop)
+            world_.messages[static_cast<std::size_t>(d->message)].dropped = true;
+        return unknown_status;
+    }
     const End end = end_of(process_, *d, task.attempt);
     if (end.status == VOLLEY_OK) emit_outputs(process_, jobs_, task.job, *d);
     task.retry_after_ms = end.retry_after_ms;
@@ -218,6 +245,8 @@ void Process::finish_job(std::size_t index) {
     const End end = end_of(*this, *d, job.attempt);
     if (end.status == VOLLEY_OK) emit_outputs(*this, job.jobs, job.job, *d);
     job.jobs->finish(job.jobs->context, job.job, end.status, end.retry_after_ms);
+    if (world.hostility.now(Breach::finishes_twice))
+        job.jobs->finish(job.jobs->context, job.job, VOLLEY_E_PERMANENT, 0);
 }
 
 const volley_handler_class* handler_functions() {

@@ -4,14 +4,18 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <stdexcept>
 
 #include "consumer.hpp"
+#include "runtime/work.hpp"
 
 namespace simulation {
 
 namespace {
 
 constexpr std::size_t room = 40;  // records that a producer holds
+constexpr unsigned output_shift =
+    volley::runtime::slot_bits;  // where the engine's tokens have the number of the output
 
 }  // namespace
 
@@ -23,6 +27,7 @@ Producer::Producer(Process& process, const volley_options& options, volley_repor
 }
 
 Producer::~Producer() {
+    if (breaks(Breach::reports_in_destroy)) report_again(last_token_);
     if (!pending_.empty()) world_.fault("a producer is destroyed before its close has reported everything");
     std::erase(process_.producers, this);
 }
@@ -40,6 +45,12 @@ std::int32_t Producer::produce(const volley_record* records, std::uint32_t count
                                std::uint32_t* accepted, volley_error* error) {
     if (!is_open_) world_.fault("produce on a producer that is not open");
     world_.fibers.yield();
+    if (breaks(Breach::produce_throws)) throw std::runtime_error("produce throws");
+    if (breaks(Breach::produce_unknown_status)) return unknown_status;
+    if (breaks(Breach::produce_accepts_too_many)) {
+        *accepted = count + 1;
+        return VOLLEY_OK;
+    }
     std::uint32_t take = count;
     const bool fails = !process_.crashed && world_.trouble(0.2);
     if (fails || (!process_.crashed && world_.trouble(0.3)))
@@ -79,6 +90,25 @@ void Producer::report_one() {
         report.status = decide(p);
         if (report.status != VOLLEY_OK) report.text = view_of("the store refuses it");
     }
+    if (breaks(Breach::reports_unknown_status)) report.status = unknown_status;
+    if (breaks(Breach::reports_no_token)) report.token ^= 0xffffffffffULL;
+    report_fn_(context_, &report, 1, sizeof report);
+    last_token_ = report.token;
+    if (breaks(Breach::reports_twice)) report_fn_(context_, &report, 1, sizeof report);
+    if (breaks(Breach::reports_other_output))
+        report_again(report.token | std::uint64_t{0x70} << output_shift);
+    old_tokens_.push_back(report.token);
+    constexpr std::size_t long_ago = 30;
+    if (old_tokens_.size() > long_ago && breaks(Breach::reports_late)) report_again(old_tokens_.front());
+}
+
+bool Producer::breaks(Breach breach) { return !process_.crashed && world_.hostility.now(breach); }
+
+void Producer::report_again(std::uint64_t token) {
+    volley_report report{};
+    report.token = token;
+    report.partition = -1;
+    report.offset = -1;
     report_fn_(context_, &report, 1, sizeof report);
 }
 
@@ -121,6 +151,7 @@ void Producer::poll() {
 }
 
 std::int32_t Producer::flush() {
+    if (breaks(Breach::flush_throws)) throw std::runtime_error("flush throws");
     world_.fibers.yield();
     report_all();
     return VOLLEY_OK;
@@ -195,6 +226,10 @@ Posted copy_of(const volley_transaction& t) {
 std::int32_t tell(Process& of, const Posted& done, volley_transaction& t, volley_error* error) {
     for (std::uint32_t i = 0; i < t.settlement_count; ++i)
         element(t.settlements, t.settlement_size, i).result = done.results[i];
+    if (!of.crashed && of.world.hostility.now(Breach::transaction_throws))
+        throw std::runtime_error("a transaction throws");
+    if (!of.crashed && of.world.hostility.now(Breach::transaction_unknown_status))
+        return volley_fail(error, unknown_status, "no such status");
     if (done.status == VOLLEY_OK) {
         for (const std::uint64_t handle : done.handles) of.close(handle);
         return VOLLEY_OK;
@@ -273,6 +308,7 @@ const volley_producer_class* functions() {
         };
         if (polled) {
             t.poll = [](volley_producer* p, std::uint32_t, volley_error*) {
+                if (self(p)->breaks(Breach::producer_poll_unknown_status)) return unknown_status;
                 self(p)->poll();
                 return std::int32_t{VOLLEY_OK};
             };

@@ -24,6 +24,7 @@ public:
 
     bool has_pending() const { return !pending_.empty(); }
     void report_one();
+    bool breaks(Breach breach);
     Process& process() { return process_; }
 
 private:
@@ -33,6 +34,7 @@ private:
         int output = 0;
     };
 
+    void report_again(std::uint64_t token);
     std::int32_t decide(const Pending& pending);
     void report_all();
 
@@ -44,6 +46,8 @@ private:
     int queue_ = 0;
     bool is_open_ = false;
     std::vector<Pending> pending_;
+    std::uint64_t last_token_ = 0;  // reported
+    std::vector<std::uint64_t> old_tokens_;
 };
 
 }  // namespace simulation

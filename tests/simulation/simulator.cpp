@@ -155,7 +155,11 @@ void Simulator::end_process(bool crashed) {
         }
     }
     if (!crashed) {
-        const bool expected = exit_code_ == 0 || (exit_code_ == 65 && world_.scenario.may_stop()) ||
+        const bool by_breach = world_.hostility.is_done && exit_code_ == 70;
+        verdict_.has_ended = verdict_.has_ended || by_breach;
+        if (by_breach) verdict_.text = engine_->status().front().why_not_ready;
+        const bool expected = by_breach || exit_code_ == 0 ||
+                              (exit_code_ == 65 && world_.scenario.may_stop()) ||
                               (!world_.scenario.calm && (exit_code_ == 75 || exit_code_ == 69));
         if (!expected) world_.fault("exit code " + std::to_string(exit_code_));
         for (const auto& [handle, d] : process_->deliveries) {
@@ -232,6 +236,52 @@ void Simulator::heal() {
     if (!world_.broken) stop();
 }
 
+Verdict Simulator::run_hostile(Breach breach, int traced) {
+    world_.traced = traced;
+    world_.hostility.breach = breach;
+    world_.hostility.occasions_left = below(random_, 10);
+    world_.make(seed_);
+    verdict_.scenario = world_.scenario.name() + ", " + rule_of(breach).name;
+    boot();
+    const bool at_end = breach == Breach::close_unknown_status || breach == Breach::close_throws ||
+                        breach == Breach::reports_in_destroy || breach == Breach::open_unknown_status;
+    if (at_end) world_.hostility.occasions_left = below(random_, 2);
+    while (!world_.broken && verdict_.steps < steps_with_faults && !world_.hostility.is_done) {
+        ++verdict_.steps;
+        if (at_end && chance(random_, 0.01)) stop();
+        if (world_.broken || world_.hostility.is_done) break;
+        run_something();
+        check_always();
+        if (!fibers_.has_ended(engine_fiber_) || world_.hostility.is_done) continue;
+        end_process(false);
+        if (!world_.broken) boot();
+    }
+    verdict_.is_breached = world_.hostility.is_done;
+    const std::uint64_t limit = verdict_.steps + steps_with_faults;
+    while (!world_.broken && verdict_.steps < limit && !fibers_.has_ended(engine_fiber_)) {
+        ++verdict_.steps;
+        run_something();
+    }
+    if (verdict_.is_breached && !world_.broken && fibers_.has_ended(engine_fiber_) && exit_code_ == 70) {
+        verdict_.has_ended = true;
+        verdict_.text = engine_->status().front().why_not_ready;
+    }
+    const Expectation expected = rule_of(breach).expectation;
+    if (verdict_.is_breached && !world_.broken) {
+        if (expected == Expectation::ends && !verdict_.has_ended)
+            world_.fault("the component goes on, or ends with exit code " + std::to_string(exit_code_));
+        if (expected == Expectation::goes_on && verdict_.has_ended)
+            world_.fault("the component ends: " + verdict_.text);
+    }
+    world_.hostility.breach = Breach::none;
+    if (!world_.broken && fibers_.has_ended(engine_fiber_)) {
+        end_process(true);
+        boot();
+    }
+    finish();
+    return verdict_;
+}
+
 Verdict Simulator::run(int traced) {
     world_.traced = traced;
     world_.make(seed_);
@@ -241,6 +291,11 @@ Verdict Simulator::run(int traced) {
         step();
         check_always();
     }
+    finish();
+    return verdict_;
+}
+
+void Simulator::finish() {
     if (!world_.broken) heal();
     for (const Message& m : world_.messages) {
         for (const int copies : m.stored)
@@ -249,7 +304,6 @@ Verdict Simulator::run(int traced) {
     if (world_.scenario.calm && verdict_.duplicates > 0) world_.fault("a clean stop duplicates");
     if (world_.scenario.transactions && verdict_.duplicates > 0) world_.fault("a transaction duplicates");
     if (world_.broken) verdict_.broken = *world_.broken + " (step " + std::to_string(verdict_.steps) + ")";
-    return verdict_;
 }
 
 }  // namespace simulation

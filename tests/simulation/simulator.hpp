@@ -24,6 +24,10 @@ struct Verdict {
     std::uint64_t rebalances = 0;
     std::uint64_t duplicates = 0;
     std::string scenario;
+    // Of a run with a breach.
+    bool is_breached = false;
+    bool has_ended = false;  // the component, with exit 70
+    std::string text;        // … and why
 };
 
 class Simulator {
@@ -35,6 +39,8 @@ public:
 
     // `traced`: the message whose events are printed; -1 none.
     Verdict run(int traced);
+    // The plugin breaks the contract once.
+    Verdict run_hostile(Breach breach, int traced);
 
 private:
     void boot();
@@ -47,6 +53,7 @@ private:
     void stop();
     void begin_outage();
     void check_always();
+    void finish();
     void heal();
     volley::Config config();
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <initializer_list>
 
 #include "delivery/breaker.hpp"
 
@@ -107,9 +108,40 @@ void World::make(std::uint64_t) {
     s.has_dead_letters =
         c.on_fail == OnFail::dead_letter || (c.on_fail == OnFail::automatic && chance(random, 0.5));
 
+    if (hostility.breach != Breach::none) suit(hostility.breach);
     const std::uint64_t count = 20 + below(random, 100);
     partitions.resize(s.log ? 1 + below(random, 4) : 1);
     for (std::uint64_t i = 0; i < count; ++i) add_message(static_cast<int>(below(random, partitions.size())));
+}
+
+// Chooses what the breach needs: a call can break the contract only where it is made.
+void World::suit(Breach breach) {
+    using enum Breach;
+    Scenario& s = scenario;
+    s.calm = false;
+    s.trouble = 0.02;
+    const auto is_one_of = [breach](std::initializer_list<Breach> those) {
+        return std::find(those.begin(), those.end(), breach) != those.end();
+    };
+    if (is_one_of({consume_names_no_partition, poll_unknown_status, commit_unknown_status, commit_throws,
+                   revokes_unknown_partition, revokes_twice, assigns_twice})) {
+        s.log = true;
+        s.transactions = s.posts = false;
+        s.lease_ms = 0;
+        if (s.component.on_fail == OnFail::requeue) s.component.on_fail = OnFail::drop;
+    }
+    if (is_one_of(
+            {extend_unknown_status, extend_unknown_result, transaction_unknown_status, transaction_throws})) {
+        s.log = false;
+        s.lease_ms = 500;
+    }
+    if (breach == poll_unknown_status) s.component.max_in_flight = 2;
+    s.transactions = is_one_of({transaction_unknown_status, transaction_throws});
+    s.posts = s.transactions && s.posts && s.interrupt;
+    s.identity = s.identity || breach == identity_unknown_status;
+    if (is_one_of({producer_poll_unknown_status, flush_throws})) s.polled_outputs = true;
+    if (breach >= task_unknown_status) s.forward = false;
+    if (breach == finishes_twice) s.pends = true;
 }
 
 void World::add_message(int partition) {
@@ -223,8 +255,10 @@ void World::given_up() {
     ++given_up_in_outage;
     const std::int64_t shortest = std::min<std::int64_t>(1000, scenario.component.retry.max_delay.count());
     const auto tried = static_cast<std::uint64_t>((fibers.now_ms() - outage_began_ms) / shortest);
-    if (given_up_in_outage > volley::delivery::Breaker::opens_after + 1 + tried)
-        fault("an outage floods the dead-letter queue");
+    // A success of before the outage that each worker hands in late lets as many fail again.
+    const std::uint64_t to_open =
+        std::uint64_t{volley::delivery::Breaker::opens_after} * (1 + scenario.component.workers);
+    if (given_up_in_outage > to_open + 1 + tried) fault("an outage floods the dead-letter queue");
 }
 
 void World::recreate(int partition) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fibers.hpp"
+#include "hostility.hpp"
 #include "random.hpp"
 #include "volley/config.hpp"
 
@@ -91,6 +92,7 @@ public:
     std::vector<Message> messages;
     std::vector<Partition> partitions;
     std::uint64_t next_handle = 1;
+    Hostility hostility;
     bool healing = false;  // nothing fails any more
     std::int64_t outage_began_ms = -1;
     std::int64_t outage_ends_ms = -1;  // until then every handler fails
@@ -125,6 +127,7 @@ public:
     std::string describe_unsafe() const;
 
 private:
+    void suit(Breach breach);
     void check_first(const Message& m, int output);
 };
 
