@@ -38,6 +38,8 @@ struct Port {
     std::atomic<std::uint64_t> failed{0};
     std::atomic<bool> up{true};
 
+    // Of the producer's class.
+    std::string label() const { return producer ? producer->plugin_class().label() : connector; }
     bool can(std::uint64_t flag) const { return (flags & flag) != 0; }
     std::uint64_t reported() const {
         return sent.load(std::memory_order_relaxed) + failed.load(std::memory_order_relaxed);

@@ -71,12 +71,11 @@ void Reports::handled(const Completion& c) {
 // could lose a message.
 void Reports::false_report(const Completion& c) {
     const bool is_report = c.kind == Completion::Kind::reported;
-    const std::string& queue = c.kind == Completion::Kind::dead_letter
-                                   ? pipeline_.dead_letters->queue
-                                   : pipeline_.ports[is_report ? c.origin.port : 0]->queue;
-    fail(Error(
-        ErrorCode::fatal,
-        "output to \"" + queue + "\": its connector reported a record twice, or one that it was not given"));
+    const Port& port = c.kind == Completion::Kind::dead_letter
+                           ? *pipeline_.dead_letters
+                           : *pipeline_.ports[is_report ? c.origin.port : 0];
+    fail(Error(ErrorCode::fatal, "output to \"" + port.queue + "\": " + port.label() +
+                                     " reported a record twice, or one that it was not given"));
 }
 
 bool Reports::is_awaited(const Completion& c) const {

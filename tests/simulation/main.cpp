@@ -105,6 +105,7 @@ int main(int argc, char** argv) {
         total.crashes += verdict.crashes;
         total.stops += verdict.stops;
         total.rebalances += verdict.rebalances;
+        total.reloads += verdict.reloads;
         total.duplicates += verdict.duplicates;
         if (verdict.broken) {
             std::printf("seed %llu: %s\n  scenario: %s\n  replay:   ./dev simulate --seed %llu\n",
@@ -114,11 +115,13 @@ int main(int argc, char** argv) {
         }
     }
     std::printf(
-        "%llu seeds, %llu steps, %llu crashes, %llu stops, %llu rebalances, %llu duplicates after them: no "
+        "%llu seeds, %llu steps, %llu crashes, %llu stops, %llu rebalances, %llu reloads, %llu duplicates "
+        "after them: no "
         "promise "
         "broken\n",
         static_cast<unsigned long long>(seed - first), static_cast<unsigned long long>(total.steps),
         static_cast<unsigned long long>(total.crashes), static_cast<unsigned long long>(total.stops),
-        static_cast<unsigned long long>(total.rebalances), static_cast<unsigned long long>(total.duplicates));
+        static_cast<unsigned long long>(total.rebalances), static_cast<unsigned long long>(total.reloads),
+        static_cast<unsigned long long>(total.duplicates));
     return 0;
 }

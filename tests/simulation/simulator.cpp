@@ -1,9 +1,13 @@
 #include "simulator.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <utility>
 
+#include "configuration.hpp"
 #include "consumer.hpp"
 #include "producer.hpp"
 
@@ -27,45 +31,17 @@ Simulator::Simulator(std::uint64_t seed)
 
 Simulator::~Simulator() {
     if (engine_) end_process(true);
+    if (!file_.empty()) unlink(file_.c_str());
     volley::runtime::use_schedule(nullptr);
     current_process = nullptr;
 }
 
-volley::Config Simulator::config() {
-    const Scenario& s = world_.scenario;
-    volley::Config config;
-    config.app = "simulation";
-    config.base_dir = "/";
-    config.log.level = "off";
-    config.operations.enabled = false;
-    config.shutdown_timeout =
-        Milliseconds(!s.calm && chance(random_, 0.2) ? below(random_, 500) + 1 : 30'000);
-    const auto add_queue = [&](const std::string& name) {
-        volley::QueueConfig queue;
-        queue.name = queue.value = name;
-        queue.consumer = consumer_class(s);
-        queue.producer = producer_class(s);
-        queue.serializer = s.codec ? volley::Serializer::json : volley::Serializer::none;
-        if (s.codec && name == "in") queue.key = "/k";
-        config.queues.push_back(queue);
-    };
-    add_queue("in");
-    volley::ComponentConfig component = s.component;
-    for (int i = 0; i < s.queues; ++i) {
-        add_queue("out" + std::to_string(i));
-        component.outputs.push_back("out" + std::to_string(i));
-    }
-    if (s.has_dead_letters) {
-        add_queue("dead");
-        component.dead_letter_queue = "dead";
-    }
-    if (!s.forward) {
-        component.handler.kind = volley::HandlerConfig::Kind::library;
-        component.handler.library.library = "sim.so";
-        component.handler.library.class_name = handler_class(s);
-    }
-    config.components.push_back(component);
-    return config;
+// In a file, so that it can be reloaded.
+void Simulator::write_file() {
+    static const std::string path = "/tmp/volley-simulate." + std::to_string(getpid()) + ".yml";
+    file_ = path;
+    std::ofstream out(file_);
+    out << yaml_of(configuration_of(world_.scenario, shutdown_timeout_));
 }
 
 void Simulator::boot() {
@@ -81,8 +57,15 @@ void Simulator::boot() {
         m.taken_by = 0;
         m.visible_at_ms = fibers_.now_ms() + (world_.healing ? 0 : world_.scenario.lease_ms / 4);
     }
+    shutdown_timeout_ = Milliseconds(!world_.scenario.calm && chance(random_, 0.2) ? below(random_, 500) + 1
+                                                                                   : std::uint64_t{30'000});
     volley::EngineOptions options;
-    options.config = config();
+    if (world_.scenario.reloads) {
+        write_file();
+        options.file = file_;
+    } else {
+        options.config = configuration_of(world_.scenario, shutdown_timeout_);
+    }
     options.plugins["sim"] = plugin();
     options.log = false;
     auto made = volley::Engine::make(std::move(options));
@@ -101,8 +84,20 @@ void Simulator::run_something() {
     fibers_.advance_to_next(fibers_.now() + std::chrono::seconds(1));
 }
 
+// Something changes that replaces the component, or nothing does.
+void Simulator::reload() {
+    ++verdict_.reloads;
+    world_.trace(world_.traced, "---- a reload");
+    if (chance(random_, 0.8)) world_.scenario.component.handler_timeout += Milliseconds(1);
+    write_file();
+    // What is left is tried at once, as at a stop; from the next open on it is not.
+    process_->reloading = true;
+    engine_->reload();
+}
+
 void Simulator::disturb() {
     const bool log = world_.scenario.log;
+    if (world_.scenario.reloads && chance(random_, 0.3)) return reload();
     switch (below(random_, 8)) {
         case 0:
         case 1:

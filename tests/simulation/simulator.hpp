@@ -22,6 +22,7 @@ struct Verdict {
     std::uint64_t crashes = 0;
     std::uint64_t stops = 0;
     std::uint64_t rebalances = 0;
+    std::uint64_t reloads = 0;
     std::uint64_t duplicates = 0;
     std::string scenario;
     // Of a run with a breach.
@@ -55,7 +56,8 @@ private:
     void check_always();
     void finish();
     void heal();
-    volley::Config config();
+    void write_file();
+    void reload();
 
     std::uint64_t seed_;
     Random random_;
@@ -64,6 +66,8 @@ private:
     Verdict verdict_;
     std::unique_ptr<Process> process_;
     std::unique_ptr<volley::Engine> engine_;
+    std::string file_;
+    volley::Milliseconds shutdown_timeout_{0};
     std::uint64_t engine_fiber_ = 0;
     int exit_code_ = 0;
 };

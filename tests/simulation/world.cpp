@@ -46,6 +46,7 @@ std::string Scenario::name() const {
     add(pends, "pends");
     add(!interrupt, "no-interrupt");
     add(calm, "calm");
+    add(reloads, "reloads");
     out += " workers=" + std::to_string(component.workers) +
            " order=" + std::to_string(static_cast<int>(component.order)) +
            " on_fail=" + std::to_string(static_cast<int>(component.on_fail)) +
@@ -87,6 +88,7 @@ void World::make(std::uint64_t) {
     s.keeps_groups = chance(random, 0.5);
     s.thread_safe = chance(random, 0.3);
     s.pends = chance(random, 0.3);
+    s.reloads = !s.calm && hostility.breach == Breach::none && chance(random, 0.15);
     s.queues = 1 + static_cast<int>(below(random, 2));
     s.lease_ms = s.log || chance(random, 0.4) ? 0 : 2000 + static_cast<std::int64_t>(below(random, 20'000));
 

@@ -32,7 +32,8 @@ struct Scenario {
     bool keeps_groups = false;  // the handler takes several messages of a group in a call
     bool thread_safe = false;   // one handler for all workers
     bool pends = false;         // the handler finishes jobs from other threads
-    bool calm = false;  // nothing fails, and all that happens is a clean stop: it must duplicate nothing
+    bool calm = false;     // nothing fails, and all that happens is a clean stop: it must duplicate nothing
+    bool reloads = false;  // the configuration is in a file that changes
     double trouble = 0.1;
     int queues = 1;  // outputs of the component
     std::int64_t lease_ms = 0;
