@@ -326,6 +326,16 @@ bool Delivery::confirmed(Slot slot, std::uint16_t life, std::uint32_t output, In
     return true;
 }
 
+bool Delivery::confirmed_early(Slot slot, std::uint32_t outputs) {
+    Entry& entry = entries_[slot];
+    VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
+    if ((entry.reported & outputs) != 0) return false;
+    entry.reported |= outputs;
+    for (; outputs != 0; outputs &= outputs - 1) --entry.outputs_left;
+    entry.stored = true;
+    return true;
+}
+
 bool Delivery::send_failed(Slot slot, std::uint32_t output, SendFailure failure, Reason reason, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running || entry.state == State::sending);

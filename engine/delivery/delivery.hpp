@@ -80,6 +80,8 @@ public:
     // nothing. confirmed() does the same of any report that is not awaited; send_failed() requires
     // is_awaited().
     bool confirmed(Slot slot, std::uint16_t life, std::uint32_t output, Instant now);
+    // The same of several outputs at once, a bit each, right before handled(). Requires: the slot is running.
+    bool confirmed_early(Slot slot, std::uint32_t outputs);
     bool send_failed(Slot slot, std::uint32_t output, SendFailure failure, Reason reason, Instant now);
     // Whether a report of that message may come, whatever numbers a connector gives.
     bool is_awaited(Slot slot, std::uint16_t life, bool dead_letter) const {
@@ -190,7 +192,6 @@ private:
         bool dirty = false;
     };
 
-    static constexpr std::uint32_t reports_told = 32;
     Slot allocate();
     bool note_report(Entry& entry, std::uint32_t output, bool again);
     bool is_whole(const Entry& entry) const;

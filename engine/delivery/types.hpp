@@ -16,6 +16,8 @@ inline constexpr Instant never = Instant::max();
 // An open message by its place in the slab. The runtime keeps what the core must not know (body, outputs) in
 // a slab of its own under the same number.
 using Slot = std::uint32_t;
+// Of the first so many outputs of a message a report is told from another.
+inline constexpr std::uint32_t reports_told = 32;
 inline constexpr Slot no_slot = std::numeric_limits<Slot>::max();
 
 // A partition of the input while it is assigned to us; a store without partitions is one lane.

@@ -38,8 +38,9 @@ struct Completion {
         std::uint16_t life;
     };
     union {
-        std::uint32_t retry_after_ms = 0;  // handled: the handler's wish, 0 none
-        Origin origin;                     // reports
+        std::uint32_t retry_after_ms = 0;  // handled, and to be tried again: the handler's wish, 0 none
+        std::uint32_t confirmed;  // handled with success: which outputs are stored already, a bit each
+        Origin origin;            // reports
     };
 };
 

@@ -22,6 +22,39 @@ Completion completion_of(const Port& port, std::uint64_t token, std::int32_t sta
     return c;
 }
 
+// The records of the call of produce() that this thread is in, and of those the first that is not reported.
+struct Call {
+    const Port* port = nullptr;
+    const volley_record* next = nullptr;
+    const volley_record* end = nullptr;
+    EarlyReports early;
+};
+thread_local Call* this_threads_call = nullptr;
+
+class CallScope {
+public:
+    explicit CallScope(Call& call) {
+        if (call.early.completions != nullptr) this_threads_call = &call;
+    }
+    ~CallScope() { this_threads_call = nullptr; }
+    CallScope(const CallScope&) = delete;
+    CallScope& operator=(const CallScope&) = delete;
+};
+
+// Takes a report of the next record of this thread's call. Returns false if it is another's: then it is a
+// completion of its own, and whoever takes that sees whether it is due.
+bool take_early(const Port& port, const volley_report& report) {
+    Call* const call = this_threads_call;
+    if (call == nullptr || call->port != &port || call->next == call->end) return false;
+    if (call->next->token != report.token) return false;
+    ++call->next;
+    const std::uint32_t place = *call->early.places++;
+    const std::uint32_t output = output_of(report.token);
+    if (place == EarlyReports::none || output >= delivery::reports_told) return false;
+    (*call->early.completions)[place].confirmed |= std::uint32_t{1} << output;
+    return true;
+}
+
 // Held around calls into a producer that wants them one at a time.
 std::unique_lock<CallMutex> take_turn(Port& port) {
     std::unique_lock lock(port.turn, std::defer_lock);
@@ -53,6 +86,7 @@ void on_report(void* context, const volley_report* reports, std::uint32_t count,
     constexpr std::size_t most = 256;  // on the stack
     Completion batch[most];
     std::size_t filled = 0;
+    std::uint64_t early = 0;
     // Counted first: whoever sees that a message is settled sees that it was sent.
     const auto hand_over = [&] {
         port.sent.fetch_add(filled, std::memory_order_relaxed);
@@ -62,6 +96,10 @@ void on_report(void* context, const volley_report* reports, std::uint32_t count,
     };
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_report& report = element(reports, stride, i);
+        if (report.status == VOLLEY_OK && take_early(port, report)) {
+            ++early;
+            continue;
+        }
         const Completion c = completion_of(port, report.token, report.status);
         if (report.status == VOLLEY_OK) {
             batch[filled++] = c;
@@ -72,11 +110,18 @@ void on_report(void* context, const volley_report* reports, std::uint32_t count,
         }
     }
     if (filled > 0) hand_over();
+    if (early > 0) {
+        port.sent.fetch_add(early, std::memory_order_relaxed);
+        port.up.store(true, std::memory_order_relaxed);
+    }
 }
 
-void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up) {
+void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up,
+             EarlyReports early) {
     using namespace std::chrono_literals;
     port.handed.fetch_add(count, std::memory_order_relaxed);
+    Call call{&port, records, records + count, early};
+    const CallScope scope(call);
     auto pause = 1ms;
     while (count > 0) {
         if (give_up.load()) {

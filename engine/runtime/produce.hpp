@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "codec/codec.hpp"
 #include "plugins/instance.hpp"
@@ -55,10 +57,19 @@ struct Port {
 // The producer's volley_report_fn; the context is the Port. Thread: any.
 void on_report(void* port, const volley_report* reports, std::uint32_t count, std::uint32_t stride);
 
+// Takes the reports that a connector makes within produce: what is stored at once is handed in with its
+// message, instead of by a completion for each output. Owned by the worker that calls produce().
+struct EarlyReports {
+    static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+    const std::uint32_t* places = nullptr;  // by record: the place of its message in `completions`, or none
+    std::vector<Completion>* completions = nullptr;
+};
+
 // Hands the records over, waiting while the store has no room. Each gets exactly one report: the producer's,
 // or, if it was not accepted, one made here. Once `give_up` is set the producer is not called any more, and
 // the rest is reported as failed. Blocks. Thread: worker.
-void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up);
+void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up,
+             EarlyReports early = {});
 
 // Whether reports are due that may come only when the producer is called.
 inline bool needs_calls(const Port& port) {

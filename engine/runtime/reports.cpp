@@ -57,13 +57,15 @@ bool Reports::take(delivery::Instant now) {
 }
 
 void Reports::handled(const Completion& c) {
-    if (core_.has_false_reports(c.slot, c.count)) {
+    const bool succeeded = c.verdict == Verdict::ok;
+    const bool early = !succeeded || c.confirmed == 0 || core_.confirmed_early(c.slot, c.confirmed);
+    if (!early || core_.has_false_reports(c.slot, c.count)) {
         false_report(c);
         return core_.disown(c.slot);
     }
     const bool failed = c.verdict == Verdict::retry || c.verdict == Verdict::fail;
-    core_.handled(c.slot, c.verdict, c.count, failed ? 0 : c.detail, delivery::Millis(c.retry_after_ms),
-                  failed ? c.detail : 0, now_);
+    core_.handled(c.slot, c.verdict, c.count, failed ? 0 : c.detail,
+                  delivery::Millis(succeeded ? 0 : c.retry_after_ms), failed ? c.detail : 0, now_);
     if (failed) failures_.write(core_, c.slot, now_);
 }
 

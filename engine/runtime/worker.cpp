@@ -34,6 +34,7 @@ Worker::~Worker() {
 
 void Worker::start() {
     records_.resize(pipeline_.ports.size() + 1);
+    places_.resize(records_.size());
     thread_.start("worker-" + std::to_string(number_), [this] { run(); });
 }
 
@@ -117,6 +118,7 @@ void Worker::run_batch(const std::vector<Run>& batch) {
     const auto begin = monotonic();
     completions_.clear();
     for (auto& records : records_) records.clear();
+    for (auto& places : places_) places.clear();
     std::size_t handled = 0;
     for (std::size_t i = 0; i < batch.size();) {
         if (i + fetched_ahead < batch.size()) pipeline_.works[batch[i + fetched_ahead].slot].fetch();
@@ -280,7 +282,10 @@ void Worker::refuse(const Run& run, const codec::Failure& failure) {
 void Worker::send(const Run& run) {
     const Work& work = pipeline_.works[run.slot];
     if (!pipeline_.transactions) {
-        for (const Output& output : work.outputs) records_[output.port].push_back(output.record);
+        for (const Output& output : work.outputs) {
+            records_[output.port].push_back(output.record);
+            places_[output.port].push_back(static_cast<std::uint32_t>(completions_.size()));
+        }
         collected_ += work.outputs.size();
     }
     Completion c;
@@ -317,29 +322,35 @@ void Worker::send_again(const Run& run) {
         if (!output.failed) continue;
         output.failed = false;
         records_[output.port].push_back(output.record);
+        places_[output.port].push_back(EarlyReports::none);
     }
 }
 
 void Worker::send_dead_letter(const Run& run) {
     Work& work = pipeline_.works[run.slot];
     records_.back().push_back(dead_letter(pipeline_, work, run.slot, run.attempt));
+    places_.back().push_back(EarlyReports::none);
 }
 
 void Worker::produce_all() {
     collected_ = 0;
-    for (const auto& port : pipeline_.ports) produce_to(*port, records_[port->index]);
-    if (pipeline_.dead_letters) produce_to(*pipeline_.dead_letters, records_.back());
+    for (const auto& port : pipeline_.ports) produce_to(*port, port->index);
+    if (pipeline_.dead_letters) produce_to(*pipeline_.dead_letters, records_.size() - 1);
 }
 
 // Said before it is asked whether to give up: either we see that, or the intake sees where we are.
-void Worker::produce_to(Port& port, std::vector<volley_record>& records) {
+void Worker::produce_to(Port& port, std::size_t index) {
+    std::vector<volley_record>& records = records_[index];
+    std::vector<std::uint32_t>& places = places_[index];
     if (records.empty()) return;
     port_in_use_.store(&port);
-    produce(port, records.data(), records.size(), pipeline_.aborting);
+    produce(port, records.data(), records.size(), pipeline_.aborting, {places.data(), &completions_});
     port_in_use_.store(nullptr, std::memory_order_release);
     constexpr std::size_t kept = 8192;
     records.clear();
+    places.clear();
     if (records.capacity() > kept) std::vector<volley_record>().swap(records);
+    if (places.capacity() > kept) std::vector<std::uint32_t>().swap(places);
 }
 
 // A moving average over about eight batches: how many messages make a batch of a few milliseconds.

@@ -62,7 +62,7 @@ private:
     void give_back(const delivery::Run& run, const Handled& result);
     bool chain_failed(const delivery::Run& run) const;
     void produce_all();
-    void produce_to(Port& port, std::vector<volley_record>& records);
+    void produce_to(Port& port, std::size_t index);
     void measure(Nanoseconds took, std::size_t count);
 
     Pipeline& pipeline_;
@@ -83,6 +83,7 @@ private:
 
     // Of the batch at hand.
     std::vector<std::vector<volley_record>> records_;  // by port; the last is the dead-letter queue
+    std::vector<std::vector<std::uint32_t>> places_;   // of each record's message, in completions_
     std::size_t collected_ = 0;                        // records of outputs
     std::vector<Completion> completions_;
     std::vector<delivery::Run> sound_;  // of a group: those that could be decoded
