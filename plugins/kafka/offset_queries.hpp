@@ -1,0 +1,43 @@
+// Asks brokers for offsets (ListOffsets). Each call blocks for one round trip, whatever the number of
+// partitions: rd_kafka_offsets_for_times sends one request to each leader. At most one second if a broker
+// does not respond.
+//
+// rd_kafka_query_watermark_offsets is not used: 2.0.2 ignores its timeout once the request is sent, and
+// blocks for up to socket.timeout.ms.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "consumer_instance.hpp"
+#include "owned_partitions.hpp"
+
+namespace volley::kafka {
+
+// Thread: one at a time.
+class OffsetQueries {
+public:
+    static constexpr int timeout_ms = 1000;
+
+    explicit OffsetQueries(const ConsumerInstance& instance) : instance_(instance) {}
+
+    // For each partition the offset of the first record that is not older than its time (Unix, ms; or
+    // `latest` or `earliest`, see topics.hpp), or no_offset, or unknown_offset. Nothing if the query failed.
+    std::optional<std::vector<std::int64_t>> first_offsets(
+        const std::vector<const OwnedPartition*>& partitions, const std::vector<std::int64_t>& times);
+    // The same for one time.
+    std::optional<std::vector<std::int64_t>> first_offsets(
+        const std::vector<const OwnedPartition*>& partitions, std::int64_t time);
+    // The same for one partition. Nothing also if it is unknown.
+    std::optional<std::int64_t> first_offset(const OwnedPartition& owned, std::int64_t time);
+
+    // The number of messages between the positions and the ends of all partitions. Throws Error{retry} if the
+    // query fails.
+    std::int64_t lag(const OwnedPartitions& partitions);
+
+private:
+    const ConsumerInstance& instance_;
+};
+
+}  // namespace volley::kafka
