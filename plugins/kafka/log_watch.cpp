@@ -20,7 +20,9 @@ std::int64_t unix_ms() {
 
 void LogWatch::check(std::int64_t now_ms) {
     if (restarts_.seek_if_due(now_ms)) schedule_.make_due();
-    if (!schedule_.is_due(now_ms) || partitions_.is_empty() || !status_.is_connected()) return;
+    if (!schedule_.is_due(now_ms) || partitions_.is_empty() || !status_.is_connected() ||
+        queries_.is_paused())
+        return;
     schedule_.begin(now_ms,
                     std::any_of(partitions_.begin(), partitions_.end(),
                                 [](const OwnedPartition& owned) { return !owned.history->mark.is_set(); }));
@@ -28,12 +30,15 @@ void LogWatch::check(std::int64_t now_ms) {
 }
 
 void LogWatch::note_topics(TopicWatch::Found found) {
-    if (found != TopicWatch::Found::nothing_new) schedule_.make_due();
+    if (found == TopicWatch::Found::nothing_new) return;
+    if (found == TopicWatch::Found::all_again) queries_.end_pause();
+    schedule_.make_due();
 }
 
 std::optional<std::vector<std::int64_t>> LogWatch::query(const std::vector<const OwnedPartition*>& partitions,
                                                          const std::vector<std::int64_t>& times,
                                                          std::int64_t now_ms) {
+    if (queries_.is_paused()) return std::nullopt;
     auto first = queries_.first_offsets(partitions, times);
     if (first) return first;
     schedule_.fail(now_ms);

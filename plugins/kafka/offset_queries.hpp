@@ -1,6 +1,6 @@
 // Asks brokers for offsets (ListOffsets). Each call blocks for one round trip, whatever the number of
-// partitions: rd_kafka_offsets_for_times sends one request to each leader. At most one second if a broker
-// does not respond.
+// partitions: rd_kafka_offsets_for_times sends one request to each leader. At most QueryPause::timeout_ms if
+// a broker does not respond; after that, calls fail at once for a while.
 //
 // rd_kafka_query_watermark_offsets is not used: 2.0.2 ignores its timeout once the request is sent, and
 // blocks for up to socket.timeout.ms.
@@ -12,14 +12,13 @@
 
 #include "consumer_instance.hpp"
 #include "owned_partitions.hpp"
+#include "query_pause.hpp"
 
 namespace volley::kafka {
 
 // Thread: one at a time.
 class OffsetQueries {
 public:
-    static constexpr int timeout_ms = 1000;
-
     explicit OffsetQueries(const ConsumerInstance& instance) : instance_(instance) {}
 
     // For each partition the offset of the first record that is not older than its time (Unix, ms; or
@@ -32,12 +31,17 @@ public:
     // The same for one partition. Nothing also if it is unknown.
     std::optional<std::int64_t> first_offset(const OwnedPartition& owned, std::int64_t time);
 
-    // The number of messages between the positions and the ends of all partitions. Throws Error{retry} if the
-    // query fails.
+    // The number of messages between the positions and the ends of all partitions. If brokers do not respond,
+    // the ends are those of the last fetches. Throws Error{retry} if one is unknown.
     std::int64_t lag(const OwnedPartitions& partitions);
+
+    // True while calls fail at once.
+    bool is_paused() const;
+    void end_pause() { pause_.end(); }
 
 private:
     const ConsumerInstance& instance_;
+    QueryPause pause_;
 };
 
 }  // namespace volley::kafka

@@ -5,6 +5,7 @@
 
 #include "consumer_instance.hpp"
 #include "consumer_status.hpp"
+#include "query_pause.hpp"
 
 namespace volley::kafka {
 
@@ -13,7 +14,8 @@ class TopicWatch {
 public:
     enum class Found {
         nothing_new,
-        all  // they exist; one was in doubt, or missing
+        all,       // they exist; one was in doubt
+        all_again  // one did not exist, and all exist now
     };
 
     TopicWatch(const ConsumerInstance& instance, ConsumerStatus& status)
@@ -33,6 +35,7 @@ private:
     ConsumerStatus& status_;
     bool is_uncertain_ = false;
     std::int64_t next_ms_ = 0;
+    QueryPause pause_;
 };
 
 }  // namespace volley::kafka
