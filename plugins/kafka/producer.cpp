@@ -146,13 +146,14 @@ void KafkaProducer::send_reports() {
 }
 
 // After a fatal error an idempotent producer sends nothing more. It reports everything it has as failed, and
-// is replaced; the engine then produces those records again.
+// is replaced; the engine then produces those records again. Until the replacement is due, librdkafka refuses
+// every record, and the engine gets those reports.
 void KafkaProducer::replace_if_fatal() {
     char why[512];
     if (rd_kafka_fatal_error(instance_->rk(), why, sizeof why) == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    // Limits the rate in case the next one fails at once, too.
-    if (Clock::now() - replaced_ < replace_interval) std::this_thread::sleep_for(replace_interval);
-    replaced_ = Clock::now();
+    const Clock::time_point now = Clock::now();
+    if (now < next_replacement_) return;  // the last one failed at once, too
+    next_replacement_ = now + replace_interval;
     const std::unique_lock lock(instance_mutex_);
     context_.warning(std::string("kafka: the producer has a fatal error and is replaced: ") + why);
     instance_->purge();

@@ -66,7 +66,7 @@ private:
 
     std::thread thread_;
     std::atomic<bool> is_stopping_{false};
-    Clock::time_point replaced_{};
+    Clock::time_point next_replacement_{};  // not before
 };
 
 }  // namespace volley::kafka
