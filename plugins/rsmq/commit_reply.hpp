@@ -14,7 +14,7 @@ enum class CheckResult : std::int64_t {
     committed = 1,         // then Redis' microseconds
     repeated = 2,          // a commit of this number, or of a later one, was committed before
     queue_missing = 3,     // then the place of that output, from 1 on
-    outdated = 4,          // then Redis' microseconds, and place, delay and maxsize of an output
+    outdated = 4,          // then microseconds, and place, delay and maxsize of an output
     error = 5,             // then its text
     run_ended = 6,         // the exclusive run is over; the receipts may hold
     previous_missing = 7,  // the commit on which it depends was not committed

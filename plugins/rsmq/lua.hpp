@@ -190,8 +190,8 @@ return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 // keys: the commands then find nothing to delete, and write to keys that nobody has seen. The end deletes
 // those and renames the queues' keys back. Other clients see none of it, because a transaction is isolated.
 //
-// KEYS of the check: the input's set and hash, the key that holds the number of this producer's last commit,
-// the key of the input's exclusive run, then set and hash of each output.
+// KEYS of the check: the input's set and hash, the key that holds number and time of this producer's last
+// commit, the key of the input's exclusive run, then set and hash of each output.
 //
 // ARGV of the check:
 // 1 the number of this commit; later commits have greater ones
@@ -208,16 +208,19 @@ return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 // {2} if this number was reached before: this is a repeat of what was committed, or the late original;
 // {0, 1 or 0 for each ack} if a receipt is out of date (0);
 // {3, n} if the queue of the n-th output does not exist;
-// {4, Redis' microseconds, n, delay, maxsize} if the commands were made from another time, or from another
-//   delay or maxsize of the n-th output;
+// {4, microseconds, n, delay, maxsize} if the commands were made from another time, or from another delay or
+//   maxsize of the n-th output; the microseconds are Redis' time, or that of the last commit if it is later;
 // {5, error};
 // {6} if the run is over, which does not mean that a receipt is out of date;
 // {7} if the commit before it was not committed.
-// It must not raise: after an error Redis would still execute the commands behind it.
+// A commit must not be earlier than the last one, because the time is the order of the messages: it can
+// arrive late, on a connection that was given up, after the one before it was repeated. A last commit that is
+// in the future says nothing: Redis' clock was set back. It must not raise: after an error Redis would still
+// execute the commands behind it.
 inline constexpr char check_script[] = R"lua(
 local function check()
-  local last = redis.call('GET', KEYS[3]) or '0'
-  if tonumber(last) >= tonumber(ARGV[1]) then return {2} end
+  local last, time = string.match(redis.call('GET', KEYS[3]) or '', '^(%d+) (%d+)$')
+  if last and tonumber(last) >= tonumber(ARGV[1]) then return {2} end
   if ARGV[2] ~= '' and last ~= ARGV[2] then return {7} end
   local outputs = (#KEYS - 4) / 2
   if ARGV[4] ~= '' then
@@ -237,17 +240,20 @@ local function check()
   end
   redis.call('ZCARD', KEYS[1])
   local t = redis.call('TIME')
-  local us, skew = t[1] * 1000000 + t[2], ARGV[3] - (t[1] * 1000 + t[2] / 1000)
+  local us = t[1] * 1000000 + t[2]
+  local skew, earliest = ARGV[3] - us / 1000, tonumber(time) or 0
+  if earliest > us / 1000 + 1 then earliest = 0 end
+  local is_timely = skew <= 1 and skew >= -1000 and tonumber(ARGV[3]) >= earliest
   for i = 1, outputs do
     redis.call('ZCARD', KEYS[3 + 2 * i])
     local queue = redis.call('HMGET', KEYS[4 + 2 * i], 'vt', 'delay', 'maxsize')
     if not queue[1] then return {3, i} end
     local delay, maxsize = queue[2] or '', queue[3] or ''
-    if skew > 1 or skew < -1000 or delay ~= ARGV[4 + 2 * i] or maxsize ~= ARGV[5 + 2 * i] then
-      return {4, us, i, delay, maxsize}
+    if not is_timely or delay ~= ARGV[4 + 2 * i] or maxsize ~= ARGV[5 + 2 * i] then
+      return {4, math.max(us, earliest * 1000), i, delay, maxsize}
     end
   end
-  redis.call('SET', KEYS[3], ARGV[1], 'EX', 3600)
+  redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. ARGV[3], 'EX', 3600)
   return {1, us}
 end
 local ran, result = pcall(check)

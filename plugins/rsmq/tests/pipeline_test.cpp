@@ -135,6 +135,25 @@ TEST_CASE("a commit that arrives after its repeat was committed does nothing", "
     CHECK(c.rig.command({"KEYS", "rsmq:volley:commit:*:*"}) == "");
 }
 
+TEST_CASE("a commit that arrives after the one before it was repeated does not overtake it", "[rsmq]") {
+    Committing c;
+    send(c.in, {"a", "b"});
+    const auto got = take_all(c.consumer, 2);
+    c.proxy.keep("ZREM", 2);
+    PostedCommit first(c.commit, c.consumer, {got[0]});
+    PostedCommit second(c.commit, c.consumer, {got[1]});
+    REQUIRE(first.outcome() == VOLLEY_E_UNKNOWN);
+    REQUIRE(second.outcome() == VOLLEY_E_UNKNOWN);
+    const auto begin = std::chrono::steady_clock::now();
+    wait_for("the repeat is made at a later time",
+             [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(10); });
+    REQUIRE(first.again() == VOLLEY_OK);
+    c.proxy.let_go();
+    CHECK(second.again() == VOLLEY_OK);
+    CHECK(stored(c.rig) == "out of a, out of b");
+    CHECK(c.rig.waiting() == "0");
+}
+
 TEST_CASE("the rest of a failed commit is committed before the one behind it", "[rsmq]") {
     RsmqRig rig;
     Atomic atomic(rig);

@@ -43,19 +43,22 @@ public:
     }
     int lost() const { return lost_; }
     bool is_armed() const { return armed_; }
-    // Delays the next request that contains `word`, and closes the client's connection.
-    void keep(const std::string& word) {
+    // Delays what a connection sends from the next request on that contains `word`, up to the `count`-th
+    // occurrence, and then closes the client's connection.
+    void keep(const std::string& word, int count = 1) {
         word_ = word;
-        keeps_ = true;
+        kept_.clear();
+        to_keep_ = count;
         armed_ = true;
     }
-    // Forwards the delayed request, and waits for its reply.
+    // Forwards what was delayed, and waits until Redis has processed it.
     void let_go() {
         REQUIRE(kept_by_ >= 0);
         REQUIRE(::send(kept_by_, kept_.data(), kept_.size(), MSG_NOSIGNAL) ==
                 static_cast<ssize_t>(kept_.size()));
-        char byte = 0;
-        REQUIRE(::recv(kept_by_, &byte, 1, 0) == 1);
+        REQUIRE(::shutdown(kept_by_, SHUT_WR) == 0);
+        char replies[4096];
+        while (::recv(kept_by_, replies, sizeof replies, 0) > 0) continue;
         ::close(kept_by_);
         kept_by_ = -1;
     }
@@ -65,6 +68,7 @@ private:
         int client;
         int server;
         bool doomed = false;
+        bool is_kept = false;
     };
 
     void serve() {
@@ -108,14 +112,23 @@ private:
                 replies_itself_ = false;
                 return ::send(pair.client, own_reply_.data(), own_reply_.size(), MSG_NOSIGNAL) >= 0;
             }
-            if (keeps_) {
-                kept_ = request;
-                kept_by_ = ::dup(pair.server);
-                return false;
+            if (to_keep_ == 0) {
+                pair.doomed = true;
+            } else {
+                pair.is_kept = true;
             }
-            pair.doomed = true;
         }
+        if (pair.is_kept) return keep_request(pair, request);
         return ::send(pair.server, bytes, static_cast<std::size_t>(n), MSG_NOSIGNAL) == n;
+    }
+    bool keep_request(const Pair& pair, std::string_view request) {
+        kept_ += request;
+        int found = 0;
+        for (std::size_t at = 0; (at = kept_.find(word_, at)) != std::string::npos; ++at) ++found;
+        if (found < to_keep_) return true;
+        to_keep_ = 0;
+        kept_by_ = ::dup(pair.server);
+        return false;
     }
     bool pass_reply(Pair& pair) {
         char bytes[65536];
@@ -129,7 +142,7 @@ private:
     std::atomic<bool> stop_{false}, armed_{false};
     std::atomic<int> lost_{0};
     std::string word_;  // written before armed_, read after it; so is the next
-    bool keeps_ = false;
+    int to_keep_ = 0;
     bool replies_itself_ = false;
     std::string own_reply_;
     std::string kept_;  // written before kept_by_, read after it
