@@ -103,7 +103,8 @@ got[n + 1] = nil
 return {now, lease, ids, got, repeated, run, total}
 )lua";
 
-// ARGV: for each message its id, its receipt, and '' to delete it or the ms after which it becomes visible.
+// ARGV: for each message its id, its receipt, and '' to delete it, the ms after which it becomes visible, or
+// 'release' to make it visible at once and at its place: at the time in its id, before what was sent later.
 // Returns for each 1: done, 0: the receipt is out of date, or -1: the message does not exist.
 inline constexpr char settle_script[] = R"lua(
 local t = redis.call('TIME')
@@ -122,7 +123,8 @@ for i = 1, #rcs do
       fields[3 * n - 1] = wanted[i]
       fields[3 * n] = id .. ':fr'
     else
-      scores[#scores + 1] = now + after
+      local sent = after == 'release' and math.floor((tonumber(string.sub(id, 1, 10), 36) or now * 1000) / 1000)
+      scores[#scores + 1] = sent and math.min(sent, now) or now + after
       scores[#scores + 1] = id
     end
     out[i] = 1

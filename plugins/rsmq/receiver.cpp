@@ -90,18 +90,29 @@ Receiver::Result Receiver::take(volley_batch& batch, Pipeline::Receive received)
 Receiver::Result Receiver::take_remainder(volley_batch& batch) {
     const std::uint32_t index = remainder_->batch;
     const redisReply& reply = *deliveries_.batch(index).reply;
-    const bool stale = is_stale(reply, remainder_->since);
-    if (stale) {
-        settler_.release(reply, remainder_->next);
-        remainder_->next = message_count(reply);
-    } else {
-        fill(batch);
+    if (is_stale(reply, remainder_->since)) {
+        // All of them, because those received later must not overtake those received first.
+        pipeline_.drained();
+        release_prefetched();
+        return Result::empty;
     }
+    fill(batch);
     if (remainder_->next == message_count(reply)) {
         remainder_.reset();
         deliveries_.release_batch(index);
     }
-    return stale ? Result::empty : Result::messages;
+    return Result::messages;
+}
+
+// Requires: no reply is outstanding. Throws as Connection::run.
+void Receiver::release_prefetched() {
+    if (remainder_) {
+        settler_.release(*deliveries_.batch(remainder_->batch).reply, remainder_->next);
+        deliveries_.release_batch(remainder_->batch);
+        remainder_.reset();
+    }
+    for (auto& receives = pipeline_.receives(); !receives.empty(); receives.pop_front())
+        if (has_messages(*receives.front().reply)) settler_.release(*receives.front().reply, 0);
 }
 
 void Receiver::fill(volley_batch& batch) {
@@ -164,9 +175,7 @@ std::size_t Receiver::prefetched() const {
 void Receiver::close(std::uint32_t timeout_ms) {
     try {
         pipeline_.finish(timeout_ms);
-        if (remainder_) settler_.release(*deliveries_.batch(remainder_->batch).reply, remainder_->next);
-        for (const Pipeline::Receive& one : pipeline_.receives())
-            if (has_messages(*one.reply)) settler_.release(*one.reply, 0);
+        release_prefetched();
     } catch (const Error& error) {
         context_.debug("prefetched messages become visible when their visibility timeouts end: " +
                        error.text);

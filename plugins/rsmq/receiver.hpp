@@ -48,6 +48,7 @@ private:
 
     Result take(volley_batch& batch, Pipeline::Receive received);
     Result take_remainder(volley_batch& batch);
+    void release_prefetched();
     void fill(volley_batch& batch);
     void prefetch();
     std::uint32_t batch_size(std::size_t room) const;

@@ -8,6 +8,12 @@
 
 namespace volley::rsmq {
 
+namespace {
+
+constexpr char released[] = "release";  // to the settle script
+
+}  // namespace
+
 void Settler::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {
     std::vector<volley_settlement*> open;
     open.reserve(count);
@@ -28,7 +34,7 @@ void Settler::settle_batch(volley_settlement** settlements, std::size_t count) {
         const volley_settlement& one = *settlements[i];
         const Delivery& delivery = *deliveries_.find(one.handle);
         if (one.outcome != VOLLEY_ACK)
-            delays[i] = std::to_string(one.outcome == VOLLEY_NACK ? one.delay_ms : 0);
+            delays[i] = one.outcome == VOLLEY_NACK ? std::to_string(one.delay_ms) : released;
         arguments.insert(arguments.end(), {delivery.id, delivery.receipt, delays[i]});
     }
     Reply reply;
@@ -89,7 +95,7 @@ void Settler::release(const redisReply& reply, std::size_t from) {
     for (std::size_t i = 0; i < message_count(reply); ++i) receipts.push_back(std::to_string(counts.next()));
     Words arguments;
     for (std::size_t i = from; i < message_count(reply); ++i)
-        arguments.insert(arguments.end(), {text_of(ids(reply).element[i]), receipts[i], "0"});
+        arguments.insert(arguments.end(), {text_of(ids(reply).element[i]), receipts[i], released});
     const Settings& s = pipeline_.settings();
     pipeline_.drained().run(script_, {s.set_key, s.hash_key}, arguments);
 }

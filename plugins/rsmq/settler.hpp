@@ -26,7 +26,8 @@ public:
     // Throws as Connection::run.
     void extend_visibility(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                            std::uint32_t timeout_ms);
-    // Makes the messages of a receive visible to all consumers at once, from the one at this place on.
+    // Makes the messages of a receive visible to all consumers at once, from the one at this place on. They
+    // keep their places in the queue.
     // Requires: has_messages(reply); none of them has a delivery. Throws as Connection::run.
     void release(const redisReply& reply, std::size_t from);
 

@@ -154,6 +154,16 @@ TEST_CASE("a released message is visible to other consumers at once", "[rsmq]") 
     CHECK(bodies(take(other, 1)) == Bodies{"x"});
 }
 
+TEST_CASE("a released message keeps its place", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    send(producer, {"a", "b", "c"});
+    const auto got = take_all(consumer, 2);
+    CHECK(settle(consumer, {got[1], got[0]}, VOLLEY_LEAVE) == Results{VOLLEY_OK, VOLLEY_OK});
+    CHECK(bodies(take_all(consumer, 3)) == Bodies{"a", "b", "c"});
+}
+
 TEST_CASE("a settlement or extension with a receipt that is out of date changes nothing", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();

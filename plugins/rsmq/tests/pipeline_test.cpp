@@ -1,5 +1,6 @@
 // Commits that are posted, and the receives behind them.
 #include <algorithm>
+#include <optional>
 
 #include "atomic.hpp"
 
@@ -220,6 +221,31 @@ TEST_CASE("prefetched messages that grow stale are released and received again",
     const auto rest = take_all(atomic.consumer, 149);
     REQUIRE(rest.size() == 149);
     CHECK(std::all_of(rest.begin(), rest.end(), [](const Received& one) { return one.delivery_count == 2; }));
+}
+
+TEST_CASE("prefetched messages that are released keep their order", "[rsmq]") {
+    RsmqRig rig;
+    Atomic atomic(rig);
+    send_numbers(atomic, 1200);
+    rig.command({"HSET", "rsmq:q:Q", "vt", "3"});
+    PostedCommit commit(atomic.functions, atomic.consumer, take(atomic.consumer, 200, 1000));
+    wait_for("more are received", [&] { return rig.attribute("totalrecv") == "400"; });
+    REQUIRE(commit.outcome() == VOLLEY_OK);
+    const bool at_a_stop = GENERATE(false, true);
+    INFO(at_a_stop);
+    std::optional<plugins::Consumer> next;
+    if (at_a_stop) {
+        REQUIRE(atomic.consumer.close(1000).has_value());
+        next.emplace(rig.consumer());
+    } else {
+        const auto begin = std::chrono::steady_clock::now();
+        wait_for("a third of the lease has passed",
+                 [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(1100); });
+    }
+    const auto rest = take_all(next ? *next : atomic.consumer, 1000);
+    REQUIRE(rest.size() == 1000);
+    CHECK(rest.front().delivery_count == 2);
+    for (std::size_t i = 0; i < rest.size(); ++i) REQUIRE(*rest[i].body == std::to_string(200 + i));
 }
 
 TEST_CASE("the outputs of a commit that was committed are not checked again in its repeat", "[rsmq]") {
