@@ -1,16 +1,19 @@
 // A queue of the file, in our words or in py-volley's.
+#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <utility>
 
 #include "config/ancestor.hpp"
 #include "config/bind_parts.hpp"
+#include "config/read_file.hpp"
 #include "config/section.hpp"
 #include "text/text.hpp"
 
 namespace volley::config {
 
 namespace {
+
+constexpr std::size_t largest_schema = 16 << 20;  // bytes
 
 class QueueBinder {
 public:
@@ -179,24 +182,31 @@ private:
             schema.name = node.scalar;
             return;
         }
-        std::ifstream in(std::filesystem::path(config_.base_dir) / node.scalar);
-        if (!in && is_python_class(node.scalar)) {
+        FileText read;
+        if (node.kind == Node::Kind::scalar)
+            read = read_file(std::filesystem::path(config_.base_dir) / node.scalar, largest_schema + 1);
+        if (!read.text && is_python_class(node.scalar)) {
             return no_counterpart(node,
                                   in_quotes(node.scalar) + " is a Python class, and schemas are JSON Schema",
                                   "write its JSON Schema to a file and name that (pydantic's "
                                   "model_json_schema() prints it), or "
                                   "volley.data_models.ComponentMessage for any JSON object");
         }
-        if (!in || node.kind != Node::Kind::scalar) {
-            diagnostics_.error("V0100", node.mark, "the schema " + in_quotes(node.scalar) + " cannot be read",
+        if (read.text && read.text->size() > largest_schema) {
+            read.text.reset();
+            read.why = "it is larger than 16 MiB";
+        }
+        if (!read.text) {
+            const bool is_obvious = read.why.empty() || read.error == ENOENT;
+            const std::string why = is_obvious ? "" : ": " + read.why;
+            diagnostics_.error("V0100", node.mark,
+                               "the schema " + in_quotes(node.scalar) + " cannot be read" + why,
                                "a path is relative to the configuration's folder; other values are none, an "
                                "inline {…} and volley.data_models.ComponentMessage",
                                node.length);
             return;
         }
-        std::ostringstream text;
-        text << in.rdbuf();
-        std::string json = text.str();
+        std::string json = std::move(*read.text);
         json.erase(0, text::byte_order_mark(json));
         schema = {SchemaConfig::Kind::json_schema, std::move(json), node.scalar};
     }

@@ -1,26 +1,29 @@
 #include "config/interpolate.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <utility>
 
+#include "config/read_file.hpp"
 #include "text/text.hpp"
 
 namespace volley::config {
 
 namespace {
 
-std::optional<std::string> read_file(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return std::nullopt;
-    std::ostringstream content;
-    content << in.rdbuf();
-    std::string text = content.str();
+constexpr std::size_t largest_value = 1 << 20;  // bytes of a file that is one value
+constexpr int deepest = 16;                     // variables in the default of a variable, and so on
+
+FileText read_value(const std::filesystem::path& path) {
+    FileText read = read_file(path, largest_value + 1);
+    if (!read.text) return read;
+    std::string& text = *read.text;
+    if (text.size() > largest_value) return {std::nullopt, EFBIG, "it is larger than 1 MiB"};
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     text.erase(0, text::byte_order_mark(text));
-    return text;
+    return read;
 }
 
 class Filler {
@@ -73,7 +76,15 @@ private:
 
     // A default, a message or a path, in which there may be variables.
     std::string argument_of(std::string_view text, Node& node) {
-        return filled_in(text, node).value_or(std::string());
+        if (depth_ == deepest) {
+            diagnostics_.error("V0112", node.mark, "variables inside of variables, deeper than 16 levels",
+                               "is a bracket not closed?", node.length);
+            return {};
+        }
+        ++depth_;
+        auto filled = filled_in(text, node);
+        --depth_;
+        return std::move(filled).value_or(std::string());
     }
 
     std::string value_of(std::string_view expression, Node& node) {
@@ -114,11 +125,14 @@ private:
         node.secret = true;
         node.mark.origin = "file " + path;
         if (const auto directory = environment_("CREDENTIALS_DIRECTORY")) {
-            if (auto text = read_file(std::filesystem::path(*directory) / path)) return *text;
+            if (auto read = read_value(std::filesystem::path(*directory) / path); read.text)
+                return *read.text;
         }
-        if (auto text = read_file(std::filesystem::path(base_dir_) / path)) return *text;
+        const FileText read = read_value(std::filesystem::path(base_dir_) / path);
+        if (read.text) return *read.text;
         diagnostics_.error(
-            "V0112", node.mark, "the file " + path + " cannot be read",
+            "V0112", node.mark,
+            "the file " + path + " cannot be read" + (read.error == ENOENT ? "" : ": " + read.why),
             "it is looked for in $CREDENTIALS_DIRECTORY and relative to the configuration's folder",
             node.length);
         return {};
@@ -127,6 +141,7 @@ private:
     const std::string& base_dir_;
     const Environment& environment_;
     Diagnostics& diagnostics_;
+    int depth_ = 0;  // of the variable that is filled in
 };
 
 void walk(Node& node, Filler& filler) {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "config/ancestor.hpp"
 #include "config/bind.hpp"
+#include "config/read_file.hpp"
+#include "config/yaml_errors.hpp"
 #include "text/text.hpp"
 
 namespace volley::config {
@@ -53,19 +52,16 @@ constexpr const char* smallest =
 }  // namespace
 
 Loaded load_file(const std::string& path, const Environment& environment) {
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored))
-        return failed(path, path + " is a folder", "name a file");
-    std::ifstream in(path, std::ios::binary);
-    if (!in) {
-        return failed(path, "cannot read " + path + ": " + std::strerror(errno),
-                      errno == EACCES ? "give the user that runs volleyd the right to read it"
-                                      : "name the configuration with --config FILE");
+    const FileText read = read_file(path, largest_file + 1);
+    if (read.error == EISDIR) return failed(path, path + " is a folder", "name a file");
+    if (!read.text) {
+        return failed(path, "cannot read " + path + ": " + read.why,
+                      read.error == EACCES ? "give the user that runs volleyd the right to read it"
+                                           : "name the configuration with --config FILE");
     }
-    std::ostringstream text;
-    text << in.rdbuf();
-    const std::filesystem::path absolute = std::filesystem::absolute(path);
-    return load_text(text.str(), path, absolute.parent_path().string(), environment);
+    std::error_code gone;  // the folder in which it was started may have been deleted
+    const std::filesystem::path absolute = std::filesystem::absolute(path, gone);
+    return load_text(*read.text, path, absolute.parent_path().string(), environment);
 }
 
 Loaded load_text(const std::string& bytes, const std::string& file, const std::string& base_dir,

@@ -262,6 +262,8 @@ Diagnostic diagnostic_at(const Config& config, const std::string& path, const ch
         return d;
     }
     d.mark = found->second;
+    std::error_code none;
+    if (!std::filesystem::is_regular_file(config.file, none)) return d;  // a pipe gives its text only once
     std::ifstream in(config.file);
     std::string line;
     for (int i = 0; i < d.mark.line; ++i) {

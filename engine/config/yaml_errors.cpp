@@ -12,7 +12,6 @@ namespace volley::config {
 namespace {
 
 constexpr const char* no_yaml = "V0101";
-constexpr std::size_t largest_file = 1 << 20;  // a configuration is small
 
 struct Told {
     std::string text;

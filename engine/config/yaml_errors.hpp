@@ -1,11 +1,14 @@
 // Why a text is no YAML, in the words of its author rather than of its parser.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "config/diagnostics.hpp"
 
 namespace volley::config {
+
+inline constexpr std::size_t largest_file = 1 << 20;  // bytes; a configuration is small
 
 // Adds what is wrong with the bytes themselves (size, encoding) to `diagnostics`. Returns whether they may be
 // parsed.
