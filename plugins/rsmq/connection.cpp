@@ -122,17 +122,24 @@ ssize_t Connection::fetch(char* bytes, std::size_t size) {
     return settings_.tls ? tls_read(*context_, bytes, size) : recv(context_->fd, bytes, size, MSG_DONTWAIT);
 }
 
-// Returns null if no complete reply has arrived.
-Reply Connection::read() {
+// Returns null if what has arrived is no complete reply.
+Reply Connection::whole_reply() {
+    void* parsed = nullptr;
+    if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK) fail(context_->reader->errstr, true);
+    return Reply(static_cast<redisReply*>(parsed));
+}
+
+// Returns null if no complete reply has arrived. The end of a reply that never ends is not waited for past
+// the deadline.
+Reply Connection::read(Clock::time_point deadline) {
     in_.resize(read_size);
     for (;;) {
-        void* parsed = nullptr;
-        if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK) fail(context_->reader->errstr, true);
-        if (parsed != nullptr) return Reply(static_cast<redisReply*>(parsed));
+        if (Reply reply = whole_reply()) return reply;
         const ssize_t n = fetch(in_.data(), in_.size());
         if (n > 0) {
             if (redisReaderFeed(context_->reader, in_.data(), static_cast<std::size_t>(n)) != REDIS_OK)
                 fail(context_->reader->errstr, true);
+            if (Clock::now() >= deadline) return whole_reply();
         } else if (n == 0) {
             fail("it closed the connection", true);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -145,7 +152,7 @@ Reply Connection::read() {
 
 Reply Connection::receive(Clock::time_point deadline) {
     for (;;) {
-        if (Reply reply = read()) return reply;
+        if (Reply reply = read(deadline)) return reply;
         wait(POLLIN, deadline, true);
     }
 }
@@ -173,7 +180,7 @@ Reply Connection::next_reply() { return receive(reply_deadline_); }
 Reply Connection::next_reply(std::int64_t ms, int interrupt) {
     const auto deadline = std::min(reply_deadline_, Clock::now() + std::chrono::milliseconds(ms));
     for (;;) {
-        if (Reply reply = read()) return reply;
+        if (Reply reply = read(reply_deadline_)) return reply;
         const auto now = Clock::now();
         if (now >= reply_deadline_) wait(POLLIN, reply_deadline_, true);  // throws: the time is over
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);

@@ -80,7 +80,8 @@ private:
     Reply exchange_one(const Words& words);
     void send(Request& request, Clock::time_point deadline);
     Reply receive(Clock::time_point deadline);
-    Reply read();
+    Reply whole_reply();
+    Reply read(Clock::time_point deadline);
     void send_by_tls(const std::vector<iovec>& pieces, Clock::time_point deadline);
     ssize_t fetch(char* bytes, std::size_t size);
     void wait(short events, Clock::time_point deadline, bool sent);

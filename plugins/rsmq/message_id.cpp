@@ -13,6 +13,10 @@ std::int64_t monotonic_us() {
     return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
+// Redis' clock cannot show a later time: ids have ten digits for it. What is sent as Redis' time may be
+// anything.
+constexpr std::int64_t latest_us = 3'656'158'440'062'975;  // 36^10 - 1
+
 std::uint64_t random_seed() {
     return (std::uint64_t{std::random_device{}()} << 32U) ^ std::random_device{}();
 }
@@ -47,10 +51,12 @@ std::string make_unique_name() {
 
 std::int64_t RedisClock::now_us() const { return monotonic_us() + offset_us_; }
 
-void RedisClock::set(std::int64_t redis_us) { offset_us_ = redis_us - monotonic_us(); }
+void RedisClock::set(std::int64_t redis_us) {
+    offset_us_ = std::clamp<std::int64_t>(redis_us, 0, latest_us) - monotonic_us();
+}
 
 void RedisClock::advance(std::int64_t redis_us) {
-    offset_us_ = std::max(offset_us_, redis_us - monotonic_us());
+    offset_us_ = std::max(offset_us_, std::clamp<std::int64_t>(redis_us, 0, latest_us) - monotonic_us());
 }
 
 IdGenerator::IdGenerator(const RedisClock& clock) : clock_(clock), random_(random_seed()) {}

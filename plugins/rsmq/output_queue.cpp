@@ -1,5 +1,6 @@
 #include "output_queue.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "envelope.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 // Redis' own limit for a string (proto-max-bulk-len): it closes the connection of a client that exceeds it.
 constexpr std::size_t max_body_bytes = 512U << 20U;
+constexpr double max_delay_seconds = 1e9;  // another client may set any
 
 }  // namespace
 
@@ -29,7 +31,8 @@ OutputQueue::OutputQueue(Settings settings) : connection_(std::move(settings)) {
 
 void OutputQueue::set_attributes(Attributes attributes) {
     attributes_ = std::move(attributes);
-    delay_ms_ = static_cast<std::int64_t>(std::strtod(attributes_.delay.c_str(), nullptr) * 1000);
+    const double seconds = std::strtod(attributes_.delay.c_str(), nullptr);
+    delay_ms_ = seconds > 0 ? static_cast<std::int64_t>(std::min(seconds, max_delay_seconds) * 1000) : 0;
     maxsize_ = std::strtol(attributes_.maxsize.c_str(), nullptr, 10);
 }
 

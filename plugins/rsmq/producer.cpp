@@ -1,5 +1,6 @@
 #include "producer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace {
 
 // A larger request would hold up other clients of Redis. One message may be larger.
 constexpr std::size_t max_request_bytes = 8U << 20U;
+constexpr std::int64_t latest_second = 1'000'000'000'000;
 constexpr volley_ext_abilities envelope_abilities{sizeof(volley_ext_abilities), 0,
                                                   VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS};
 
@@ -30,8 +32,9 @@ void RsmqProducer::open() {
     Reply time = connection.command({"TIME"});
     const bool is_sound = has_form(*time, "ss");
     time = connection.expected(std::move(time), is_sound);
-    clock_.set(std::strtoll(time->element[0]->str, nullptr, 10) * 1'000'000 +
-               std::strtoll(time->element[1]->str, nullptr, 10));
+    const std::int64_t seconds = std::strtoll(time->element[0]->str, nullptr, 10);
+    clock_.set(std::clamp<std::int64_t>(seconds, 0, latest_second) * 1'000'000 +
+               std::clamp<std::int64_t>(std::strtoll(time->element[1]->str, nullptr, 10), 0, 999'999));
 }
 
 void RsmqProducer::produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,

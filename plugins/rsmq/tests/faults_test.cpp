@@ -220,6 +220,8 @@ TEST_CASE("a malformed reply breaks the connection, and the next try succeeds", 
         "*1000000\r\n",
         "$536870912\r\nx",
         "$5\r\nab",
+        "*2\r\n$19\r\n9223372036854775807\r\n$1\r\n9\r\n",
+        "*2\r\n$20\r\n-9223372036854775808\r\n$1\r\n9\r\n",
         "?what\r\n",
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
@@ -257,4 +259,25 @@ TEST_CASE("a malformed reply breaks the connection, and the next try succeeds", 
         CHECK_FALSE(proxy.is_armed());
         CHECK(rig.waiting() == "0");
     }
+}
+
+TEST_CASE("a reply without an end is given up after command_timeout_ms", "[rsmq]") {
+    int port = 0;
+    const int listener = bind_free(port);
+    REQUIRE(::listen(listener, 1) == 0);
+    std::thread server([&] {
+        const int client = ::accept(listener, nullptr, nullptr);
+        const std::string more(1 << 20, '+');  // a status line; it is searched for its end again and again
+        while (::send(client, more.data(), more.size(), MSG_NOSIGNAL) > 0) continue;
+        ::close(client);
+    });
+    RsmqRig rig;
+    auto producer =
+        rig.create_producer("q", "{\"command_timeout_ms\": 50, \"port\": " + std::to_string(port) + "}");
+    REQUIRE(producer);
+    const auto opened = producer->open();
+    server.join();
+    ::close(listener);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().text.find("nothing within 50 ms") != std::string::npos);
 }
