@@ -21,7 +21,8 @@ inline constexpr std::uint32_t script_batch = 512;
 // {now, visibility timeout} and, if one is hidden, the time at which the next becomes visible. Returns {} if
 // the queue does not exist.
 //
-// A visibility timeout under a second is raised to a second: no heartbeat could extend it in time. Ids
+// A visibility timeout under a second is raised to a second: no heartbeat could extend it in time. Other
+// clients may set any text: one that is no number is RSMQ's default, and RSMQ's upper bound holds. Ids
 // without a body are left over from an unfinished delete of another client, and are removed. (Redis ends a
 // list at the first nil of the Lua table.)
 //
@@ -32,9 +33,11 @@ inline constexpr std::uint32_t script_batch = 512;
 inline constexpr char receive_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local vt = tonumber(redis.call('HGET', KEYS[2], 'vt') or nil)
+local vt = redis.call('HGET', KEYS[2], 'vt')
 if not vt then return {} end
-local lease = math.max(math.floor(vt * 1000 + 0.5), 1000)
+vt = tonumber(vt)
+if not vt or vt ~= vt then vt = 30 end
+local lease = math.min(math.max(math.floor(vt * 1000 + 0.5), 1000), 9999999000)
 local max_bytes, run, total = tonumber(ARGV[2]), ARGV[3], 0
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 local count = #ids

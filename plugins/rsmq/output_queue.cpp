@@ -33,7 +33,9 @@ void OutputQueue::set_attributes(Attributes attributes) {
     attributes_ = std::move(attributes);
     const double seconds = std::strtod(attributes_.delay.c_str(), nullptr);
     delay_ms_ = seconds > 0 ? static_cast<std::int64_t>(std::min(seconds, max_delay_seconds) * 1000) : 0;
-    maxsize_ = std::strtol(attributes_.maxsize.c_str(), nullptr, 10);
+    char* end = nullptr;
+    maxsize_ = std::strtol(attributes_.maxsize.c_str(), &end, 10);
+    if (end == attributes_.maxsize.c_str()) maxsize_ = -1;  // no number is no limit, as for RSMQ
 }
 
 bool OutputQueue::reload_attributes() {

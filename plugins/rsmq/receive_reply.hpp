@@ -1,6 +1,7 @@
 // The reply of the receive script (lua.hpp). Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "reply.hpp"
@@ -27,7 +28,9 @@ inline std::int64_t server_time_ms(const redisReply& reply) { return reply.eleme
 inline const char* next_visible_at(const redisReply& reply) { return reply.element[2]->str; }
 
 // These require has_messages(reply).
-inline std::int64_t lease_ms(const redisReply& reply) { return reply.element[1]->integer; }
+inline std::int64_t lease_ms(const redisReply& reply) {
+    return std::min<std::int64_t>(reply.element[1]->integer, 9'999'999'000);  // more than RSMQ allows
+}
 inline const redisReply& ids(const redisReply& reply) { return *reply.element[2]; }
 inline const redisReply& bodies(const redisReply& reply) { return *reply.element[3]; }
 inline std::size_t message_count(const redisReply& reply) { return reply.element[2]->elements; }

@@ -154,6 +154,24 @@ TEST_CASE("a released message is visible to other consumers at once", "[rsmq]") 
     CHECK(bodies(take(other, 1)) == Bodies{"x"});
 }
 
+TEST_CASE("a visibility timeout that is no sensible number does not stop a queue", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    auto consumer = rig.consumer();
+    send(producer, {"x"});
+    const auto [given, lease_ms] = GENERATE(table<std::string, std::uint32_t>({{"abc", 30'000},
+                                                                               {"", 30'000},
+                                                                               {"nan", 30'000},
+                                                                               {"inf", 4'000'000'000},
+                                                                               {"1e15", 4'000'000'000},
+                                                                               {"-1", 1000}}));
+    INFO(given);
+    rig.command({"HSET", "rsmq:q:Q", "vt", given});
+    const auto got = take_all(consumer, 1);
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].lease_ms == lease_ms);
+}
+
 TEST_CASE("a released message keeps its place", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();

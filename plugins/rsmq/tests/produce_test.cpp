@@ -17,6 +17,15 @@ TEST_CASE("an id is the time of Redis to the base 36, and 22 characters", "[rsmq
     CHECK(std::abs(seconds - std::stoll(rig.command({"TIME"}))) <= 5);
 }
 
+TEST_CASE("a maxsize that is no number is no limit", "[rsmq]") {
+    RsmqRig rig;
+    auto producer = rig.producer();
+    rig.command({"HSET", "rsmq:q:Q", "maxsize", "abc"});
+    send(producer, {"learns maxsize"});
+    send(producer, {std::string(100'000, 'x')});
+    CHECK(rig.waiting() == "2");
+}
+
 TEST_CASE("messages sent in one batch are delivered in its order", "[rsmq]") {
     RsmqRig rig;
     auto producer = rig.producer();
