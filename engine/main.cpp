@@ -79,6 +79,7 @@ class Signals {
 public:
     Signals() {
         std::signal(SIGPIPE, SIG_IGN);
+        std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit (ulimit -f) is like a full disk
         thread_ = std::thread([this] { watch(); });
     }
 

@@ -1,5 +1,6 @@
 """What is served over HTTP, against clients that dawdle, and while the configuration changes."""
 
+import json
 import os
 import resource
 import signal
@@ -123,6 +124,18 @@ def test_few_threads_are_an_error_that_says_so(tmp_path):
         assert code in (0, 69, 70), (few, code, process.stderr)
         assert b"thread" in process.stderr or code == 0, process.stderr
     assert code == 0
+
+
+def test_a_file_at_its_limit_is_like_a_full_disk(tmp_path):
+    store = Sqlite(tmp_path)
+    bodies = [json.dumps({"n": n, "pad": "x" * 1000}) for n in range(200)]
+    volleyd = Volleyd(tmp_path, config(store)).wait_ready()
+    resource.prlimit(volleyd.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    store.put("in", bodies, ["a"] * len(bodies))
+    wait_until(lambda: "retrying" in volleyd.log, "the limit is reached")
+    resource.prlimit(volleyd.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_until(lambda: sorted(store.take("out")) == sorted(bodies), "all is delivered")
+    assert volleyd.stop() == 0, volleyd.log
 
 
 def test_an_ipv6_address_stands_in_brackets(tmp_path):
