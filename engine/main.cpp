@@ -73,6 +73,26 @@ private:
     sigset_t before_{};
 };
 
+// coreutils' timeout signals a process, and then the process group of both.
+constexpr std::chrono::seconds same_request{1};
+
+// Recognizes a signal that a tool sends more than once for one request: the same one, from the same process.
+class StopRequest {
+public:
+    void note(const siginfo_t& info) {
+        first_ = info;
+        at_ = std::chrono::steady_clock::now();
+    }
+    bool is_same(const siginfo_t& info) const {
+        return info.si_code == SI_USER && first_.si_code == SI_USER && info.si_signo == first_.si_signo &&
+               info.si_pid == first_.si_pid && std::chrono::steady_clock::now() - at_ < same_request;
+    }
+
+private:
+    siginfo_t first_{};
+    std::chrono::steady_clock::time_point at_;
+};
+
 // The first SIGTERM or SIGINT drains; the second ends the process at once, acking nothing more. Requires:
 // they are blocked. Nothing here waits for the log or for the engine before the engine is told.
 class Signals {
@@ -105,8 +125,9 @@ private:
     void watch() {
         const sigset_t set = handled_signals();
         for (;;) {
-            int number = 0;
-            sigwait(&set, &number);
+            siginfo_t info{};
+            const int number = sigwaitinfo(&set, &info);
+            if (number < 0) continue;  // interrupted by a debugger
             if (ended_.load()) return;
             if (number == SIGUSR1) continue;  // a stranger's
             const std::lock_guard lock(mutex_);
@@ -115,9 +136,10 @@ private:
                 if (engine_ != nullptr && !stopping_) engine_->reload();
             } else if (!stopping_) {
                 stopping_ = true;
+                stop_request_.note(info);
                 if (engine_ != nullptr) engine_->stop();
                 volley::log::info("draining; a second signal stops at once");
-            } else {
+            } else if (!stop_request_.is_same(info)) {
                 if (engine_ != nullptr) engine_->cut_off();
                 volley::log::warning(
                     "second signal: stopping at once; what is unfinished is delivered again");
@@ -131,6 +153,7 @@ private:
     std::mutex mutex_;
     volley::Engine* engine_ = nullptr;
     bool stopping_ = false;
+    StopRequest stop_request_;
     bool reload_ = false;
     std::atomic<bool> ended_{false};
     std::thread thread_;

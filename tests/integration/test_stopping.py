@@ -37,6 +37,27 @@ def test_a_hung_handler_ends_a_stop_at_the_deadline_with_75_and_its_message_stay
     assert left(store, "in") == ['{"n": 1}'] and store.take("out") == []
 
 
+def test_a_tool_that_signals_more_than_once_means_one_stop(tmp_path):
+    """coreutils' timeout signals volleyd, and then the process group, which volleyd is in, too"""
+    store = Sqlite(tmp_path)
+    store.put("in", ['{"n": 1}'], ["a"])
+    (tmp_path / "gated.py").write_text(
+        "import json, pathlib, sys, time\n"
+        "for line in sys.stdin:\n"
+        "    pathlib.Path('working').touch()\n"
+        "    while not pathlib.Path('open').exists(): time.sleep(0.01)\n"
+        "    print(json.dumps({'id': json.loads(line)['id']}), flush=True)\n")
+    volleyd = Volleyd(tmp_path, f"queues: {{in: {{type: sqlite, config: {store.config()}}}}}\n"
+                      f'components: [{{input: in, handler: {{exec: ["{sys.executable}", gated.py]}}, on_fail: requeue}}]\n'
+                      "operations: off\n")
+    wait_until((tmp_path / "working").exists, "the handler works")
+    for _ in range(1000):  # many of them find one pending, and are one with it
+        volleyd.process.send_signal(signal.SIGTERM)
+    (tmp_path / "open").touch()
+    assert volleyd.wait() == 0, volleyd.log
+    assert store.take("in") == []
+
+
 def test_a_second_signal_ends_it_at_once_with_75(store, tmp_path):
     volleyd = hanging(tmp_path, store, "1h")
     volleyd.process.send_signal(signal.SIGTERM)
