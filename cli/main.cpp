@@ -103,13 +103,7 @@ void end_with_standard_output(int signal) {
     std::raise(signal);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    if (!log::open_standard_streams()) return cli::exit_unavailable;
-    std::signal(SIGPIPE, &end_with_standard_output);
-    cli::Arguments a;
-    if (const auto code = cli::parse(argc, argv, a)) return *code;
+int run(const cli::Arguments& a) {
     const auto on_queues = [&](auto command, const auto& options) {
         return with_config(a, [&](const Config& config, plugins::Catalog& catalog) {
             return command(config, catalog, options);
@@ -144,4 +138,15 @@ int main(int argc, char** argv) {
             return on_queues(cli::delete_dead_letters, a.dead_letters);
     }
     return cli::exit_usage;  // not reached: every verb is above
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (!log::open_standard_streams()) return cli::exit_unavailable;
+    std::signal(SIGPIPE, &end_with_standard_output);
+    cli::Arguments arguments;
+    if (const auto code = cli::parse(argc, argv, arguments)) return *code;
+    const int code = run(arguments);
+    return log::finish_standard_output("volley") ? code : cli::exit_output;
 }

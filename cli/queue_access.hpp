@@ -14,6 +14,7 @@ inline constexpr int exit_ok = 0;
 inline constexpr int exit_usage = 64;
 inline constexpr int exit_data = 65;
 inline constexpr int exit_unavailable = 69;
+inline constexpr int exit_output = 74;  // standard output cannot be written
 inline constexpr int exit_no_permission = 77;
 inline constexpr int exit_unmet = 1;        // a required guarantee does not hold
 inline constexpr int exit_some_failed = 1;  // done, but some items failed

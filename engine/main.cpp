@@ -34,6 +34,7 @@ namespace {
 constexpr int exit_usage = 64;
 constexpr int exit_unavailable = 69;
 constexpr int exit_internal = 70;
+constexpr int exit_output = 74;
 constexpr int exit_again = 75;
 constexpr int exit_config = 78;
 // For the log, when the process ends at once.
@@ -287,8 +288,8 @@ int main(int argc, char** argv) {
     app.footer(
         "Exit codes: 0 clean, 64 usage, 65 stopped at a message (on_fail: stop), 69 a dependency was "
         "unavailable at the\n"
-        "start, 70 internal error, 75 the drain deadline passed, 77 not authorised, 78 configuration, 79 "
-        "fenced.");
+        "start, 70 internal error, 74 standard output cannot be written, 75 the drain deadline passed,\n"
+        "77 not authorised, 78 configuration, 79 fenced.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -297,13 +298,17 @@ int main(int argc, char** argv) {
     }
     const bool runs = !arguments.list_plugins && !arguments.config_schema && !arguments.check &&
                       !arguments.guarantees && !arguments.print_config;
-    if (!runs) blocked.unblock();
-    if (arguments.list_plugins) return list_plugins(arguments);
-    if (arguments.config_schema) {
-        std::fputs(config_schema(arguments).c_str(), stdout);
-        return 0;
+    if (!runs) {
+        blocked.unblock();
+        int code = 0;
+        if (arguments.list_plugins)
+            code = list_plugins(arguments);
+        else if (arguments.config_schema)
+            std::fputs(config_schema(arguments).c_str(), stdout);
+        else
+            code = check(arguments);
+        return volley::log::finish_standard_output("volleyd") ? code : exit_output;
     }
-    if (!runs) return check(arguments);
     std::set_terminate(end_badly);
     return run(arguments);
 }

@@ -8,4 +8,8 @@ namespace volley::log {
 // is opened. Returns false if that cannot be done.
 bool open_standard_streams();
 
+// Writes out what stdout holds. Returns whether all that was ever written to it has arrived; if not, says so
+// on standard error. For programs whose output is their result.
+bool finish_standard_output(const char* program);
+
 }  // namespace volley::log

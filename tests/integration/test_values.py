@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from support.servers import wait_until
-from support.volleyd import VOLLEY, Volleyd, volley
+from support.volleyd import VOLLEY, VOLLEYD, Volleyd, volley
 
 BIN = base64.b64encode(b"\x00\xff\xfe").decode()
 
@@ -89,6 +89,15 @@ def test_a_plain_list_says_what_it_cannot_carry(tmp_path):
     assert volley(tmp_path, "send", "in", "a", "b").returncode == 0
     said = volley(tmp_path, "peek", "in")
     assert (said.stdout, said.stderr) == ("a\nb\n", "")
+
+
+def test_an_output_that_cannot_be_written_is_an_error(tmp_path):
+    config(tmp_path, "  - {input: in, outputs: [out], handler: forward}\n")
+    assert volley(tmp_path, "send", "in", "1", "2").returncode == 0
+    for command in ([VOLLEY, "peek", "in"], [VOLLEY, "queues"], [VOLLEY, "explain"], [VOLLEYD, "--config-schema"]):
+        with open("/dev/full", "wb") as full:
+            ended = subprocess.run([str(word) for word in command], stdout=full, stderr=subprocess.PIPE, cwd=tmp_path)
+        assert ended.returncode == 74 and b"standard output" in ended.stderr, ended
 
 
 def test_a_saved_message_that_is_none_is_refused_by_line(tmp_path):
