@@ -1,6 +1,7 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
 
 #include "check/guarantees.hpp"
@@ -10,6 +11,9 @@
 namespace volley::cli {
 
 namespace {
+
+// A negative number would be read as one near 2^64.
+CLI::Range number_of_messages() { return CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000'000'000'000}); }
 
 CLI::App* add_verb(CLI::App& app, Arguments& a, Verb verb, const char* name, const char* what) {
     CLI::App* added = app.add_subcommand(name, what);
@@ -63,10 +67,13 @@ void add_queue_verbs(CLI::App& app, Arguments& a) {
     send->add_option("-H,--header", a.send.headers, "A header as name:value; may be repeated")
         ->allow_extra_args(false)
         ->excludes(json);
-    send->add_option("-n,--count", a.send.count, "Send everything so many times");
+    send->add_option("-n,--count", a.send.count, "Send everything so many times")
+        ->check(number_of_messages());
     CLI::App* peek = add_verb(app, a, Verb::peek, "peek", "Show messages that wait, without taking them");
     peek->add_option("QUEUE", a.peek.queue, "The queue's name in the configuration")->required();
-    peek->add_option("-n,--limit", a.peek.limit, "Show at most so many")->capture_default_str();
+    peek->add_option("-n,--limit", a.peek.limit, "Show at most so many")
+        ->check(number_of_messages())
+        ->capture_default_str();
     peek->add_flag("--count", a.peek.count, "Only say how many wait");
     peek->add_flag("--json", a.peek.json, "One object a message: id, key, headers and body");
     add_window(peek, a.peek.window, false);
@@ -76,7 +83,8 @@ void add_queue_verbs(CLI::App& app, Arguments& a) {
     replay->add_option("QUEUE", a.replay.queue, "The queue's name in the configuration")->required();
     add_window(replay, a.replay.window, true);
     replay->add_option("--into", a.replay.into, "Into this queue; default: the same");
-    replay->add_option("-n,--limit", a.replay.limit, "Send at most so many, from the first on; default: all");
+    replay->add_option("-n,--limit", a.replay.limit, "Send at most so many, from the first on; default: all")
+        ->check(number_of_messages());
     replay->add_flag("--dry-run", a.replay.dry_run, "Only say how many there are");
     CLI::App* queues =
         add_verb(app, a, Verb::queues, "queues", "Show how much waits in each queue, and how long");
@@ -107,7 +115,9 @@ void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
     CLI::App* list = add_verb(*dlq, a, Verb::dlq_list, "list", "Show what failed for good, and why");
     add_queue(list, d);
     list->add_option("--reason", d.reason, "Only those with this reason: handler_fail, schema, …");
-    list->add_option("-n,--limit", d.limit, "Show at most so many")->capture_default_str();
+    list->add_option("-n,--limit", d.limit, "Show at most so many")
+        ->check(number_of_messages())
+        ->capture_default_str();
     list->add_flag("--json", d.json, "One object a letter");
     CLI::App* show = add_verb(*dlq, a, Verb::dlq_show, "show", "Show a dead letter with its body");
     add_queue(show, d);

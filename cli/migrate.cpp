@@ -2,25 +2,27 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "config/migrate.hpp"
+#include "config/read_file.hpp"
 #include "queue_access.hpp"
 
 namespace volley::cli {
 
+namespace {
+
+constexpr std::size_t largest_file = 16 << 20;  // bytes
+
+}  // namespace
+
 int migrate(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf())) {
-        std::fprintf(stderr, "volley: cannot read %s: %s\n", path.c_str(), std::strerror(errno));
+    const auto read = config::read_file(path, largest_file);
+    if (!read.text) {
+        std::fprintf(stderr, "volley: cannot read %s: %s\n", path.c_str(), read.why.c_str());
         return exit_config;
     }
-    const auto migrated = config::migrate(text.str(), path);
+    const auto migrated = config::migrate(*read.text, path);
     const std::string told = config::render(migrated.told, config::Format::text,
                                             config::screen_of(STDERR_FILENO), migrated.told.size());
     std::fputs(told.c_str(), stderr);

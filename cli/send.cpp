@@ -62,6 +62,7 @@ bool for_each_body(const Send& options, Take&& take) {
             if (!line.empty() && line.back() == '\r') line.pop_back();
             if (!line.empty() && !take(line, number)) return true;
         }
+        if (in.bad()) return false;  // a folder, too, can be opened
     }
     return true;
 }
@@ -147,10 +148,6 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
         if (outbox->is_full()) error = flush(*outbox, tally);
         return !error;
     });
-    if (!readable) {
-        say("cannot read " + options.file);
-        return exit_usage;
-    }
     if (!error && !outbox->is_empty()) error = flush(*outbox, tally);
     if (error) return report(*error);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -159,6 +156,10 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
     if (tally.failed > 0) {
         say(std::to_string(tally.failed) + " failed: " + tally.first_failure);
         return exit_some_failed;
+    }
+    if (!readable) {
+        say("cannot read " + options.file);
+        return exit_usage;
     }
     return tally.refused > 0 ? exit_data : exit_ok;
 }

@@ -100,6 +100,15 @@ def test_an_output_that_cannot_be_written_is_an_error(tmp_path):
         assert ended.returncode == 74 and b"standard output" in ended.stderr, ended
 
 
+def test_a_folder_is_no_list_of_messages_and_no_number_of_them_is_negative(tmp_path):
+    config(tmp_path, "  - {input: in, outputs: [out], handler: forward}\n")
+    ended = volley(tmp_path, "send", "in", "--file", str(tmp_path))
+    assert ended.returncode == 64 and "cannot read" in ended.stderr, ended
+    for command in ("send in 1 --count -1", "peek in --limit -1", f"peek in --limit {10 ** 30}"):
+        ended = volley(tmp_path, *command.split())
+        assert ended.returncode == 64, (command, ended)
+
+
 def test_a_saved_message_that_is_none_is_refused_by_line(tmp_path):
     config(tmp_path, "  - {input: in, outputs: [out], on_fail: requeue}\n")
     wrong = ['{"bdy": "x"}', '{"key": "k"}', '{"body": {"a": 1}}', '{"body": "a", "body_base64": "YQ=="}', '{"body_base64": "!"}',
