@@ -12,7 +12,6 @@
 #include "plugins/instance.hpp"
 #include "times.hpp"
 #include "volley/config.hpp"
-#include "volley/removal.h"
 
 namespace volley::cli {
 

@@ -88,21 +88,6 @@ void KafkaConsumer::pause(const volley_partition* partitions, std::uint32_t coun
     set_paused(instance_.rk(), partitions_, partitions, count, stride, paused);
 }
 
-void KafkaConsumer::seek(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride) {
-    const List list = new_list(count);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const volley_partition& p = element(partitions, stride, i);
-        const std::string topic(text_of(p.source));
-        rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), p.partition)->offset = p.offset;
-    }
-    constexpr int seek_ms = 5000;
-    if (rd_kafka_error_t* error = rd_kafka_seek_partitions(instance_.rk(), list.get(), seek_ms)) {
-        const std::string why = rd_kafka_error_string(error);
-        rd_kafka_error_destroy(error);
-        throw Error(ErrorCode::retry, "kafka: cannot seek: " + why);
-    }
-}
-
 std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint32_t count,
                                    std::uint32_t stride, bool wait, std::uint32_t timeout_ms) {
     instance_.throw_if_failed();

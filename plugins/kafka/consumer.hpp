@@ -17,7 +17,6 @@
 #include "partition_events.hpp"
 #include "rebalance_listener.hpp"
 #include "topic_watch.hpp"
-#include "volley/removal.h"
 
 namespace volley::kafka {
 
@@ -40,7 +39,6 @@ public:
     void pause(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride, bool paused);
     std::int32_t commit(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride,
                         bool wait, std::uint32_t timeout_ms);
-    void seek(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride);
     void stats(volley_stats& out);
     Inspection& inspection() { return inspection_; }
 

@@ -24,10 +24,6 @@ std::int32_t commit(volley_consumer* i, const volley_partition* p, std::uint32_t
                     std::int32_t wait, std::uint32_t timeout_ms, volley_error* e) {
     return detail::guard(e, [&] { return consumer(i).commit(p, n, stride, wait != 0, timeout_ms); });
 }
-std::int32_t seek(volley_consumer* i, const volley_partition* p, std::uint32_t n, std::uint32_t stride,
-                  volley_error* e) {
-    return detail::guard(e, [&] { consumer(i).seek(p, n, stride); });
-}
 std::int32_t stats(void* i, volley_stats* out, volley_error* e) {
     return detail::guard(e, [&] { static_cast<KafkaConsumer*>(i)->stats(*out); });
 }
@@ -58,7 +54,7 @@ std::int32_t check(void* i, std::uint32_t timeout_ms, volley_error* e) {
 }
 
 constexpr volley_ext_partitions partitions{sizeof(volley_ext_partitions), 0, &listen, &pause, &resume};
-constexpr volley_ext_log log_table{sizeof(volley_ext_log), 0, &commit, &seek};
+constexpr volley_ext_log log_table{sizeof(volley_ext_log), 0, &commit};
 constexpr volley_ext_inspect inspect{
     sizeof(volley_ext_inspect), 0, &stats, &peek, &check, &purge, &find, &remove};
 constexpr volley_ext_identity identity_table{sizeof(volley_ext_identity), 0, &identity};

@@ -252,9 +252,6 @@ void Queue::settle(volley_settlement* settlements, std::uint32_t count, std::uin
             continue;
         }
         s.result = VOLLEY_OK;
-        if (s.outcome == VOLLEY_REJECT) {
-            s.result = VOLLEY_E_UNSUPPORTED;  // closed all the same, and visible again
-        }
         --open_;
         slot->owner = nullptr;
         if (s.outcome == VOLLEY_ACK) {

@@ -273,11 +273,9 @@ void SqliteConsumer::apply(volley_settlement& s, std::int64_t now) {
         put_back.bind(1, d->id)
             .bind(2, d->token)
             .bind(3, visible_at(now, s.outcome == VOLLEY_NACK ? s.delay_ms : 0));
-        put_back.bind(4, std::int64_t{s.outcome == VOLLEY_LEAVE ? 1 : 0}).run();  // left: it was not tried
+        put_back.bind(4, std::int64_t{s.outcome == VOLLEY_LEAVE ? 1 : 0}).run();  // it was not tried
     }
     s.result = connection_->changes() == 1 ? VOLLEY_OK : VOLLEY_E_LOST;
-    if (s.outcome == VOLLEY_REJECT && s.result == VOLLEY_OK)
-        s.result = VOLLEY_E_UNSUPPORTED;  // put back instead
 }
 
 void SqliteConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {

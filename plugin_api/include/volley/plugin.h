@@ -226,8 +226,7 @@ typedef struct volley_batch {
 enum {
   VOLLEY_ACK = 0,                 /* done for good: delete */
   VOLLEY_NACK = 1,                /* failed: put back, not before delay_ms: on_fail */
-  VOLLEY_REJECT = 2,              /* failed for good: the store's own dead-letter place; only with VOLLEY_CAN_REJECT */
-  VOLLEY_LEAVE = 3                /* neither: forget it; the store delivers it again by itself */
+  VOLLEY_LEAVE = 2                /* neither: deliver it again, and do not count this delivery */
 };
 
 enum {
@@ -266,7 +265,7 @@ typedef struct volley_consumer_class {
   int32_t (*poll)(volley_consumer *, uint32_t timeout_ms, volley_error *);
   /* Makes a consume or poll that waits return now, or the next one at once. NULL: timeouts are kept short. [any] */
   void (*interrupt)(volley_consumer *);
-  /* Leaves the store in good order within timeout_ms. Deliveries still open have been LEAVEd. [owner] */
+  /* Leaves the store in good order within timeout_ms. Every delivery has been settled. [owner] */
   int32_t (*close)(volley_consumer *, uint32_t timeout_ms, volley_error *);
   /* required. Frees everything; also right after create. [any] */
   void (*destroy)(volley_consumer *);
@@ -395,14 +394,13 @@ typedef struct volley_ext_partitions {
 } volley_ext_partitions;
 
 /* Consumer. A log: progress is one offset a partition. VOLLEY_ACK then only closes the delivery; `commit` alone is durable,
- * and the engine never commits past an unfinished message. NACK and REJECT are not used. */
+ * and the engine never commits past an unfinished message. VOLLEY_NACK is not used. */
 #define VOLLEY_EXT_LOG "volley.log/1"
 typedef struct volley_ext_log {
   uint32_t struct_size;
   uint32_t reserved;
   /* required. wait == 0: may be carried out later, in order; else this and all before it, also if count is 0. VOLLEY_E_LOST: an epoch is over; the others are committed. [owner] */
   int32_t (*commit)(volley_consumer *, const volley_partition *, uint32_t count, uint32_t stride, int32_t wait, uint32_t timeout_ms, volley_error *);
-  int32_t (*seek)(volley_consumer *, const volley_partition *, uint32_t count, uint32_t stride, volley_error *);    /* [owner] */
 } volley_ext_log;
 
 /* Consumer. Heartbeat: keep deliveries with a lease_ms ours for longer. */
@@ -448,6 +446,16 @@ typedef struct volley_ext_history {
   int32_t (*between)(void *instance, int64_t from_ms, int64_t to_ms, volley_error *);   /* required. [owner] */
 } volley_ext_history;
 
+/* Consumer with volley.inspect. Removes several stored messages at once, for stores where a request for each would be slow. */
+#define VOLLEY_EXT_REMOVAL "volley.removal/1"
+typedef struct volley_ext_removal {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* required. As volley_ext_inspect.remove for each of the ids. removed[i], zero before: 1 if it was there. On an error too, those
+   * that were removed have their 1. [owner] */
+  int32_t (*remove_all)(void *instance, const volley_view *ids, uint32_t count, uint32_t *removed, volley_error *);
+} volley_ext_removal;
+
 /* Consumer. Says which store this is. A message's own id is unique in its store only; with this, what the engine makes of
  * it (ids of outputs and dead letters, names in the crash journal) is never that of a message of another store, nor of one
  * that was made anew under the same name. Without it such ids hold for the life of the process only. */
@@ -472,9 +480,6 @@ typedef struct volley_transaction {
   uint32_t settlement_count;
   volley_settlement *settlements; /* VOLLEY_ACK only; closed if the call returns VOLLEY_OK */
   uint32_t settlement_size;
-  uint32_t partition_count;
-  const volley_partition *partitions;   /* of a log: offsets to commit */
-  uint32_t partition_size;
   uint32_t timeout_ms;
 } volley_transaction;
 typedef struct volley_ext_atomic {
@@ -514,12 +519,10 @@ typedef struct volley_ext_abilities {
 enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };
 
 #define VOLLEY_THREAD_SAFE    (UINT64_C(1) << 0)   /* producer, handler: calls may overlap */
-#define VOLLEY_WAKES          (UINT64_C(1) << 1)   /* consumer: calls host->wake; consume need not wait */
 #define VOLLEY_BOUNDED        (UINT64_C(1) << 2)   /* consumer: ends with VOLLEY_END */
 #define VOLLEY_CAN_KEY        (UINT64_C(1) << 8)   /* carries keys */
 #define VOLLEY_CAN_HEADERS    (UINT64_C(1) << 9)   /* carries headers */
 #define VOLLEY_CAN_DELAY      (UINT64_C(1) << 10)  /* producer: record.delay_ms; consumer: settlement.delay_ms */
-#define VOLLEY_CAN_REJECT     (UINT64_C(1) << 11)  /* consumer: VOLLEY_REJECT */
 #define VOLLEY_CAN_DEDUP      (UINT64_C(1) << 12)  /* producer: drops a repeated record.id */
 #define VOLLEY_ORDERED        (UINT64_C(1) << 13)  /* consumer: keeps order within a partition, or else in the queue; producer:
                                                       what it accepted arrives in that order, its own retries included */

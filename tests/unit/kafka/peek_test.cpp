@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "cluster.hpp"
-#include "volley/removal.h"
 
 using namespace volley;
 using namespace volley::test;

@@ -97,8 +97,7 @@ const volley_ext_log log_table{
         }
         self(c).calls.push_back(call + (wait != 0 ? ", wait" : ""));
         return answer(error, self(c).commit);
-    },
-    nullptr};
+    }};
 
 const volley_ext_lease lease_table{sizeof(volley_ext_lease), 0,
                                    [](volley_consumer* c, const std::uint64_t* handles, std::int32_t* results,

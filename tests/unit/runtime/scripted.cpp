@@ -169,8 +169,7 @@ const volley_ext_log Input::log_table{
     sizeof(volley_ext_log), 0,
     [](volley_consumer* c, const volley_partition* p, std::uint32_t n, std::uint32_t, std::int32_t,
        std::uint32_t,
-       volley_error* e) { return volley::detail::guard(e, [&] { return self(c).commit(p, n); }); },
-    nullptr};
+       volley_error* e) { return volley::detail::guard(e, [&] { return self(c).commit(p, n); }); }};
 const volley_ext_partitions Input::partitions_table{
     sizeof(volley_ext_partitions), 0,
     [](volley_consumer* c, const volley_partition_events* events) { self(c).listener_ = events; }, nullptr,
