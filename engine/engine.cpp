@@ -319,7 +319,7 @@ std::vector<ComponentStatus> Engine::status() const {
     std::vector<ComponentStatus> out;
     for (const auto& c : parts_->snapshot().components) {
         out.push_back({c.name, c.ready, c.why_not_ready, c.received, c.done, c.dead, c.dropped, c.requeued,
-                       c.abandoned, c.in_flight});
+                       c.released, c.in_flight});
     }
     return out;
 }

@@ -92,7 +92,7 @@ Slot Delivery::receive(const Incoming& incoming) {
         entry.chain = chains_.join((incoming.key_hash ^ (std::uint64_t{incoming.lane} << 48U)) * 2);
     }
     if (stopping_)
-        abandon(slot);
+        release(slot);
     else
         chains_.append(slot);
     update_full();
@@ -130,7 +130,7 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker)
         const Slot slot = urgent_[urgent_taken_++];
         Entry& entry = entries_[slot];
         if (entry.orphan) {
-            abandon(slot);
+            release(slot);
             continue;
         }
         set_active(entry, State::sending);
@@ -197,7 +197,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
         case Verdict::not_started:
             --entry.attempt;
             set_passive(entry, State::waiting);
-            if (is_stopping(entry) && !is_needed(entry)) return abandon(slot);
+            if (is_stopping(entry) && !is_needed(entry)) return release(slot);
             if (entry.chain == no_chain) return chains_.put_back(slot);
             return chains_.release(slot);
         case Verdict::retry:
@@ -207,9 +207,9 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
     VOLLEY_ASSERT(outputs == 0 && entry.outputs_left == 0);
     set_passive(entry, State::backing_off);
     // A stop or a revocation is not this message's fault: what it cuts off counts nothing.
-    if (entry.orphan) return abandon(slot);
+    if (entry.orphan) return release(slot);
     if (verdict == Verdict::retry && is_stopping(entry)) {
-        if (!try_once_more(slot)) abandon(slot);
+        if (!try_once_more(slot)) release(slot);
         return;
     }
     ++counters_.failures[known(reason)];
@@ -280,7 +280,7 @@ void Delivery::give_up(Slot slot, Last last, Instant now) {
 void Delivery::fail_component(Slot slot) {
     if (!failed_) failed_slot_ = slot;
     failed_ = true;
-    abandon(slot);
+    release(slot);
     stop();
 }
 
@@ -305,7 +305,7 @@ void Delivery::disown(Slot slot) {
     --running_;
     entry.outputs_left = 0;
     set_passive(entry, State::backing_off);
-    abandon(slot);
+    release(slot);
 }
 
 // Are the reported outputs the first ones, with none left out between them? They are when all are reported.
@@ -368,9 +368,9 @@ void Delivery::after_reports(Slot slot, Instant now) {
     VOLLEY_ASSERT(entry.outputs_left >= 0);
     if (entry.outputs_left > entry.outputs_failed) return;
     set_passive(entry, State::resend_wait);
-    if (entry.orphan) return abandon(slot);
+    if (entry.orphan) return release(slot);
     if (entry.outputs_left > 0) {
-        if (aborting_) return abandon(slot);
+        if (aborting_) return release(slot);
         return wait(slot, State::resend_wait, now + send_delay(entry));
     }
     if (entry.permanent) {
@@ -385,7 +385,7 @@ void Delivery::dead_letter_confirmed(Slot slot) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::dead_lettering);
     set_passive(entry, State::dead_letter_wait);
-    if (entry.orphan) return abandon(slot);
+    if (entry.orphan) return release(slot);
     if (entry.send_tries > 0) --dead_letters_waiting_;
     ++counters_.dead;
     finish(slot, Outcome::ack, Millis(0));
@@ -396,7 +396,7 @@ void Delivery::dead_letter_failed(Slot slot, SendFailure failure, Instant now) {
     VOLLEY_ASSERT(entry.state == State::dead_lettering);
     set_passive(entry, State::dead_letter_wait);
     hold(entry, 0);
-    if (entry.orphan || aborting_) return abandon(slot);
+    if (entry.orphan || aborting_) return release(slot);
     if (failure == SendFailure::permanent) return fail_component(slot);
     if (failure == SendFailure::unknown) ++counters_.possible_duplicates;
     if (entry.send_tries == 0) ++dead_letters_waiting_;

@@ -39,7 +39,7 @@ public:
     void revoke(Lane lane);
     // Nothing of it runs or waits for a confirmation.
     bool is_drained(Lane lane) const;
-    // The lane is gone (lost, or revoked and drained or out of time): what is still open will be left,
+    // The lane is gone (lost, or revoked and drained or out of time): what is still open will be released,
     // whatever becomes of it, and nothing of it is committed any more. The number may be given to a lane
     // opened later.
     void end_lane(Lane lane);
@@ -97,7 +97,7 @@ public:
         return (outputs < reports_told && (entry.reported >> outputs) != 0) ||
                (outputs <= reports_told && entry.beyond);
     }
-    // In the place of handled(): no report of it can be believed. It is left.
+    // In the place of handled(): no report of it can be believed. It is released.
     void disown(Slot slot);
     // The report of a Step::dead_letter.
     void dead_letter_confirmed(Slot slot);
@@ -119,10 +119,10 @@ public:
     // The store will never take its outputs.
     void transaction_refused(Slot slot, Reason reason, Instant now);
     // Given up, because of a stop: it may or may not have happened.
-    void transaction_left(Slot slot);
+    void transaction_released(Slot slot);
 
     // ---- leases
-    // The store gave it to another: whatever becomes of it here, it is left.
+    // The store gave it to another: whatever becomes of it here, it is released.
     void lose(Slot slot);
 
     // ---- settling
@@ -145,18 +145,18 @@ public:
     }
 
     // ---- stopping: never a failure of a message
-    // Starts no handler any more and leaves what has not started; what runs is carried through to its
+    // Starts no handler any more and releases what has not started; what runs is carried through to its
     // settlement.
     void stop();
-    // Gives up on what is not confirmed: left as soon as no worker and no producer has it in hand.
+    // Gives up on what is not confirmed: released as soon as no worker and no producer has it in hand.
     void abort();
     bool is_idle() const { return counters_.in_flight == 0 && unsettled_ == 0; }
-    // on_fail: stop was reached, or the dead-letter queue refused for good. The core has stopped itself.
     // All producers are closed: what they have not reported by now, they never will. Requires: abort(), and
     // no worker is at work.
     void end_reports();
     // What is not settled yet, once more and at once.
     void settle_now();
+    // on_fail: stop was reached, or the dead-letter queue refused for good. The core has stopped itself.
     bool failed() const { return failed_; }
     Slot failed_slot() const { return failed_slot_; }
 
@@ -226,8 +226,8 @@ private:
     void finish(Slot slot, Outcome outcome, Millis delay);
     void conclude(Slot slot, Outcome outcome, Millis delay);
     void leave_uncommitted();
-    void abandon(Slot slot, bool lease_lost = false);
-    void leave_waiting(Slot slot);
+    void release(Slot slot, bool lease_lost = false);
+    void release_waiting(Slot slot);
     void free_if_over(Slot slot);
     void free_lane_if_over(Lane lane);
     void update_full();

@@ -55,7 +55,7 @@ struct Entry {
     bool holds_chain = false;  // counted in the chain's `busy`
     bool in_window = false;    // linked there: its offset is still needed, the slot may not be used again
     bool window_done = false;  // finished, and waits for those before it
-    bool orphan = false;       // its lane is gone: whatever becomes of it, it is left
+    bool orphan = false;       // its lane is gone: whatever becomes of it, it is released
     bool lease_lost = false;   // orphan, because the store gave it to another
     bool dropped = false;      // the handler said drop
     bool permanent = false;    // an output can never be sent

@@ -43,7 +43,7 @@ public:
     // running, and their chains held. Of a chain more than one, and more while it runs there, only if
     // `together`. Returns how many.
     std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t worker, bool together);
-    // From this offset on the chain starts nothing any more: the message there was left, and must not be
+    // From this offset on the chain starts nothing any more: the message there was released, and must not be
     // overtaken.
     void close(Chain chain, std::int64_t from) {
         if (from < chains_[chain].closed_from) chains_[chain].closed_from = from;

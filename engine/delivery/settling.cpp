@@ -27,7 +27,7 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     entry.state = State::settling;
     entry.outcome = outcome;
     entry.nack_delay = delay;
-    if (!entry.in_window || outcome == Outcome::leave) return;
+    if (!entry.in_window || outcome == Outcome::release) return;
     LaneState& lane = lanes_[entry.lane];
     lane.window.finish(entries_, slot, [this](Slot passed) { free_if_over(passed); });
     if (!lane.dirty) {
@@ -36,25 +36,25 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     }
 }
 
-// Leaves the message to the store: no outcome, no attempt counted. In its window it stays unfinished for
+// Releases the message to the store: no outcome, no attempt counted. In its window it stays unfinished for
 // ever, so that nothing behind it is committed.
-void Delivery::abandon(Slot slot, bool lease_lost) {
+void Delivery::release(Slot slot, bool lease_lost) {
     Entry& entry = entries_[slot];
     if (entry.state == State::dead_letter_wait || entry.state == State::dead_letter_queued) {
         if (entry.send_tries > 0) --dead_letters_waiting_;
     }
-    ++counters_.abandoned;
+    ++counters_.released;
     if (entry.stored) ++counters_.possible_duplicates;
     const bool revoked = !aborting_ && (entry.orphan || lanes_[entry.lane].revoked);
-    ++(lease_lost || entry.lease_lost ? counters_.left_by_lease
-       : revoked                      ? counters_.left_by_revocation
-                                      : counters_.left_by_stop);
+    ++(lease_lost || entry.lease_lost ? counters_.released_by_lease
+       : revoked                      ? counters_.released_by_revocation
+                                      : counters_.released_by_stop);
     const Chain chain = entry.chain;
     const std::int64_t offset = entry.offset;
     // The chain outlives this message only if others are in it.
     const bool others =
         options_.log && chain != no_chain && (options_.order == Order::partition || chains_.count(chain) > 1);
-    finish(slot, Outcome::leave, Millis(0));
+    finish(slot, Outcome::release, Millis(0));
     if (others && !chains_.is_closed(chain, offset)) leave_behind(chain, offset);
 }
 

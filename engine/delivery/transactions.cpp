@@ -32,32 +32,32 @@ void Delivery::transacted(Slot slot) {
 void Delivery::transaction_lost(Slot slot) {
     VOLLEY_ASSERT(entries_[slot].state == State::committing);
     set_passive(entries_[slot], State::backing_off);
-    abandon(slot, true);
+    release(slot, true);
 }
 
 void Delivery::transaction_refused(Slot slot, Reason reason, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::committing);
     set_passive(entry, State::backing_off);
-    if (entry.orphan) return abandon(slot);
+    if (entry.orphan) return release(slot);
     chains_.hold(slot);  // until its dead letter is confirmed
     ++counters_.failures[known(reason)];
     entry.reason = known(reason);
     give_up(slot, options_.on_permanent, now);
 }
 
-void Delivery::transaction_left(Slot slot) {
+void Delivery::transaction_released(Slot slot) {
     VOLLEY_ASSERT(entries_[slot].state == State::committing);
     set_passive(entries_[slot], State::backing_off);
     entries_[slot].stored = true;
-    abandon(slot);
+    release(slot);
 }
 
 // Nobody may be there to commit them.
 void Delivery::leave_uncommitted() {
     for (const Slot slot : uncommitted_) {
         set_passive(entries_[slot], State::backing_off);
-        abandon(slot);
+        release(slot);
     }
     uncommitted_.clear();
 }

@@ -88,7 +88,7 @@ struct Run {
     std::uint32_t turn = 0;     // step handle: of the chain; no two chains have the same
 };
 
-enum class Outcome : std::uint8_t { ack, nack, leave };  // VOLLEY_ACK, VOLLEY_NACK, VOLLEY_LEAVE
+enum class Outcome : std::uint8_t { ack, nack, release };  // VOLLEY_ACK, VOLLEY_NACK, VOLLEY_RELEASE
 
 struct Settlement {
     Slot slot = no_slot;
@@ -106,17 +106,17 @@ struct Commit {
     std::int64_t offset = 0;
 };
 
-// Inputs: received = done + dead + dropped + requeued + abandoned + in_flight.
+// Inputs: received = done + dead + dropped + requeued + released + in_flight.
 struct Counters {
     std::uint64_t received = 0;
     std::uint64_t done = 0;
     std::uint64_t dead = 0;
     std::uint64_t dropped = 0;
     std::uint64_t requeued = 0;
-    std::uint64_t abandoned = 0;  // left to the store, which delivers them again: the sum of the next three
-    std::uint64_t left_by_stop = 0;
-    std::uint64_t left_by_revocation = 0;
-    std::uint64_t left_by_lease = 0;        // in a transaction that came too late
+    std::uint64_t released = 0;  // the store delivers them again: the sum of the next three
+    std::uint64_t released_by_stop = 0;
+    std::uint64_t released_by_revocation = 0;
+    std::uint64_t released_by_lease = 0;    // in a transaction that came too late
     std::uint64_t lost = 0;                 // settled too late: the store had given them to another
     std::uint64_t redelivered = 0;          // received, and the store had handed them out before
     std::uint64_t possible_duplicates = 0;  // outputs, or messages with outputs, that may be stored twice

@@ -77,7 +77,7 @@ std::uint32_t Delivery::take_letters(Run* out, std::uint32_t room) {
         if (!entry.orphan && !may_write_letter()) break;
         letters_.pop_front();
         if (entry.orphan) {
-            abandon(slot);
+            release(slot);
             continue;
         }
         set_active(entry, State::dead_lettering);

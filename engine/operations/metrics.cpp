@@ -90,27 +90,28 @@ private:
             family("volley_messages_settled_total", "Messages by what became of them", MetricType::Counter);
         MetricFamily failures =
             family("volley_message_failures_total", "Failures of messages by reason", MetricType::Counter);
-        MetricFamily left =
-            family("volley_messages_left_total",
-                   "Messages left to the store, which delivers them again, by reason", MetricType::Counter);
+        MetricFamily released = family("volley_messages_released_total",
+                                       "Messages released to the store, which delivers them again, by reason",
+                                       MetricType::Counter);
         MetricFamily workers = family("volley_workers", "Workers by state", MetricType::Gauge);
         for (const ComponentSnapshot& c : snapshot_.components) {
             const std::pair<const char*, std::uint64_t> outcomes[] = {{"ok", c.done},
                                                                       {"dead_letter", c.dead},
                                                                       {"dropped", c.dropped},
                                                                       {"requeued", c.requeued},
-                                                                      {"abandoned", c.abandoned}};
+                                                                      {"released", c.released}};
             for (const auto& [outcome, count] : outcomes) {
                 Labels with = labels(c);
                 with.push_back({"outcome", outcome});
                 add(settled, std::move(with), static_cast<double>(count));
             }
-            const std::pair<const char*, std::uint64_t> reasons[] = {
-                {"stop", c.left_by_stop}, {"revocation", c.left_by_revocation}, {"lease", c.left_by_lease}};
+            const std::pair<const char*, std::uint64_t> reasons[] = {{"stop", c.released_by_stop},
+                                                                     {"revocation", c.released_by_revocation},
+                                                                     {"lease", c.released_by_lease}};
             for (const auto& [reason, count] : reasons) {
                 Labels with = labels(c);
                 with.push_back({"reason", reason});
-                add(left, std::move(with), static_cast<double>(count));
+                add(released, std::move(with), static_cast<double>(count));
             }
             for (std::size_t i = 1; i < runtime::reason_count; ++i) {
                 Labels with = labels(c);
@@ -126,7 +127,7 @@ private:
         }
         all_.push_back(std::move(settled));
         all_.push_back(std::move(failures));
-        all_.push_back(std::move(left));
+        all_.push_back(std::move(released));
         all_.push_back(std::move(workers));
         each("volley_retries_total", "Attempts after the first", MetricType::Counter,
              [](const auto& c) { return c.retries; });

@@ -44,7 +44,7 @@ void Intake::shut_down() {
                                       {"received", std::to_string(core_.counters().received)},
                                       {"done", std::to_string(core_.counters().done)},
                                       {"dead", std::to_string(core_.counters().dead)},
-                                      {"left", std::to_string(core_.counters().abandoned)}});
+                                      {"released", std::to_string(core_.counters().released)}});
 }
 
 void Intake::join_workers(delivery::Instant deadline) {

@@ -24,11 +24,10 @@ Decision decision_of(const delivery::Entry& entry) {
         case delivery::State::dead_letter_wait:
             return {"the dead-letter queue does not take it now; tried again", log::Level::warning};
         case delivery::State::settling:
-            if (entry.outcome == delivery::Outcome::nack)
-                return {"given back to the store", log::Level::warning};
+            if (entry.outcome == delivery::Outcome::nack) return {"requeued", log::Level::warning};
             if (entry.outcome == delivery::Outcome::ack)
                 return {"dropped, as on_fail says", log::Level::warning};
-            return {"left to the store", log::Level::warning};
+            return {"released", log::Level::warning};
         default:
             return {"tried again", log::Level::info};
     }

@@ -43,10 +43,10 @@ void Intake::publish(const Readiness& readiness) {
     s.dead = c.dead;
     s.dropped = c.dropped;
     s.requeued = c.requeued;
-    s.abandoned = c.abandoned;
-    s.left_by_stop = c.left_by_stop;
-    s.left_by_revocation = c.left_by_revocation;
-    s.left_by_lease = c.left_by_lease;
+    s.released = c.released;
+    s.released_by_stop = c.released_by_stop;
+    s.released_by_revocation = c.released_by_revocation;
+    s.released_by_lease = c.released_by_lease;
     s.lost = c.lost;
     s.redelivered = c.redelivered;
     s.possible_duplicates = c.possible_duplicates;

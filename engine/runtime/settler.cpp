@@ -19,10 +19,10 @@ std::int32_t outcome_of(delivery::Outcome outcome) {
             return VOLLEY_ACK;
         case delivery::Outcome::nack:
             return VOLLEY_NACK;
-        case delivery::Outcome::leave:
+        case delivery::Outcome::release:
             break;
     }
-    return VOLLEY_LEAVE;
+    return VOLLEY_RELEASE;
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ void Settler::prepare() {
     for (const std::uint64_t handle : releases_) {
         volley_settlement& call = calls_.emplace_back();
         call.handle = handle;
-        call.outcome = VOLLEY_LEAVE;
+        call.outcome = VOLLEY_RELEASE;
         call.result = VOLLEY_E_RETRY;
     }
 }

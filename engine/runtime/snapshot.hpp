@@ -33,7 +33,7 @@ struct OutputSnapshot {
     std::uint64_t failed = 0;  // failed tries; each was, or will be, tried again or dead-lettered
 };
 
-// Inputs: received = done + dead + dropped + requeued + abandoned + in_flight.
+// Inputs: received = done + dead + dropped + requeued + released + in_flight.
 struct ComponentSnapshot {
     std::string name;
     std::string input;      // the queue's name
@@ -46,11 +46,11 @@ struct ComponentSnapshot {
     std::uint64_t done = 0;
     std::uint64_t dead = 0;  // confirmed by the dead-letter queue
     std::uint64_t dropped = 0;
-    std::uint64_t requeued = 0;   // given to the connector's on_fail
-    std::uint64_t abandoned = 0;  // left to the store, which delivers them again: the sum of the next three
-    std::uint64_t left_by_stop = 0;
-    std::uint64_t left_by_revocation = 0;
-    std::uint64_t left_by_lease = 0;
+    std::uint64_t requeued = 0;  // given to the connector's on_fail
+    std::uint64_t released = 0;  // the store delivers them again: the sum of the next three
+    std::uint64_t released_by_stop = 0;
+    std::uint64_t released_by_revocation = 0;
+    std::uint64_t released_by_lease = 0;
     std::uint64_t lost = 0;                 // settled too late: the store had given them to another
     std::uint64_t redelivered = 0;          // received, and the store had handed them out before
     std::uint64_t possible_duplicates = 0;  // outputs, or messages with outputs, that may be stored twice

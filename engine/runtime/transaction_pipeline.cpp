@@ -132,9 +132,9 @@ TransactionPipeline::Conclusion TransactionPipeline::split(Transaction transacti
 void TransactionPipeline::release_all() {
     for (const auto* transactions : {&posted_, &repeats_}) {
         for (const Transaction& transaction : *transactions)
-            for (const delivery::Slot slot : transaction.slots) core_.transaction_left(slot);
+            for (const delivery::Slot slot : transaction.slots) core_.transaction_released(slot);
     }
-    for (const delivery::Slot slot : taken_) core_.transaction_left(slot);
+    for (const delivery::Slot slot : taken_) core_.transaction_released(slot);
     posted_.clear();
     repeats_.clear();
     taken_.clear();

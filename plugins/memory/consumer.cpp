@@ -46,7 +46,7 @@ MemoryConsumer::MemoryConsumer(const Context& context) : config_(read_config(con
     if (config_.capacity) queue_->set_capacity(*config_.capacity);
 }
 
-MemoryConsumer::~MemoryConsumer() { queue_->leave_all(this); }
+MemoryConsumer::~MemoryConsumer() { queue_->release_all(this); }
 
 std::uint64_t MemoryConsumer::to_come() const {
     return config_.generate ? *config_.generate - generated_ : 0;
@@ -131,7 +131,7 @@ void MemoryConsumer::settle(volley_settlement* settlements, std::uint32_t count,
 
 void MemoryConsumer::interrupt() { queue_->interrupt(interrupted_); }
 
-void MemoryConsumer::close(std::uint32_t) { queue_->leave_all(this); }
+void MemoryConsumer::close(std::uint32_t) { queue_->release_all(this); }
 
 const void* MemoryConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_IDENTITY) return &identity_table;

@@ -259,13 +259,13 @@ void Queue::settle(volley_settlement* settlements, std::uint32_t count, std::uin
             continue;
         }
         came_back = true;
-        if (s.outcome == VOLLEY_LEAVE) --slot->deliveries;  // it was never tried
+        if (s.outcome == VOLLEY_RELEASE) --slot->deliveries;  // it was never tried
         give_back(slot, due_after(s.outcome == VOLLEY_NACK ? s.delay_ms : 0));
     }
     if (came_back && waiting_ > 0) arrived_.notify_all();
 }
 
-void Queue::leave_all(const void* owner) {
+void Queue::release_all(const void* owner) {
     const std::lock_guard lock(mutex_);
     if (open_ == 0) return;
     for (const auto& chunk : chunks_) {

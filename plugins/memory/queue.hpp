@@ -78,7 +78,7 @@ public:
     // Closes what `owner` has open, by outcome; sets each `result`.
     void settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride, const void* owner);
     // Gives back all that `owner` has open.
-    void leave_all(const void* owner);
+    void release_all(const void* owner);
 
     Depth depth();
     // Copies up to `count` messages that are not open, from the `skip`th on, in order.

@@ -273,7 +273,7 @@ void SqliteConsumer::apply(volley_settlement& s, std::int64_t now) {
         put_back.bind(1, d->id)
             .bind(2, d->token)
             .bind(3, visible_at(now, s.outcome == VOLLEY_NACK ? s.delay_ms : 0));
-        put_back.bind(4, std::int64_t{s.outcome == VOLLEY_LEAVE ? 1 : 0}).run();  // it was not tried
+        put_back.bind(4, std::int64_t{s.outcome == VOLLEY_RELEASE ? 1 : 0}).run();  // it was not tried
     }
     s.result = connection_->changes() == 1 ? VOLLEY_OK : VOLLEY_E_LOST;
 }

@@ -45,7 +45,7 @@ def config(store, tmp_path, seconds=0.002, **component):
 
 def settled(volleyd):
     return {outcome: volleyd.metric("volley_messages_settled_total", outcome=outcome)
-            for outcome in ("ok", "dead_letter", "dropped", "requeued", "abandoned")}
+            for outcome in ("ok", "dead_letter", "dropped", "requeued", "released")}
 
 
 def test_every_message_is_counted_once_and_every_reason_too(tmp_path):
@@ -53,7 +53,7 @@ def test_every_message_is_counted_once_and_every_reason_too(tmp_path):
     store.put("in", [json.dumps({"n": n}) for n in range(COUNT)], ["k"] * COUNT)
     volleyd = Volleyd(tmp_path, queues(store) + config(store, tmp_path)).wait_ready()
     wait_until(lambda: sum(settled(volleyd).values()) == COUNT, "all are settled")
-    assert settled(volleyd) == {"ok": 7 * EACH, "dead_letter": 2 * EACH, "dropped": EACH, "requeued": 0, "abandoned": 0}
+    assert settled(volleyd) == {"ok": 7 * EACH, "dead_letter": 2 * EACH, "dropped": EACH, "requeued": 0, "released": 0}
     assert volleyd.metric("volley_messages_received_total") == COUNT
     assert volleyd.metric("volley_in_flight_messages") == 0
     assert volleyd.metric("volley_message_failures_total", reason="handler_fail") == EACH
@@ -97,8 +97,8 @@ def test_what_a_revocation_leaves_is_counted_and_the_other_instance_has_it(kafka
     wait_until(lambda: sum(v.metric("volley_in_flight_messages") for v in both) == 0, "nothing is in flight")
     for volleyd in both:
         assert volleyd.metric("volley_messages_received_total") == sum(settled(volleyd).values())
-        assert volleyd.metric("volley_messages_left_total", reason="revocation") == settled(volleyd)["abandoned"]
-    finished = sum(sum(settled(v).values()) - settled(v)["abandoned"] for v in both)
+        assert volleyd.metric("volley_messages_released_total", reason="revocation") == settled(volleyd)["released"]
+    finished = sum(sum(settled(v).values()) - settled(v)["released"] for v in both)
     sent = sum(v.metric("volley_messages_sent_total", destination="one") for v in both)
     assert sent == len(store.take("one"))
     # The revocation is drained, so nothing is done twice.

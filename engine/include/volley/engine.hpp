@@ -47,13 +47,13 @@ struct ComponentStatus {
     std::string name;
     bool ready = false;
     std::string why_not_ready;
-    // Messages: received = done + dead + dropped + requeued + abandoned + in_flight.
+    // Messages: received = done + dead + dropped + requeued + released + in_flight.
     std::uint64_t received = 0;
     std::uint64_t done = 0;
     std::uint64_t dead = 0;
     std::uint64_t dropped = 0;
     std::uint64_t requeued = 0;
-    std::uint64_t abandoned = 0;
+    std::uint64_t released = 0;
     std::uint64_t in_flight = 0;
 };
 

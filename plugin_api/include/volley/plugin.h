@@ -226,7 +226,7 @@ typedef struct volley_batch {
 enum {
   VOLLEY_ACK = 0,                 /* done for good: delete */
   VOLLEY_NACK = 1,                /* failed: put back, not before delay_ms: on_fail */
-  VOLLEY_LEAVE = 2                /* neither: deliver it again, and do not count this delivery */
+  VOLLEY_RELEASE = 2              /* neither: deliver it again, and do not count this delivery */
 };
 
 enum {
@@ -237,7 +237,7 @@ enum {
 
 typedef struct volley_settlement {
   uint64_t handle;
-  int32_t outcome;                /* VOLLEY_ACK … VOLLEY_LEAVE */
+  int32_t outcome;                /* VOLLEY_ACK … VOLLEY_RELEASE */
   int32_t result;                 /* out: VOLLEY_OK, VOLLEY_E_LOST, …; VOLLEY_E_RETRY leaves the delivery open */
   uint64_t delay_ms;
   uint32_t reason;                /* VOLLEY_REASON_… */
@@ -382,7 +382,7 @@ typedef struct volley_partition_events {
   void *context;
   void (*assigned)(void *context, const volley_partition *, uint32_t count, uint32_t stride);
   /* lost == 0: ours until this returns; the engine drains, and may call settle and commit from inside it (hold no lock).
-   * lost == 1: gone already; those deliveries' settlements will be VOLLEY_LEAVE. */
+   * lost == 1: gone already; those deliveries' settlements will be VOLLEY_RELEASE. */
   void (*revoked)(void *context, const volley_partition *, uint32_t count, uint32_t stride, int32_t lost);
 } volley_partition_events;
 typedef struct volley_ext_partitions {

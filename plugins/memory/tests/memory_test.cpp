@@ -79,7 +79,7 @@ TEST_CASE("a message that comes back from a consumer takes its old place", "[mem
     const auto first = take(consumer, 2);
 
     CHECK(settle(consumer, {first[1]}, VOLLEY_NACK) == Results{VOLLEY_OK});
-    CHECK(settle(consumer, {first[0]}, VOLLEY_LEAVE) == Results{VOLLEY_OK});
+    CHECK(settle(consumer, {first[0]}, VOLLEY_RELEASE) == Results{VOLLEY_OK});
     const auto again = take(consumer, 3);
     CHECK(bodies(again) == Bodies{"a", "b", "c"});
     CHECK(again[0].delivery_count == 1);  // left: it was not tried

@@ -150,7 +150,7 @@ TEST_CASE("a released message is visible to other consumers at once", "[rsmq]") 
     auto one = rig.consumer();
     auto other = rig.consumer();
     send(producer, {"x"});
-    CHECK(settle(one, take_all(one, 1), VOLLEY_LEAVE) == Results{VOLLEY_OK});
+    CHECK(settle(one, take_all(one, 1), VOLLEY_RELEASE) == Results{VOLLEY_OK});
     CHECK(bodies(take(other, 1)) == Bodies{"x"});
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("a released message keeps its place", "[rsmq]") {
     auto consumer = rig.consumer();
     send(producer, {"a", "b", "c"});
     const auto got = take_all(consumer, 2);
-    CHECK(settle(consumer, {got[1], got[0]}, VOLLEY_LEAVE) == Results{VOLLEY_OK, VOLLEY_OK});
+    CHECK(settle(consumer, {got[1], got[0]}, VOLLEY_RELEASE) == Results{VOLLEY_OK, VOLLEY_OK});
     CHECK(bodies(take_all(consumer, 3)) == Bodies{"a", "b", "c"});
 }
 

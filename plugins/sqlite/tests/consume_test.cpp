@@ -47,7 +47,7 @@ TEST_CASE("each settlement does what it says, in any order, within one call", "[
     for (std::size_t i = 0; i < 4; ++i) all[i].handle = got[3 - i].handle;
     all[0].outcome = VOLLEY_NACK;
     all[0].delay_ms = 3'600'000;
-    all[1].outcome = VOLLEY_LEAVE;
+    all[1].outcome = VOLLEY_RELEASE;
     all[2].outcome = VOLLEY_NACK;
     all[3].outcome = VOLLEY_ACK;
     all[4].handle = all[3].handle;  // twice

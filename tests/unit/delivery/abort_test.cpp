@@ -1,4 +1,4 @@
-// An abort gives up on what is not confirmed: it is left as soon as nobody has it in hand.
+// An abort gives up on what is not confirmed: it is released as soon as nobody has it in hand.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -13,11 +13,11 @@ TEST_CASE("an abort leaves what waits at once, and what is in hand when it comes
     core.ok(sending, 1);
     const Slot waiting = core.receive();
     core.delivery.abort();
-    CHECK(core.settle() == Settled{.left = {waiting}});
+    CHECK(core.settle() == Settled{.released = {waiting}});
     core.ok(running);
     core.confirm(sending);
-    CHECK(core.settle() == Settled{.left = {running, sending}});
-    CHECK(core.delivery.counters().left_by_stop == 3);
+    CHECK(core.settle() == Settled{.released = {running, sending}});
+    CHECK(core.delivery.counters().released_by_stop == 3);
     CHECK(core.delivery.counters().possible_duplicates == 1);  // what was sent is stored
     CHECK(core.delivery.is_idle());
 }
@@ -35,12 +35,12 @@ TEST_CASE("an abort sends nothing again, and no dead letter", "[abort]") {
     core.refuse(waits);
     core.fail(dead);
     core.delivery.abort();
-    CHECK(core.settle() == Settled{.left = {waits, queued, dead}});
+    CHECK(core.settle() == Settled{.released = {waits, queued, dead}});
     CHECK(core.runs().empty());
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("a dead letter that fails during an abort is left, and fails nothing else", "[abort]") {
+TEST_CASE("a dead letter that fails during an abort is released, and fails nothing else", "[abort]") {
     const SendFailure failure = GENERATE(SendFailure::transient, SendFailure::permanent);
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
@@ -49,11 +49,11 @@ TEST_CASE("a dead letter that fails during an abort is left, and fails nothing e
     core.take(Step::dead_letter);
     core.delivery.abort();
     core.delivery.dead_letter_failed(a, failure, core.now);
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK_FALSE(core.delivery.failed());
 }
 
-TEST_CASE("a dead letter that waits for its queue is left by an abort, and waits no longer", "[abort]") {
+TEST_CASE("a dead letter that waits for its queue is released by an abort, and waits no longer", "[abort]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -61,11 +61,12 @@ TEST_CASE("a dead letter that waits for its queue is left by an abort, and waits
     core.take(Step::dead_letter);
     core.delivery.dead_letter_failed(a, SendFailure::transient, core.now);
     core.delivery.abort();
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.dead_letters_waiting() == 0);
 }
 
-TEST_CASE("a message that is left after an output may have been stored is a possible duplicate", "[abort]") {
+TEST_CASE("a message that is released after an output may have been stored is a possible duplicate",
+          "[abort]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -73,11 +74,11 @@ TEST_CASE("a message that is left after an output may have been stored is a poss
     core.refuse(a, 0, SendFailure::unknown);
     CHECK(core.delivery.counters().possible_duplicates == 1);
     core.delivery.abort();
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.counters().possible_duplicates == 2);
 }
 
-TEST_CASE("a dead letter that an abort finds on its way is left, even if it is confirmed", "[abort]") {
+TEST_CASE("a dead letter that an abort finds on its way is released, even if it is confirmed", "[abort]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -85,11 +86,11 @@ TEST_CASE("a dead letter that an abort finds on its way is left, even if it is c
     core.take(Step::dead_letter);
     core.delivery.abort();
     core.delivery.dead_letter_confirmed(a);
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.counters().dead == 0);
 }
 
-TEST_CASE("at the end of the reports what was not reported is left, and may be stored", "[abort]") {
+TEST_CASE("at the end of the reports what was not reported is released, and may be stored", "[abort]") {
     Core core({.order = Order::none, .on_permanent = Last::dead_letter});
     const Slot sending = core.receive();
     const Slot dead = core.receive();
@@ -100,7 +101,7 @@ TEST_CASE("at the end of the reports what was not reported is left, and may be s
     core.delivery.abort();
     CHECK(core.settle() == Settled{});
     core.delivery.end_reports();
-    CHECK(core.settle() == Settled{.left = {sending, dead}});
+    CHECK(core.settle() == Settled{.released = {sending, dead}});
     CHECK(core.delivery.counters().possible_duplicates == 1);
     CHECK(core.delivery.is_idle());
     CHECK_FALSE(core.confirm(sending));

@@ -15,7 +15,7 @@ void print(std::ostream& out, const char* name, const Slots& slots) {
 std::ostream& operator<<(std::ostream& out, const Settled& settled) {
     print(out, "acked ", settled.acked);
     print(out, ", nacked ", settled.nacked);
-    print(out, ", left ", settled.left);
+    print(out, ", released ", settled.released);
     return out;
 }
 
@@ -83,8 +83,8 @@ Settled Core::settle() {
             case Outcome::nack:
                 settled.nacked.push_back(settlement.slot);
                 break;
-            case Outcome::leave:
-                settled.left.push_back(settlement.slot);
+            case Outcome::release:
+                settled.released.push_back(settlement.slot);
         }
         delivery.settled(settlement.slot, false);
     }
@@ -111,8 +111,8 @@ void Core::advance_to_due() {
 }
 
 bool is_balanced(const Counters& c) {
-    return c.received == c.done + c.dead + c.dropped + c.requeued + c.abandoned + c.in_flight &&
-           c.abandoned == c.left_by_stop + c.left_by_revocation + c.left_by_lease;
+    return c.received == c.done + c.dead + c.dropped + c.requeued + c.released + c.in_flight &&
+           c.released == c.released_by_stop + c.released_by_revocation + c.released_by_lease;
 }
 
 }  // namespace volley::delivery

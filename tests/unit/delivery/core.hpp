@@ -17,7 +17,7 @@ using Slots = std::vector<Slot>;
 struct Settled {
     Slots acked = {};
     Slots nacked = {};
-    Slots left = {};
+    Slots released = {};
     bool operator==(const Settled&) const = default;
 };
 std::ostream& operator<<(std::ostream& out, const Settled& settled);
@@ -67,7 +67,7 @@ struct Core {
     std::map<Lane, std::int64_t> commits = {};
 };
 
-// received = done + dead + dropped + requeued + abandoned + in_flight
+// received = done + dead + dropped + requeued + released + in_flight
 bool is_balanced(const Counters& counters);
 
 }  // namespace volley::delivery

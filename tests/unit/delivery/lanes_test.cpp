@@ -1,19 +1,19 @@
-// Partitions are taken away, and come back: what was not finished is left, and the old assignment does not
-// touch the new.
+// Partitions are taken away, and come back: what was not finished is released, and the old assignment does
+// not touch the new.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
 
 using namespace volley::delivery;
 
-TEST_CASE("what waits in a revoked lane is left, not acked", "[lanes]") {
+TEST_CASE("what waits in a revoked lane is released, not acked", "[lanes]") {
     Core core({});
     const Slot a = core.receive();
     const Slot b = core.receive();
     CHECK(core.start() == Slots{a});
     core.delivery.revoke(0);
-    CHECK(core.settle() == Settled{.left = {b}});
-    CHECK(core.delivery.counters().left_by_revocation == 1);
+    CHECK(core.settle() == Settled{.released = {b}});
+    CHECK(core.delivery.counters().released_by_revocation == 1);
     CHECK(is_balanced(core.delivery.counters()));
 }
 
@@ -63,13 +63,13 @@ TEST_CASE("a revocation leaves the other lanes alone", "[lanes]") {
     CHECK(core.committed(other) == 1);
 }
 
-TEST_CASE("a failure in a revoked lane counts nothing, and its message is left", "[lanes]") {
+TEST_CASE("a failure in a revoked lane counts nothing, and its message is released", "[lanes]") {
     Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.delivery.revoke(0);
     core.retry(a);
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.counters().failures[0] == 0);
 }
 
@@ -88,7 +88,7 @@ TEST_CASE("what of a revoked lane is in backoff, and holds up the commit, is tri
     CHECK(core.committed() == 2);
 }
 
-TEST_CASE("what is open in a lane that has ended is left, whatever becomes of it", "[lanes]") {
+TEST_CASE("what is open in a lane that has ended is released, whatever becomes of it", "[lanes]") {
     Core core({.log = true, .order = Order::none, .on_permanent = Last::dead_letter});
     const Slot good = core.receive(at(0));
     const Slot bad = core.receive(at(1));
@@ -102,10 +102,10 @@ TEST_CASE("what is open in a lane that has ended is left, whatever becomes of it
     core.fail(bad);
     core.retry(late);
     core.refuse(unsent);
-    CHECK(core.settle() == Settled{.left = {good, bad, late, unsent}});
+    CHECK(core.settle() == Settled{.released = {good, bad, late, unsent}});
     CHECK(core.committed() == -1);
     CHECK(core.delivery.is_idle());
-    CHECK(core.delivery.counters().left_by_revocation == 4);
+    CHECK(core.delivery.counters().released_by_revocation == 4);
     CHECK(is_balanced(core.delivery.counters()));
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("nothing is committed for a lane that has ended", "[lanes]") {
     CHECK(core.committed() == -1);
 }
 
-TEST_CASE("what is in backoff in a lane that has ended is left at once", "[lanes]") {
+TEST_CASE("what is in backoff in a lane that has ended is released at once", "[lanes]") {
     Core core({.log = true, .order = Order::none});
     const Slot a = core.receive(at(0));
     const Slot b = core.receive(at(1));
@@ -129,7 +129,7 @@ TEST_CASE("what is in backoff in a lane that has ended is left at once", "[lanes
     core.retry(a);
     core.delivery.end_lane(0);
     CHECK(core.start().empty());
-    CHECK(core.settle() == Settled{.acked = {b}, .left = {a}});
+    CHECK(core.settle() == Settled{.acked = {b}, .released = {a}});
 }
 
 TEST_CASE("a lane that has ended takes no more messages", "[lanes]") {
@@ -151,9 +151,9 @@ TEST_CASE("a failed output of a lane that has ended is not sent again", "[lanes]
     core.ok(waits, 1);
     core.refuse(waits);
     core.delivery.end_lane(0);
-    CHECK(core.settle() == Settled{.left = {waits}});
+    CHECK(core.settle() == Settled{.released = {waits}});
     CHECK(core.runs().empty());
-    CHECK(core.settle() == Settled{.left = {due}});
+    CHECK(core.settle() == Settled{.released = {due}});
 }
 
 TEST_CASE("a dead letter of a lane that has ended is not produced", "[lanes]") {
@@ -163,7 +163,7 @@ TEST_CASE("a dead letter of a lane that has ended is not produced", "[lanes]") {
     core.fail(a);
     core.delivery.end_lane(0);
     CHECK(core.runs().empty());
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
 }
 
 TEST_CASE("a settlement of the old assignment does not touch the new", "[lanes]") {
@@ -177,7 +177,7 @@ TEST_CASE("a settlement of the old assignment does not touch the new", "[lanes]"
     REQUIRE(fresh != no_slot);
     CHECK(fresh != old);
     core.ok(old);
-    CHECK(core.settle() == Settled{.left = {old}});
+    CHECK(core.settle() == Settled{.released = {old}});
     CHECK(core.committed(again) == -1);
     CHECK(core.start() == Slots{fresh});
     core.ok(fresh);
@@ -241,19 +241,19 @@ TEST_CASE("a key that was left behind in a lane's last life runs in its next", "
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("a message whose lease is lost is left, whatever becomes of it", "[lanes]") {
+TEST_CASE("a message whose lease is lost is released, whatever becomes of it", "[lanes]") {
     Core core({.order = Order::none});
     const Slot running = core.receive();
     core.start();
     const Slot waiting = core.receive();
     core.delivery.lose(running);
     core.delivery.lose(waiting);
-    CHECK(core.settle() == Settled{.left = {waiting}});
+    CHECK(core.settle() == Settled{.released = {waiting}});
     core.ok(running, 1);
     CHECK(core.settle() == Settled{});
     core.confirm(running);
-    CHECK(core.settle() == Settled{.left = {running}});
-    CHECK(core.delivery.counters().left_by_lease == 2);
+    CHECK(core.settle() == Settled{.released = {running}});
+    CHECK(core.delivery.counters().released_by_lease == 2);
     CHECK(core.delivery.counters().possible_duplicates == 1);
     CHECK(is_balanced(core.delivery.counters()));
 }

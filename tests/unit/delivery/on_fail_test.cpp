@@ -78,7 +78,7 @@ TEST_CASE("a dead letter that may have been stored is counted as a possible dupl
     CHECK_FALSE(core.delivery.failed());
 }
 
-TEST_CASE("a dead letter that is refused for good stops the component, and its message is left",
+TEST_CASE("a dead letter that is refused for good stops the component, and its message is released",
           "[on_fail]") {
     Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
     const Slot a = exhaust(core);
@@ -88,7 +88,7 @@ TEST_CASE("a dead letter that is refused for good stops the component, and its m
     CHECK(core.delivery.failed());
     CHECK(core.delivery.failed_slot() == a);
     CHECK_FALSE(core.delivery.wants_messages());
-    CHECK(core.settle() == Settled{.left = {a, b}});
+    CHECK(core.settle() == Settled{.released = {a, b}});
     CHECK(core.delivery.is_idle());
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("stop leaves the message and stops the component", "[on_fail]") {
     core.retry(a);
     CHECK(core.delivery.failed());
     CHECK(core.delivery.failed_slot() == a);
-    CHECK(core.settle() == Settled{.left = {a, waiting}});
+    CHECK(core.settle() == Settled{.released = {a, waiting}});
     CHECK_FALSE(core.delivery.is_idle());
     core.ok(running);
     CHECK(core.settle() == Settled{.acked = {running}});
@@ -136,7 +136,7 @@ TEST_CASE("the message that stopped the component is the first that failed", "[o
     core.fail(b);
     core.fail(a);
     CHECK(core.delivery.failed_slot() == b);
-    CHECK(core.settle() == Settled{.left = {b, a}});
+    CHECK(core.settle() == Settled{.released = {b, a}});
 }
 
 TEST_CASE("keep trying tries in place, every max_delay, and counts the message as exhausted", "[on_fail]") {
@@ -179,7 +179,7 @@ TEST_CASE("each way to end a message is there for one that failed for good", "[o
     SECTION("stop") {
         Core core({.on_permanent = Last::stop});
         const Slot a = fail_for_good(core);
-        CHECK(core.settle() == Settled{.left = {a}});
+        CHECK(core.settle() == Settled{.released = {a}});
         CHECK(core.delivery.failed());
     }
     SECTION("keep trying") {

@@ -245,13 +245,13 @@ TEST_CASE("a report of an output that the message does not have is told from the
     CHECK_FALSE(core.delivery.has_false_reports(a, 3));
 }
 
-TEST_CASE("a message whose reports cannot be believed is left", "[outputs]") {
+TEST_CASE("a message whose reports cannot be believed is released", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
     core.confirm(a, 7);
     core.delivery.disown(a);
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.is_idle());
     CHECK(is_balanced(core.delivery.counters()));
 }

@@ -108,7 +108,8 @@ TEST_CASE("an ack that came too late is counted, and its outputs are possible du
     CHECK(core.delivery.counters().possible_duplicates == 1);
 }
 
-TEST_CASE("a message that was left, and whose lease is over, is no second possible duplicate", "[settling]") {
+TEST_CASE("a message that was released, and whose lease is over, is no second possible duplicate",
+          "[settling]") {
     Core core({});
     const Slot a = core.receive();
     core.start();

@@ -1,4 +1,4 @@
-// A stop is never a failure of a message: what runs is carried through, the rest is left to the store.
+// A stop is never a failure of a message: what runs is carried through, the rest is released.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -34,8 +34,8 @@ TEST_CASE("a stop leaves what has not started", "[stop]") {
     CHECK_FALSE(core.delivery.wants_messages());
     CHECK(core.delivery.room() == 0);
     CHECK(core.start().empty());
-    CHECK(core.settle() == Settled{.left = {a, b}});
-    CHECK(core.delivery.counters().left_by_stop == 2);
+    CHECK(core.settle() == Settled{.released = {a, b}});
+    CHECK(core.delivery.counters().released_by_stop == 2);
     CHECK(core.delivery.is_idle());
     CHECK_FALSE(core.delivery.failed());
 }
@@ -71,12 +71,12 @@ TEST_CASE("a stop carries dead letters through", "[stop]") {
     CHECK(core.settle() == Settled{.acked = {a}});
 }
 
-TEST_CASE("what is received after a stop is left", "[stop]") {
+TEST_CASE("what is received after a stop is released", "[stop]") {
     Core core({});
     core.delivery.stop();
     const Slot a = core.receive();
     CHECK(core.start().empty());
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.counters().received == 1);
     CHECK(is_balanced(core.delivery.counters()));
 }
@@ -90,7 +90,7 @@ TEST_CASE("what a stop cuts off counts no failure and ends nothing", "[stop]") {
     core.retry(failing);
     core.give_back(untouched);
     CHECK(core.runs().empty());
-    CHECK(core.settle() == Settled{.left = {failing, untouched}});
+    CHECK(core.settle() == Settled{.released = {failing, untouched}});
     CHECK(core.delivery.counters().failures[0] == 0);
 }
 
@@ -112,7 +112,7 @@ TEST_CASE("a stop leaves what is in backoff on a queue", "[stop]") {
     std::vector<Settlement> settlements;
     core.delivery.take_settlements(settlements);
     REQUIRE(settlements.size() == 1);
-    CHECK(settlements[0].outcome == Outcome::leave);
+    CHECK(settlements[0].outcome == Outcome::release);
     core.advance(Millis(3'600'000));  // its timer is void
     CHECK(core.start().empty());
     CHECK(core.settle() == Settled{});
@@ -137,7 +137,7 @@ TEST_CASE("a stop tries it once, and not again", "[stop]") {
     CHECK(hole.core.start() == Slots{hole.waiting});
     hole.core.retry(hole.waiting);
     CHECK(hole.core.start().empty());
-    CHECK(hole.core.settle() == Settled{.left = {hole.waiting}});
+    CHECK(hole.core.settle() == Settled{.released = {hole.waiting}});
     CHECK(hole.core.committed() == -1);
     CHECK(hole.core.delivery.is_idle());
 }
@@ -158,7 +158,7 @@ TEST_CASE("a stop does not try once more what has used up its attempts", "[stop]
     Hole hole({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
     hole.core.delivery.stop();
     CHECK(hole.core.start().empty());
-    CHECK(hole.core.settle() == Settled{.left = {hole.waiting}});
+    CHECK(hole.core.settle() == Settled{.released = {hole.waiting}});
     CHECK(hole.core.delivery.exhausted() == 0);
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("a stop does not try once more what nothing has started behind", "[sto
     const Slot b = core.receive(of_key(2, 1));
     core.retry(a);
     core.delivery.stop();
-    CHECK(core.settle() == Settled{.left = {a, b}});
+    CHECK(core.settle() == Settled{.released = {a, b}});
 }
 
 TEST_CASE("what waits before something that has started is carried through a stop", "[stop]") {
@@ -209,7 +209,7 @@ TEST_CASE("what is given back during a stop runs again if it holds up the commit
     core.give_back(a);
     core.give_back(b);
     CHECK(core.start() == Slots{a});
-    CHECK(core.settle() == Settled{.left = {b}});
+    CHECK(core.settle() == Settled{.released = {b}});
 }
 
 TEST_CASE("behind a message that a stop left nothing of its turn runs again", "[stop]") {
@@ -223,12 +223,12 @@ TEST_CASE("behind a message that a stop left nothing of its turn runs again", "[
     core.retry(a);
     core.give_back(b);
     core.give_back(c);
-    CHECK(core.settle() == Settled{.left = {c}});
+    CHECK(core.settle() == Settled{.released = {c}});
     CHECK(core.start() == Slots{a, b});
     core.retry(a);
     core.give_back(b);
     CHECK(core.start().empty());
-    CHECK(core.settle() == Settled{.left = {a, b}});
+    CHECK(core.settle() == Settled{.released = {a, b}});
     CHECK(core.delivery.is_idle());
 }
 
@@ -241,7 +241,7 @@ TEST_CASE("behind a message that a stop left nothing of its key runs", "[stop]")
     core.delivery.stop();
     core.retry(a);
     CHECK(core.start().empty());
-    CHECK(core.settle() == Settled{.left = {a, b}});
+    CHECK(core.settle() == Settled{.released = {a, b}});
     core.ok(c);
     CHECK(core.settle() == Settled{.acked = {c}});
     CHECK(core.committed() == -1);

@@ -116,9 +116,9 @@ TEST_CASE("a lost transaction leaves the message, and counts nothing as done", "
     Core core({});
     const Slot a = taken(core);
     core.delivery.transaction_lost(a);
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.counters().done == 0);
-    CHECK(core.delivery.counters().left_by_lease == 1);
+    CHECK(core.delivery.counters().released_by_lease == 1);
     CHECK(core.delivery.counters().possible_duplicates == 0);  // nothing of it was stored
 }
 
@@ -126,9 +126,9 @@ TEST_CASE("a transaction that is given up leaves its message, which may be store
     Core core({});
     const Slot a = taken(core);
     core.delivery.abort();
-    core.delivery.transaction_left(a);
-    CHECK(core.settle() == Settled{.left = {a}});
-    CHECK(core.delivery.counters().left_by_stop == 1);
+    core.delivery.transaction_released(a);
+    CHECK(core.settle() == Settled{.released = {a}});
+    CHECK(core.delivery.counters().released_by_stop == 1);
     CHECK(core.delivery.counters().possible_duplicates == 1);
 }
 
@@ -153,9 +153,9 @@ TEST_CASE("an abort leaves what waits for a transaction, also what comes to wait
     core.start();
     core.ok(a, 1);
     core.delivery.abort();
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
     core.ok(b, 1);
-    CHECK(core.settle() == Settled{.left = {b}});
+    CHECK(core.settle() == Settled{.released = {b}});
     CHECK(core.delivery.uncommitted() == 0);
     CHECK(core.delivery.is_idle());
 }
@@ -175,5 +175,5 @@ TEST_CASE("a transaction that is refused during an abort leaves its message", "[
     const Slot a = taken(core);
     core.delivery.abort();
     core.delivery.transaction_refused(a, 0, core.now);
-    CHECK(core.settle() == Settled{.left = {a}});
+    CHECK(core.settle() == Settled{.released = {a}});
 }

@@ -70,7 +70,7 @@ TEST_CASE("bytes come back to zero whatever becomes of the messages", "[weight]"
     core.delivery.abort();
     core.confirm(aborted);
     CHECK(core.settle() ==
-          Settled{.acked = {done, dead}, .nacked = {requeued}, .left = {waiting, refused, aborted}});
+          Settled{.acked = {done, dead}, .nacked = {requeued}, .released = {waiting, refused, aborted}});
     CHECK(core.delivery.is_idle());
     CHECK(core.delivery.counters().held_bytes == 0);
     CHECK(core.delivery.counters().in_flight_bytes == 0);
@@ -281,7 +281,7 @@ TEST_CASE("the outputs of a message that failed for good are held no longer", "[
     CHECK(core.delivery.counters().held_bytes == 300);
 }
 
-TEST_CASE("no outputs are expected of a message that failed for good, or was left", "[weight]") {
+TEST_CASE("no outputs are expected of a message that failed for good, or was released", "[weight]") {
     Core core(with_letters(300));
     const Slot a = core.receive();
     core.start();
@@ -304,7 +304,7 @@ TEST_CASE("a dead letter of a lane that has ended needs no room", "[weight]") {
     CHECK(core.take(Step::dead_letter) == Slots{dead[0]});
     core.delivery.end_lane(0);
     CHECK(core.runs().empty());
-    CHECK(core.settle() == Settled{.left = {dead[1]}});
+    CHECK(core.settle() == Settled{.released = {dead[1]}});
 }
 
 TEST_CASE("bytes past what a message can have are not counted", "[weight]") {

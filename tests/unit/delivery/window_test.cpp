@@ -152,7 +152,7 @@ TEST_CASE("every end of a message but leaving it moves the commit", "[window]") 
     CHECK(core.committed() == 1);
 }
 
-TEST_CASE("nothing behind a message that was left is committed", "[window]") {
+TEST_CASE("nothing behind a message that was released is committed", "[window]") {
     Core core({.log = true, .order = Order::none, .on_permanent = Last::stop});
     const Slot a = core.receive(at(0));
     const Slot b = core.receive(at(1));
@@ -161,6 +161,6 @@ TEST_CASE("nothing behind a message that was left is committed", "[window]") {
     core.ok(a);
     core.fail(b);
     core.ok(c);
-    CHECK(core.settle() == Settled{.acked = {a, c}, .left = {b}});
+    CHECK(core.settle() == Settled{.acked = {a, c}, .released = {b}});
     CHECK(core.committed() == 1);
 }

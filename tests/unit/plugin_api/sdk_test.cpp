@@ -176,7 +176,7 @@ TEST_CASE("a consumer that throws in the middle of a batch loses nothing", "[sdk
 
 TEST_CASE("what a settling method throws is the settlement's result, and in the log", "[sdk]") {
     for (const Throw& what : throws) {
-        for (const std::int32_t outcome : {VOLLEY_ACK, VOLLEY_NACK, VOLLEY_LEAVE}) {
+        for (const std::int32_t outcome : {VOLLEY_ACK, VOLLEY_NACK, VOLLEY_RELEASE}) {
             INFO(what.name << " " << outcome);
             Made made;
             Table::current->waiting.push_back(message(1));

@@ -50,7 +50,7 @@ std::int32_t consume(volley_consumer* c, volley_batch* batch, std::uint32_t time
 
 std::string text_of(const volley_settlement& s) {
     std::string text = std::to_string(s.handle);
-    text += s.outcome == VOLLEY_ACK ? " ack" : s.outcome == VOLLEY_NACK ? " nack" : " leave";
+    text += s.outcome == VOLLEY_ACK ? " ack" : s.outcome == VOLLEY_NACK ? " nack" : " release";
     if (s.delay_ms > 0) text += " in " + std::to_string(s.delay_ms) + " ms";
     if (!is_absent(s.text)) text += ": " + std::string(volley::text_of(s.text));
     return text;

@@ -311,7 +311,7 @@ TEST_CASE("a dead letter that is refused for good stops the component, the messa
     CHECK(rig.core.failed_slot() == slot);
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
-    CHECK(settlements[0].outcome == delivery::Outcome::leave);
+    CHECK(settlements[0].outcome == delivery::Outcome::release);
 }
 
 // ---- false reports
@@ -365,7 +365,7 @@ TEST_CASE("a refusal of an output that there is not, or of another's, is false",
     }
 }
 
-TEST_CASE("a message with a report of an output that it turns out not to have is left", "[reports]") {
+TEST_CASE("a message with a report of an output that it turns out not to have is released", "[reports]") {
     Rig rig;
     const Slot slot = rig.begin({out});
     rig.says_stored(slot, 5);
@@ -374,7 +374,7 @@ TEST_CASE("a message with a report of an output that it turns out not to have is
     CHECK_THAT(rig.failure(), Contains("reported a record twice"));
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
-    CHECK(settlements[0].outcome == delivery::Outcome::leave);
+    CHECK(settlements[0].outcome == delivery::Outcome::release);
 }
 
 TEST_CASE("a report of a dead letter that was not given, or is stored already, is false", "[reports]") {

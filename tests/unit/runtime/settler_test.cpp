@@ -92,14 +92,14 @@ TEST_CASE("a message that is given back is nacked with its delay and its cause",
     CHECK(queue.pipeline.last_success_seconds.load() == 0);
 }
 
-TEST_CASE("a stop leaves what has not started, and acks nothing of it", "[settler]") {
+TEST_CASE("a stop releases what has not started, and acks nothing of it", "[settler]") {
     Queue queue;
     const Slot slot = queue.receive(7, queue.lane());
     queue.take();
     queue.receive(8, queue.lane());
     queue.core.stop();
     CHECK(*queue.settler.settle(start));
-    CHECK(queue.store.take_calls() == Calls{"settle 8 leave"});
+    CHECK(queue.store.take_calls() == Calls{"settle 8 release"});
     queue.handled(slot);
     CHECK(*queue.settler.settle(start));
     CHECK(queue.store.take_calls() == Calls{"settle 7 ack"});
@@ -197,7 +197,7 @@ TEST_CASE("a delivery that the core does not know is released", "[settler]") {
     Queue queue;
     queue.settler.release(8);
     CHECK(*queue.settler.settle(start));
-    CHECK(queue.store.take_calls() == Calls{"settle 8 leave"});
+    CHECK(queue.store.take_calls() == Calls{"settle 8 release"});
     CHECK_FALSE(queue.settler.has_releases());
 }
 
@@ -207,12 +207,12 @@ TEST_CASE("a release that the store does not take now is made again", "[settler]
     queue.done(7, queue.lane());
     queue.settler.release(8);
     CHECK(*queue.settler.settle(start));
-    CHECK(queue.store.take_calls() == Calls{"settle 7 ack, 8 leave"});
+    CHECK(queue.store.take_calls() == Calls{"settle 7 ack, 8 release"});
     CHECK(queue.core.is_idle());
     CHECK(queue.settler.has_releases());
     queue.store.results = {};
     CHECK(*queue.settler.settle(start));
-    CHECK(queue.store.take_calls() == Calls{"settle 8 leave"});
+    CHECK(queue.store.take_calls() == Calls{"settle 8 release"});
     CHECK_FALSE(queue.settler.has_releases());
 }
 

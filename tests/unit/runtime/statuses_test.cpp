@@ -273,7 +273,7 @@ TEST_CASE("a consume call that fails for good ends the component; what was finis
     }
 }
 
-TEST_CASE("a delivery whose records were never reported is left before the consumer is closed") {
+TEST_CASE("a delivery whose records were never reported is released before the consumer is closed") {
     Script now;
     now.reports = Reports::when_released;
     script = &now;

@@ -89,7 +89,7 @@ TEST_CASE("a transaction that may succeed later is made again, the same, after a
         CHECK(rig.run());
         CHECK(rig.store.take_calls() == Calls{"transaction 1 2"});
         CHECK(rig.core.counters().done == 0);
-        CHECK(rig.core.counters().left_by_lease == 0);
+        CHECK(rig.core.counters().released_by_lease == 0);
         CHECK_FALSE(rig.port().up);
         rig.handle(1);
         CHECK(rig.transactor.run(rig.transactor.next() - 1ms));
@@ -110,12 +110,12 @@ TEST_CASE("messages that another has are released, and the others are committed"
     rig.handle(3);
     CHECK(rig.run());
     CHECK(rig.store.take_calls() == Calls{"transaction 1 2 3", "transaction 2 3"});
-    CHECK(rig.core.counters().left_by_lease == 1);
+    CHECK(rig.core.counters().released_by_lease == 1);
     CHECK(rig.core.counters().done == 2);
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
     CHECK(settlements[0].handle == 1);
-    CHECK(settlements[0].outcome == delivery::Outcome::leave);
+    CHECK(settlements[0].outcome == delivery::Outcome::release);
 }
 
 TEST_CASE("a message that can never be stored is found, and the others are committed", "[transactor]") {

@@ -1,5 +1,5 @@
-// What is left to the store: by a revocation, a lost lease, a stop. Nothing that is left counts an attempt,
-// and on a log nothing is left before something that has started.
+// What is released: at a revocation, after a lost lease, at a stop. A release counts no attempt, and on a log
+// nothing is released before something that has started.
 #include "delivery/delivery.hpp"
 #include "invariant.hpp"
 
@@ -7,7 +7,7 @@ namespace volley::delivery {
 
 void Delivery::revoke(Lane lane) {
     lanes_[lane].revoked = true;
-    for_lane(lane, &Delivery::leave_waiting);
+    for_lane(lane, &Delivery::release_waiting);
 }
 
 bool Delivery::is_drained(Lane lane) const {
@@ -42,7 +42,7 @@ void Delivery::orphan(Slot slot) {
     if (entry.state == State::settled)
         free_if_over(slot);
     else
-        leave_waiting(slot);
+        release_waiting(slot);
 }
 
 void Delivery::lose(Slot slot) {
@@ -65,7 +65,7 @@ void Delivery::leave_behind(Chain chain, std::int64_t offset) {
     chains_.close(chain, offset);
     for (Slot slot = chains_.first(chain); slot != no_slot;) {
         const Slot next = entries_[slot].chain_next;
-        if (entries_[slot].state == State::waiting && entries_[slot].offset > offset) abandon(slot);
+        if (entries_[slot].state == State::waiting && entries_[slot].offset > offset) release(slot);
         slot = next;
     }
 }
@@ -86,17 +86,17 @@ bool Delivery::try_once_more(Slot slot) {
 }
 
 // Leaves a message that nobody has in hand.
-void Delivery::leave_waiting(Slot slot) {
+void Delivery::release_waiting(Slot slot) {
     switch (entries_[slot].state) {
         case State::waiting:
-            if (!is_needed(entries_[slot])) abandon(slot);
+            if (!is_needed(entries_[slot])) release(slot);
             break;
         case State::backing_off:
-            if (!try_once_more(slot)) abandon(slot);
+            if (!try_once_more(slot)) release(slot);
             break;
         case State::resend_wait:
         case State::dead_letter_wait:
-            if (entries_[slot].orphan) abandon(slot);
+            if (entries_[slot].orphan) release(slot);
             break;
         default:
             break;
@@ -108,7 +108,7 @@ void Delivery::leave_waiting(Slot slot) {
 void Delivery::stop() {
     if (stopping_) return;
     stopping_ = true;
-    for (Slot slot = 0; slot < next_new_; ++slot) leave_waiting(slot);
+    for (Slot slot = 0; slot < next_new_; ++slot) release_waiting(slot);
 }
 
 void Delivery::abort() {
@@ -117,13 +117,13 @@ void Delivery::abort() {
     for (Slot slot = 0; slot < next_new_; ++slot) {
         if (entries_[slot].state == State::free || entries_[slot].state == State::settled) continue;
         entries_[slot].orphan = true;
-        leave_waiting(slot);
+        release_waiting(slot);
     }
     // What waits for a worker is dropped here: there may be no worker to take it.
-    for (; urgent_taken_ < urgent_.size(); ++urgent_taken_) abandon(urgent_[urgent_taken_]);
+    for (; urgent_taken_ < urgent_.size(); ++urgent_taken_) release(urgent_[urgent_taken_]);
     urgent_.clear();
     urgent_taken_ = 0;
-    for (; !letters_.empty(); letters_.pop_front()) abandon(letters_.front());
+    for (; !letters_.empty(); letters_.pop_front()) release(letters_.front());
     leave_uncommitted();
 }
 
@@ -135,7 +135,7 @@ void Delivery::end_reports() {
         const bool dead = entry.state == State::dead_lettering;
         if (!dead) entry.stored = true;  // it may be
         set_passive(entry, dead ? State::dead_letter_wait : State::resend_wait);
-        abandon(slot);
+        release(slot);
     }
 }
 
