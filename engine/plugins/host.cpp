@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <deque>
+#include <thread>
 
 #include "log/log.hpp"
 #include "plugins/metrics_registry.hpp"
@@ -15,7 +17,37 @@ namespace volley::plugins::detail {
 
 namespace {
 
-Host& self(const volley_host* host) { return *static_cast<Host*>(host->context); }
+// Never freed: see HostDesk. Destroyed hosts are few, because handlers that fail are replaced ever later.
+HostDesk& new_desk() {
+    static std::mutex mutex;
+    static auto* const all = new std::deque<HostDesk>;
+    const std::lock_guard lock(mutex);
+    return all->emplace_back();
+}
+
+// One call of a host's function. Falsy: the instance is destroyed.
+class Visit {
+public:
+    explicit Visit(const volley_host* host) : desk_(*static_cast<HostDesk*>(host->context)) {
+        desk_.inside.fetch_add(1);
+        host_ = desk_.owner.load();
+        if (host_ == nullptr && !desk_.told.exchange(true)) {
+            log::error("a plugin calls its host after its instance was destroyed; the calls are ignored",
+                       {{"plugin", desk_.label}});
+        }
+    }
+    ~Visit() { desk_.inside.fetch_sub(1, std::memory_order_release); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+    explicit operator bool() const { return host_ != nullptr; }
+    Host& operator*() const { return *host_; }
+    Host* operator->() const { return host_; }
+
+private:
+    HostDesk& desk_;
+    Host* host_ = nullptr;
+};
 
 // Names of log fields are constants of ours; a plugin's may be anything.
 std::string_view field_name(volley_view name) {
@@ -48,30 +80,40 @@ std::int32_t json_type(const rapidjson::Value& v) {
 
 Host::Host(std::string label, Services services, std::string config_json, std::string value,
            std::string base_dir)
-    : label_(std::move(label)),
+    : desk_(new_desk()),
+      label_(std::move(label)),
       services_(std::move(services)),
       config_json_(std::move(config_json)),
       value_(std::move(value)),
       base_dir_(std::move(base_dir)),
       config_(config_json_) {
-    host_.struct_size = sizeof host_;
-    host_.abi_minor = VOLLEY_ABI_MINOR;
-    host_.message_size = sizeof(volley_message);
-    host_.record_size = sizeof(volley_record);
-    host_.context = this;
-    host_.name = "volleyd";
-    host_.version = VOLLEY_ENGINE_VERSION;
-    host_.log_level = &Host::log_level;
-    host_.log = &Host::log;
-    host_.metric = &Host::metric;
-    host_.metric_add = &Host::metric_add;
-    host_.metric_set = &Host::metric_set;
-    host_.allocate = &Host::allocate;
-    host_.deallocate = &Host::deallocate;
-    host_.wake = &Host::wake;
-    host_.health = &Host::health;
-    host_.config = &Host::config;
-    host_.get_extension = &Host::get_extension;
+    desk_.label = label_;
+    desk_.owner.store(this);
+    volley_host& host = desk_.host;
+    host.struct_size = sizeof host;
+    host.abi_minor = VOLLEY_ABI_MINOR;
+    host.message_size = sizeof(volley_message);
+    host.record_size = sizeof(volley_record);
+    host.context = &desk_;
+    host.name = "volleyd";
+    host.version = VOLLEY_ENGINE_VERSION;
+    host.log_level = &Host::log_level;
+    host.log = &Host::log;
+    host.metric = &Host::metric;
+    host.metric_add = &Host::metric_add;
+    host.metric_set = &Host::metric_set;
+    host.allocate = &Host::allocate;
+    host.deallocate = &Host::deallocate;
+    host.wake = &Host::wake;
+    host.health = &Host::health;
+    host.config = &Host::config;
+    host.get_extension = &Host::get_extension;
+}
+
+// Both orders are sequential: a call either sees that the owner is gone, or is waited for here.
+Host::~Host() {
+    desk_.owner.store(nullptr);
+    while (desk_.inside.load() > 0) std::this_thread::yield();
 }
 
 volley_options Host::options() const {
@@ -92,7 +134,9 @@ std::uint32_t Host::log_level(const volley_host*) { return static_cast<std::uint
 void Host::log(const volley_host* host, std::uint32_t level, volley_view text, const volley_header* fields,
                std::uint32_t count) {
     constexpr std::size_t most_fields = 32;  // the rest of a longer list is cut
-    const Host& h = self(host);
+    const Visit visit(host);
+    if (!visit) return;
+    const Host& h = *visit;
     std::array<log::Field, most_fields> all;
     std::size_t n = 0;
     all[n++] = {"plugin", h.label_};
@@ -106,7 +150,9 @@ void Host::log(const volley_host* host, std::uint32_t level, volley_view text, c
 
 volley_metric* Host::metric(const volley_host* host, std::uint32_t kind, const char* name, const char* help,
                             const volley_header* labels, std::uint32_t count) {
-    const Services& s = self(host).services_;
+    const Visit visit(host);
+    if (!visit) return find_or_make_metric(kind, name != nullptr ? name : "", "", {});
+    const Services& s = visit->services_;
     Labels all{{"queue", s.queue}, {"component", s.component}};
     for (std::uint32_t i = 0; labels != nullptr && i < count; ++i)
         all.emplace_back(text_of(labels[i].name), text_of(labels[i].value));
@@ -132,22 +178,26 @@ void Host::count_allocation(double bytes) {
 
 void* Host::allocate(const volley_host* host, std::size_t size) {
     void* memory = std::malloc(size);
-    if (memory != nullptr) self(host).count_allocation(static_cast<double>(malloc_usable_size(memory)));
+    const Visit visit(host);
+    if (memory != nullptr && visit) visit->count_allocation(static_cast<double>(malloc_usable_size(memory)));
     return memory;
 }
 
 void Host::deallocate(const volley_host* host, void* memory) {
     if (memory == nullptr) return;
-    self(host).count_allocation(-static_cast<double>(malloc_usable_size(memory)));
+    if (const Visit visit(host); visit)
+        visit->count_allocation(-static_cast<double>(malloc_usable_size(memory)));
     std::free(memory);
 }
 
 void Host::wake(const volley_host* host) {
-    if (const auto& f = self(host).services_.wake) f();
+    const Visit visit(host);
+    if (visit && visit->services_.wake) visit->services_.wake();
 }
 
 void Host::health(const volley_host* host, std::uint32_t state, volley_view text) {
-    if (const auto& f = self(host).services_.health) f(state, std::string(text_of(text)));
+    const Visit visit(host);
+    if (visit && visit->services_.health) visit->services_.health(state, std::string(text_of(text)));
 }
 
 const rapidjson::Value* Host::find(const rapidjson::Value& config, const char* key) {
@@ -157,7 +207,9 @@ const rapidjson::Value* Host::find(const rapidjson::Value& config, const char* k
 }
 
 std::int32_t Host::config(const volley_host* host, const char* key, std::int32_t* type, volley_view* value) {
-    Host& h = self(host);
+    const Visit visit(host);
+    if (!visit) return 0;
+    Host& h = *visit;
     const rapidjson::Value* found = find(h.config_.tree, key);
     if (found == nullptr) return 0;
     *type = json_type(*found);

@@ -1,8 +1,13 @@
 // What a plugin sees of the engine: one volley_host with what stands behind its functions. One for each
 // instance, and one for each file. Does not move: the plugin keeps its address. Thread: any.
+//
+// A plugin must not call its host after destroy has returned. One that does all the same, from a thread that
+// it forgot, finds a host that does nothing: what a plugin has the address of (HostDesk) is never freed, and
+// the destructor waits for the calls that are inside.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -13,15 +18,27 @@
 
 namespace volley::plugins::detail {
 
+class Host;
+
+// What stands behind the address that a plugin has.
+struct HostDesk {
+    volley_host host{};  // the first member: its address is the desk's
+    std::atomic<Host*> owner{nullptr};
+    std::atomic<std::uint32_t> inside{0};  // calls
+    std::atomic<bool> told{false};         // of a late call, in the log
+    std::string label;
+};
+
 class Host {
 public:
     // `label` names the class ("kafka.so:KafkaConsumer") or the file in log lines.
     Host(std::string label, Services services, std::string config_json, std::string value,
          std::string base_dir);
+    ~Host();
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
 
-    const volley_host* get() const { return &host_; }
+    const volley_host* get() const { return &desk_.host; }
     // What create gets; borrows from this Host. Requires: config_is_object().
     volley_options options() const;
     bool config_is_object() const { return config_.tree.IsObject(); }
@@ -44,7 +61,7 @@ private:
     static const rapidjson::Value* find(const rapidjson::Value& config, const char* key);
     void count_allocation(double bytes);
 
-    volley_host host_{};
+    HostDesk& desk_;
     std::string label_;
     Services services_;
     std::string config_json_, value_, base_dir_;
