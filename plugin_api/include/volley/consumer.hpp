@@ -20,15 +20,17 @@ namespace volley {
 inline namespace v0 {
 
 // One instance is used by one thread. Methods throw Error: ErrorCode::retry while the store is away. What
-// else they throw counts as ErrorCode::fatal: the component stops, and says why.
+// else they throw counts as ErrorCode::fatal: the component stops, and says why. The
+// constructor runs twice, because the check of a configuration makes an instance, too.
 class Consumer {
 public:
     virtual ~Consumer() = default;
     // Nothing there now: nullopt; never waits, the SDK does.
     virtual std::optional<QueueMessage> consume(std::string_view queue) = 0;
-    // The message is done. false: it was no longer ours.
+    // The message is done. false: it was no longer this consumer's.
     virtual bool delete_message(std::string_view queue, std::string_view message_context) = 0;
-    // The message failed, or was never started: put it back. false: it was no longer ours.
+    // The message failed, or is released: put it back, so that it is delivered again, to anybody. A store
+    // that delivers nothing again by itself must do it here. false: it was no longer this consumer's.
     virtual bool on_fail(std::string_view queue, std::string_view message_context) = 0;
     virtual void shutdown() {}
     // Names the store for good (volley_ext_identity in plugin.h); empty: message ids are unique in all
@@ -37,10 +39,12 @@ public:
     virtual std::string identity() { return {}; }
 };
 
+// One thread at a time. The constructor as the consumer's.
 class Producer {
 public:
     virtual ~Producer() = default;
-    // true: durable, as far as the store promises it. false, or Error{retry}: it will be tried again.
+    // true: durable, as far as the store promises it. false, or Error{retry}: it is tried again, as after any
+    // exception that is no Error. Error{permanent} and the like: the message fails for good.
     virtual bool produce(std::string_view queue, std::string_view message, const Options& options) = 0;
     virtual void shutdown() {}
 };

@@ -15,15 +15,16 @@
 namespace volley {
 inline namespace v0 {
 
-// The negative statuses of plugin.h. What the engine does with each:
+// The negative statuses of plugin.h. What the engine does with each (docs/plugin-contract.md has the
+// details):
 enum class ErrorCode : std::int32_t {
     retry = VOLLEY_E_RETRY,                // passing fault: backs off and calls again
     permanent = VOLLEY_E_PERMANENT,        // this message or call can never succeed
-    fatal = VOLLEY_E_FATAL,                // the instance is done for: it is destroyed, a new one made
+    fatal = VOLLEY_E_FATAL,                // the instance is done for: a handler is replaced, else exit 70
     config = VOLLEY_E_CONFIG,              // a person must change the configuration: exit 78
-    fenced = VOLLEY_E_FENCED,              // another process took our place: exit 79
+    fenced = VOLLEY_E_FENCED,              // another process took this one's place: exit 79
     unauthorized = VOLLEY_E_UNAUTHORIZED,  // credentials refused: exit 77
-    lost = VOLLEY_E_LOST,                  // the delivery is no longer ours
+    lost = VOLLEY_E_LOST,                  // the delivery is another consumer's
     unknown = VOLLEY_E_UNKNOWN,            // it may have happened; doing it again may duplicate
     too_large = VOLLEY_E_TOO_LARGE,        // permanent: over a size limit
     unsupported = VOLLEY_E_UNSUPPORTED,    // permanent: this store cannot do that

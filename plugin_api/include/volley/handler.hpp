@@ -11,8 +11,8 @@
 // VOLLEY_THREAD_SAFE all workers share one, and call it at once. Header-only, C++17.
 //
 // volley::Error may be thrown too. ErrorCode::retry is RetryLater; permanent, too_large and unsupported are
-// Rejected. fatal, config, fenced and unauthorized mean that the instance failed, not the message: the engine
-// makes a new one and hands it the message again, without counting an attempt.
+// Rejected. fatal means that the instance failed, not the message: the engine makes a new one and hands it
+// the message again, without counting an attempt. config, fenced and unauthorized end the component.
 #pragma once
 
 #include <stdexcept>

@@ -3,6 +3,8 @@
  * A plugin is a shared object that exports ONE symbol, volley_plugin_v0. It returns a description of the
  * classes inside: consumers, producers, handlers. A configuration names them `file.so:Class`.
  *
+ * docs/plugin-contract.md says what the engine does on each status of each call.
+ *
  * RULES
  *  Version    The major is in the symbol's name: volley_plugin_v1 will be another ABI, and one file may export both.
  *             Major 0 is the draft: its layout may change between releases, and plugins are then rebuilt. From 1 on
@@ -13,16 +15,21 @@
  *             zero means "as before". volley_view and volley_header are frozen. Fields named `reserved` are zero.
  *  Abilities  New groups of functions are extensions, found by id "volley.NAME/REVISION" ("com.vendor.NAME/1" for
  *             others). A function pointer that is not marked `required` may be NULL: not offered.
- *  Unknown    Ignore unknown flags. An unknown status is an error: VOLLEY_E_FATAL from a call, VOLLEY_E_UNKNOWN for one message.
- *             So new statuses come only with new functions, or to a host whose abi_minor has them.
- *  Ownership  Who allocates, frees. A view lends memory for the time its comment says. Nothing is freed by the other side.
- *  Threads    [load]   once per file, before anything else, one thread.
- *             [owner]  never two calls at once on one instance; from open to close always the same thread.
- *             [any]    any thread, also several at once, also from inside other calls.
+ *  Unknown    Ignore unknown flags. A status that the ABI does not define for a call is a broken rule: nothing is acked
+ *             because of it, and the component ends with exit code 70. So new statuses come only with new functions, or
+ *             to a host whose abi_minor has them.
+ *  Ownership  Who allocates, frees. A view lends memory for the time its comment says; without one, until the call
+ *             returns. Nothing is freed by the other side.
+ *  Threads    [load]    once per file, before anything else, one thread.
+ *             [create]  the thread that starts or reloads the engine; another than [owner]'s.
+ *             [owner]   one thread from open to close, and never two calls at once: the intake of the component for
+ *                       connectors, a worker for handlers.
+ *             [any]     any thread, also several at once, also from inside other calls.
  *  Re-entry   A plugin may call its host from inside any call. The engine calls back into the plugin only where said.
  *  Failure    No exception, longjmp or panic may leave a function. Return a status; say why in volley_error.
- *  Manners    Threads a plugin starts block all signals. It does not touch signal handlers, locale, environment,
- *             working directory, or stdio. It is never unloaded (dlclose), and is loaded RTLD_NOW | RTLD_LOCAL.
+ *  Manners    Threads that a plugin starts block all signals, and end before destroy returns. A plugin does not touch
+ *             signal handlers, locale, environment, working directory, or stdio. It is never unloaded (dlclose), and is
+ *             loaded RTLD_NOW | RTLD_LOCAL.
  *  Trust      A plugin runs with the rights of the engine. Nothing here is a security boundary.
  */
 #ifndef VOLLEY_PLUGIN_H
@@ -80,11 +87,12 @@ enum {
   VOLLEY_DROP = 4,              /* handlers only: not wanted. Counted as dropped, settled like a success, no outputs */
   VOLLEY_E_RETRY = -1,          /* passing fault; the same call may succeed later */
   VOLLEY_E_PERMANENT = -2,      /* this message or call can never succeed */
-  VOLLEY_E_FATAL = -3,          /* this instance is done for: destroy it, perhaps make a new one */
+  VOLLEY_E_FATAL = -3,          /* this instance is done for. A handler's is destroyed and a new one made. A connector's ends
+                                   the component: a new one is made when the process has restarted */
   VOLLEY_E_CONFIG = -4,         /* the configuration is wrong; a person must act */
-  VOLLEY_E_FENCED = -5,         /* another process has taken our place: stop, do not come back */
+  VOLLEY_E_FENCED = -5,         /* another process has taken this one's place: stop, do not come back */
   VOLLEY_E_UNAUTHORIZED = -6,   /* credentials refused */
-  VOLLEY_E_LOST = -7,           /* this delivery is no longer ours (lease ran out, partition gone) */
+  VOLLEY_E_LOST = -7,           /* this delivery is no longer this consumer's (lease ran out, partition gone) */
   VOLLEY_E_UNKNOWN = -8,        /* it may or may not have happened; doing it again may duplicate */
   VOLLEY_E_TOO_LARGE = -9,      /* permanent: over a size limit */
   VOLLEY_E_UNSUPPORTED = -10    /* permanent: this store cannot do that */
@@ -103,10 +111,10 @@ typedef struct volley_error {
 
 /* One incoming message. In a consumer's batch the plugin fills it; a handler reads it. */
 typedef struct volley_message {
-  uint64_t handle;                /* the consumer's name for this delivery; any value, unique while it is open */
+  uint64_t handle;                /* the consumer's name for this delivery; any value; unique until it is settled */
   volley_view body;               /* absent: a tombstone */
   volley_view key;
-  volley_view id;                 /* the store's own id of the message, as text */
+  volley_view id;                 /* the store's own id of the message, as text; absent: its offset names it, or nothing does */
   volley_view source;             /* the topic or table it came from, where one consumer reads several; else absent.
                                      Partitions are numbered within their source. The same source keeps the same pointer
                                      until close, so that comparing pointers is enough to tell most of them apart */
@@ -117,7 +125,7 @@ typedef struct volley_message {
   int64_t offset;                 /* place within its partition; -1 none */
   int32_t partition;              /* the ordering lane; -1 none */
   uint32_t epoch;                 /* grows each time this partition is assigned anew; 0 none */
-  uint32_t lease_ms;              /* how long the delivery is ours unless extended; 0 no limit */
+  uint32_t lease_ms;              /* how long the delivery is this consumer's unless extended; 0 no limit */
   uint32_t flags;                 /* VOLLEY_MESSAGE_… */
 } volley_message;
 
@@ -131,7 +139,10 @@ typedef struct volley_record {
   volley_view queue;              /* where to: the queue's `value` in the configuration */
   volley_view body;
   volley_view key;
-  volley_view id;                 /* stable across retries: a store that can, drops duplicates by it */
+  volley_view id;                 /* names the record for good, also after a crash: see VOLLEY_CAN_DEDUP. A text without a
+                                     promised form, made of the input's source, partition, and id or offset, of the component
+                                     and the output's number. As long as those names, and at most 100 bytes more. Absent if
+                                     the input's message cannot be told from others */
   const volley_header *headers;
   uint32_t header_count;
   int32_t partition;              /* -1: the store chooses */
@@ -158,7 +169,9 @@ typedef struct volley_metric volley_metric;
 typedef struct volley_host volley_host;
 
 /* One per file (given to the entry) and one per instance (given to create; its log lines and metrics carry the
- * queue's and component's names). Valid until the instance's destroy returns. Every function is [any] and required. */
+ * queue's and component's names). Every function is [any] and required, and none calls the plugin but through `wake`.
+ * Valid until the instance's destroy returns, also for the plugin's own threads while it runs. Later calls are a
+ * mistake: they do nothing, and the first is logged. */
 struct volley_host {
   uint32_t struct_size;
   uint32_t abi_minor;
@@ -181,7 +194,8 @@ struct volley_host {
   void *(*allocate)(const volley_host *, size_t size);
   void (*deallocate)(const volley_host *, void *);
 
-  /* "Call me soon": consume has messages, poll has reports, or the state changed. Cheap; calls may merge. */
+  /* "Call me soon": consume has messages, poll has reports, or the state changed. Cheap; calls may merge. May call the
+   * consumer's `interrupt`, so hold no lock that interrupt takes. */
   void (*wake)(const volley_host *);
   /* Feeds readiness and the dashboard; call on change. */
   void (*health)(const volley_host *, uint32_t state, volley_view text);
@@ -193,8 +207,9 @@ struct volley_host {
 };
 
 enum {
-  VOLLEY_FOR_DEAD_LETTERS = 1u    /* the queue keeps dead letters. Producers: one that is made is made without a size limit.
-                                     Consumers, where the store cannot delete: peek hides what was removed */
+  /* The queue keeps dead letters. Producers: a queue that is made is made without a size limit. Consumers of stores that
+   * cannot delete: peek hides what was removed. */
+  VOLLEY_FOR_DEAD_LETTERS = 1u
 };
 
 /* What every create gets. Valid during create, but `config` and the names until destroy. */
@@ -225,8 +240,11 @@ typedef struct volley_batch {
 
 enum {
   VOLLEY_ACK = 0,                 /* done for good: delete */
-  VOLLEY_NACK = 1,                /* failed: put back, not before delay_ms: on_fail */
-  VOLLEY_RELEASE = 2              /* neither: deliver it again, and do not count this delivery */
+  VOLLEY_NACK = 1,                /* failed: deliver it again, not before delay_ms. Counts as a delivery */
+  /* Neither: deliver it again, soon, to anybody, and do not count this delivery if the store can do that. A store that
+   * delivers nothing again by itself puts the message back, as for a NACK without a delay. With volley.log it only closes
+   * the delivery: whoever has the partition next reads from the committed offset. */
+  VOLLEY_RELEASE = 2
 };
 
 enum {
@@ -238,7 +256,8 @@ enum {
 typedef struct volley_settlement {
   uint64_t handle;
   int32_t outcome;                /* VOLLEY_ACK … VOLLEY_RELEASE */
-  int32_t result;                 /* out: VOLLEY_OK, VOLLEY_E_LOST, …; VOLLEY_E_RETRY leaves the delivery open */
+  int32_t result;                 /* out: VOLLEY_OK, VOLLEY_E_LOST, …; VOLLEY_E_RETRY leaves the delivery open, and is
+                                     what it is set to before the call */
   uint64_t delay_ms;
   uint32_t reason;                /* VOLLEY_REASON_… */
   uint32_t attempts;              /* made so far */
@@ -246,30 +265,36 @@ typedef struct volley_settlement {
 } volley_settlement;
 
 /* A delivery is open from consume until the settle call that closes it: exactly one for each. Its views are valid, and
- * must not change, while it is open. Order of calls: create, open, (consume | settle | extensions)*, close, destroy. */
+ * must not change, while it is open. Order of calls: create, open (again after an error), (consume | poll | settle |
+ * extensions)*, close, destroy; destroy may follow create or a failed open. After VOLLEY_E_FATAL or VOLLEY_E_FENCED only
+ * close and destroy are called. */
 typedef struct volley_consumer_class {
   uint32_t struct_size;
   uint32_t reserved;
-  /* required. Checks the configuration; no I/O. On error *out stays NULL. [any] */
+  /* required. Checks the configuration; no I/O, no threads. On error *out stays NULL. Called twice: the check of a
+   * configuration creates an instance and destroys it. [create] */
   int32_t (*create)(const volley_host *, const volley_options *, volley_consumer **out, volley_error *);
-  /* Connects. VOLLEY_E_RETRY: the engine backs off and calls again. [owner] */
+  /* Connects. VOLLEY_E_RETRY: called again, until startup_timeout. [owner] */
   int32_t (*open)(volley_consumer *, volley_error *);
   /* required. Waits up to timeout_ms for the first message, then takes what is there, without waiting to fill the batch.
-   * Nothing came: VOLLEY_OK with count 0. An error gives no messages: return those there are, fail the next call.
-   * While there is room it is called at least once a second; else `poll` is. [owner] */
+   * Nothing came: VOLLEY_OK with count 0. An error gives no messages (count 0): return those there are, fail the next
+   * call. VOLLEY_END may come with messages, and ends the calls. While there is room it is called at least once a second,
+   * else `poll` is. [owner] */
   int32_t (*consume)(volley_consumer *, volley_batch *, uint32_t timeout_ms, volley_error *);
-  /* required. Sets `result` of each. Returns < 0 only if the instance itself failed: then all stay open. [owner] */
+  /* required. Sets `result` of each. An error: the call did nothing, and all stay open. [owner], also from inside
+   * volley_partition_events.revoked */
   int32_t (*settle)(volley_consumer *, volley_settlement *, uint32_t count, uint32_t stride, volley_error *);
   /* Serves the client library's events (rebalances, statistics) without taking a message, under back-pressure; waits up to
    * timeout_ms for one, and interrupt ends that wait. Called at least once a second. NULL: nothing to serve. [owner] */
   int32_t (*poll)(volley_consumer *, uint32_t timeout_ms, volley_error *);
-  /* Makes a consume or poll that waits return now, or the next one at once. NULL: timeouts are kept short. [any] */
+  /* Makes a consume, poll or volley.atomic outcome that waits return now, or the next one at once. Calls nothing of the
+   * host. NULL: timeouts are kept short. [any] */
   void (*interrupt)(volley_consumer *);
-  /* Leaves the store in good order within timeout_ms. Every delivery has been settled. [owner] */
+  /* Leaves the store in good order within timeout_ms. Every delivery has been settled, unless the instance failed. [owner] */
   int32_t (*close)(volley_consumer *, uint32_t timeout_ms, volley_error *);
-  /* required. Frees everything; also right after create. [any] */
+  /* required. Ends the plugin's threads and frees everything. [any], after all other calls have returned */
   void (*destroy)(volley_consumer *);
-  /* NULL: not offered by this instance. Valid until destroy. [any] */
+  /* NULL: not offered by this instance. Valid until destroy. [any], also before open */
   const void *(*get_extension)(volley_consumer *, const char *id);
 } volley_consumer_class;
 
@@ -280,37 +305,45 @@ typedef struct volley_producer volley_producer;    /* the plugin's */
 typedef struct volley_report {
   uint64_t token;
   int32_t status;                 /* VOLLEY_OK: durable, as far as the store promises it. VOLLEY_E_CONFIG,
-                                     VOLLEY_E_UNAUTHORIZED and VOLLEY_E_FENCED end the component, and nothing is acked */
+                                     VOLLEY_E_UNAUTHORIZED and VOLLEY_E_FENCED end the component. VOLLEY_E_FATAL is of the
+                                     record: it is sent again */
   int32_t partition;              /* -1 unknown */
   int64_t offset;                 /* -1 unknown */
   volley_view id;                 /* the id the store gave it; valid during the callback */
   volley_view text;               /* status < 0: why; valid during the callback */
 } volley_report;
 
-/* The engine's. [any], also inside produce, poll and flush. Never blocks. */
+/* The engine's. [any], also inside produce, poll, flush and close. Never blocks. One report for each accepted record, by
+ * the instance that accepted it: a second one, and one of a record that it was not given, ends the component. Reports
+ * after close has returned are ignored, and logged. None may come after destroy has returned. */
 typedef void (*volley_report_fn)(void *context, const volley_report *, uint32_t count, uint32_t stride);
 
-/* Order of calls: create, open, (produce | poll | flush)*, close, destroy. All [owner], or [any] between open and close
- * if the class has VOLLEY_THREAD_SAFE. */
+/* Order of calls: create, open (again after an error), (produce | poll | flush | extensions)*, close, destroy; destroy may
+ * follow create or a failed open. Between open and close the calls come from workers and from the intake, one at a time;
+ * with VOLLEY_THREAD_SAFE also several at once. After an error that ends the component, close is called nevertheless. */
 typedef struct volley_producer_class {
   uint32_t struct_size;
   uint32_t reserved;
-  /* required. As the consumer's. Every accepted record gets exactly one report through `report`. [any] */
+  /* required. As the consumer's. Every accepted record gets exactly one report through `report`. [create] */
   int32_t (*create)(const volley_host *, const volley_options *, volley_report_fn report, void *report_context,
                     volley_producer **out, volley_error *);
-  int32_t (*open)(volley_producer *, volley_error *);
+  int32_t (*open)(volley_producer *, volley_error *);   /* as the consumer's. The intake */
   /* required. Takes the first *accepted records, in order; VOLLEY_AGAIN: no room for the rest. A record that can never be
-   * sent is accepted and reported. On error too, *accepted counts and those are reported. An accepted record's views stay
-   * valid until its report. Does not wait for the store unless it reports before it returns. */
+   * sent is accepted and reported. On error too, *accepted counts and those are reported; VOLLEY_E_PERMANENT and its kin
+   * refuse all the others. An accepted record's views stay valid until its report. Does not wait for the store unless it
+   * reports before it returns. A worker */
   int32_t (*produce)(volley_producer *, const volley_record *, uint32_t count, uint32_t stride, uint32_t *accepted, volley_error *);
-  /* Drives the client library; reports come from inside. NULL: the plugin has a thread for that. */
+  /* Drives the client library; reports come from inside. Called every 5 ms while reports are due, with timeout_ms 0; while
+   * produce has no room, with a timeout, by the worker that waits; and after `wake`. NULL: the plugin has a thread for
+   * that. The intake, a worker */
   int32_t (*poll)(volley_producer *, uint32_t timeout_ms, volley_error *);
-  /* Sends what is held back and waits for reports. VOLLEY_AGAIN: time ran out. NULL: produce reports before it returns. */
+  /* Sends what is held back and waits up to timeout_ms for reports. VOLLEY_AGAIN: some are still due. Called while reports
+   * are due: when none has come for 20 ms, and while draining at once. NULL: nothing is held back. The intake */
   int32_t (*flush)(volley_producer *, uint32_t timeout_ms, volley_error *);
-  /* Afterwards every accepted record has been reported; those given up, with VOLLEY_E_UNKNOWN. [owner] */
+  /* Afterwards every accepted record has been reported; those given up, with VOLLEY_E_UNKNOWN. The intake */
   int32_t (*close)(volley_producer *, uint32_t timeout_ms, volley_error *);
-  void (*destroy)(volley_producer *);              /* required. [any] */
-  const void *(*get_extension)(volley_producer *, const char *id);   /* [any] */
+  void (*destroy)(volley_producer *);                                /* required. As the consumer's */
+  const void *(*get_extension)(volley_producer *, const char *id);   /* as the consumer's */
 } volley_producer_class;
 
 /* ---- Handler ------------------------------------------------------------------------------------------------- */
@@ -324,9 +357,11 @@ typedef struct volley_task {
   int32_t status;                 /* out: VOLLEY_OK; VOLLEY_DROP; VOLLEY_E_RETRY: try again; other < 0: failed for good;
                                      VOLLEY_PENDING */
   uint32_t attempt;               /* 1: the first */
-  int64_t deadline_ms;            /* Unix; 0 none. Past it the result is ignored, and the message is charged a timeout: of a
-                                     VOLLEY_PENDING job at once; of those that handle() ends itself when it took longer than
-                                     this for each. An instance that holds a job much longer is closed and replaced */
+  int64_t deadline_ms;            /* when handler_timeout is over; Unix; 0 none. The engine does not interrupt a call. A
+                                     result that comes later is ignored, and its message is charged a timeout: a pending job
+                                     at the deadline, the others of a call if it took longer than that for each of its tasks.
+                                     An instance that holds a pending job for as long again (5 s at most) is closed and
+                                     replaced */
   uint64_t retry_after_ms;        /* out, with VOLLEY_E_RETRY: not before this; 0: the component's backoff decides */
   uint32_t reason;                /* out: VOLLEY_REASON_… where it says more than `status` (timeout, crash); 0 none */
   uint32_t chain;                 /* 0 none. Tasks of one chain in a call must not overtake: they are handled in turn, and once
@@ -334,7 +369,8 @@ typedef struct volley_task {
                                      VOLLEY_KEEPS_CHAINS a call has no two of a chain */
 } volley_task;
 
-/* Given to create; valid until destroy. */
+/* Given to create; valid until destroy returns. Of a job that is over, or never was, every function does nothing; emit
+ * returns VOLLEY_E_LOST, cancelled 2. */
 typedef struct volley_jobs {
   uint32_t struct_size;
   uint32_t reserved;
@@ -344,24 +380,29 @@ typedef struct volley_jobs {
   int32_t (*emit)(void *context, volley_job *, volley_view output, const volley_record *, uint32_t record_size, volley_error *);
   /* Says why the job fails; copies. At most once, before the job ends. [any] */
   void (*explain)(void *context, volley_job *, volley_view text);
-  /* Ends a job left VOLLEY_PENDING; once. retry_after_ms as in volley_task. [any]
-   * Of a job that is over, or never was, every function does nothing; emit returns VOLLEY_E_LOST, cancelled 2. */
+  /* Ends a job left VOLLEY_PENDING, also before handle has returned; a second time does nothing. The statuses of
+   * volley_task, but not VOLLEY_PENDING. retry_after_ms as there. [any] */
   void (*finish)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms);
   int32_t (*cancelled)(void *context, volley_job *);   /* 1: the result is no longer wanted; 2: nor is it waited for. [any] */
 } volley_jobs;
 
+/* One instance for each worker, used by its thread alone. With VOLLEY_THREAD_SAFE one for all workers: handle is called by
+ * several at once, the others by one of them while no handle runs. Order of calls: create, open (again after
+ * VOLLEY_E_RETRY), handle*, close, destroy. */
 typedef struct volley_handler_class {
   uint32_t struct_size;
   uint32_t reserved;
-  int32_t (*create)(const volley_host *, const volley_options *, const volley_jobs *, volley_handler **out, volley_error *); /* required */
-  /* VOLLEY_E_RETRY: the engine backs off and calls again, at the start until startup_timeout. */
+  /* required. As the consumer's, but called once for each instance, by a worker */
+  int32_t (*create)(const volley_host *, const volley_options *, const volley_jobs *, volley_handler **out, volley_error *);
+  /* VOLLEY_E_RETRY: called again on the same instance, at the start until startup_timeout */
   int32_t (*open)(volley_handler *, volley_error *);
-  /* required. Sets `status` of each task. Returns < 0 only if the instance failed: it is destroyed, and tasks with status 0 or
-   * still pending are retried on a new one, one by one, without an attempt counted; the one with which a new instance fails at
-   * once is charged. [owner], one instance a worker; [any] and one instance in all if the class has VOLLEY_THREAD_SAFE. */
+  /* required. Sets `status` of each task. Returns < 0 only if the instance failed: it is destroyed without close, and tasks
+   * with status 0 or still pending are retried on a new one, one by one, without an attempt counted; the one with which a
+   * new instance fails at once is charged. VOLLEY_E_CONFIG, VOLLEY_E_UNAUTHORIZED and VOLLEY_E_FENCED end the component */
   int32_t (*handle)(volley_handler *, volley_task *, uint32_t count, uint32_t stride, volley_error *);
+  /* Nothing is in a handle call any more. Jobs still pending are ignored from now on */
   int32_t (*close)(volley_handler *, uint32_t timeout_ms, volley_error *);
-  void (*destroy)(volley_handler *);               /* required */
+  void (*destroy)(volley_handler *);               /* required. As the consumer's */
   const void *(*get_extension)(volley_handler *, const char *id);
 } volley_handler_class;
 
@@ -381,14 +422,17 @@ typedef struct volley_partition_events {
   uint32_t reserved;
   void *context;
   void (*assigned)(void *context, const volley_partition *, uint32_t count, uint32_t stride);
-  /* lost == 0: ours until this returns; the engine drains, and may call settle and commit from inside it (hold no lock).
-   * lost == 1: gone already; those deliveries' settlements will be VOLLEY_RELEASE. */
+  /* Of partitions that were announced as assigned. lost == 0: this consumer's until this returns; the engine drains, for
+   * up to 10 s, and may call settle and commit from inside it (hold no lock). lost == 1: gone already; those deliveries'
+   * settlements will be VOLLEY_RELEASE. */
   void (*revoked)(void *context, const volley_partition *, uint32_t count, uint32_t stride, int32_t lost);
 } volley_partition_events;
 typedef struct volley_ext_partitions {
   uint32_t struct_size;
   uint32_t reserved;
-  void (*listen)(volley_consumer *, const volley_partition_events *);  /* required; before open. Events come from inside consume and close */
+  /* required; before open; the events are valid until close returns. The plugin calls them from inside open, consume, poll
+   * and close, on the thread of that call, and never from inside each other. [owner] */
+  void (*listen)(volley_consumer *, const volley_partition_events *);
   int32_t (*pause)(volley_consumer *, const volley_partition *, uint32_t count, uint32_t stride, volley_error *);   /* [owner] */
   int32_t (*resume)(volley_consumer *, const volley_partition *, uint32_t count, uint32_t stride, volley_error *);  /* [owner] */
 } volley_ext_partitions;
@@ -399,16 +443,18 @@ typedef struct volley_ext_partitions {
 typedef struct volley_ext_log {
   uint32_t struct_size;
   uint32_t reserved;
-  /* required. wait == 0: may be carried out later, in order; else this and all before it, also if count is 0. VOLLEY_E_LOST: an epoch is over; the others are committed. [owner] */
+  /* required. wait == 0: may be carried out later, in order; else this and all before it, also if count is 0.
+   * VOLLEY_E_LOST: an epoch is over; the others are committed. [owner] */
   int32_t (*commit)(volley_consumer *, const volley_partition *, uint32_t count, uint32_t stride, int32_t wait, uint32_t timeout_ms, volley_error *);
 } volley_ext_log;
 
-/* Consumer. Heartbeat: keep deliveries with a lease_ms ours for longer. */
+/* Consumer. Heartbeat: keep deliveries with a lease_ms for longer. */
 #define VOLLEY_EXT_LEASE "volley.lease/1"
 typedef struct volley_ext_lease {
   uint32_t struct_size;
   uint32_t reserved;
-  /* required. results[i]: VOLLEY_OK, VOLLEY_E_LOST, VOLLEY_E_RETRY. [owner] */
+  /* required. Called when a third of the shortest lease is over. results[i], VOLLEY_OK before: VOLLEY_OK; VOLLEY_E_LOST,
+   * the message is then released; VOLLEY_E_RETRY, the lease runs on. [owner] */
   int32_t (*extend)(volley_consumer *, const uint64_t *handles, int32_t *results, uint32_t count, uint32_t lease_ms, volley_error *);
 } volley_ext_lease;
 
@@ -426,7 +472,7 @@ typedef struct volley_stats {     /* -1: unknown */
 typedef struct volley_ext_inspect {
   uint32_t struct_size;
   uint32_t reserved;
-  int32_t (*stats)(void *instance, volley_stats *, volley_error *);                  /* [owner]; every few seconds */
+  int32_t (*stats)(void *instance, volley_stats *, volley_error *);                  /* [owner]; up to ten times a second */
   /* Looks without taking; handles are 0; views valid until the next call on the instance. [owner] */
   int32_t (*peek)(void *instance, volley_batch *, uint64_t skip, volley_error *);
   int32_t (*check)(void *instance, uint32_t timeout_ms, volley_error *);             /* health: is the store there? [owner] */
@@ -487,26 +533,28 @@ typedef struct volley_ext_atomic {
   uint32_t reserved;
   /* required. 1: the two share a store, so that `commit` works. Both are of this plugin, opened. [owner] of both */
   int32_t (*joins)(volley_producer *, volley_consumer *);
-  /* required. VOLLEY_OK: all of it, durable, and no reports are made. VOLLEY_E_RETRY: none of it. VOLLEY_E_UNKNOWN: unknown;
-   * the engine repeats it with the same ids. VOLLEY_E_LOST: none; some delivery is not ours. [owner] of both */
+  /* required. VOLLEY_OK: all of it, durable, and no reports are made. VOLLEY_E_RETRY: none of it. VOLLEY_E_UNKNOWN: all or
+   * none; the engine repeats it with the same ids. VOLLEY_E_LOST: none; the settlements that are not this consumer's any
+   * more have the result VOLLEY_E_LOST, and the engine repeats it without them. [owner] of both */
   int32_t (*commit)(volley_producer *, volley_consumer *, volley_transaction *, volley_error *);
-  /* Both or neither, and used only with a consumer that has `interrupt`. As commit, but it returns when the transaction is on
-   * its way; what fails already, outcome tells, which the engine asks right after it. More may be posted before
-   * outcomes are known; commit is not called then, settle, extend and consume may be. It is carried out only if each is
-   * that was posted before it and whose outcome was not told yet; if not, its outcome is VOLLEY_E_RETRY, or what else is
-   * wrong with it. Nothing of it is read after post has returned. To extend a lease of its deliveries does nothing, and
-   * is VOLLEY_OK. At the end of a stop outcomes may be due still: its deliveries are then left, and both are closed.
-   * [owner] of both */
+  /* `post` and `outcome`: both or neither, and used only with a consumer that has `interrupt`. They make a pipeline of
+   * transactions.
+   *
+   * Begins a transaction and returns when it is on its way; whether it failed, outcome says. It may be carried out only if
+   * each is that was posted before it and whose outcome is not told yet; else its outcome is VOLLEY_E_RETRY, or what else
+   * is wrong with it. Nothing of it is read after post has returned. Until no outcome is due, commit is not called;
+   * consume, settle and extend may be. To extend a lease of its deliveries does nothing, and is VOLLEY_OK. At the end of a
+   * stop outcomes may still be due: its deliveries are then released, and both are closed. [owner] of both */
   void (*post)(volley_producer *, volley_consumer *, volley_transaction *);
-  /* The outcome of the oldest posted, as commit would return it; the transaction is given again for its settlements, the
-   * same memory (its records are void). VOLLEY_PENDING: it did not come within `timeout_ms`, or interrupt was called. In
-   * the end there is one, if only VOLLEY_E_UNKNOWN. What ends in that or in VOLLEY_E_RETRY, and all that fails behind
-   * one that failed, the engine gives to commit when no outcome is due any more, in their order; before them comes what
-   * is left of the first. consume returns when an outcome is there. [owner] of both */
+  /* The outcome of the oldest posted, as commit would return it. The transaction is given again for its settlements, in
+   * the same memory; its records are void. VOLLEY_PENDING: it did not come within `timeout_ms`, or interrupt was called. In
+   * the end there is one, if only VOLLEY_E_UNKNOWN. What ends in that or in VOLLEY_E_RETRY, and all that fails behind one
+   * that failed, the engine gives to commit in their order, when no outcome is due any more. consume returns when an
+   * outcome is there. [owner] of both */
   int32_t (*outcome)(volley_producer *, volley_consumer *, volley_transaction *, uint32_t timeout_ms, volley_error *);
 } volley_ext_atomic;
 
-/* Producer. What this instance can do beyond its class's flags, for its configuration says so. Asked after create. */
+/* Producer. What this instance can do beyond its class's flags, because its configuration says so. Asked after create. */
 #define VOLLEY_EXT_ABILITIES "volley.abilities/1"
 typedef struct volley_ext_abilities {
   uint32_t struct_size;
@@ -518,19 +566,22 @@ typedef struct volley_ext_abilities {
 
 enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };
 
-#define VOLLEY_THREAD_SAFE    (UINT64_C(1) << 0)   /* producer, handler: calls may overlap */
+#define VOLLEY_THREAD_SAFE    (UINT64_C(1) << 0)   /* producer: produce, poll and flush may overlap; handler: handle may */
 #define VOLLEY_BOUNDED        (UINT64_C(1) << 2)   /* consumer: ends with VOLLEY_END */
 #define VOLLEY_CAN_KEY        (UINT64_C(1) << 8)   /* carries keys */
 #define VOLLEY_CAN_HEADERS    (UINT64_C(1) << 9)   /* carries headers */
 #define VOLLEY_CAN_DELAY      (UINT64_C(1) << 10)  /* producer: record.delay_ms; consumer: settlement.delay_ms */
-#define VOLLEY_CAN_DEDUP      (UINT64_C(1) << 12)  /* producer: drops a repeated record.id */
+/* Producer: does not store a record again whose id and content are those of one that it stored and that is still in the
+ * queue, and reports VOLLEY_OK for it. An id with other content is another record. It needs to remember no record that is
+ * consumed: the longer it does, the more crashes leave no duplicate. */
+#define VOLLEY_CAN_DEDUP      (UINT64_C(1) << 12)
 #define VOLLEY_ORDERED        (UINT64_C(1) << 13)  /* consumer: keeps order within a partition, or else in the queue; producer:
                                                       what it accepted arrives in that order, its own retries included */
 #define VOLLEY_JSON_BODIES    (UINT64_C(1) << 14)  /* the store's convention is JSON: the queue's default serializer is json */
+#define VOLLEY_CAN_TOMBSTONE  (UINT64_C(1) << 15)  /* producer: an absent body can be stored, apart from an empty one */
+#define VOLLEY_KEEPS_CHAINS   (UINT64_C(1) << 16)  /* handler: honours task.chain */
 #define VOLLEY_JOINT_COMMIT   (UINT64_C(1) << 17)  /* producer: a commit may have records of every producer of this plugin that
                                                       joins its consumer; record.queue says whose */
-#define VOLLEY_KEEPS_CHAINS   (UINT64_C(1) << 16)  /* handler: honours task.chain */
-#define VOLLEY_CAN_TOMBSTONE  (UINT64_C(1) << 15)  /* producer: an absent body can be stored, apart from an empty one */
 
 /* All text is static, NUL-terminated UTF-8. Readable without creating anything: `volley plugins`. */
 typedef struct volley_class {
