@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "log/log.hpp"
+#include "plugins/call_error.hpp"
 #include "plugins/config_schema.hpp"
 #include "plugins/host.hpp"
 #include "plugins/wall.hpp"
@@ -17,16 +18,9 @@ class CallError {
 public:
     volley_error* get() { return &error_; }
 
-    // What `status` (< 0, or one that the call must not return) means, behind "label: ".
+    // Requires: `status` is no success of the call.
     Error read(const std::string& label, const char* call, std::int32_t status) const {
-        const bool known = status <= VOLLEY_E_RETRY && status >= VOLLEY_E_UNSUPPORTED;
-        std::string text = label + ": ";
-        if (!known)
-            text += std::string(call) + " returned the unknown status " + std::to_string(status) + ": ";
-        text += error_.text[0] != '\0' ? error_.text : std::string(call) + " failed and gave no reason";
-        Error out(known ? static_cast<ErrorCode>(status) : ErrorCode::fatal, std::move(text), error_.field);
-        out.retry_after_ms = error_.retry_after_ms;
-        return out;
+        return error_of(label, call, status, error_);
     }
 
 private:
@@ -55,6 +49,17 @@ Result<void> checked(std::int32_t status, const void* instance, const CallError&
     if (status == VOLLEY_OK && instance == nullptr)
         return Error(ErrorCode::fatal, host.label() + ": create succeeded but made nothing");
     return to_result(status, error, host, "create");
+}
+
+// The messages of a batch that failed would be lost: they are neither handled nor settled. Taken for passing,
+// the error would be forgotten with them.
+Error with_messages(Error error, std::uint32_t count) {
+    if (error.code != ErrorCode::retry && error.code != ErrorCode::unknown && error.code != ErrorCode::lost)
+        return error;
+    error.code = ErrorCode::fatal;
+    error.text += ". consume returned this error and " + std::to_string(count) +
+                  " messages: it must return the messages, and the error from the next call";
+    return error;
 }
 
 template <typename Call>
@@ -158,7 +163,9 @@ Result<std::int32_t> Consumer::consume(volley_batch& batch, std::uint32_t timeou
         volley_message& message = element(batch.messages, batch.message_size, i);
         if (message.headers == nullptr) message.header_count = 0;
     }
-    return to_result(status, VOLLEY_END, error, *host_, "consume");
+    auto result = to_result(status, VOLLEY_END, error, *host_, "consume");
+    if (!result && batch.count > 0) return with_messages(result.error(), batch.count);
+    return result;
 }
 
 Result<void> Consumer::settle(volley_settlement* settlements, std::uint32_t count) {
@@ -337,13 +344,14 @@ Result<void> HandlerInstance::open() {
     return opened;
 }
 
-Result<void> HandlerInstance::handle(volley_task* tasks, std::uint32_t count) {
+Result<std::int32_t> HandlerInstance::handle(volley_task* tasks, std::uint32_t count) {
     lifecycle_.calling();
     CallError error;
     const auto stride = static_cast<std::uint32_t>(sizeof(volley_task));
     const std::int32_t status = guarded(
         error, [&](volley_error* e) { return functions_->handle(instance_, tasks, count, stride, e); });
-    return to_result(status, error, *host_, "handle");
+    if (status == VOLLEY_OK || !is_error_status(status)) return status;
+    return error.read(host_->label(), "handle", status);
 }
 
 Result<void> HandlerInstance::close(std::uint32_t timeout_ms) {

@@ -46,7 +46,8 @@ public:
     ~Consumer();
 
     Result<void> open();
-    // Returns VOLLEY_OK (batch.count may be 0) or VOLLEY_END. Sets batch.count to 0 first.
+    // Returns VOLLEY_OK (batch.count may be 0) or VOLLEY_END. Sets batch.count to 0 first. A passing error
+    // that comes with messages is fatal.
     Result<std::int32_t> consume(volley_batch& batch, std::uint32_t timeout_ms);
     Result<void> settle(volley_settlement* settlements, std::uint32_t count);
     // Does nothing if the class has no poll.
@@ -122,9 +123,9 @@ public:
     ~HandlerInstance();
 
     Result<void> open();
-    // An error: the instance failed, and tasks whose status is still VOLLEY_OK are to be retried on a new
-    // one.
-    Result<void> handle(volley_task* tasks, std::uint32_t count);
+    // Returns VOLLEY_OK, or a status that the ABI does not define for it. An error: the instance failed, and
+    // tasks whose status is still VOLLEY_OK are to be retried on a new one.
+    Result<std::int32_t> handle(volley_task* tasks, std::uint32_t count);
     Result<void> close(std::uint32_t timeout_ms);
     const void* extension(const char* id);
 

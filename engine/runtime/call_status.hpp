@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "plugins/call_error.hpp"
 #include "volley/error.hpp"
 #include "volley/plugin.h"
 
@@ -10,8 +11,7 @@ namespace volley::runtime {
 
 // A status of a call that is no error the ABI knows is a fault of the connector.
 inline ErrorCode code_of(std::int32_t status) {
-    const bool known = status <= VOLLEY_E_RETRY && status >= VOLLEY_E_UNSUPPORTED;
-    return known ? static_cast<ErrorCode>(status) : ErrorCode::fatal;
+    return plugins::is_error_status(status) ? static_cast<ErrorCode>(status) : ErrorCode::fatal;
 }
 
 // The same call may succeed later.
@@ -22,6 +22,11 @@ inline bool is_passing(ErrorCode code) {
 // This record, or these records, can never be stored; the connector is well.
 inline bool is_refusal(ErrorCode code) {
     return code == ErrorCode::permanent || code == ErrorCode::too_large || code == ErrorCode::unsupported;
+}
+
+// No restart helps before a person has acted, or another process has ended.
+inline bool needs_a_person(ErrorCode code) {
+    return code == ErrorCode::config || code == ErrorCode::unauthorized || code == ErrorCode::fenced;
 }
 
 }  // namespace volley::runtime

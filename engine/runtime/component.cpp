@@ -182,6 +182,7 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
     port->blank.record.queue = view_of(port->value);
     port->blank.record.partition = -1;
     port->connector = connector_of(queue, *found);
+    port->label = found->label();
     port->dead_letters = dead_letters;
     port->flags = found->flags();
     port->completions = &pipeline_.completions;

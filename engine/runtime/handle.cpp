@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "plugins/call_error.hpp"
+#include "runtime/call_status.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
@@ -48,6 +50,7 @@ void HandlerCall::handle(const delivery::Run* runs, std::size_t count, std::vect
     if (instance == nullptr) return;
     const Call called = call(*instance, runs, count, out.data());
     if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
+    if (called.ends) return slot_->leave_for_good(*called.failed);
     slot_->leave_failed(called.failed->text);
     // Which of them it failed with is not known: each goes alone.
     std::vector<std::size_t> left;
@@ -75,6 +78,7 @@ void HandlerCall::handle_alone(const delivery::Run& run, Handled& out) {
         const bool is_charged = again || !instance->worked.load(std::memory_order_relaxed);
         const Call called = call(*instance, &run, 1, &out);
         if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
+        if (called.ends) return slot_->leave_for_good(*called.failed);
         const bool decided = ends_.front() != End::undecided;
         slot_->leave_failed(called.failed->text);
         if (decided) return;
@@ -107,7 +111,12 @@ HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::Run* run
     {
         const JobTable::Call inside(waiter_);
         auto called = instance.handler->handle(tasks_.data(), static_cast<std::uint32_t>(count));
-        if (!called) result.failed = called.error();
+        if (!called) {
+            result.failed = called.error();
+            result.ends = needs_a_person(result.failed->code);
+        } else if (*called != VOLLEY_OK) {
+            break_rule(result, "handle returned " + plugins::describe(*called));
+        }
     }
     const bool late = limit > Millis(0) && took() > limit_of_all;
     {
@@ -117,13 +126,16 @@ HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::Run* run
         if (limit > Millis(0)) waiter_.late_at_ms.store(begin_ms + limit.count(), std::memory_order_relaxed);
         await(lock, count, limit, begin);
         result.keeps_late = waiter_.awaited > 0;
+        look_at_statuses(count, result);
         for (std::size_t i = 0; i < count; ++i) JobTable::end(*jobs_[i]);
     }
     const auto all = took();
     in_call_since_ms_.store(0, std::memory_order_relaxed);
     pipeline_.handle_durations.add(all / count, count);
     for (std::size_t i = 0; i < count; ++i) {
-        if (ends_[i] == End::late)
+        if (result.broke_rule)
+            out[i] = Handled{};  // as if it had not started: what the handler says of it is worth nothing
+        else if (ends_[i] == End::late)
             out[i] = timed_out(*jobs_[i]->work, std::chrono::duration_cast<Millis>(all));
         else if (ends_[i] == End::decided)
             out[i] = outcome(i);
@@ -186,6 +198,20 @@ HandlerCall::End HandlerCall::end_of(std::size_t i, bool late, bool failed) {
     return late && task.status != VOLLEY_AGAIN ? End::late : End::decided;
 }
 
+// A status that the ABI does not define says nothing of its message: neither that it is done nor that it has
+// failed. Requires: the lock of its jobs.
+void HandlerCall::look_at_statuses(std::size_t count, Call& result) {
+    for (std::size_t i = 0; i < count && !result.broke_rule; ++i) {
+        if (ends_[i] == End::decided && !jobs_[i]->is_status_defined())
+            break_rule(result, "a message ended with " + plugins::describe(jobs_[i]->status));
+    }
+}
+
+void HandlerCall::break_rule(Call& result, const std::string& what) const {
+    result.failed = Error(ErrorCode::fatal, pipeline_.handler_label + ": " + what);
+    result.ends = result.broke_rule = true;
+}
+
 // Waits for the jobs left pending. Whose time is up first is late, whatever it ends in.
 void HandlerCall::await(std::unique_lock<std::mutex>& lock, std::size_t count, Millis limit,
                         Nanoseconds begin) {
@@ -226,10 +252,6 @@ Handled HandlerCall::outcome(std::size_t i) {
     const auto why = [&job](const char* otherwise) {
         return job.explanation.empty() ? std::string_view(otherwise) : std::string_view(job.explanation);
     };
-    const auto status_is_unknown = [&] {
-        return failure(work, Verdict::fail, VOLLEY_REASON_HANDLER_FAIL,
-                       "the handler ended it with the unknown status " + std::to_string(job.status));
-    };
     switch (job.status) {
         case VOLLEY_OK:
             if (job.emit_status == VOLLEY_OK) return {Verdict::ok};
@@ -251,7 +273,6 @@ Handled HandlerCall::outcome(std::size_t i) {
             return result;
         }
         default:
-            if (job.status > 0 || job.status < VOLLEY_E_UNSUPPORTED) return status_is_unknown();
             return failure(work, Verdict::fail,
                            reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_FAIL},
                            why("the handler refused it"));

@@ -47,6 +47,8 @@ private:
     // What became of one call of an instance, and of a task in it.
     struct Call {
         std::optional<Error> failed;  // the instance is done for
+        bool ends = false;            // … and so is the component
+        bool broke_rule = false;      // … because the handler broke one of the ABI
         bool keeps_late = false;      // it has messages in hand still, past their time
     };
     enum class End : std::uint8_t {
@@ -63,6 +65,8 @@ private:
     void await(std::unique_lock<std::mutex>& lock, std::size_t count, delivery::Millis limit,
                Nanoseconds begin);
     bool may_skip(std::size_t i) const;
+    void look_at_statuses(std::size_t count, Call& result);
+    void break_rule(Call& result, const std::string& what) const;
     Handled outcome(std::size_t i);
     Handled timed_out(Work& work, delivery::Millis took) const;
 

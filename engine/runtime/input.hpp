@@ -3,10 +3,12 @@
 // Thread: intake, except interrupt().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "delivery/types.hpp"
@@ -17,6 +19,14 @@ namespace volley::runtime {
 class Input {
 public:
     explicit Input(plugins::Consumer consumer) : consumer_(std::move(consumer)) {}
+    Input(Input&& other) noexcept
+        : consumer_(std::move(other.consumer_)),
+          state_(other.state_),
+          partitions_(other.partitions_),
+          log_(other.log_),
+          inspect_(other.inspect_),
+          identity_(other.identity_),
+          failure_(std::move(other.failure_)) {}
 
     // Looks up the extensions, and lets a consumer with partitions call `events` from its own calls. Before
     // open(). Borrows `events` until close().
@@ -25,7 +35,13 @@ public:
     Result<void> open();
     bool is_open() const { return state_ == State::open; }
     // A consumer that is done for, or whose place another process has: only close() is called any more.
-    void give_up() { state_ = State::failed; }
+    void give_up() {
+        if (state_ == State::open) state_ = State::failed;
+    }
+    // May the consumer announce partitions now, and on this thread? Thread: any.
+    bool may_announce() const {
+        return announces_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    }
     // Does nothing unless it was opened.
     Result<void> close(delivery::Millis timeout);
 
@@ -37,8 +53,11 @@ public:
     Result<void> commit(const std::vector<volley_partition>& partitions, bool wait, delivery::Millis timeout);
     // Requires: has_partitions(). Does nothing if the consumer cannot.
     Result<void> pause(const std::vector<volley_partition>& partitions, bool paused);
-    // Nothing if the store does not say, or is not open.
+    // Nothing if the store does not say, or is not open. A status after which the consumer cannot go on is
+    // kept for failure().
     std::optional<volley_stats> stats();
+    // Why the consumer cannot go on, although the call that said so has no errors; nothing: it can.
+    const std::optional<Error>& failure() const { return failure_; }
     // Which store it is. Valid until the next call. Requires: has_identity().
     Result<std::string_view> identity();
 
@@ -64,6 +83,8 @@ private:
     const volley_ext_log* log_ = nullptr;
     const volley_ext_inspect* inspect_ = nullptr;
     const volley_ext_identity* identity_ = nullptr;
+    std::optional<Error> failure_;
+    std::atomic<std::thread::id> announces_{};  // the thread inside of a call that may announce partitions
 };
 
 }  // namespace volley::runtime

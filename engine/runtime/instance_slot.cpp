@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "log/log.hpp"
+#include "runtime/call_status.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
@@ -16,10 +17,6 @@ constexpr delivery::Millis look{20};              // at whether the engine stops
 constexpr std::uint32_t close_timeout_ms = 5000;  // of an instance that is replaced
 
 bool may_pass(ErrorCode code) { return code == ErrorCode::retry || code == ErrorCode::unknown; }
-
-bool needs_a_person(ErrorCode code) {
-    return code == ErrorCode::config || code == ErrorCode::unauthorized || code == ErrorCode::fenced;
-}
 
 }  // namespace
 
@@ -62,6 +59,12 @@ void InstanceSlot::leave_failed(const std::string& why) {
     if (!instance_->worked.load(std::memory_order_relaxed) && !retiring_) ++failures_;
     tell("the handler's instance failed; it is replaced", why);
     retire(lock, "the handler's instance failed and is replaced: " + why, false);
+}
+
+void InstanceSlot::leave_for_good(const Error& why) {
+    std::unique_lock lock(mutex_);
+    if (!failure_) failure_ = why;
+    retire(lock, why.text, false);
 }
 
 void InstanceSlot::leave_late() {

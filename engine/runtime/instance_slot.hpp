@@ -44,6 +44,8 @@ public:
     // Likewise, of an instance that is done for. Returns when it is destroyed, hence not before the other
     // calls that are inside have ended.
     void leave_failed(const std::string& why);
+    // Likewise, of one after which there will be no other: the component ends.
+    void leave_for_good(const Error& why);
     // Likewise, of one that keeps messages past their time: it is closed before it is destroyed.
     void leave_late();
 

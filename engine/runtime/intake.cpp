@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "log/log.hpp"
+#include "runtime/call_status.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
@@ -40,6 +41,7 @@ void Intake::stop() {
 }
 
 void Intake::run() {
+    thread_ = std::this_thread::get_id();
     now_ = now();
     if (open()) loop();
     shut_down();
@@ -87,6 +89,7 @@ void Intake::loop() {
 void Intake::turn() {
     now_ = now();
     status_.turned.store(now_.count(), std::memory_order_relaxed);
+    if (misused_.load(std::memory_order_acquire)) return input_.give_up();
     take_reports();
     core_.tick(now_);
     serve_ports();
@@ -95,15 +98,13 @@ void Intake::turn() {
     settle();
     commit();
     keep_leases();
-    if (auto kept = flow_.keep(input_, assignments_, core_.wants_messages(), now_); !kept) {
-        log::debug(kept.error().text,
-                   {{"component", pipeline_.config.name}, {"doing", "pausing or resuming the input"}});
-    }
+    hold_input();
     workers_.dispatch(core_);
     log_breaker();
     const Readiness ready = readiness();
     watch_progress(ready);
     publish(ready);
+    if (input_.failure()) input_failed(*input_.failure());
 }
 
 // Returns whether a stop is asked for that was not before.
@@ -139,12 +140,15 @@ void Intake::fetch(std::uint32_t capacity, delivery::Millis wait) {
     const auto fetched = fetcher_.fetch(capacity, core_.byte_room(), wait, core_.is_idle());
     now_ = now();
     if (!fetched) return input_failed(fetched.error());
+    if (!input_.is_open()) return fetcher_.taken();  // given up from inside of the call
     const std::uint32_t count = fetcher_.count();
-    if (count > 0) receiver_.ask_identity(input_);
+    Result<void> known;
+    if (count > 0) known = receiver_.ask_identity(input_);
+    if (!known) input_failed(known.error());
     const std::int64_t received_ms = unix_ms();
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_message& message = fetcher_.messages()[i];
-        if (receiver_.receive(message, received_ms))
+        if (known && receiver_.receive(message, received_ms))
             leases_.saw(message.lease_ms, now_);
         else
             settler_.release(message.handle);
@@ -189,6 +193,15 @@ void Intake::settle() {
 
 void Intake::commit() {
     if (auto committed = committer_.commit(now_); !committed) input_failed(committed.error());
+}
+
+// One that cannot be held back now is asked again in the next turn.
+void Intake::hold_input() {
+    const auto kept = flow_.keep(input_, assignments_, core_.wants_messages(), now_);
+    if (kept) return;
+    if (!is_passing(kept.error().code)) return input_failed(kept.error());
+    log::debug(kept.error().text,
+               {{"component", pipeline_.config.name}, {"doing", "pausing or resuming the input"}});
 }
 
 // Of what is lost the handler is told, if it asks, and nothing is acked.

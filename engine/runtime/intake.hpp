@@ -4,9 +4,11 @@
 // intake.cpp is the loop, opening.cpp what comes before, closing.cpp what comes after.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "delivery/delivery.hpp"
 #include "plugins/instance.hpp"
@@ -94,6 +96,7 @@ private:
     void take_reports();
     void settle();
     void commit();
+    void hold_input();
     void keep_leases();
     void serve_ports();
     void fetch(std::uint32_t capacity, delivery::Millis wait);
@@ -107,6 +110,8 @@ private:
     void assigned(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride);
     void revoked(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride, bool lost);
     void drain_partitions(const std::vector<Assignment>& gone);
+    bool may_announce(const char* event);
+    void misuse(const std::string& what);
 
     // closing.cpp
     void shut_down();
@@ -147,6 +152,9 @@ private:
     delivery::Instant now_{0};
     std::optional<delivery::Instant> drain_deadline_;
     bool breaker_was_open_ = false;
+    std::thread::id thread_;            // run()'s
+    bool in_revoked_ = false;           // a drain is going on inside of the consumer's call
+    std::atomic<bool> misused_{false};  // another thread of the consumer called what only the intake's may
 };
 
 // The exit code of an engine that ends because of this error (sysexits; DESIGN of exit codes in

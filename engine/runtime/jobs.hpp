@@ -48,6 +48,12 @@ struct Job {
     std::int32_t status = VOLLEY_OK;
     std::uint64_t retry_after_ms = 0;
     std::uint32_t reason = 0;
+
+    // May a message end so? Not with VOLLEY_PENDING, because it has ended.
+    bool is_status_defined() const {
+        return status == VOLLEY_OK || status == VOLLEY_DROP || status == VOLLEY_AGAIN ||
+               (status <= VOLLEY_E_RETRY && status >= VOLLEY_E_UNSUPPORTED);
+    }
 };
 
 // One instance's. What comes from the thread that is inside of its own call of the handler takes no lock.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "log/log.hpp"
+#include "plugins/call_error.hpp"
 #include "plugins/wall.hpp"
 #include "runtime/call_status.hpp"
 
@@ -47,15 +48,25 @@ Result<void> LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Deli
                               static_cast<std::uint32_t>(handles_.size()), lease_ms_, &error);
     });
     if (status != VOLLEY_OK) {
-        const ErrorCode code = code_of(status);
-        if (!is_passing(code)) return Error(code, consumer.plugin_class().label() + ": " + error.text);
+        const Error why = plugins::error_of(consumer.plugin_class().label(), "extend", status, error);
+        if (!is_passing(why.code)) return why;
         log::warning("leases could not be extended; their messages may be delivered twice",
-                     {{"cause", error.text}});
+                     {{"cause", why.text}});
         next_ = now + delivery::Millis(std::min<std::int64_t>(period(lease_ms_).count(), 1000));
         return {};
     }
-    for (std::size_t i = 0; i < slots_.size(); ++i)
-        if (results_[i] == VOLLEY_E_LOST) lost_.push_back(slots_[i]);
+    return take_results(consumer.plugin_class().label());
+}
+
+// One that is not extended now has its lease until it runs out.
+Result<void> LeaseKeeper::take_results(const std::string& label) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        if (results_[i] == VOLLEY_E_LOST) {
+            lost_.push_back(slots_[i]);
+        } else if (results_[i] != VOLLEY_OK && !is_passing(code_of(results_[i]))) {
+            return plugins::error_of_result(label, "extend", results_[i]);
+        }
+    }
     return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "delivery/delivery.hpp"
@@ -23,6 +24,8 @@ public:
     delivery::Instant next() const { return next_; }
 
 private:
+    Result<void> take_results(const std::string& label);
+
     const volley_ext_lease* lease_ = nullptr;
     std::uint32_t lease_ms_ = 0;  // the shortest seen
     delivery::Instant next_ = delivery::never;

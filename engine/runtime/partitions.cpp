@@ -2,6 +2,7 @@
 // committed before it is given up; what is lost is dropped at once, because another process may have it
 // already.
 #include <algorithm>
+#include <thread>
 
 #include "log/log.hpp"
 #include "runtime/intake.hpp"
@@ -19,7 +20,25 @@ constexpr delivery::Millis last_commit_timeout{500};  // at the end, when a comm
 
 }  // namespace
 
+// Else the listener would run beside the intake, or inside of a settlement.
+bool Intake::may_announce(const char* event) {
+    if (input_.may_announce() && !in_revoked_) return true;
+    misuse(std::string("it called `") + event +
+           "` of its listener outside of open, consume, poll and close, or inside of another `revoked`");
+    return false;
+}
+
+// The consumer is given up: what it says of its partitions is worth nothing, so nothing is settled or
+// committed any more. Thread: any.
+void Intake::misuse(const std::string& what) {
+    fail(Error(ErrorCode::fatal, input_.label() + ": " + what));
+    if (std::this_thread::get_id() == thread_) return input_.give_up();
+    misused_.store(true, std::memory_order_release);
+    pipeline_.completions.ring();
+}
+
 void Intake::assigned(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride) {
+    if (!may_announce("assigned")) return;
     for (std::uint32_t i = 0; i < count; ++i) {
         const Assignment& assignment = assignments_.assign(element(partitions, stride, i));
         log::info("partition assigned", {{"component", pipeline_.config.name},
@@ -31,15 +50,20 @@ void Intake::assigned(const volley_partition* partitions, std::uint32_t count, s
 
 void Intake::revoked(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride,
                      bool lost) {
+    if (!may_announce("revoked")) return;
     std::vector<Assignment> gone;
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_partition& p = element(partitions, stride, i);
         const Assignment* found = assignments_.find(text_of(p.source), p.partition);
+        if (found == nullptr) {
+            return misuse("it called `revoked` of its listener for partition " + std::to_string(p.partition) +
+                          " of \"" + std::string(text_of(p.source)) + "\", which is not assigned");
+        }
         const bool named_twice =
-            found != nullptr &&
             std::any_of(gone.begin(), gone.end(), [&](const auto& a) { return a.lane == found->lane; });
-        if (found != nullptr && !named_twice) gone.push_back(*found);
+        if (!named_twice) gone.push_back(*found);
     }
+    in_revoked_ = true;
     if (!lost) drain_partitions(gone);
     for (const Assignment& assignment : gone) {
         assignments_.end(assignment);
@@ -49,6 +73,7 @@ void Intake::revoked(const volley_partition* partitions, std::uint32_t count, st
                    {"partition", std::to_string(assignment.partition)}});
     }
     settle();
+    in_revoked_ = false;
 }
 
 void Intake::drain_partitions(const std::vector<Assignment>& gone) {

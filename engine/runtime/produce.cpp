@@ -1,6 +1,8 @@
 #include "runtime/produce.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <limits>
 #include <mutex>
 
 #include "log/log.hpp"
@@ -17,8 +19,9 @@ Completion completion_of(const Port& port, std::uint64_t token, std::int32_t sta
     c.slot = slot_of(token);
     c.count = output_of(token);
     c.origin = {port.index, life_of_token(token)};
-    const bool known = status <= VOLLEY_OK && status >= VOLLEY_E_UNSUPPORTED;
-    c.status = static_cast<std::int16_t>(known ? status : VOLLEY_E_UNKNOWN);
+    using Limits =
+        std::numeric_limits<std::int16_t>;  // what is beyond is no status of the ABI, and stays none
+    c.status = static_cast<std::int16_t>(std::clamp<std::int32_t>(status, Limits::min(), Limits::max()));
     return c;
 }
 
@@ -79,10 +82,18 @@ void report_broken(Port& port, const volley_record* records, std::size_t count, 
     report_failed(port, records, count, Error(ErrorCode::retry, error.text));
 }
 
+// Of a report after close: the message is released already, so it is only told.
+void tell_late(Port& port) {
+    if (port.told_late.exchange(true)) return;
+    log::error("a producer reports records after it was closed; the reports are ignored",
+               {{"queue", port.queue}, {"plugin", port.label}});
+}
+
 }  // namespace
 
 void on_report(void* context, const volley_report* reports, std::uint32_t count, std::uint32_t stride) {
     Port& port = *static_cast<Port*>(context);
+    if (port.closed.load(std::memory_order_acquire)) return tell_late(port);
     constexpr std::size_t most = 256;  // on the stack
     Completion batch[most];
     std::size_t filled = 0;
@@ -185,6 +196,13 @@ void close(Port& port, std::uint32_t timeout_ms) {
     const auto turn = take_turn(port);
     if (auto result = port.producer->close(timeout_ms); !result) {
         log::warning(result.error().text, {{"queue", port.queue}, {"doing", "closing the producer"}});
+    }
+    port.closed.store(true, std::memory_order_release);
+    const std::uint64_t reported = port.reported(), handed = port.handed.load(std::memory_order_relaxed);
+    if (handed > reported) {
+        log::error(
+            "close returned before every record was reported; their messages are released",
+            {{"queue", port.queue}, {"plugin", port.label}, {"count", std::to_string(handed - reported)}});
     }
 }
 

@@ -23,6 +23,7 @@ struct Port {
     std::string queue;      // the queue's name
     std::string value;      // what the store calls it
     std::string connector;  // the queue's type
+    std::string label;      // of its class, in log lines: "kafka.so:KafkaProducer"
     std::uint16_t index = 0;
     Output blank;  // what its outputs begin with; copied, because zeroing so much compiles to a slow rep stos
     bool dead_letters = false;
@@ -39,9 +40,9 @@ struct Port {
     std::atomic<std::uint64_t> sent{0};
     std::atomic<std::uint64_t> failed{0};
     std::atomic<bool> up{true};
+    std::atomic<bool> closed{false};     // close has returned: no report counts any more
+    std::atomic<bool> told_late{false};  // in the log, once
 
-    // Of the producer's class.
-    std::string label() const { return producer ? producer->plugin_class().label() : connector; }
     bool can(std::uint64_t flag) const { return (flags & flag) != 0; }
     std::uint64_t reported() const {
         return sent.load(std::memory_order_relaxed) + failed.load(std::memory_order_relaxed);

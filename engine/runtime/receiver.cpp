@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "log/log.hpp"
+#include "runtime/call_status.hpp"
 #include "runtime/decode.hpp"
 #include "runtime/encode.hpp"
 #include "runtime/identity.hpp"
@@ -25,19 +26,20 @@ std::uint32_t bytes_of(const volley_message& message) {
 
 }  // namespace
 
-void Receiver::ask_identity(Input& input) {
-    if (!input.has_identity()) return;
+Result<void> Receiver::ask_identity(Input& input) {
+    if (!input.has_identity()) return {};
     const auto identity = input.identity();
     if (identity) {
-        if (store_ != 0 && *identity == identity_) return;
+        if (store_ != 0 && *identity == identity_) return {};
         identity_ = *identity;
         // Reused only after so many that none of the first is in flight any more.
         last_store_ = last_store_ % most_stores + 1;
         store_ = last_store_;
         pipeline_.stores.grow_to(store_);
         pipeline_.stores[store_] = store_name(identity_);
-        return;
+        return {};
     }
+    if (!is_passing(identity.error().code) && !is_refusal(identity.error().code)) return identity.error();
     if (store_ != 0 || !told_no_identity_) {
         log::warning(
             "the input does not say which store it is; after a crash, outputs that were stored may be stored "
@@ -48,6 +50,7 @@ void Receiver::ask_identity(Input& input) {
     }
     told_no_identity_ = true;
     store_ = 0;
+    return {};
 }
 
 bool Receiver::receive(const volley_message& message, std::int64_t received_ms) {

@@ -18,8 +18,8 @@ public:
         : pipeline_(pipeline), core_(core), assignments_(assignments), orders_by_key_(orders_by_key) {}
 
     // Asks the input which store the messages of the last consume are from: a file may be replaced while we
-    // run.
-    void ask_identity(Input& input);
+    // run. One that cannot say it now is a warning. Errors: the consumer cannot go on.
+    Result<void> ask_identity(Input& input);
     // Returns false if the message must be released at once: its partition is not ours, or the log hands out
     // an offset again.
     bool receive(const volley_message& message, std::int64_t received_ms);

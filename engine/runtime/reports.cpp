@@ -1,6 +1,8 @@
 #include "runtime/reports.hpp"
 
 #include "log/log.hpp"
+#include "plugins/call_error.hpp"
+#include "runtime/call_status.hpp"
 #include "runtime/discard.hpp"
 
 namespace volley::runtime {
@@ -36,7 +38,7 @@ bool Reports::take(delivery::Instant now) {
             case Completion::Kind::reported:
                 if (c.status != VOLLEY_OK)
                     refused(c, drained_.text_of(c));
-                else if (!core_.confirmed(c.slot, c.origin.life, c.count, now_))
+                else if (!is_of_its_producer(c) || !core_.confirmed(c.slot, c.origin.life, c.count, now_))
                     false_report(c);
                 break;
             case Completion::Kind::dead_letter:
@@ -72,12 +74,31 @@ void Reports::handled(const Completion& c) {
 // A connector that reports what it was not given, or twice: what it says is worth nothing, and to believe it
 // could lose a message.
 void Reports::false_report(const Completion& c) {
-    const bool is_report = c.kind == Completion::Kind::reported;
-    const Port& port = c.kind == Completion::Kind::dead_letter
-                           ? *pipeline_.dead_letters
-                           : *pipeline_.ports[is_report ? c.origin.port : 0];
-    fail(Error(ErrorCode::fatal, "output to \"" + port.queue + "\": " + port.label() +
+    const Port& port = port_of(c);
+    fail(Error(ErrorCode::fatal, "output to \"" + port.queue + "\": its connector " + port.label +
                                      " reported a record twice, or one that it was not given"));
+}
+
+// Whose report it is. Of a message that turns out to have fewer outputs than were reported, the first's.
+const Port& Reports::port_of(const Completion& c) const {
+    if (c.kind == Completion::Kind::dead_letter) return *pipeline_.dead_letters;
+    return *pipeline_.ports[c.kind == Completion::Kind::reported ? c.origin.port : 0];
+}
+
+// What the ABI does not define says nothing of the record: neither that it is stored, nor that it is not.
+bool Reports::is_defined(const Completion& c) {
+    if (c.status == VOLLEY_OK || plugins::is_error_status(c.status)) return true;
+    const Port& port = port_of(c);
+    fail(Error(ErrorCode::fatal, "output to \"" + port.queue + "\": its connector " + port.label +
+                                     " reported " + plugins::describe(c.status)));
+    return false;
+}
+
+// Is it the producer of this output that says so? With one output it can be no other.
+bool Reports::is_of_its_producer(const Completion& c) const {
+    if (pipeline_.ports.size() == 1 || !is_awaited(c)) return true;  // the core knows what is not awaited
+    const auto& outputs = pipeline_.works[c.slot].outputs;
+    return c.count >= outputs.size() || outputs[c.count].port == c.origin.port;
 }
 
 bool Reports::is_awaited(const Completion& c) const {
@@ -86,6 +107,7 @@ bool Reports::is_awaited(const Completion& c) const {
 
 void Reports::refused(const Completion& c, std::string_view text) {
     if (!is_awaited(c)) return false_report(c);
+    if (!is_defined(c)) return;
     Work& work = pipeline_.works[c.slot];
     if (c.count >= work.outputs.size() || work.outputs[c.count].port != c.origin.port) return false_report(c);
     const std::string& queue = pipeline_.ports[work.outputs[c.count].port]->queue;
@@ -102,6 +124,7 @@ void Reports::refused(const Completion& c, std::string_view text) {
 
 void Reports::dead_letter(const Completion& c, std::string_view text) {
     if (!is_awaited(c)) return false_report(c);
+    if (!is_defined(c)) return;
     if (c.status == VOLLEY_OK) {
         core_.dead_letter_confirmed(c.slot);
         return;
@@ -129,8 +152,11 @@ void Reports::dead_letter(const Completion& c, std::string_view text) {
 // A queue that takes nothing any more until a person acts: the component stops, and acks nothing of it.
 void Reports::stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text) {
     const auto code = static_cast<ErrorCode>(c.status);
-    if (code == ErrorCode::unauthorized || code == ErrorCode::config || code == ErrorCode::fenced)
-        fail(Error(code, "output to \"" + queue + "\": " + std::string(text)));
+    if (!needs_a_person(code)) return;
+    // What a call said has the label already; what a report said has not.
+    const std::string label = port_of(c).label + ": ";
+    const bool has_label = text.substr(0, label.size()) == label;
+    fail(Error(code, "output to \"" + queue + "\": " + (has_label ? "" : label) + std::string(text)));
 }
 
 void Reports::fail(Error error) {

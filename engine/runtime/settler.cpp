@@ -3,6 +3,7 @@
 #include <string>
 
 #include "log/log.hpp"
+#include "plugins/call_error.hpp"
 #include "runtime/call_status.hpp"
 #include "runtime/schedule.hpp"
 #include "volley/view.hpp"
@@ -89,10 +90,7 @@ Result<void> Settler::take_results(delivery::Instant now) {
             broken = failed;
         }
     }
-    releases_.clear();
-    for (std::size_t i = settlements_.size(); i < calls_.size(); ++i) {
-        if (calls_[i].result == VOLLEY_E_RETRY) releases_.push_back(calls_[i].handle);
-    }
+    if (auto failed = take_release_results(); !failed && broken) broken = failed;
     if (any_done)
         pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0,
                                              std::memory_order_relaxed);
@@ -109,8 +107,22 @@ Result<void> Settler::not_settled(const delivery::Settlement& settlement, std::i
     }
     core_.settled(settlement.slot, true);
     if (is_passing(code_of(result))) return {};
-    return Error(code_of(result),
-                 input_.label() + ": a message could not be settled: status " + std::to_string(result));
+    return plugins::error_of_result(input_.label() + ": a message could not be settled", "settle", result);
+}
+
+// Keeps those that are to be settled again.
+Result<void> Settler::take_release_results() {
+    Result<void> broken;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < releases_.size(); ++i) {
+        const std::int32_t result = calls_[settlements_.size() + i].result;
+        if (result == VOLLEY_E_RETRY)
+            releases_[kept++] = releases_[i];
+        else if (result != VOLLEY_OK && !is_passing(code_of(result)) && broken)
+            broken = plugins::error_of_result(input_.label(), "settle", result);
+    }
+    releases_.resize(kept);
+    return broken;
 }
 
 delivery::Instant OffsetCommitter::next() const {

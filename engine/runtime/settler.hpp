@@ -30,6 +30,7 @@ private:
     Result<void> take_results(delivery::Instant now);
     Result<void> not_settled(const delivery::Settlement& settlement, std::int32_t result,
                              delivery::Instant now);
+    Result<void> take_release_results();
 
     Pipeline& pipeline_;
     delivery::Delivery& core_;

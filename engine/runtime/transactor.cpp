@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "log/log.hpp"
+#include "plugins/call_error.hpp"
 #include "plugins/wall.hpp"
 #include "runtime/call_status.hpp"
 #include "runtime/discard.hpp"
@@ -77,13 +78,13 @@ Result<void> Transactor::post() {
         atomic_->post(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call);
     });
     transactions_.is_posted();
-    if (status != VOLLEY_OK) return cause_of(status, error);
+    if (status != VOLLEY_OK) return cause_of("post", status, error);
     return {};
 }
 
-Error Transactor::cause_of(std::int32_t status, const volley_error& error) const {
+Error Transactor::cause_of(const char* call, std::int32_t status, const volley_error& error) const {
     if (status == VOLLEY_OK) return {ErrorCode::retry, ""};
-    return {code_of(status), input_.label() + ": " + error.text};
+    return plugins::error_of(input_.label(), call, status, error);
 }
 
 Result<void> Transactor::commit() {
@@ -95,7 +96,7 @@ Result<void> Transactor::commit() {
                                &error);
     });
     const Outcome outcome = outcome_of(status, transaction);
-    const Error cause = cause_of(status, error);
+    const Error cause = cause_of("commit", status, error);
     const Conclusion conclusion = transactions_.conclude(outcome);
     apply(conclusion, cause);
     if (conclusion.kind != Conclusion::Kind::repeated) return {};
@@ -123,7 +124,7 @@ Result<void> Transactor::take_outcomes(delivery::Millis wait) {
         if (status == VOLLEY_PENDING) return {};
         wait = delivery::Millis(0);
         const Outcome outcome = outcome_of(status, *oldest);
-        const Error cause = cause_of(status, error);
+        const Error cause = cause_of("outcome", status, error);
         const Conclusion conclusion = transactions_.conclude_oldest(outcome);
         apply(conclusion, cause);
         if (outcome == Outcome::broken && conclusion.records > 0) return cause;

@@ -51,7 +51,7 @@ private:
 
     Result<void> post();
     Result<void> commit();
-    Error cause_of(std::int32_t status, const volley_error& error) const;
+    Error cause_of(const char* call, std::int32_t status, const volley_error& error) const;
     Outcome outcome_of(std::int32_t status, const Transaction& transaction) const;
     void committed(const Conclusion& conclusion);
     void refused(delivery::Slot slot, const Error& error);

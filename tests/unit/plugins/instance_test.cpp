@@ -70,6 +70,28 @@ TEST_CASE("a status becomes its error, and an unknown one is fatal", "[instance]
     CHECK(consume(*consumer, 3).error().code == ErrorCode::fatal);
 }
 
+TEST_CASE("a status that the ABI does not define for a call is named, with the class", "[instance]") {
+    auto consumer = make("{}");
+    REQUIRE(consumer);
+    REQUIRE(consumer->open());
+    CHECK(consume(*consumer, 2).error().text ==
+          "good.so:First: consume returned the status 99, which the ABI does not define");
+    CHECK(consume(*consumer, 7).error().text ==
+          "good.so:First: consume returned VOLLEY_AGAIN, which the ABI does not allow there");
+}
+
+TEST_CASE("a passing error with messages is fatal, because they would be lost", "[instance]") {
+    auto consumer = make("{}");
+    REQUIRE(consumer);
+    REQUIRE(consumer->open());
+    const auto passing = consume(*consumer, 5);
+    REQUIRE_FALSE(passing);
+    CHECK(passing.error().code == ErrorCode::fatal);
+    CHECK_THAT(passing.error().text, Contains("good.so:First: the connection broke") &&
+                                         Contains("it must return the messages, and the error from the next"));
+    CHECK(consume(*consumer, 6).error().code == ErrorCode::fenced);
+}
+
 TEST_CASE("functions that a class does not offer do nothing", "[instance]") {
     auto consumer = make("{}");
     REQUIRE(consumer);

@@ -137,3 +137,13 @@ TEST_CASE("an input that was given up is not paused", "[flow]") {
     flow.keep(false, 9000ms);
     CHECK(flow.store.take_calls().empty());
 }
+
+TEST_CASE("a pause that answers with a status that the ABI does not define has not paused", "[flow]") {
+    for (const std::int32_t status : {std::int32_t{VOLLEY_AGAIN}, std::int32_t{VOLLEY_PENDING}, 99}) {
+        Flow flow;
+        flow.keep(false, 1000ms);
+        flow.store.pause = status;
+        CHECK_FALSE(flow.keep(false, 1500ms));
+        CHECK_FALSE(flow.flow.is_paused());
+    }
+}

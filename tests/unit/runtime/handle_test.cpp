@@ -261,12 +261,91 @@ TEST_CASE("every status ends in a verdict", "[handle]") {
         CHECK(handled.reason == VOLLEY_REASON_HANDLER_FAIL);
         CHECK(rig.outputs(0) == 0);
     }
-    for (const std::int32_t status :
-         {std::int32_t{VOLLEY_END}, 99, -99, std::numeric_limits<std::int32_t>::min()}) {
-        CHECK(with(status).verdict == Verdict::fail);
-        CHECK_THAT(rig.work(0).last_error, Contains("unknown status " + std::to_string(status)));
-    }
     call.close(0);
+}
+
+namespace {
+
+const std::int32_t undefined[] = {VOLLEY_END, 99, -99, std::numeric_limits<std::int32_t>::min()};
+
+// The handler is gone for good, and nothing of the messages was decided.
+void check_end(const HandlerCall& call, const std::vector<Handled>& handled, const Script& script) {
+    for (const Handled& h : handled) CHECK(h.verdict == Verdict::not_started);
+    REQUIRE(call.slot().failure());
+    CHECK(call.slot().failure()->code == ErrorCode::fatal);
+    CHECK(script.created == 1);
+    CHECK(script.destroyed == 1);
+    CHECK(script.closed == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a message that ends with a status that the ABI does not define ends the component", "[handle]") {
+    for (const std::int32_t status : undefined) {
+        for (const bool later : {false, true}) {
+            INFO(status << " " << later);
+            Rig rig;
+            rig.pipeline.handler_label = "libship.so:Ship";
+            Script script;
+            HandlerCall call(rig.pipeline);
+            script.handle = [&script, status, later](const Tasks& tasks) {
+                script.emit(tasks[1].job, "x");
+                tasks[1].status = later ? std::int32_t{VOLLEY_PENDING} : status;
+                if (later) script.finish(tasks[1].job, status);
+                return VOLLEY_OK;
+            };
+            check_end(call, handle(call, rig.runs(3)), script);
+            CHECK_THAT(call.slot().failure()->text, Contains("libship.so:Ship: a message ended with"));
+            CHECK(rig.outputs(1) == 0);
+            call.close(0);
+        }
+    }
+    // Once finished, a job cannot be pending.
+    Rig rig;
+    Script script;
+    HandlerCall call(rig.pipeline);
+    script.handle = [&script](const Tasks& tasks) {
+        tasks[0].status = VOLLEY_PENDING;
+        script.finish(tasks[0].job, VOLLEY_PENDING);
+        return VOLLEY_OK;
+    };
+    check_end(call, handle(call, rig.runs(1)), script);
+    call.close(0);
+}
+
+TEST_CASE("a handle call with a status that the ABI does not define ends the component", "[handle]") {
+    for (const std::int32_t status : {std::int32_t{VOLLEY_AGAIN}, std::int32_t{VOLLEY_PENDING}, 99, -99}) {
+        for (const std::uint32_t count : {1U, 3U}) {
+            INFO(status << " " << count);
+            Rig rig;
+            rig.pipeline.handler_label = "libship.so:Ship";
+            Script script;
+            HandlerCall call(rig.pipeline);
+            script.handle = [status](const Tasks&) { return status; };
+            check_end(call, handle(call, rig.runs(count)), script);
+            CHECK_THAT(call.slot().failure()->text, Contains("libship.so:Ship: handle returned"));
+            call.close(0);
+        }
+    }
+}
+
+TEST_CASE("a handle call that says that a person must act ends the component with its code", "[handle]") {
+    for (const std::int32_t status : {VOLLEY_E_CONFIG, VOLLEY_E_UNAUTHORIZED, VOLLEY_E_FENCED}) {
+        INFO(status);
+        Rig rig;
+        Script script;
+        HandlerCall call(rig.pipeline);
+        script.handle = [status](const Tasks& tasks) {
+            tasks[0].status = VOLLEY_DROP;  // decided before
+            return status;
+        };
+        CHECK(verdicts(handle(call, rig.runs(2))) == std::vector{Verdict::drop, Verdict::not_started});
+        REQUIRE(call.slot().failure());
+        CHECK(static_cast<std::int32_t>(call.slot().failure()->code) == status);
+        CHECK(script.created == 1);
+        CHECK(script.destroyed == 1);
+        call.close(0);
+    }
 }
 
 TEST_CASE("a task may be left for later only behind a failure in its chain", "[handle]") {

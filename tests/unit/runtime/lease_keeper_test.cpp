@@ -110,3 +110,16 @@ TEST_CASE("without leases nothing is extended", "[leases]") {
     unlimited.keeper.saw(0, 0ms);
     CHECK(unlimited.keeper.next() == delivery::never);
 }
+
+TEST_CASE("a result of an extension that no repetition cures ends the component", "[leases]") {
+    for (const std::int32_t result : {std::int32_t{VOLLEY_E_FENCED}, std::int32_t{VOLLEY_E_PERMANENT}, 99, -99}) {
+        INFO(result);
+        Rig rig;
+        rig.keeper.saw(30'000, 0ms);
+        rig.receive(7);
+        rig.receive(8);
+        rig.store.leases_left = {VOLLEY_E_UNKNOWN, result};
+        CHECK_FALSE(rig.keep(10'000ms));
+        CHECK(rig.keeper.lost().empty());
+    }
+}

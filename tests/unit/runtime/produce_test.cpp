@@ -3,9 +3,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "log/log.hpp"
+#include "plugins/call_error.hpp"
+
 using namespace volley;
 
-TEST_CASE("a report of a status that the ABI does not know is not taken for success") {
+TEST_CASE("a report of a status that the ABI does not define is taken for none that it defines") {
     runtime::Completions completions;
     runtime::Port port;
     port.completions = &completions;
@@ -18,8 +21,27 @@ TEST_CASE("a report of a status that the ABI does not know is not taken for succ
         completions.drain(drained);
         INFO(status);
         REQUIRE(drained.completions.size() == 1);
-        CHECK(drained.completions[0].status == VOLLEY_E_UNKNOWN);
+        CHECK(drained.completions[0].status != VOLLEY_OK);
+        CHECK_FALSE(plugins::is_error_status(drained.completions[0].status));
     }
     CHECK(port.sent == 0);
     CHECK(port.failed == 4);
+}
+
+TEST_CASE("a report that comes after close is ignored") {
+    log::configure(log::Level::off, log::Format::text);
+    runtime::Completions completions;
+    runtime::Port port;
+    port.completions = &completions;
+    port.closed = true;
+    for (const std::int32_t status : {VOLLEY_OK, VOLLEY_E_RETRY}) {
+        volley_report report{};
+        report.status = status;
+        runtime::on_report(&port, &report, 1, sizeof report);
+    }
+    runtime::Drained drained;
+    completions.drain(drained);
+    CHECK(drained.completions.empty());
+    CHECK(port.reported() == 0);
+    CHECK(port.told_late);
 }

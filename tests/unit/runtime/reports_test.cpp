@@ -241,9 +241,10 @@ TEST_CASE("a queue that takes nothing until a person acts ends the component; no
           "[reports]") {
     for (const ErrorCode code : {ErrorCode::unauthorized, ErrorCode::config, ErrorCode::fenced}) {
         Rig rig;
+        rig.pipeline.ports[out]->label = "store.so:Output";
         const Slot slot = rig.sent({out});
         rig.says_refused(slot, 0, static_cast<std::int32_t>(code));
-        CHECK(rig.failure() == "output to \"out\": as the test says");
+        CHECK(rig.failure() == "output to \"out\": store.so:Output: as the test says");
         CHECK(rig.reports.failure()->code == code);
         CHECK(rig.settlements().empty());
     }
@@ -362,6 +363,36 @@ TEST_CASE("a refusal of an output that there is not, or of another's, is false",
         rig.says_refused(slot, c.output, VOLLEY_E_RETRY, c.port);
         CHECK_THAT(rig.failure(), Contains("reported a record twice"));
         CHECK(rig.settlements().empty());
+    }
+}
+
+TEST_CASE("that an output is stored its own producer says, and no other", "[reports]") {
+    Rig rig;
+    const Slot slot = rig.sent({out, bills});
+    rig.says_stored(slot, 0, out);
+    rig.says_stored(slot, 1, out);
+    CHECK_THAT(rig.failure(), Contains("output to \"out\"") && Contains("reported a record twice"));
+    CHECK(rig.settlements().empty());
+}
+
+TEST_CASE("a report with a status that the ABI does not define ends the component", "[reports]") {
+    for (const std::int32_t status : {std::int32_t{VOLLEY_AGAIN}, std::int32_t{VOLLEY_PENDING}, 99, -99}) {
+        INFO(status);
+        Rig rig;
+        rig.pipeline.ports[out]->label = "store.so:Output";
+        rig.pipeline.dead_letters->label = "store.so:Dead";
+        const Slot slot = rig.sent({out});
+        rig.says_refused(slot, 0, status);
+        CHECK_THAT(rig.failure(), Contains("store.so:Output reported ") && Contains("which the ABI does not"));
+        CHECK(rig.reports.failure()->code == ErrorCode::fatal);
+        CHECK(rig.settlements().empty());
+
+        Rig letters;
+        letters.pipeline.dead_letters->label = "store.so:Dead";
+        const Slot letter = letters.dead_lettered();
+        letters.says_of_dead_letter(letter, status);
+        CHECK_THAT(letters.failure(), Contains("store.so:Dead reported "));
+        CHECK(letters.settlements().empty());
     }
 }
 

@@ -189,11 +189,13 @@ TEST_CASE("an input that was given up settles nothing", "[settler]") {
     queue.input.give_up();
     CHECK(*queue.settler.settle(start));
     queue.settler.release(8);
+    CHECK(*queue.settler.settle(start));
     CHECK(queue.store.take_calls().empty());
     CHECK_FALSE(queue.core.is_idle());
 }
 
-TEST_CASE("a delivery that the core does not know is released", "[settler]") {
+TEST_CASE("a delivery that the core does not know is released, until the consumer says that it is closed",
+          "[settler]") {
     Queue queue;
     queue.settler.release(8);
     CHECK(*queue.settler.settle(start));
@@ -214,6 +216,29 @@ TEST_CASE("a release that the store does not take now is made again", "[settler]
     CHECK(*queue.settler.settle(start));
     CHECK(queue.store.take_calls() == Calls{"settle 8 release"});
     CHECK_FALSE(queue.settler.has_releases());
+}
+
+TEST_CASE("a release that fails as a whole is made again, and an unknown result is the connector's fault", "[settler]") {
+    Queue queue;
+    queue.settler.release(8);
+    queue.settler.release(9);
+    queue.store.results = {VOLLEY_E_RETRY, VOLLEY_E_LOST};
+    CHECK(*queue.settler.settle(start));
+    CHECK(queue.store.take_calls() == Calls{"settle 8 release, 9 release"});
+    queue.store.results = {};
+    queue.store.settle = VOLLEY_E_RETRY;
+    CHECK_FALSE(*queue.settler.settle(start));
+    CHECK(queue.store.take_calls() == Calls{"settle 8 release"});
+    queue.store.settle = VOLLEY_OK;
+    CHECK(*queue.settler.settle(start));
+    CHECK(queue.store.take_calls() == Calls{"settle 8 release"});
+    CHECK(*queue.settler.settle(start));
+    CHECK(queue.store.take_calls().empty());
+    queue.settler.release(10);
+    queue.store.results = {99};
+    const auto settled = queue.settler.settle(start);
+    REQUIRE_FALSE(settled);
+    CHECK(settled.error().code == ErrorCode::fatal);
 }
 
 // ---- offsets

@@ -25,6 +25,10 @@ static int32_t consume(volley_consumer* consumer, volley_batch* batch, uint32_t 
     if (timeout_ms == 1) return volley_fail(error, VOLLEY_E_UNAUTHORIZED, "wrong password");
     if (timeout_ms == 2) return 99;
     if (timeout_ms == 3) batch->count = batch->capacity + 1;
+    if (timeout_ms == 5 || timeout_ms == 6) batch->count = 1;
+    if (timeout_ms == 5) return volley_fail(error, VOLLEY_E_RETRY, "the connection broke");
+    if (timeout_ms == 6) return volley_fail(error, VOLLEY_E_FENCED, "another has the place");
+    if (timeout_ms == 7) return VOLLEY_AGAIN;
     return timeout_ms == 4 ? VOLLEY_END : VOLLEY_OK;
 }
 
