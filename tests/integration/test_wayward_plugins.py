@@ -8,6 +8,7 @@ from support.stores import Sqlite
 from support.volleyd import BUILD, Volleyd
 
 WAYWARD = BUILD / "tests" / "integration" / "wayward.so"
+UNRULY = BUILD / "tests" / "integration" / "unruly.so"
 
 
 def config(store, handler, settings="", top=""):
@@ -116,3 +117,95 @@ operations: {{listen: "127.0.0.1:0"}}
     assert volleyd.stop() == 0, volleyd.log
     assert [json.loads(b)["n"] for b in store.take("out")] == list(range(100))
     assert "the store is away for a moment" in volleyd.log
+
+
+# ---- one broken rule each: the component ends, and says which
+
+def unruly(folder, breaks, by="Input", outputs=("out",)):
+    """A component of connectors that keep the rules, but for one of them."""
+    rule = {by: f", config: {{breaks: {breaks!r}}}"}
+    rule["other"] = ", config: {breaks: no reports}"
+    queues = "".join(f"  {q}: {{producer: '{UNRULY}:Output'{rule.get('Output' if q == 'out' else q, '')}}}\n" for q in outputs)
+    handler = f"{{library: '{UNRULY}:Forgets', config: {{breaks: {breaks!r}}}}}" if by == "Forgets" else "forward"
+    return Volleyd(folder, f"""
+state_dir: state
+shutdown_timeout: 5s
+startup_timeout: 5s
+queues:
+  in: {{consumer: '{UNRULY}:Input'{rule.get('Input', '')}}}
+{queues}components: [{{name: move, input: in, outputs: [{', '.join(outputs)}], handler: {handler}}}]
+operations: {{listen: "127.0.0.1:0"}}
+""")
+
+
+def is_refused(volleyd, folder, by, rule):
+    """It ends by itself, with the plugin's name and the rule, and nothing is acked."""
+    assert volleyd.wait() == 70, volleyd.log
+    ends = [line for line in volleyd.lines if "the component stops" in line]
+    assert len(ends) == 1 and f"unruly.so:{by}" in ends[0] and rule in ends[0], volleyd.log
+    assert not (folder / "acked").exists(), volleyd.log
+
+
+@pytest.mark.parametrize("breaks, rule", [
+    ("an error with messages", "it must return the messages, and the error from the next call"),
+    ("too many messages", "consume filled more messages than there is room for"),
+    ("revokes what is not assigned", "it called `revoked` of its listener for partition 7"),
+    ("revokes inside of settle", "it called `revoked` of its listener outside of open, consume, poll and close"),
+    ("announces from another thread", "it called `revoked` of its listener outside of open, consume, poll and close"),
+    ("status of open", "open returned the status 99, which the ABI does not define"),
+    ("status of consume", "consume returned the status 99"),
+    ("status of settle", "settle returned the status 99"),
+    ("status of a result of settle", "settle set a result to the status 99"),
+    ("status of commit", "commit returned the status 99"),
+])
+def test_a_consumer_that_breaks_a_rule_ends_its_component(breaks, rule, tmp_path):
+    is_refused(unruly(tmp_path, breaks), tmp_path, "Input", rule)
+
+
+@pytest.mark.parametrize("breaks, rule", [
+    ("too many accepted", "produce accepted more records than it was given"),
+    ("reports twice", "reported a record twice, or one that it was not given"),
+    ("reports again later", "reported a record twice, or one that it was not given"),
+    ("reports what it was not given", "reported a record twice, or one that it was not given"),
+    ("status of open", "open returned the status 99"),
+    ("status of produce", "produce returned the status 99"),
+    ("status of poll", "poll returned the status 99"),
+    ("status of flush", "flush returned the status 99"),
+    ("status of a report", "reported the status 99, which the ABI does not define"),
+])
+def test_a_producer_that_breaks_a_rule_ends_its_component(breaks, rule, tmp_path):
+    volleyd = unruly(tmp_path, breaks, "Output")
+    if breaks == "reports again later":  # what it reported before was acked rightly
+        assert volleyd.wait() == 70, volleyd.log
+        assert "unruly.so:Output" in volleyd.log and rule in volleyd.log
+    else:
+        is_refused(volleyd, tmp_path, "Output", rule)
+
+
+def test_a_producer_that_reports_another_ones_record_ends_its_component(tmp_path):
+    volleyd = unruly(tmp_path, "reports another's record", "Output", outputs=("out", "other"))
+    is_refused(volleyd, tmp_path, "Output", "reported a record twice, or one that it was not given")
+
+
+def test_a_report_after_close_is_ignored_and_logged(tmp_path):
+    volleyd = unruly(tmp_path, "reports after close", "Output").wait_ready()
+    assert volleyd.stop() == 0, volleyd.log
+    assert any("reports records after it was closed" in line and "unruly.so:Output" in line for line in volleyd.lines), volleyd.log
+
+
+@pytest.mark.parametrize("breaks, rule", [
+    ("status of handle", "handle returned the status 99"),
+    ("status of a task", "a message ended with the status 99"),
+    ("status of finish", "a message ended with the status 99"),
+])
+def test_a_handler_with_an_unknown_status_ends_its_component(breaks, rule, tmp_path):
+    is_refused(unruly(tmp_path, breaks, "Forgets"), tmp_path, "Forgets", rule)
+
+
+def test_a_thread_that_outlives_its_instance_finds_a_host_that_does_nothing(tmp_path):
+    volleyd = unruly(tmp_path, "calls its host after destroy", "Forgets").wait_ready()
+    wait_until(lambda: volleyd.metric("volley_messages_settled_total", outcome="ok") == 20, "all are settled")
+    wait_until(lambda: (tmp_path / "forgotten thread ended").exists(), "the thread has ended")
+    assert volleyd.stop() == 0, volleyd.log
+    late = [line for line in volleyd.lines if "calls its host after its instance was destroyed" in line]
+    assert len(late) == 1 and "unruly.so:Forgets" in late[0], volleyd.log
