@@ -1,13 +1,14 @@
-// The circuit breaker: when everything fails, the fault is not the messages'. Then the input is held back and
-// one message at a time is tried, ever less often, so that an outage of what the handler depends on does not
-// send the whole queue to the dead letters.
+// The circuit breaker. When every message fails, the cause is an outage of something that the handler depends
+// on, not the messages. The input is then held back, and one message at a time is tried, with growing delays
+// in between. This message is the probe. Without the breaker, an outage would send the whole queue to the
+// dead-letter queue.
 //
-// It opens when a message has used up its attempts, and the first attempts of several have failed with no
-// success in between: later attempts do not count, because at the end of a queue only they are left. While it
-// is open a message that fails its last attempt is given up only if it was the one that was tried: so a row
-// of messages that each fail for their own fault still passes, slowly. The first success closes it.
+// The breaker opens when a message has used up its attempts, and the first attempts of several messages have
+// failed with no success in between. Later attempts do not count: at the end of a queue there are no others.
+// While the breaker is open, only the probe can be given up. A series of messages that each fail for a reason
+// of their own therefore passes, slowly. The first success closes the breaker.
 //
-// Not thread-safe; part of Delivery.
+// Not thread-safe. Part of Delivery.
 #pragma once
 
 #include <algorithm>
@@ -18,16 +19,16 @@ namespace volley::delivery {
 
 class Breaker {
 public:
-    // First attempts that have failed in a row.
+    // The breaker opens after this many first attempts have failed in a row.
     static constexpr std::uint32_t opens_after = 10;
 
     Breaker(bool on, Millis max_delay)
         : on_(on), shortest_(std::min(Millis(1000), max_delay)), longest_(max_delay) {}
 
     bool is_open() const { return open_; }
-    // May one message be tried though it is open?
+    // Whether a probe may start now.
     bool may_probe(Instant now) const { return open_ && !probing_ && now >= due_; }
-    // When a probe is due; never while closed, or while one is out.
+    // When the next probe is due. Returns `never` while the breaker is closed, or while a probe is running.
     Instant due() const { return open_ && !probing_ ? due_ : never; }
     void probe() { probing_ = true; }
 
@@ -37,7 +38,7 @@ public:
         probing_ = false;
     }
     void first_attempt_failed() { ++in_a_row_; }
-    // An attempt failed, and the message has none left. Returns whether it may be given up.
+    // A message has failed its last attempt. Returns whether it may be given up. `probed`: it was the probe.
     bool exhausted(bool probed, Instant now) {
         if (!on_) return true;
         if (open_) return probed;
@@ -48,8 +49,8 @@ public:
         }
         return true;
     }
-    // The probe came back without a success: the next one waits longer. If it was not even tried, or failed
-    // for its own fault, it does not.
+    // The probe did not succeed. If it was tried, the next one waits longer. If it was not tried, or failed
+    // for good, the next one may start at once.
     void probe_failed(bool tried, Instant now) {
         probing_ = false;
         if (tried) interval_ = std::min(interval_ * 2, longest_);

@@ -27,7 +27,7 @@ Lane Delivery::open_lane() {
         lanes_[lane] = LaneState{};
     }
     lanes_[lane].in_use = true;
-    // Identities of lanes are odd, those of keys even: they share one table.
+    // One table has both: identities of lanes are odd, those of keys even.
     if (options_.order == Order::partition) lanes_[lane].chain = chains_.join(++lane_identity_ * 2 + 1);
     return lane;
 }
@@ -36,7 +36,7 @@ Lane Delivery::open_lane() {
 
 std::uint32_t Delivery::room() const {
     if (!wants_messages() || slots_in_use_ >= options_.max_in_flight) return 0;
-    if (breaker_.is_open()) return 1;  // to try
+    if (breaker_.is_open()) return 1;  // the probe
     const std::uint32_t room = options_.max_in_flight - slots_in_use_;
     if (expected_outputs_ == 0) return room;
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(byte_room() / expected_outputs_, 1, room));
@@ -147,7 +147,7 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker)
     room -= taken;
     if (breaker_.is_open()) room = std::min(room, may_probe_ ? 1U : 0U);
     room = std::min(room, startable());
-    // Outputs that wait together in a producer that may lose one of them could overtake.
+    // Outputs of two messages in a producer at a time could overtake if it fails one of them.
     const bool together = options_.pipelined || transactions_;
     const std::uint32_t from_chains = chains_.take(out + taken, room, worker, together);
     active_ += from_chains;
@@ -206,7 +206,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
     }
     VOLLEY_ASSERT(outputs == 0 && entry.outputs_left == 0);
     set_passive(entry, State::backing_off);
-    // A stop or a revocation is not this message's fault: what it cuts off counts nothing.
+    // An attempt that was cut off by a stop or a revocation is not counted.
     if (entry.orphan) return release(slot);
     if (verdict == Verdict::retry && is_stopping(entry)) {
         if (!try_once_more(slot)) release(slot);
@@ -222,7 +222,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
 void Delivery::succeed(Slot slot, Instant now) {
     Entry& entry = entries_[slot];
     if (transactions_ && entry.outputs_left > 0) {
-        // The transactions keep the order of their messages, so the chain may go on.
+        // Transactions keep the order of their messages, so that the next of the group may start.
         entry.state = State::uncommitted;
         entry.outputs_left = 0;
         uncommitted_.push_back(slot);
@@ -232,7 +232,7 @@ void Delivery::succeed(Slot slot, Instant now) {
         return;
     }
     entry.state = State::sending;
-    // A failed output holds the chain, so that what comes later waits for its second try.
+    // A failed output holds the group until it has been sent again.
     if (options_.pipelined && entry.outputs_failed == 0 && !entry.permanent) {
         chains_.unlink(slot);
         chains_.release(slot);
@@ -308,7 +308,7 @@ void Delivery::disown(Slot slot) {
     release(slot);
 }
 
-// Are the reported outputs the first ones, with none left out between them? They are when all are reported.
+// Whether the reported outputs are the first ones, without a gap. This is the case when all are reported.
 inline bool Delivery::is_whole(const Entry& entry) const {
     if (entry.beyond) return entry.reported == std::numeric_limits<std::uint32_t>::max();
     return (entry.reported & (entry.reported + 1)) == 0;
@@ -318,7 +318,7 @@ bool Delivery::confirmed(Slot slot, std::uint16_t life, std::uint32_t output, In
     if (!is_awaited(slot, life, false)) return false;
     Entry& entry = entries_[slot];
     if (!note_report(entry, output, false)) return false;
-    // The last report shows whether one of those before it was of an output that the message does not have.
+    // The last report reveals whether an earlier one was of an output that the message does not have.
     if (entry.state == State::sending && entry.outputs_left == 1 && !is_whole(entry)) return false;
     --entry.outputs_left;
     entry.stored = true;
@@ -351,18 +351,18 @@ bool Delivery::send_failed(Slot slot, std::uint32_t output, SendFailure failure,
     } else {
         ++entry.outputs_failed;
     }
-    chains_.hold(slot);  // what comes later waits until this is mended, or has become a dead letter
+    chains_.hold(slot);  // until the output is stored, or the message has become a dead letter
     if (entry.state == State::sending) after_reports(slot, now);
     return true;
 }
 
-// Before a store that did not answer is asked again: not long, so that work goes on soon after an outage.
+// The backoff before an output is sent again. It is short, so that work continues soon after an outage.
 Millis Delivery::send_delay(Entry& entry) {
     constexpr Millis longest{2000};
     return std::min(backoff_.delay(++entry.send_tries), longest);
 }
 
-// Decides once nothing of the message is in a producer's hands.
+// Decides what happens next, once no producer has an output of the message.
 void Delivery::after_reports(Slot slot, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.outputs_left >= 0);
@@ -437,7 +437,7 @@ void Delivery::tick(Instant now) {
                                         entry.reason, entry.attempt, false});
                 break;
             default:
-                // A timer for a message that waits for nothing.
+                // No other state has a timer.
                 VOLLEY_ASSERT(entry.state == State::settling);
         }
     }

@@ -1,14 +1,14 @@
-// The core of a component: what happens between consume and delete. Events come in as calls, commands go out
-// through take(), take_settlements() and take_commits(). Pure: no I/O, no clock (the time is an argument), no
-// threads, seeded.
+// The core of a component decides what happens to each message between receiving and settling it. Events are
+// calls. Commands come out of take(), take_settlements() and take_commits(). The core is pure: it does no
+// I/O, has no threads, gets the time as an argument, and draws random numbers from a seed.
 //
-// What it keeps, whatever comes in whatever order:
-//   - a message is acked only when every output of it, or its dead letter, is confirmed;
-//   - on a log, a committable offset never passes an unfinished message;
-//   - of a chain (partition or key) nothing overlaps and nothing overtakes;
-//   - every message that was received is settled exactly once, with ack, nack or leave.
-// A call that breaks the contract below stops the process (assert, in every build): better dead than a wrong
-// ack.
+// Invariants, whatever the order of the events:
+//   - A message is acked only when all of its outputs, or its dead letter, are confirmed.
+//   - On a log, the committable offset never passes an unfinished message.
+//   - No two messages of an ordering group run at the same time, and none overtakes another.
+//   - Every received message is settled exactly once, with ack, nack or release.
+// A call that breaks the contract below ends the process in every build (VOLLEY_ASSERT), because a wrong ack
+// would lose a message.
 //
 // Not thread-safe: the intake thread of the component owns it. Allocates only while it grows.
 #pragma once
@@ -33,57 +33,59 @@ public:
     Delivery(const Delivery&) = delete;
     Delivery& operator=(const Delivery&) = delete;
 
-    // ---- lanes: a partition was assigned; is being taken away; is gone
+    // ---- lanes
+    // A partition was assigned.
     Lane open_lane();
-    // Starts nothing new of the lane, as stop() does for all; see is_drained().
+    // The partition is being revoked: starts nothing new of the lane, as stop() does for all lanes.
     void revoke(Lane lane);
-    // Nothing of it runs or waits for a confirmation.
+    // Whether nothing of the lane runs or waits for a confirmation.
     bool is_drained(Lane lane) const;
-    // The lane is gone (lost, or revoked and drained or out of time): what is still open will be released,
-    // whatever becomes of it, and nothing of it is committed any more. The number may be given to a lane
-    // opened later.
+    // The lane is gone: it was lost, or revoked and then drained, or the time for draining is over. Messages
+    // that are still open will be released, whatever their result, and nothing of the lane is committed any
+    // more. A lane that is opened later can get the same number.
     void end_lane(Lane lane);
 
     // ---- intake
-    // False between a full window and a half empty one: wide, because pausing a log throws away what it
-    // prefetched. Also while the breaker is open and there is a message to try.
+    // Whether to fetch messages. Once max_in_flight or max_in_flight_bytes is reached, false until half of it
+    // is free: pausing a log discards what its client has prefetched, so it should be rare. Also false while
+    // the breaker is open and there is a message to try.
     bool wants_messages() const {
         return !full_ && !stopping_ && !(breaker_.is_open() && counters_.in_flight > 0);
     }
-    // How many more may be received now, and how many bytes.
+    // How many more messages, and how many bytes, may be received now.
     std::uint32_t room() const;
     std::uint64_t byte_room() const;
-    // Opens a message, before anything else is done with it. Returns no_slot if it is known already (a log
-    // that hands out an offset again): the caller then leaves the delivery.
+    // Opens a message. Returns no_slot if a log has delivered an offset again, or if the lane is revoked. The
+    // caller then releases the delivery.
     Slot receive(const Incoming& incoming);
-    // More is kept of the input than was said at receive(): its decoded body.
+    // The message takes `bytes` more than Incoming::bytes: its decoded body is kept.
     void grow(Slot slot, std::uint64_t bytes);
 
     // ---- work
-    // Moves up to `room` things for `worker` to do into `out` and returns how many: outputs to send again and
-    // dead letters first, then messages to handle. A worker does what it was given in the order in which it
-    // was given: of a chain that it has running it gets more.
+    // Moves up to `room` items for `worker` into `out`, and returns how many: outputs to send again and dead
+    // letters first, then messages to handle. Requires: a worker processes its items in this order, because
+    // it gets further messages of an ordering group while others of the group are still running there.
     std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t worker);
     bool has_work() const {
         return !urgent_.empty() || (!letters_.empty() && may_write_letter()) ||
                (chains_.has_runnable() && (!breaker_.is_open() || may_probe_) && startable() > 0);
     }
-    // Is something in hand that must move by itself: a handler that runs, an output that is to be confirmed?
+    // Whether something is in progress: a running handler, an unconfirmed output, or an item to take.
     bool is_active() const { return active_ > 0 || has_work(); }
-    // A worker returns a Step::handle. ok: it handed `outputs` records to the producers, whose reports may
-    // have come already, and keeps `held` bytes for them. retry_after: the handler's wish, which is honoured
-    // in full; 0 none. Requires: the slot is running.
+    // A worker returns an item of Step::handle. For Verdict::ok it has handed `outputs` records to the
+    // producers, whose reports may have come already, and keeps `held` bytes for them. `retry_after` is the
+    // delay that the handler asked for, or 0; it is not limited by max_delay. Requires: the slot is running.
     void handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::uint64_t held, Millis retry_after,
                  Reason reason, Instant now);
-    // Reports of single outputs: exactly one for each that was handed over, also when handed over again. Of
-    // the first 32 outputs of a message a second report is noticed: then the two return false, and do
-    // nothing. confirmed() does the same of any report that is not awaited; send_failed() requires
+    // The report of one output. There is exactly one each time an output is handed to a producer. A second
+    // report of one of the first 32 outputs of a message is detected: both functions then return false and do
+    // nothing. confirmed() also does so for a report that is not awaited. send_failed() requires
     // is_awaited().
     bool confirmed(Slot slot, std::uint16_t life, std::uint32_t output, Instant now);
     // The same of several outputs at once, a bit each, right before handled(). Requires: the slot is running.
     bool confirmed_early(Slot slot, std::uint32_t outputs);
     bool send_failed(Slot slot, std::uint32_t output, SendFailure failure, Reason reason, Instant now);
-    // Whether a report of that message may come, whatever numbers a connector gives.
+    // Whether a report for this message can come. Accepts any numbers, because they come from a connector.
     bool is_awaited(Slot slot, std::uint16_t life, bool dead_letter) const {
         if (slot >= next_new_ || entries_[slot].life != life) return false;
         const State state = entries_[slot].state;
@@ -91,51 +93,52 @@ public:
         return !transactions_ &&
                ((state == State::running && !entries_[slot].handled) || state == State::sending);
     }
-    // Whether reports came of outputs that the message did not have, before the worker returned it.
+    // Whether, before the worker returned the message, there were reports of outputs that it does not have.
     bool has_false_reports(Slot slot, std::uint32_t outputs) const {
         const Entry& entry = entries_[slot];
         return (outputs < reports_told && (entry.reported >> outputs) != 0) ||
                (outputs <= reports_told && entry.beyond);
     }
-    // In the place of handled(): no report of it can be believed. It is released.
+    // In place of handled(), if has_false_reports(): releases the message, because no report can be trusted.
     void disown(Slot slot);
     // The report of a Step::dead_letter.
     void dead_letter_confirmed(Slot slot);
     void dead_letter_failed(Slot slot, SendFailure failure, Instant now);
 
-    // ---- transactions: outputs and acks become one commit of a store that has both
-    // From now on a message with outputs waits for take_transaction(), and no reports of them come. Call it
-    // before the first receive(); not for a log.
+    // ---- transactions: one store commits outputs and acks together
+    // From now on a message with outputs waits for take_transaction(), and its outputs get no reports.
+    // Requires: nothing was received yet, and the input is not a log.
     void use_transactions();
-    // Moves up to `most` handled messages, in the order in which they were handled, to the end of `out`. Each
-    // is answered by one of the four below; until then it may be tried as often as it takes.
+    // Moves up to `most` handled messages, in the order in which they were handled, to the end of `out`. The
+    // caller commits them, with as many tries as it needs, and then calls one of the next functions for each.
     void take_transaction(std::vector<Slot>& out, std::size_t most);
-    // How many wait for it.
+    // How many messages wait for take_transaction().
     std::size_t uncommitted() const { return uncommitted_.size(); }
-    // Its outputs and its ack are durable: the delivery is closed.
+    // Outputs and ack are committed, and the delivery is closed.
     void transacted(Slot slot);
-    // It was not ours any more, and nothing of it was stored.
+    // Another consumer has received the message. Nothing of it was stored.
     void transaction_lost(Slot slot);
-    // The store will never take its outputs.
+    // The store will never accept its outputs.
     void transaction_refused(Slot slot, Reason reason, Instant now);
-    // Given up, because of a stop: it may or may not have happened.
+    // Given up because of a stop. The transaction may have been committed.
     void transaction_released(Slot slot);
 
     // ---- leases
-    // The store gave it to another: whatever becomes of it here, it is released.
+    // Another consumer has received the message: it will be released, whatever its result.
     void lose(Slot slot);
 
     // ---- settling
-    // Moves what is to be settled to the end of `out`. Each is answered by settled() or settle_again().
+    // Moves the due settlements to the end of `out`. The caller then calls settled() or settle_again() for
+    // each.
     void take_settlements(std::vector<Settlement>& out);
-    // The consumer closed the delivery. lost: it was not ours any more.
+    // The consumer has closed the delivery. `lost`: another consumer had received the message before.
     void settled(Slot slot, bool lost);
-    // The store could not be reached: once more, later.
+    // The store could not be reached: try again after a backoff.
     void settle_again(Slot slot, Instant now);
-    // Moves what may be committed, and was not yet taken, to the end of `out`.
+    // Moves the offsets that may be committed, and were not taken yet, to the end of `out`.
     void take_commits(std::vector<Commit>& out);
     bool has_commits() const { return !dirty_.empty(); }
-    // The commit did not happen: take it again.
+    // The commit failed: take_commits() returns it again.
     void commit_again(Lane lane);
 
     // ---- time
@@ -144,32 +147,32 @@ public:
         return std::min(timers_.next(), chains_.has_runnable() && !may_probe_ ? breaker_.due() : never);
     }
 
-    // ---- stopping: never a failure of a message
-    // Starts no handler any more and releases what has not started; what runs is carried through to its
-    // settlement.
+    // ---- stopping, which never fails a message
+    // Starts no more handlers, and releases messages that have not started. Those that run are finished and
+    // settled.
     void stop();
-    // Gives up on what is not confirmed: released as soon as no worker and no producer has it in hand.
+    // Stops waiting for confirmations: each message is released as soon as no worker and no producer has it.
     void abort();
     bool is_idle() const { return counters_.in_flight == 0 && unsettled_ == 0; }
-    // All producers are closed: what they have not reported by now, they never will. Requires: abort(), and
-    // no worker is at work.
+    // All producers are closed, so no more reports come. Requires: abort() was called, and no worker runs.
     void end_reports();
-    // What is not settled yet, once more and at once.
+    // Makes all open settlements due now, without waiting for their backoff.
     void settle_now();
-    // on_fail: stop was reached, or the dead-letter queue refused for good. The core has stopped itself.
+    // The core has stopped itself: a message failed with on_fail: stop, or the dead-letter queue refused a
+    // dead letter for good. failed_slot() is the first such message.
     bool failed() const { return failed_; }
     Slot failed_slot() const { return failed_slot_; }
 
-    // ---- looking
+    // ---- status
     const Counters& counters() const { return counters_; }
     const Entry& entry(Slot slot) const { return entries_[slot]; }
-    // Messages whose attempts are used up and that are tried on; dead letters that their queue does not take
-    // now.
+    // Messages that have used up their attempts and are still retried; dead letters that their queue does not
+    // accept now.
     std::uint32_t exhausted() const { return exhausted_; }
     std::uint32_t dead_letters_waiting() const { return dead_letters_waiting_; }
-    // Everything fails: the input is held back, and one message at a time is tried.
+    // The input is held back, and one message at a time is tried: see breaker.hpp.
     bool breaker_is_open() const { return breaker_.is_open(); }
-    // Calls visit(slot, entry) for every delivery that is open at the consumer.
+    // Calls visit(slot, entry) for each delivery that the consumer has not closed.
     template <typename Visit>
     void for_each_open(Visit&& visit) const {
         for (Slot slot = 0; slot < next_new_; ++slot) {
@@ -182,10 +185,10 @@ private:
     struct LaneState {
         Window window;
         Chain chain = no_chain;            // order partition
-        std::uint32_t active = 0;          // run, or wait for a confirmation
+        std::uint32_t active = 0;          // messages that run or wait for a confirmation
         std::uint32_t open = 0;            // slots in use
         std::int64_t newest_started = -1;  // offset
-        std::int64_t committed = -1;       // handed out by take_commits
+        std::int64_t committed = -1;       // the last offset that take_commits() returned
         bool in_use = false;
         bool revoked = false;
         bool ended = false;
@@ -237,7 +240,7 @@ private:
 
     Options options_;
     Entries entries_;
-    Entry blank_;  // copied, because zeroing so much compiles to a slow rep stos
+    Entry blank_;  // copied, because zeroing an entry compiles to a slow rep stos
     Chains chains_;
     Backoff backoff_;
     Breaker breaker_;
@@ -248,17 +251,17 @@ private:
     std::vector<Settlement> settlements_;
     std::vector<Slot> urgent_;  // to send again; first in, first out from urgent_taken_
     std::size_t urgent_taken_ = 0;
-    std::deque<Slot> letters_;       // dead letters to send; they wait for bytes, too
+    std::deque<Slot> letters_;       // dead letters to send, also those that wait for memory
     std::vector<Slot> uncommitted_;  // for the next transaction; first in, first out
     bool transactions_ = false;
     Slot free_head_ = no_slot;
     Slot next_new_ = 0;
     std::uint32_t slots_in_use_ = 0;
-    std::uint32_t unsettled_ = 0;  // finished, and the consumer has not closed them yet
+    std::uint32_t unsettled_ = 0;  // finished, but not closed by the consumer
     std::uint64_t lane_identity_ = 0;
     Counters counters_;
-    std::uint32_t expecting_ = 0;         // entries of which outputs are expected
-    std::uint64_t expected_outputs_ = 0;  // bytes of a message's outputs, on average
+    std::uint32_t expecting_ = 0;         // messages whose outputs are still expected
+    std::uint64_t expected_outputs_ = 0;  // average bytes of the outputs of a message
     std::uint32_t running_ = 0;           // handlers started and not returned
     std::uint32_t exhausted_ = 0;
     std::uint32_t dead_letters_waiting_ = 0;

@@ -19,7 +19,7 @@ std::uint64_t mixed(std::uint64_t x) {  // the finalizer of splitmix64 (Steele, 
 }  // namespace
 
 Chains::Chains(Entries& entries) : entries_(entries) {
-    chains_.emplace_back();  // the unordered
+    chains_.emplace_back();  // for messages without a group
     ready_.resize(2);        // grows with the workers
     rehash(64);
 }
@@ -28,7 +28,7 @@ Chain Chains::join(std::uint64_t identity) {
     for (std::size_t b = bucket_of(identity); table_[b] != no_chain; b = (b + 1) & (table_.size() - 1)) {
         State& known = chains_[table_[b]];
         if (known.identity != identity) continue;
-        // Empty, and only not met in the ready queue yet: what closed it was in another life of its lane.
+        // A group without messages, still in the ready queue. It was closed in an earlier life of its lane.
         if (known.open == 0) known.closed_from = std::numeric_limits<std::int64_t>::max();
         ++known.open;
         return table_[b];
@@ -55,7 +55,7 @@ void Chains::leave(Chain chain) {
     forget_if_over(chain);
 }
 
-// A chain that still stands in the ready queue is forgotten when it is met there.
+// A group that is in a ready queue is removed when its turn comes there.
 void Chains::forget_if_over(Chain chain) {
     State& state = chains_[chain];
     if (chain == unordered || state.open > 0 || state.queue != none) return;
@@ -126,18 +126,18 @@ void Chains::release(Slot slot) {
     State& state = chains_[entry.chain];
     VOLLEY_ASSERT(state.busy > 0);
     --state.busy;
-    // At rest it is any worker's.
+    // A group that is no longer busy can go to any worker.
     if (state.busy == 0 && state.queue != none && state.queue != shared) dequeue(entry.chain);
     offer(entry.chain);
 }
 
-// What starts next, if anything does.
+// The next message to start, or no_slot.
 Slot Chains::next_of(const State& state) const {
     if (state.busy == 0 || state.last_taken == no_slot) return state.head;
     return entries_[state.last_taken].chain_next;
 }
 
-// Queues the chain if its next message may start.
+// Puts the group in a ready queue if its next message may start.
 void Chains::offer(Chain chain) {
     State& state = chains_[chain];
     if (state.queue != none || (state.busy > 0 && !state.flows)) return;
@@ -185,12 +185,13 @@ std::uint32_t Chains::take_ready(std::uint32_t queue, Run* out, std::uint32_t ro
         const Chain chain = ready_[queue].head;
         State& state = chains_[chain];
         dequeue(chain);
-        if (state.busy > 0 && !state.flows) continue;  // held since it was queued
+        if (state.busy > 0 && !state.flows) continue;  // became busy while it was queued
         if (state.head == no_slot) {
             forget_if_over(chain);
             continue;
         }
-        // The unordered take at most half when chains wait too: neither starves the other.
+        // Messages without a group take at most half of the room if groups wait, too, so that neither
+        // starves.
         const bool share = chain == unordered && ready_[queue].head != no_chain;
         const std::uint32_t most = share ? std::max(1U, (room - taken) / 2) : room - taken;
         taken += take_from(chain, out + taken, most, worker, together);
@@ -244,7 +245,8 @@ void Chains::insert(std::uint64_t identity, Chain chain) {
     ++used_;
 }
 
-// Closes the gap by moving back what was pushed past it, so that no tombstones pile up.
+// Fills the gap with the entries that collisions have moved behind it, so that the table needs no markers for
+// erased entries.
 void Chains::erase(std::uint64_t identity) {
     const std::size_t mask = table_.size() - 1;
     std::size_t hole = bucket_of(identity);

@@ -1,14 +1,13 @@
-// Who may run: chains of messages that must keep their order, and the queue of those chains that have
-// something to do.
+// Which messages may start: the ordering groups, and the queues of those groups that have a message to start.
 //
-// A chain lists its messages in order of arrival. It is busy while one of them runs, waits for a retry or
-// holds it for another reason; while it is busy nothing else of it starts, with one exception: it flows on to
-// the worker that has its running messages, which takes its batches one after the other, as long as none of
-// them has failed. A start from rest begins a new turn of the chain. So one key never overlaps itself and
-// never overtakes. Messages without a chain (order none, null keys) are in one list of their own that is
-// never busy.
+// A group lists its messages in order of arrival. It is busy while one of them runs, waits for a retry, or
+// holds the group for another reason. While a group is busy, no other message of it starts, with one
+// exception: as long as none of its running messages has failed, further messages go to the worker that has
+// them, which runs its batches one after the other. A start of a group that is not busy begins a new turn. In
+// this way no two messages of a group run at the same time, and none overtakes another. Messages without a
+// group (order none, or no key) are in one list of their own, which is never busy.
 //
-// Not thread-safe; part of Delivery. Allocates only while the number of chains grows.
+// Not thread-safe. Part of Delivery. Allocates only while the number of groups grows.
 #pragma once
 
 #include <cstdint>
@@ -22,29 +21,29 @@ class Chains {
 public:
     explicit Chains(Entries& entries);
 
-    // Returns the chain with this identity, made if there is none, with one more message counted in it.
+    // Counts one more message in the group with this identity, and creates the group if there is none.
     Chain join(std::uint64_t identity);
-    // One message of `chain` is closed; the chain is forgotten with its last.
+    // A message of the group is closed. With its last message the group is removed.
     void leave(Chain chain);
 
-    // Appends a waiting message to its chain (no_chain: to the unordered).
+    // Appends a waiting message to its group, or to the list of messages without a group.
     void append(Slot slot);
-    // Takes it out of the list; it no longer holds up those behind it.
+    // Removes it from the list, so that the messages behind it need not wait for it.
     void unlink(Slot slot);
-    // A message of the chain must not be passed: nothing else of it starts until release.
+    // Makes the group busy on behalf of this message: no other message of it starts before release().
     void hold(Slot slot);
     void release(Slot slot);
-    // A message of the chain came back unfinished: nothing else of it starts before it is at rest.
+    // A message of the group was returned unfinished: nothing else of the group starts while it is busy.
     void stop_flow(Chain chain);
-    // A message without a chain goes back to the front of the unordered list.
+    // Returns a message without a group to the front of its list.
     void put_back(Slot slot);
 
-    // Moves up to `room` messages that `worker` may run now into `out`, oldest chains first; marks them
-    // running, and their chains held. Of a chain more than one, and more while it runs there, only if
-    // `together`. Returns how many.
+    // Moves up to `room` messages that `worker` may run now into `out`, and returns how many. The group that
+    // has waited longest comes first. Marks the messages as running, and holds their groups. More than one
+    // message of a group at a time only if `together`.
     std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t worker, bool together);
-    // From this offset on the chain starts nothing any more: the message there was released, and must not be
-    // overtaken.
+    // The message of the group at offset `from` was released. The messages after it no longer start, because
+    // they would overtake it.
     void close(Chain chain, std::int64_t from) {
         if (from < chains_[chain].closed_from) chains_[chain].closed_from = from;
     }
@@ -60,15 +59,15 @@ private:
         std::uint64_t identity = 0;
         Slot head = no_slot;
         Slot tail = no_slot;
-        Slot last_taken = no_slot;  // of this turn, and still in the list; no_slot: the head is next
+        Slot last_taken = no_slot;  // in this turn, and still in the list; no_slot: the head is next
         Chain next_ready = no_chain;
         Chain prev_ready = no_chain;
-        std::uint32_t queue = none;  // the ready queue that it stands in
+        std::uint32_t queue = none;  // the ready queue that it is in
         std::uint32_t open = 0;
         std::uint32_t busy = 0;
         std::uint32_t worker = 0;  // of this turn
         std::uint32_t turn = 0;
-        bool flows = false;  // busy only with what runs at its worker, and nothing of that has failed
+        bool flows = false;  // all that makes it busy runs at its worker, and none of it has failed
         std::int64_t closed_from = std::numeric_limits<std::int64_t>::max();
     };
     struct Ready {
@@ -77,7 +76,8 @@ private:
     };
     static constexpr Chain unordered = 0;
     static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-    static constexpr std::uint32_t shared = 0;  // ready queue of chains at rest; 1 + n: flow on to worker n
+    // Ready queue 0 has the groups that any worker may take, 1 + n those for worker n only.
+    static constexpr std::uint32_t shared = 0;
 
     Chain chain_of(const Entry& entry) const { return entry.chain == no_chain ? unordered : entry.chain; }
     void offer(Chain chain);
@@ -100,9 +100,9 @@ private:
     std::vector<Chain> table_;  // open addressing, linear probing; no_chain: empty
     std::size_t used_ = 0;
     std::vector<Ready> ready_;
-    std::uint32_t queued_ = 0;  // chains, in all of them
+    std::uint32_t queued_ = 0;  // groups, in all ready queues
     std::uint32_t turns_ = 0;
-    bool shared_first_ = false;  // in turn, so that neither kind starves the other
+    bool shared_first_ = false;  // alternates, so that neither kind of queue starves
 };
 
 }  // namespace volley::delivery

@@ -1,5 +1,5 @@
-// What is released: at a revocation, after a lost lease, at a stop. A release counts no attempt, and on a log
-// nothing is released before something that has started.
+// Releases: at a revocation, after a lost lease and at a stop. A release counts no attempt. On a log, no
+// message is released if one behind it has started.
 #include "delivery/delivery.hpp"
 #include "invariant.hpp"
 
@@ -28,7 +28,7 @@ void Delivery::end_lane(Lane lane) {
     free_lane_if_over(lane);
 }
 
-// Visits every used slot of a lane. Rare (a rebalance), so it looks at all slots rather than keep a list.
+// Visits each used slot of a lane. Rebalances are rare, so it scans all slots instead of keeping a list.
 void Delivery::for_lane(Lane lane, void (Delivery::*visit)(Slot)) {
     for (Slot slot = 0; slot < next_new_; ++slot) {
         if (entries_[slot].state != State::free && entries_[slot].lane == lane) (this->*visit)(slot);
@@ -52,15 +52,15 @@ void Delivery::lose(Slot slot) {
     orphan(slot);
 }
 
-// Does the committed offset need this message, because one behind it has started? Not if it was given up with
-// its chain.
+// Whether the committed offset needs this message, because one behind it has started. Not if its ordering
+// group was closed before it.
 bool Delivery::is_needed(const Entry& entry) const {
     return options_.log && !entry.orphan && entry.offset < lanes_[entry.lane].newest_started &&
            !chains_.is_closed(entry.chain, entry.offset);
 }
 
-// A chain that has lost the message at `offset` to the stop may not go on behind it: what follows would
-// overtake it.
+// After the release of the message at `offset`, the messages behind it in its ordering group are released,
+// too: they would overtake it.
 void Delivery::leave_behind(Chain chain, std::int64_t offset) {
     chains_.close(chain, offset);
     for (Slot slot = chains_.first(chain); slot != no_slot;) {
@@ -70,8 +70,8 @@ void Delivery::leave_behind(Chain chain, std::int64_t offset) {
     }
 }
 
-// What a stop finds waiting for its next attempt is tried once more at once, if what was done behind it on
-// the log would otherwise be done again. Returns false if it is not, or has been.
+// At a stop, a failed message that holds back the committed offset gets one more attempt at once. Otherwise
+// the messages behind it on the log would run again. Returns false if it gets none.
 bool Delivery::try_once_more(Slot slot) {
     Entry& entry = entries_[slot];
     if (!is_needed(entry) || entry.last_try || entry.attempt >= options_.max_attempts) return false;
@@ -85,7 +85,7 @@ bool Delivery::try_once_more(Slot slot) {
     return true;
 }
 
-// Leaves a message that nobody has in hand.
+// Releases a message that no worker and no producer has.
 void Delivery::release_waiting(Slot slot) {
     switch (entries_[slot].state) {
         case State::waiting:
@@ -119,7 +119,7 @@ void Delivery::abort() {
         entries_[slot].orphan = true;
         release_waiting(slot);
     }
-    // What waits for a worker is dropped here: there may be no worker to take it.
+    // There may be no worker any more that could take these.
     for (; urgent_taken_ < urgent_.size(); ++urgent_taken_) release(urgent_[urgent_taken_]);
     urgent_.clear();
     urgent_taken_ = 0;
@@ -133,7 +133,7 @@ void Delivery::end_reports() {
         Entry& entry = entries_[slot];
         if (entry.state != State::sending && entry.state != State::dead_lettering) continue;
         const bool dead = entry.state == State::dead_lettering;
-        if (!dead) entry.stored = true;  // it may be
+        if (!dead) entry.stored = true;  // possibly
         set_passive(entry, dead ? State::dead_letter_wait : State::resend_wait);
         release(slot);
     }

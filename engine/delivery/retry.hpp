@@ -1,4 +1,4 @@
-// When again: exponential backoff with full jitter, and the timers of messages that wait.
+// Retries: exponential backoff with full jitter, and the timers of waiting messages.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace volley::delivery {
 
-// Delays drawn evenly from 1 ms to min(max, initial * 2^(tries-1)): "full jitter" spreads the retries of many
-// messages that failed together. Deterministic from its seed.
+// Delays with a uniform distribution from 1 ms to min(max, initial * 2^(tries-1)). This "full jitter" spreads
+// the retries of messages that failed together. The same seed gives the same delays.
 class Backoff {
 public:
     Backoff(Millis initial, Millis max, std::uint64_t seed) : initial_(initial), max_(max), state_(seed) {}
@@ -22,8 +22,8 @@ private:
     std::uint64_t state_;
 };
 
-// Messages by the time at which they want attention, earliest first. A message that was closed meanwhile is
-// told by its generation.
+// Timers of messages, earliest first. Timers cannot be cancelled: a timer whose generation is not that of its
+// slot is ignored.
 class Timers {
 public:
     struct Timer {
@@ -32,9 +32,9 @@ public:
         std::uint32_t generation = 0;
     };
     void add(Timer timer);
-    // The earliest; never if there is none.
+    // When the earliest timer is due. Returns `never` if there is none.
     Instant next() const { return heap_.empty() ? never : heap_.front().due; }
-    // Requires: next() != never.
+    // Removes and returns the earliest timer. Requires: next() != never.
     Timer pop();
 
 private:

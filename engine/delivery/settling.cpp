@@ -1,4 +1,4 @@
-// The end of a message in the core: finished, settled at the store, forgotten; and what a lane may commit.
+// How a message ends in the core: it is finished, settled, and its slot is freed. Also the offsets to commit.
 #include "delivery/delivery.hpp"
 #include "invariant.hpp"
 
@@ -11,7 +11,7 @@ void Delivery::finish(Slot slot, Outcome outcome, Millis delay) {
     conclude(slot, outcome, delay);
 }
 
-// What becomes of the message is decided; the delivery is still open at the consumer.
+// The result of the message is final. The consumer still has to close the delivery.
 void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     Entry& entry = entries_[slot];
     chains_.unlink(slot);
@@ -23,7 +23,7 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     ++unsettled_;
     hold(entry, 0);
     expect(entry, false);
-    ++entry.generation;  // a backoff that still stands in the timers is void
+    ++entry.generation;  // cancels its timer
     entry.state = State::settling;
     entry.outcome = outcome;
     entry.nack_delay = delay;
@@ -36,8 +36,8 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     }
 }
 
-// Releases the message to the store: no outcome, no attempt counted. In its window it stays unfinished for
-// ever, so that nothing behind it is committed.
+// Releases the message: neither ack nor nack, and no attempt is counted. It stays unfinished in its window,
+// so that nothing behind it is committed.
 void Delivery::release(Slot slot, bool lease_lost) {
     Entry& entry = entries_[slot];
     if (entry.state == State::dead_letter_wait || entry.state == State::dead_letter_queued) {
@@ -51,7 +51,7 @@ void Delivery::release(Slot slot, bool lease_lost) {
                                       : counters_.released_by_stop);
     const Chain chain = entry.chain;
     const std::int64_t offset = entry.offset;
-    // The chain outlives this message only if others are in it.
+    // The ordering group is removed with its last message.
     const bool others =
         options_.log && chain != no_chain && (options_.order == Order::partition || chains_.count(chain) > 1);
     finish(slot, Outcome::release, Millis(0));
@@ -85,13 +85,13 @@ void Delivery::settle_now() {
     for (Slot slot = 0; slot < next_new_; ++slot) {
         Entry& entry = entries_[slot];
         if (entry.state != State::settling) continue;
-        ++entry.generation;  // its timer is void
+        ++entry.generation;  // cancels its timer
         settlements_.push_back(
             {slot, entry.handle, entry.outcome, entry.nack_delay, entry.reason, entry.attempt, false});
     }
 }
 
-// A slot is free when its delivery is closed and no window needs its offset.
+// A slot is free when its delivery is closed and the window does not need its offset.
 void Delivery::free_if_over(Slot slot) {
     Entry& entry = entries_[slot];
     if (entry.state != State::settled || entry.in_window) return;
@@ -113,7 +113,7 @@ void Delivery::free_lane_if_over(Lane lane) {
     if (!state.ended || state.open > 0 || !state.in_use) return;
     if (state.chain != no_chain) chains_.leave(state.chain);
     state.in_use = false;
-    if (!state.dirty) free_lanes_.push_back(lane);  // else take_commits does it
+    if (!state.dirty) free_lanes_.push_back(lane);  // otherwise take_commits() does
 }
 
 void Delivery::take_commits(std::vector<Commit>& out) {

@@ -1,6 +1,5 @@
-// A Slab holds numbered entries that never move. It grows in chunks and gives nothing back, so that the
-// steady state allocates nothing. Not thread-safe; entries may be used by whoever owns them while others are
-// added.
+// A Slab holds numbered entries that never move. It grows in chunks and never shrinks, so that the steady
+// state allocates nothing. Growing is not thread-safe. Other threads may use entries that they own meanwhile.
 #pragma once
 
 #include <array>
@@ -14,7 +13,7 @@ template <typename T>
 class Slab {
 public:
     static constexpr std::uint32_t chunk_size = 1024;
-    // The room for chunk pointers is taken at once: they must not move while other threads read entries.
+    // The array of chunk pointers is reserved at once, because it must not move while other threads read it.
     static constexpr std::uint32_t max_chunks = 4096;
 
     Slab() { chunks_.reserve(max_chunks); }

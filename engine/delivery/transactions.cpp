@@ -1,4 +1,5 @@
-// Transactions: where input and outputs are in one store, a message's outputs and its ack are one commit.
+// Transactions: if input and outputs are in one store, it commits the outputs and the ack of a message
+// together.
 #include <algorithm>
 
 #include "delivery/delivery.hpp"
@@ -53,7 +54,7 @@ void Delivery::transaction_released(Slot slot) {
     release(slot);
 }
 
-// Nobody may be there to commit them.
+// At an abort nothing commits them any more.
 void Delivery::leave_uncommitted() {
     for (const Slot slot : uncommitted_) {
         set_passive(entries_[slot], State::backing_off);

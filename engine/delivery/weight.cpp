@@ -1,7 +1,7 @@
-// The bytes of what is in flight against max_in_flight_bytes: inputs, and what is made of them. Outputs do
-// not exist when an input is received, so their bytes are expected from those that came before, and no
-// handler starts while those that are there leave no room for more. Outputs always have a quarter of the
-// bound to themselves: inputs that fill it alone must be handled, too.
+// The limit max_in_flight_bytes on inputs and on what is made of them. When an input is received, the size of
+// its outputs is unknown, so it is estimated from earlier ones. No handler starts while the outputs in memory
+// leave no room for more. A quarter of the limit is reserved for outputs, because inputs that fill the limit
+// must be handled, too.
 #include <algorithm>
 #include <limits>
 
@@ -32,7 +32,7 @@ void Delivery::hold(Entry& entry, std::uint64_t bytes) {
     update_full();
 }
 
-// A message is handled, and its outputs take `held` bytes. The average follows a rise at once and a fall
+// A message was handled, and its outputs take `held` bytes. The average follows a rise quickly and a fall
 // slowly.
 void Delivery::weigh_outputs(Entry& entry, std::uint64_t held) {
     hold(entry, held);
@@ -49,8 +49,8 @@ std::uint64_t Delivery::output_budget() const {
     return std::max(bound - std::min(bound, counters_.in_flight_bytes), bound / 4 + 1);
 }
 
-// How many handlers may start. Where nothing is held one always may, however large its outputs will be: what
-// is held moves by itself.
+// How many handlers may start. If no outputs are in memory, one always may, however large its outputs will
+// be. Otherwise there are outputs whose confirmation will free memory.
 std::uint32_t Delivery::startable() const {
     if (expected_outputs_ == 0 && counters_.held_bytes == 0) return static_cast<std::uint32_t>(most);
     const std::uint64_t used = counters_.held_bytes + running_ * expected_outputs_;

@@ -1,8 +1,11 @@
-// The unfinished messages of one lane of a log, in offset order, and the offset that may be committed.
+// The window of one lane of a log: its received messages in offset order, from the oldest unfinished one on,
+// and the offset that may be committed.
 //
-// The committable offset never passes an unfinished message; that is the whole point of it. Offsets are
-// sparse (transaction markers, compaction), so what was received counts, never "+1". A message is opened
-// before anything is dispatched, hence before any commit that could pass it is computed.
+// Invariant: the committable offset never passes an unfinished message. Offsets have gaps (transaction
+// markers, compaction), so the window contains the offsets that were received and assumes nothing about the
+// next one. A message enters the window before it can start, and therefore before a commit could pass it.
+//
+// Not thread-safe. Part of Delivery.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +16,13 @@ namespace volley::delivery {
 
 class Window {
 public:
-    // Appends the message at `slot`. Returns false, and does nothing, if its offset is not past the newest: a
-    // log hands out old offsets again after a seek or a resume, and those are already open or finished.
+    // Appends the message at `slot`. Returns false and does nothing if its offset is not greater than the
+    // newest one. After a seek or a resume a log can deliver old offsets again; those are already open or
+    // finished.
     bool open(Entries& entries, Slot slot);
 
-    // The message at `slot` is done with: moves committable() over the finished prefix. Calls `forget(slot)`
-    // for each message that leaves the window.
+    // Marks the message at `slot` as finished, and advances committable() over the finished messages at the
+    // start of the window. Calls `forget(slot)` for each message that this removes from the window.
     template <typename Forget>
     void finish(Entries& entries, Slot slot, Forget&& forget) {
         entries[slot].window_done = true;
@@ -32,7 +36,8 @@ public:
         if (head_ == no_slot) tail_ = no_slot;
     }
 
-    // The next offset to read if everything unfinished is to be read again; -1: nothing finished yet.
+    // The offset that may be committed: from there on a consumer reads every unfinished message again. -1:
+    // none.
     std::int64_t committable() const { return committable_; }
     Slot head() const { return head_; }
     void clear() { head_ = tail_ = no_slot; }
