@@ -1,4 +1,4 @@
-// What py-volley's files say, in the words of ours: its profiles, its Python classes. Used where a file is
+// Translates the profiles, keys and Python classes of py-volley's configuration files. Used when a file is
 // read, and by `volley migrate`.
 #pragma once
 
@@ -17,23 +17,23 @@ struct Profile {
 };
 
 const std::vector<Profile>& ancestor_profiles();
-// Returns nothing for a name that is no profile of py-volley's.
+// Returns nothing if py-volley has no profile of this name.
 std::optional<Profile> ancestor_profile(std::string_view name);
 
-// The keys of a queue that only py-volley had.
+// The keys of a queue that exist only in py-volley's files.
 const std::vector<std::string>& ancestor_keys();
 bool is_ancestor_key(std::string_view key);
 
-// "json", "msgpack" or "none" for a serializer of py-volley's, by its class; nothing for another.
+// Returns "json", "msgpack" or "none" for the class of one of py-volley's serializers; otherwise nothing.
 std::optional<std::string> ancestor_serializer(std::string_view python_class);
 
-// "kafka" or "rsmq" for a consumer or producer of py-volley's, by its class; nothing for another.
+// Returns "kafka" or "rsmq" for the class of one of py-volley's consumers or producers; otherwise nothing.
 std::optional<std::string> ancestor_connector(std::string_view python_class);
 
-// Was it a model that took any JSON object?
+// Whether the model accepted any JSON object.
 bool is_any_object(std::string_view data_model);
 
-// A dotted name such as my.models.Order: no path, no shared object.
+// Whether it is a dotted name such as my.models.Order, and not a path of a shared object.
 bool is_python_class(std::string_view text);
 
 }  // namespace volley::config

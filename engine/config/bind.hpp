@@ -1,4 +1,4 @@
-// Tree to Config: every value read by its type, every key known or refused.
+// Turns the tree into a Config. Each value is read by its type, and unknown keys are errors.
 #pragma once
 
 #include "config/load.hpp"
@@ -7,17 +7,17 @@
 
 namespace volley::config {
 
-// Fills `config` from the interpolated tree. What is wrong goes to `diagnostics`; the rest is filled all the
-// same, so that one run finds every mistake. Returns the paths of the queues and components that have a
-// mistake: what follows from it is not judged.
+// Fills `config` from the tree, in which variables are replaced already. Adds errors to `diagnostics` and
+// continues after them, so that one run finds every mistake. Returns the paths of the queues and components
+// that have errors; later checks skip these, to avoid consequential errors.
 Unsound bind(const Node& root, Config& config, Diagnostics& diagnostics);
 
-// "100ms", "30s", "5m", "1h", "0"; nothing if it is none.
+// Parses "100ms", "30s", "5m", "1h" or "0". Returns nothing if it is not a duration.
 std::optional<Milliseconds> parse_duration(std::string_view text);
-// "512", "64 KiB", "1 MB"; bytes.
+// Parses "512", "64 KiB" or "1 MB". Returns bytes.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
-// A mapping, with its values typed as YAML 1.2 types them, as a JSON object.
+// Returns a mapping as a JSON object. The values have the types that YAML 1.2 gives them.
 std::string to_json(const Node& node);
 
 }  // namespace volley::config

@@ -1,4 +1,4 @@
-// The parts of binding: what bind() calls for a queue and for its schema.
+// Parts of bind(): queues and their schemas.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace volley::config {
 
-// Is it a mapping? Adds an error that names it `what`, if not.
+// Returns whether it is a mapping. Adds an error that calls it `what` if not.
 bool is_mapping(const Node& node, const std::string& what, const char* help, Diagnostics& diagnostics);
 
-// Adds the queue to `config`. `name`: of the mapping form, where the queue's key is its name; else empty.
-// `mark`: where the queue begins.
+// Adds the queue to `config`. `name` is its key if `queues` is a mapping, otherwise empty. `mark` is where
+// the queue begins.
 void bind_queue(const Node& node, const std::string& name, const Mark& mark, Config& config,
                 Diagnostics& diagnostics);
 

@@ -1,4 +1,4 @@
-// Mistakes in a configuration: each with a code, its place, the line itself and what to do.
+// Errors and warnings about a configuration: each has a code, a position, the line of the file, and advice.
 #pragma once
 
 #include <cstddef>
@@ -14,52 +14,51 @@ namespace volley::config {
 
 struct Diagnostic {
     enum class Severity : std::uint8_t { error, warning, note } severity = Severity::error;
-    std::string code;  // "V0104": stable; `volley explain V0104` says more
+    std::string code;  // "V0104": stable; `volley explain V0104` describes it
     std::string text;
     Mark mark;
-    std::string line_text;  // of the file, or the part of a long line around the place; empty: no file
-    int line_start = 0;     // characters of the line left of line_text
-    int length = 1;         // of what the caret underlines, in characters
-    std::string help;       // what to do, a sentence a line; may be empty
+    std::string line_text;  // of the file, or the part of a long line around the position; empty: no file
+    int line_start = 0;     // characters of the line before line_text
+    int length = 1;         // characters that the caret underlines
+    std::string help;       // advice, one sentence per line; may be empty
 };
 
 enum class Format : std::uint8_t { text, json, github };
 
-// What text is written on.
+// How text is printed.
 struct Screen {
-    // Columns: longer lines are wrapped, those of the file cut around the place. 0: no terminal, so that a
-    // log keeps whole lines.
+    // The width in columns: longer lines are wrapped, and lines of the file are cut around the position. 0:
+    // not a terminal, and lines are printed whole.
     std::size_t width = 0;
     bool colours = false;
 };
-// That of a descriptor: a terminal's own width, with colours unless NO_COLOR or TERM=dumb forbid them; else
-// the default.
+// The style for a descriptor. A terminal has its own width, and colours unless NO_COLOR or TERM=dumb is set.
 Screen screen_of(int descriptor);
 
-// All of them as a person, a program or GitHub's annotations read them. Text shows at most `most_shown`, the
-// errors first where there are more, and then the count.
+// Prints all diagnostics for people, as JSON, or as GitHub annotations. Text shows at most `most_shown`,
+// errors first if there are more, and then their number.
 std::string render(const std::vector<Diagnostic>& diagnostics, Format format, const Screen& screen = {},
                    std::size_t most_shown = 20);
 
 bool has_errors(const std::vector<Diagnostic>& diagnostics);
 
-// The nearest of `known` if it is near enough to be meant, or the only one that begins with `word`; else
-// empty. Capitals and small letters are equal.
+// Returns the word of `known` that is most similar to `word`, or the only one that begins with it. Returns an
+// empty text if none is similar enough. Ignores case.
 std::string nearest(std::string_view word, const std::vector<std::string>& known);
 
-// `text` in quotation marks, for a message: cut where it is long, without control characters.
+// Returns `text` in quotation marks, shortened if it is long, without control characters.
 std::string in_quotes(std::string_view text);
 
-// The byte at which character `n` of a UTF-8 text begins, or its end.
+// Returns the byte at which character `n` of a UTF-8 text begins, or the end of the text.
 std::size_t byte_of(std::string_view text, std::size_t n);
 
-// Does a line of a file hold what must not be shown?
+// Whether a line of a file contains a secret.
 bool holds_a_secret(std::string_view line);
 
-// Puts the line that `d.mark` stands in, or the part of it around the place, into `d`.
+// Sets the line of `d` to that at `d.mark`, or to the part of it around that position.
 void show_line(Diagnostic& d, std::string_view line);
 
-// Collects mistakes while one file is read.
+// Collects the diagnostics of one file.
 class Diagnostics {
 public:
     explicit Diagnostics(const std::string& text);
@@ -79,13 +78,13 @@ private:
     std::size_t errors_ = 0;
 };
 
-// What `volley explain CODE` prints; nothing for a code that does not exist.
+// Returns what `volley explain CODE` prints, or nothing if the code does not exist.
 std::optional<std::string> explain(std::string_view code);
 
-// What it prints without a code: all of them.
+// Returns what it prints without a code: all descriptions.
 std::string explain_all();
 
-// All codes, in order.
+// Returns all codes, in order.
 std::vector<std::string> explained_codes();
 
 }  // namespace volley::config

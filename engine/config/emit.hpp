@@ -1,4 +1,4 @@
-// Nodes as YAML text.
+// Writes nodes as YAML.
 #pragma once
 
 #include <string>
@@ -7,12 +7,12 @@
 
 namespace volley::config {
 
-// A scalar as it may stand anywhere in YAML: in quotes where it needs them.
+// Returns a scalar that is valid anywhere in YAML, in quotes if it needs them.
 std::string emit_scalar(const Node& node);
 std::string emit_text(const std::string& text);
 
-// The members of a mapping as a block, each line indented by `indent` spaces; lists and what is inside them
-// in brackets.
+// Returns the members of a mapping in block style, each line indented by `indent` spaces. Lists and their
+// elements are in flow style.
 std::string emit_members(const Node& mapping, std::size_t indent);
 
 }  // namespace volley::config

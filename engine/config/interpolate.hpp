@@ -1,5 +1,5 @@
-// ${NAME}, ${NAME:-default}, ${NAME:?message} and ${file:PATH} inside scalars. It happens after the parse, so
-// that a value cannot change the structure of the file.
+// Replaces ${NAME}, ${NAME:-default}, ${NAME:?message} and ${file:PATH} in scalars. This happens after
+// parsing, so that a value cannot change the structure of the file.
 #pragma once
 
 #include <functional>
@@ -10,18 +10,18 @@
 
 namespace volley::config {
 
-// Looks a variable up; nothing: not set.
+// Returns the value of a variable, or nothing if it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// The process's own.
+// Reads the environment of this process.
 Environment environment();
 
-// Fills in every scalar value of the tree. Files are looked for in $CREDENTIALS_DIRECTORY, then relative to
-// `base_dir`.
+// Replaces variables in all scalars of the tree. Files are searched in $CREDENTIALS_DIRECTORY, then relative
+// to `base_dir`.
 void interpolate(Node& node, const std::string& base_dir, const Environment& environment,
                  Diagnostics& diagnostics);
 
-// Is it the name of a key or a variable whose value must not be printed?
+// Whether the name of a key or variable says that its value is a secret.
 bool names_a_secret(std::string_view name);
 
 }  // namespace volley::config

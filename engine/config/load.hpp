@@ -1,4 +1,4 @@
-// From a file to a Config, or to everything that is wrong with it, all at once. Connects to nothing.
+// Reads a file into a Config, or finds everything that is wrong with it, all at once. Connects to nothing.
 #pragma once
 
 #include <optional>
@@ -12,13 +12,13 @@
 
 namespace volley::config {
 
-// Paths (as in Config::origins) of queues and components that have a mistake of their own.
+// Paths (as in Config::origins) of queues and components that have an error.
 using Unsound = std::set<std::string>;
 
 struct Loaded {
-    std::optional<Config> config;  // none if there is any error
+    std::optional<Config> config;  // nothing if there are errors
     std::vector<Diagnostic> diagnostics;
-    std::optional<Config> readable;  // what could be read of one with errors, for further checks
+    std::optional<Config> readable;  // what could be read in spite of errors, for further checks
     Unsound unsound;
 };
 
@@ -26,39 +26,38 @@ Loaded load_file(const std::string& path, const Environment& environment);
 Loaded load_text(const std::string& text, const std::string& file, const std::string& base_dir,
                  const Environment& environment);
 
-// The words of log.level.
+// The possible values of log.level.
 const std::vector<std::string>& log_levels();
 
-// Does `app` come from the file's name, or from nothing at all? Then nobody chose the names that are made of
-// it.
+// Whether `app` was derived from the name of the file, or is empty. In this case the user did not choose the
+// names that contain it.
 bool has_default_app(const Config& config);
 
-// The rules between keys: references, names, contradictions. For a Config built in code, whose defaults
-// (names, values) are filled in here, as for one from a file.
-// Of `unsound` parts nothing is said.
+// Checks the rules between keys: references, names, contradictions. Also for a Config that was built in code:
+// fills in the default names and values, as for a file. Skips `unsound` parts.
 std::vector<Diagnostic> check_rules(Config& config, const Unsound& unsound = {});
 
-// A mistake found later at a value of the configuration, by its path in Config::origins:
+// Reports an error that was found later, at a value given by its path in Config::origins, such as
 // "/queues/0/config/topic".
 Diagnostic diagnostic_at(const Config& config, const std::string& path, const char* code, std::string text,
                          std::string help = {});
 
-// The values, each with where it came from. Secrets are ***.
+// The effective values, each with its origin. Secrets are printed as ***.
 std::string print(const Config& config);
 
-// Words of a list at `path` (in Config::origins) with *** for those that hold a secret: for logs.
+// The words of a list at `path` (in Config::origins), with *** for those that contain a secret. For logs.
 std::vector<std::string> shown_words(const Config& config, std::vector<std::string> words,
                                      const std::string& path);
 
-// What a connector says of its `config:`.
+// What a connector says about its `config:`.
 struct ConnectorSchema {
-    std::string type;  // as queues name it: "kafka"
+    std::string type;  // as in queues: "kafka"
     std::vector<std::string>
-        schemas;  // JSON Schemas of its consumer's and its producer's; a queue's fits one
+        schemas;  // JSON Schemas of its consumer and its producer; a queue must match one
 };
 
-// The JSON Schema (draft-07) of a configuration, for editors: names, meanings and choices. What is right in
-// the end volleyd --check says.
+// The JSON Schema (draft-07) of configurations, for editors: keys, their descriptions and choices. It accepts
+// some configurations that volleyd --check refuses.
 std::string json_schema(const std::vector<ConnectorSchema>& connectors);
 
 }  // namespace volley::config

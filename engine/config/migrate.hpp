@@ -1,5 +1,5 @@
-// A file of py-volley as one of ours. Its components were Python programs, so they are guessed from the
-// queues' names; whatever was guessed, changed or left out is told.
+// Translates a file of py-volley. Its components were Python programs, so they are guessed from the names of
+// the queues. Whatever was guessed, changed or left out is reported.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct Migrated {
     std::vector<Diagnostic> told;
 };
 
-// `file` is the name for messages. Reads no other file and no environment.
+// `file` is its name for messages. Reads no other file and no environment.
 Migrated migrate(const std::string& text, const std::string& file);
 
 }  // namespace volley::config

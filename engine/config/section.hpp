@@ -1,4 +1,4 @@
-// One mapping of the file, read key by key: each value by its type, each key known to the table or refused.
+// Reads one mapping of the file, key by key. Each value has the type of its key, and unknown keys are errors.
 #pragma once
 
 #include <optional>
@@ -12,12 +12,13 @@ namespace volley::config {
 
 class Section {
 public:
-    // `section` is its name in the table of keys; `path` where it stands in Config::origins; `name` what a
-    // person calls it ("queue \"in\"", empty: by the section). Refuses unknown keys at once. Borrows all.
+    // `section` is its name in the table of keys, `path` its path in Config::origins, and `name` its name in
+    // messages ("queue \"in\""; empty: derived from the section). Adds errors for unknown keys. Borrows all
+    // arguments.
     Section(const Node& node, const char* section, std::string path, Config& config, Diagnostics& diagnostics,
             const std::string& name = {});
 
-    // Returns the value of a key that is given and not null, and remembers its place.
+    // Returns the value of a key if it is given and not null, and records its position.
     const Node* find(const char* key);
 
     void text(const char* key, std::string& out);
@@ -25,10 +26,10 @@ public:
     void size(const char* key, std::uint64_t& out);
     void boolean(const char* key, bool& out);
     void names(const char* key, std::vector<std::string>& out);
-    // A mapping as JSON; remembers where each of its keys stands.
+    // Returns a mapping as JSON, and records the position of each of its keys.
     void json(const char* key, std::string& out);
 
-    // Remembers where everything in the value of a key stands, for mistakes that are found later.
+    // Records the position of everything in the value of a key, for errors that are found later.
     void remember_places(const char* key);
 
     template <typename Number>
@@ -51,14 +52,14 @@ public:
         not_one_of(*value, key, known);
     }
 
-    // Adds an error if the key is missing or has no value. `help` says what to write.
+    // Adds an error if the key is missing or has no value. `help` is the advice.
     void required(const char* key, std::string help);
 
-    // Adds an error: the value of `key` is not `wanted`. It is not shown where it is a secret.
+    // Adds an error: the value of `key` must be `wanted`. Does not print the value if it is a secret.
     void wrong(const Node& value, const char* key, const std::string& wanted, std::string help = {},
                const char* code = "V0105");
 
-    // "queue \"in\"", "\"retry\"", or nothing for the file itself.
+    // "queue \"in\"", "\"retry\"", or empty for the top level.
     const std::string& name() const { return name_; }
 
 private:
@@ -76,7 +77,7 @@ private:
     Config& config_;
     Diagnostics& diagnostics_;
     std::string name_;
-    std::vector<std::string> meant_;  // what unknown keys were taken for
+    std::vector<std::string> meant_;  // the keys that unknown keys were probably meant to be
 };
 
 }  // namespace volley::config

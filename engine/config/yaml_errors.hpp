@@ -1,4 +1,4 @@
-// Why a text is no YAML, in the words of its author rather than of its parser.
+// Explains to the author of a file why it is not valid YAML.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@ inline constexpr std::size_t largest_file = 1 << 20;  // bytes; a configuration 
 // parsed.
 bool check_bytes(const std::string& text, const std::string& file, Diagnostics& diagnostics);
 
-// Adds the error that yaml-cpp told as `message` at `mark`, whose column counts characters. `opened` is where
-// the innermost { or [ that was not closed stands; line 0: nowhere.
+// Adds an error for yaml-cpp's `message` at `mark`, whose column counts characters. `opened` is the position
+// of the innermost { or [ that is not closed; line 0: there is none.
 void add_yaml_error(const std::string& message, Mark mark, const Mark& opened, Diagnostics& diagnostics);
 
 }  // namespace volley::config

@@ -1,4 +1,4 @@
-// Where things stand in a text, for yaml-cpp's marks: it counts bytes from 0, people count characters from 1.
+// Positions in a text. yaml-cpp's marks count bytes from 0; people count characters from 1.
 #pragma once
 
 #include <yaml-cpp/mark.h>
@@ -12,7 +12,7 @@
 
 namespace volley::config {
 
-// Is it the first byte of a UTF-8 character?
+// Whether it is the first byte of a UTF-8 character.
 inline bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
 
 class Columns {
@@ -20,13 +20,13 @@ public:
     // Borrows the lines.
     explicit Columns(const std::vector<std::string>& lines) : lines_(lines) {}
 
-    // Marks come nearly in order, so that a long line is walked once.
+    // Calls come nearly in order, so each long line is scanned only once.
     Mark place(const std::string& file, const YAML::Mark& mark);
 
-    // The text from `mark` on, as far as its line goes.
+    // Returns the text from `mark` to the end of its line.
     std::string_view rest(const YAML::Mark& mark) const;
 
-    // Does the quoted scalar that begins at `mark` end before the file does?
+    // Whether the quoted scalar that begins at `mark` ends before the end of the file.
     bool is_closed(const YAML::Mark& mark) const;
 
 private:

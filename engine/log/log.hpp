@@ -1,6 +1,6 @@
-// One line an event, on standard error: text for people, JSON when asked. Field values and texts may be
-// hostile: control characters are escaped, and each is cut at 1 KiB. Thread: any; a line is written whole.
-// Never throws, never blocks on a reader that went away.
+// Writes one line per event to standard error: text, or JSON if configured. Field values and texts may be
+// untrusted: control characters are escaped, and each is cut at 1 KiB. Thread: any; lines are not mixed.
+// Never throws, and never blocks if the reader has stopped reading.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@ enum class Level : std::uint8_t { trace, debug, info, warning, error, off };  //
 enum class Format : std::uint8_t { text, json };
 
 struct Field {
-    std::string_view name;   // a constant of ours: [a-z_]+
-    std::string_view value;  // anything
+    std::string_view name;   // a constant: [a-z_]+
+    std::string_view value;  // any bytes
 };
 
-// Sets what is written and how, for the whole process. Before any thread starts, and again at a reload.
+// Sets level and format for the whole process. Call it before any thread starts, and at a reload.
 void configure(Level least, Format format);
 
 Level level();

@@ -1,6 +1,6 @@
-// Where log lines go: one thread writes to standard error what the other threads queue, and what standard
-// error does not take is dropped and counted (writer.hpp). What is queued when the process exits is written
-// then, within exit_patience; before std::_Exit, call flush(). Thread: any.
+// The destination of log lines. One thread writes the lines of all other threads to standard error. Lines
+// that standard error does not accept are dropped and counted (writer.hpp). At the exit of the process the
+// queued lines are written within exit_patience. Call flush() before std::_Exit. Thread: any.
 #pragma once
 
 #include <chrono>
@@ -11,13 +11,14 @@ namespace volley::log {
 
 constexpr std::chrono::milliseconds exit_patience{500};
 
-// A text for people as it is, of any number of lines: the mistakes of a configuration. Whatever the level.
+// Writes a text for people as it is, of any number of lines and at any level, such as the errors of a
+// configuration.
 void print(std::string text);
 
-// Waits until what was logged is written, at most `patience`. Returns whether it is.
+// Waits until everything logged is written, for at most `patience`. Returns whether it is.
 bool flush(std::chrono::milliseconds patience = exit_patience);
 
-// How many lines standard error did not take, in this process.
+// The number of lines of this process that standard error did not accept.
 std::uint64_t dropped();
 
 }  // namespace volley::log

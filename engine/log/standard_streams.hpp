@@ -3,9 +3,9 @@
 
 namespace volley::log {
 
-// Opens /dev/null in place of each of 0, 1 and 2 that is closed, or the next file or socket that is opened
-// would get the number, and what is written to standard error would go into it. To be called before anything
-// is opened. Returns false if that cannot be done.
+// Opens /dev/null in place of each of 0, 1 and 2 that is closed. Otherwise the next file or socket would get
+// the number, and lines for standard error would be written into it. Call it before anything else is opened.
+// Returns false if it fails.
 bool open_standard_streams();
 
 // Writes out what stdout holds. Returns whether all that was ever written to it has arrived; if not, says so

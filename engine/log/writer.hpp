@@ -1,6 +1,7 @@
-// The one thread that writes to a descriptor, behind a bounded queue: a reader that went away or a disk that
-// is full never holds up whoever logs. Lines that find no room, or that the descriptor refuses, are dropped
-// and counted; one line says how many as soon as the descriptor takes lines again. Thread: any.
+// The only thread that writes to a descriptor, with a bounded queue. A reader that has stopped or a full disk
+// never blocks a thread that logs. Lines for which the queue has no room, or that the descriptor refuses, are
+// dropped and counted. One line reports the number as soon as the descriptor accepts lines again. Thread:
+// any.
 #pragma once
 
 #include <atomic>
@@ -18,25 +19,25 @@
 namespace volley::log {
 
 struct WriterOptions {
-    std::size_t most_bytes = std::size_t{1} << 20;     // that wait, before lines are dropped
-    std::size_t reserve_bytes = std::size_t{1} << 16;  // beyond these, for urgent lines
-    // Returns the line that says that `count` lines were dropped.
+    std::size_t most_bytes = std::size_t{1} << 20;     // waiting, before lines are dropped
+    std::size_t reserve_bytes = std::size_t{1} << 16;  // in addition, for urgent lines
+    // Returns the line that reports that `count` lines were dropped.
     std::function<std::string(std::uint64_t count)> notice;
 };
 
 class Writer {
 public:
-    // Does not own `fd`. The thread starts with the first line.
+    // Does not own `fd`. The first line starts the thread.
     Writer(int fd, WriterOptions options);
-    // Does not wait for what is not written yet: flush() does.
+    // Does not wait for lines that are not written; call flush() first.
     ~Writer();
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    // Never blocks. `text` ends with a newline; several lines in one text stay together. `urgent` is for what
-    // may be the last line of the process: it has room where other lines are dropped.
+    // Never blocks. `text` ends with a newline; several lines in one text stay together. Lines that may be
+    // the last ones of the process are `urgent`: they have a reserve in the queue.
     void put(std::string text, bool urgent = false);
-    // Waits until all that was put is written or dropped, at most `patience`. Returns whether it is.
+    // Waits until all lines are written or dropped, for at most `patience`. Returns whether they are.
     bool flush(std::chrono::milliseconds patience);
     std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
@@ -60,15 +61,15 @@ private:
     std::condition_variable given_;
     std::condition_variable written_;
     std::deque<std::string> queue_;
-    std::size_t waiting_bytes_ = 0;  // in the queue, and in what is being written
+    std::size_t waiting_bytes_ = 0;  // in the queue, and being written
     std::uint64_t overflowed_ = 0;   // lines without room since the queue was last taken
     bool writing_ = false;
     bool stopping_ = false;
     std::thread thread_;
 
-    // Used only by whoever has set writing_.
-    std::uint64_t untold_ = 0;  // dropped, and no line has said so yet
-    bool torn_ = false;         // the last line was cut off in its middle
+    // Used only by the thread that has set writing_.
+    std::uint64_t untold_ = 0;  // dropped, and not reported yet
+    bool torn_ = false;         // the last line was cut
 
     std::atomic<std::uint64_t> dropped_{0};
 };

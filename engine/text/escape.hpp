@@ -1,4 +1,4 @@
-// Bytes of strangers for a log or a terminal. Pure; any thread.
+// Escapes untrusted bytes for a log or a terminal. Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,9 @@ namespace volley::text {
 
 enum class Quotes : std::uint8_t { plain, escaped };
 
-// Appends `bytes` as one line that is UTF-8: what could forge a line or drive a terminal (C0, DEL, C1) and
-// what is no UTF-8 becomes \u00XX, which JSON and people read alike; with Quotes::escaped the quote and the
-// backslash get one before them. What goes past `longest` bytes is cut, and an ellipsis says so.
+// Appends `bytes` as one line of UTF-8. What could forge a line or control a terminal (C0, DEL, C1) and what
+// is not UTF-8 becomes \u00XX. Quotes::escaped also puts a backslash before quotes and backslashes. Text
+// after `longest` bytes is replaced by an ellipsis.
 void append_escaped(std::string& out, std::string_view bytes, std::size_t longest, Quotes quotes);
 
 }  // namespace volley::text

@@ -1,5 +1,5 @@
-// A 64-bit hash that is the same in every build and after every restart: names that are stored are made of
-// it. Not for a table whose keys strangers choose: they can make collisions. Pure; any thread.
+// A 64-bit hash that is the same in every build and after every restart, because stored names contain it. Not
+// for hash tables with untrusted keys: collisions are easy to construct. Pure; any thread.
 #pragma once
 
 #include <bit>
@@ -15,7 +15,7 @@ public:
         state_ = std::rotl(state_ ^ (value * 0x9e3779b97f4a7c15), 29) * 0xbf58476d1ce4e5b9;
         return *this;
     }
-    // With the size, so that "ab" and "c" differ from "a" and "bc".
+    // Includes the size, so that "ab" and "c" differ from "a" and "bc".
     Fingerprint& add(std::string_view bytes) {
         add(std::uint64_t{bytes.size()});
         while (!bytes.empty()) {

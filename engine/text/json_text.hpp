@@ -1,4 +1,4 @@
-// A tree of JSON whose numbers keep the digits that they were written with: to a tree alone, 1.10 is 1.1.
+// A JSON tree that preserves the digits of numbers. A plain tree turns 1.10 into 1.1.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -14,17 +14,17 @@ using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 
 struct JsonText {
     rapidjson::Document tree;
-    rapidjson::Document digits;  // the same, with numbers as strings
+    rapidjson::Document digits;  // the same document, with numbers as strings
 
-    // Errors stay in `tree`, as after Document::Parse().
+    // Errors are in `tree`, as after Document::Parse().
     explicit JsonText(std::string_view json);
 };
 
-// Writes a value whose counterpart among the digits is `digits`; null: it has none, and is written as it is.
+// Writes a value. `digits` is its counterpart in the tree of digits; null: there is none.
 void write_as_written(const rapidjson::Value& value, const rapidjson::Value* digits, JsonWriter& writer);
 std::string as_written(const rapidjson::Value& value, const rapidjson::Value* digits);
 
-// Returns the member of that name, or null: also where `object` is null or no object.
+// Returns the member of that name. Returns null if there is none, or if `object` is null or not an object.
 const rapidjson::Value* member_of(const rapidjson::Value* object, std::string_view name);
 
 }  // namespace volley::text

@@ -1,4 +1,4 @@
-// Bytes of strangers as text. Pure; any thread.
+// Handles untrusted bytes as text. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -12,26 +12,26 @@ namespace volley::text {
 using volley::is_utf8;
 using volley::utf8_prefix;
 
-// How many bytes the byte order mark at the front takes that some editors write: 3, or 0 where there is none.
+// Returns the length of a byte order mark at the beginning of the text, which some editors write: 3 or 0.
 std::size_t byte_order_mark(std::string_view text);
 
-// The text itself where it is UTF-8, else with every byte above 127 replaced by '?'.
+// Returns the text if it is UTF-8; otherwise with each byte above 127 replaced by '?'.
 std::string safe(std::string_view bytes);
 
-// How many columns of a terminal a text of UTF-8 takes: East Asian characters and emoji two, combining marks
-// none, all others one.
+// Returns how many columns of a terminal a UTF-8 text takes: two for East Asian characters and emoji, none
+// for combining marks, one for all others.
 std::size_t display_width(std::string_view text);
 
-// How many bytes from the front fit into so many columns; always whole characters.
+// Returns how many bytes at the beginning fit into the columns. Does not split characters.
 std::size_t fitting(std::string_view text, std::size_t columns);
 
-// A name as a step of a JSON pointer: ~ and / escaped.
+// Escapes ~ and / in a reference token of a JSON pointer.
 std::string pointer_step(std::string_view name);
 
 // RFC 4648, with padding.
 std::string base64(std::string_view bytes);
 
-// Nothing if it is no base64.
+// Returns nothing if the text is not valid base64.
 std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace volley::text
