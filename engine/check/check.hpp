@@ -1,6 +1,5 @@
-// Everything that can be said about a configuration without connecting to anything: the file itself, the
-// plugins that it names, and each `config:` against the plugin that gets it. `volleyd --check`, `volley
-// check` and the engine's own start all ask here.
+// Checks everything about a configuration that needs no connection: the file, the plugins that it names, and
+// each `config:` against its plugin. `volleyd --check`, `volley check` and the start of the engine use it.
 #pragma once
 
 #include <string>
@@ -12,18 +11,18 @@
 namespace volley::check {
 
 struct Checked {
-    std::optional<Config> config;  // none if there is any error
+    std::optional<Config> config;  // nothing if there are errors
     std::vector<config::Diagnostic> diagnostics;
 };
 
 Checked check_file(const std::string& path, const std::vector<std::string>& plugin_dirs,
                    const config::Environment& environment);
 
-// The plugins and their `config:` alone, of all parts but the unsound.
+// Checks only the plugins and their `config:`. Skips `unsound` parts.
 std::vector<config::Diagnostic> check_plugins(const Config& config, plugins::Catalog& catalog,
                                               const config::Unsound& unsound = {});
 
-// What --list-plugins prints.
+// Returns what --list-plugins prints.
 std::string render_plugins(plugins::Catalog& catalog);
 
 }  // namespace volley::check

@@ -1,5 +1,5 @@
-// A configuration with everything filled in that follows from other settings, the connectors and the
-// environment: what --print-config shows.
+// The effective configuration: with all values that follow from other settings, the connectors and the
+// environment. --print-config shows it.
 #pragma once
 
 #include "config/interpolate.hpp"
@@ -8,10 +8,10 @@
 
 namespace volley::check {
 
-// Replaces what is automatic by what it comes to, and adds to each queue's `config:` what its connector would
-// take from the environment or by default, as its JSON Schema says: "default", "x-environment" (names of
-// variables, the first that is set counts) and "x-unless" (keys beside which neither applies). Origins say
-// which variable. For showing only: an engine makes of the original the same.
+// Replaces automatic values by what they mean here. Adds to the `config:` of each queue what its connector
+// would take from the environment or by default. Its JSON Schema says so with "default", "x-environment"
+// (names of variables; the first that is set counts) and "x-unless" (keys that make both void). Origins name
+// the variable. Only for display: the engine derives the same values itself.
 Config effective(Config config, plugins::Catalog& catalog, const config::Environment& environment);
 
 }  // namespace volley::check

@@ -1,5 +1,5 @@
-// What a configuration promises, derived from it and from what its connectors can do; nothing is asked of any
-// store. Where a connector says nothing, the report promises less rather than more.
+// The guarantees of a configuration, derived from it and from the capabilities of its connectors, without
+// asking a store. If a connector does not declare a capability, the report assumes that it has none.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 
 namespace volley::check {
 
-// What `--require` can ask for, of every component.
+// What `--require` can demand of all components.
 enum class Property : std::uint8_t { at_least_once, exactly_once, key_order, partition_order };
 
-// "at-least-once", … in the order of Property.
+// "at-least-once" and so on, in the order of Property.
 const std::vector<std::string>& property_names();
 
 struct Guarantee {
@@ -26,17 +26,17 @@ struct Guarantee {
     std::string order;
     std::string failures;
     std::vector<std::string> losses;      // conditions under which a message is lost; empty: none
-    std::string durability;               // whose word is relied on: "kafka keeps what it confirmed"
+    std::string durability;               // what the guarantees depend on: "kafka keeps what it confirmed"
     std::vector<std::string> against[4];  // by Property: why it does not hold; empty: it holds
 };
 
-// One for each component, in their order. Requires a configuration that check_plugins() found sound.
+// Returns one entry per component, in their order. Requires: check_plugins() found no errors.
 std::vector<Guarantee> guarantees(const Config& config, plugins::Catalog& catalog);
 
-// All of them, for people.
+// All of them as text.
 std::string render(const std::vector<Guarantee>& guarantees);
 
-// Why the required properties do not hold, a line each; empty: they hold.
+// Returns why the required properties do not hold, one line per reason. Empty: they hold.
 std::string unmet(const std::vector<Guarantee>& guarantees, const std::vector<Property>& required);
 
 }  // namespace volley::check

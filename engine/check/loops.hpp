@@ -1,4 +1,4 @@
-// Messages that come back: what a component writes and, by whatever name, it or one behind it reads.
+// Finds loops: a component writes to a queue that it reads itself, or that a component behind it reads.
 #pragma once
 
 #include <vector>
@@ -8,9 +8,9 @@
 
 namespace volley::check {
 
-// Errors where a message is sure to go round for ever, warnings where it depends on a handler or on failures.
-// What the names of the queues alone show is left to config::check_rules(). Of `unsound` parts nothing is
-// said.
+// Adds errors for loops that messages never leave, and warnings for those that depend on a handler or on
+// failures. Loops that are visible in the names of queues are found by config::check_rules(). Skips `unsound`
+// parts.
 std::vector<config::Diagnostic> check_loops(const Config& config, plugins::Catalog& catalog,
                                             const config::Unsound& unsound);
 

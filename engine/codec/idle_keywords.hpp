@@ -1,5 +1,5 @@
-// Members of a JSON Schema that check nothing, though their author meant them to: misspelt keywords, those of
-// later drafts, and those beside a $ref.
+// Finds members of a JSON Schema that have no effect although the author expected one: misspelt keywords,
+// keywords of later drafts, and keywords beside a $ref.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@ namespace volley::codec {
 struct IdleKeyword {
     std::string pointer;  // in the schema
     std::string text;     // "requird" is no keyword of draft-07 and checks nothing
-    std::string help;     // what draft-07 has instead; empty: it may be misspelt
+    std::string help;     // the keyword of draft-07 instead; empty: it may be misspelt
 };
 
-// Those of draft-07.
+// The keywords of draft-07.
 std::vector<std::string> keyword_names();
 
-// In the order of the schema. What only describes (title, examples, x-…) is not among them.
+// Returns them in the order of the schema. Skips annotations (title, examples, x-…).
 std::vector<IdleKeyword> idle_keywords(std::string_view schema);
 
 }  // namespace volley::codec

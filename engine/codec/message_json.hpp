@@ -1,9 +1,9 @@
-// Parts of a message inside of JSON, byte for byte: in the envelopes of dead letters and in what the command
+// Parts of a message inside JSON, byte for byte: in the envelopes of dead letters, and in what the command
 // line prints and reads.
 //
-// Bytes that are UTF-8 are a text under their name, others base64 under "<name>_base64". Headers are an
-// object from name to value: a text, null, {"base64": …}, or a list of these where a name stands several
-// times. A name that is no UTF-8 is "base64:…". Where that would lose their order, they are a list of [name,
+// Bytes that are UTF-8 are a string under their name, others base64 under "<name>_base64". Headers are an
+// object: each name has a string, null, {"base64": …}, or, if it is repeated, a list of these. A name that is
+// not UTF-8 becomes "base64:…". If the object would lose the order of the headers, they are a list of [name,
 // value].
 #pragma once
 
@@ -24,16 +24,16 @@ struct Header {
 
 void write_bytes(text::JsonWriter& writer, std::string_view name, std::string_view bytes);
 
-// Nothing if there are none under this name, or null.
+// Returns nothing if the name is missing or its value is null.
 std::optional<std::string> read_bytes(const rapidjson::Value& object, std::string_view name);
 
-// As one value.
+// As a single value.
 void write_headers(text::JsonWriter& writer, const std::vector<volley_header>& headers);
 
-// Nothing if they are no headers.
+// Returns nothing if they are not valid headers.
 std::optional<std::vector<Header>> read_headers(const rapidjson::Value& headers);
 
-// Views of them, for as long as they live.
+// Views that borrow from the headers.
 std::vector<volley_header> views_of(const std::vector<Header>& headers);
 
 }  // namespace volley::codec

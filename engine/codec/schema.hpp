@@ -1,4 +1,4 @@
-// A JSON Schema (draft-07), compiled once by valijson. Const after compile(): any thread may validate.
+// A JSON Schema (draft-07), compiled once by valijson. Immutable after compile(): any thread may validate.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -18,14 +18,13 @@ namespace volley::codec {
 
 class Schema {
 public:
-    // `name` is the file's, for messages. Errors: config, with what is wrong in the schema, advice on further
-    // lines, and in `field` the pointer of the part that is wrong, where it is known.
+    // `name` is the file's, for messages. Errors: config. The text says what is wrong with the schema, with
+    // advice in further lines; `field` is the pointer of the invalid part, if known.
     static Result<std::shared_ptr<const Schema>> compile(std::string_view text, const std::string& name);
     ~Schema();
 
-    // Returns the JSON pointer, the rule that the document breaks and the value that breaks it (its
-    // beginning, as JSON), or nothing. `has_large`: it has whole numbers above the largest of a signed
-    // integer of 64 bits.
+    // Returns the JSON pointer, the rule that the document violates, and the beginning of the value as JSON;
+    // or nothing. `has_large`: the document has whole numbers above the largest signed 64-bit integer.
     std::optional<std::string> violation(const rapidjson::Value& document, bool has_large = true) const;
 
 private:

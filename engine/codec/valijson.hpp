@@ -1,6 +1,6 @@
-// valijson over RapidJSON, throwing what it would otherwise abort() on: a schema with a wrong rule is a
-// mistake of the schema's author. Every use goes through here. Its adapter is taken without the switch, for
-// with it the adapter redefines RapidJSON's assertion.
+// valijson over RapidJSON. It throws where it would otherwise abort(): an invalid schema is an error of its
+// author. Include this file instead of valijson's. The adapter is included without the macro, because with it
+// the adapter redefines RapidJSON's assertion.
 #pragma once
 
 #include <stdexcept>

@@ -1,4 +1,4 @@
-// Who may see more than the probes. Pure; any thread.
+// Decides who may see more than the health checks. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -8,11 +8,11 @@ namespace volley::operations {
 
 struct Access {
     std::string token;  // empty: none is configured
-    std::string host;   // operations.listen's
+    std::string host;   // of operations.listen
     bool loopback_only = false;
 };
 
-// What a request says of itself; absent headers are empty.
+// The relevant headers of a request. Empty: absent.
 struct Claims {
     std::string authorization;
     std::string host;
@@ -21,10 +21,10 @@ struct Claims {
     std::string fetch_mode;  // Sec-Fetch-Mode
 };
 
-// Returns why the request is refused, as a line for whoever sent it, or nothing.
+// Returns why the request is refused, as one line for the client, or nothing.
 std::optional<std::string> refusal(const Access& access, const Claims& claims);
 
-// Takes the same time wherever the two differ.
+// Compares in constant time.
 bool same_secret(const std::string& given, const std::string& secret);
 
 }  // namespace volley::operations

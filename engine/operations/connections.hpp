@@ -1,6 +1,6 @@
-// HTTP connections in one thread that never waits for a client: idle and slow ones cost a descriptor until
-// their deadline, and nobody else waits for them. One request a connection. What a complete request head is
-// answered with is the caller's.
+// HTTP connections, served by one thread that never blocks on a client. An idle or slow client occupies a
+// descriptor until its deadline, and delays no other client. One request per connection. The caller provides
+// the responses.
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,7 @@ struct pollfd;
 
 namespace volley::operations {
 
-// Returns the whole response to a request head, which ends with its empty line, or nothing: the connection is
-// closed.
+// Returns the response to a request head, which ends with an empty line; or nothing, to close the connection.
 using Answer = std::function<std::string(const std::string& head)>;
 
 class Connections {
@@ -28,9 +27,9 @@ public:
     Connections(const Connections&) = delete;
     Connections& operator=(const Connections&) = delete;
 
-    // Starts the thread. Errors: retry (there is no thread to be had).
+    // Starts the thread. Errors: retry (the system has no thread for it).
     Result<void> start();
-    // Closes everything, whatever clients do.
+    // Closes all connections at once.
     void stop();
 
 private:
@@ -65,8 +64,8 @@ private:
     std::atomic<bool> stopping_{false};
     std::thread thread_;
 
-    // Of the thread.
-    std::vector<Connection> connections_;  // in the order in which they came
+    // Used only by the thread.
+    std::vector<Connection> connections_;  // in the order of arrival
     std::vector<pollfd> fds_;
     Instant now_;
     Instant accept_again_;

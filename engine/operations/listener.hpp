@@ -1,4 +1,4 @@
-// The sockets on which operations are served: one for each address that the configured name has.
+// The listening sockets of the operations server: one per address of the configured name.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ struct Listener {
     bool loopback_only = false;
 };
 
-// Binds all addresses of `host`, a name or a literal of IPv4 or IPv6 without brackets, to the same port; port
-// 0 takes a free one. Errors: config with the system's reason; retry if the process is out of descriptors.
+// Binds all addresses of `host`, a name or an IPv4 or IPv6 address without brackets, to the same port. Port 0
+// takes a free one. Errors: config with the system's reason; retry if the process has no more descriptors.
 Result<Listener> listen_on(const std::string& host, std::uint16_t port);
 
 // "127.0.0.1:3000", "[::1]:3000".

@@ -1,4 +1,4 @@
-// A snapshot as Prometheus reads it (text format 0.0.4).
+// A snapshot in Prometheus' text format 0.0.4.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// What operators and orchestrators ask over HTTP: /healthz, /readyz, /metrics, and a page that links them.
-// Reads snapshots only, so that nobody who asks slows a message down. Never echoes what it was asked. The
-// probes are open to whoever reaches them; access.hpp says who may see the page.
+// The HTTP server for operators and orchestrators: /healthz, /readyz, /metrics, and a page with links to
+// them. Reads only snapshots, so requests never delay messages. Responses contain nothing of the request. The
+// health checks are open to every client; access.hpp decides who may see the page.
 #pragma once
 
 #include <functional>
@@ -20,12 +20,12 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Binds, and serves from threads of its own until stop(). A port that was not asked for and is taken
-    // becomes a free one, with a warning. Errors: config (the address is wrong or taken), retry (the process
-    // is out of descriptors or threads). `snapshot` is called from any thread.
+    // Binds, and serves in threads of its own until stop(). If the default port is taken, it uses a free one
+    // and logs a warning. Errors: config (the address is invalid or taken), retry (the process has no more
+    // descriptors or threads). Calls `snapshot` from any thread.
     Result<void> start(const OperationsConfig& config, std::function<runtime::EngineSnapshot()> snapshot);
     void stop();
-    // "127.0.0.1:3000"; empty while it does not serve.
+    // "127.0.0.1:3000"; empty while it is not serving.
     std::string address() const;
 
 private:
