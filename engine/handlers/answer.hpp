@@ -1,5 +1,5 @@
-// What a child process writes to the engine: one JSON line for each message. docs/handler-protocol.md is the
-// same in words. A field that is null, false or "" is as good as absent: serializers of typed languages write
+// Parses what a child process writes to the engine: one JSON line per message, as docs/handler-protocol.md
+// describes. A field that is null, false or "" counts as absent, because serializers of typed languages write
 // every field of a struct.
 #pragma once
 
@@ -13,20 +13,20 @@
 
 namespace volley::handlers {
 
-// Views are of the line, or of the answer's own `texts`.
+// One output. Views borrow from the line, or from `texts` of the answer.
 struct AnswerOutput {
     std::optional<std::string_view> queue;  // none: all outputs of the component
-    std::optional<std::string_view> body;   // none: a tombstone. JSON stands as the child wrote it
-    std::optional<std::string_view> key;    // none: the message's
-    std::size_t first_header = 0;           // in the answer's `headers`
-    std::uint32_t header_count = 0;         // 0: the message's
+    std::optional<std::string_view> body;   // none: a tombstone. JSON is as the child wrote it
+    std::optional<std::string_view> key;    // none: that of the message
+    std::size_t first_header = 0;           // index in `headers` of the answer
+    std::uint32_t header_count = 0;         // 0: those of the message
     std::int32_t partition = -1;
     std::uint64_t delay_ms = 0;
 };
 
 struct Answer {
-    // skipped: it stands behind a failure of its chain, and was not started. hello: no answer, but the
-    // child's first line, which says what it can.
+    // skipped: not started, because an earlier message of its ordering group has failed. hello: not an
+    // answer, but the first line of the child, which declares its capabilities.
     enum class Kind : std::uint8_t { done, retry, fail, drop, skipped, hello } kind = Kind::done;
     std::optional<std::uint64_t> id;
     std::string_view why;
@@ -35,20 +35,19 @@ struct Answer {
     bool takes_cancels = false;  // hello
     std::vector<AnswerOutput> outputs;
     std::vector<volley_header> headers;  // of all outputs, in their order
-    std::string texts;                   // what had to be decoded
+    std::string texts;                   // decoded strings
 
     void clear();
 };
 
-// Levels of a body, as for every body that is JSON.
+// The limit on the nesting of a body, as for all JSON bodies.
 inline constexpr std::size_t deepest_body = 64;
 
-// Reads a line into `answer`, whose memory is used again. Returns what is wrong with the line, or nothing; of
-// a wrong line only named_id() tells whose it is.
+// Parses a line into `answer`, and reuses its memory. Returns what is wrong with the line, or nothing. If the
+// line is wrong, only named_id() has a meaning.
 std::optional<std::string> parse_answer(std::string_view line, Answer& answer);
 
-// The message that a line means to answer, as far as that can be told although the line is wrong, or is only
-// the beginning of one.
+// The id of the message that a line answers, if it can be found although the line is invalid or cut.
 std::optional<std::uint64_t> named_id(std::string_view line);
 
 }  // namespace volley::handlers

@@ -1,6 +1,6 @@
-// A child process with pipes: its own process group, nothing inherited but three descriptors and a cleaned
-// environment, killed with us. Owned and used by one thread; a second one, inside, carries its standard error
-// into the log and notices its end.
+// A child process with pipes. It has a process group of its own, inherits only three descriptors and a
+// filtered environment, and is killed when this process ends. Owned and used by one thread. A second,
+// internal thread logs its standard error and notices its end.
 #pragma once
 
 #include <sys/types.h>
@@ -20,38 +20,40 @@ namespace volley::handlers {
 // How a child ended.
 struct ChildEnd {
     std::string text;            // "exit status 3", "killed by SIGSEGV"
-    bool with_status_0 = false;  // of its own will
+    bool with_status_0 = false;  // it has exited by itself
 };
 
 struct ChildOptions {
     std::vector<std::string> exec;                // program and arguments; the program is searched in PATH
-    std::string directory;                        // its working directory
-    std::string component;                        // for its lines in the log, and its VOLLEY_COMPONENT
-    std::function<void(const ChildEnd&)> on_end;  // called once, by the second thread; may be empty
+    std::string directory;                        // working directory
+    std::string component;                        // name in log lines and in VOLLEY_COMPONENT
+    std::function<void(const ChildEnd&)> on_end;  // called once by the second thread; may be empty
 };
 
 class Child {
 public:
-    // Returns a running child. Errors: config (there is no such program), retry (no process could be made).
+    // Returns a running child. Errors: config (the program does not exist), retry (no process could be
+    // created).
     static Result<std::unique_ptr<Child>> start(const ChildOptions& options);
-    // Kills what is left of it, and waits: no zombie, no descriptor stays.
+    // Kills what is left of the process group, and waits, so that no zombie and no descriptor remains.
     ~Child();
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
 
-    int input() const { return input_; }      // write to it; non-blocking
-    int output() const { return output_; }    // read from it; non-blocking
-    int end_event() const { return pidfd_; }  // readable once it has ended; -1: this kernel has none
-    // Has it ended, whoever else holds its pipes? Until it is waited for its number is not given to another.
+    int input() const { return input_; }      // for writing; non-blocking
+    int output() const { return output_; }    // for reading; non-blocking
+    int end_event() const { return pidfd_; }  // readable once it has ended; -1: no support
+    // Whether the child has ended, even if another process holds its pipes. Its process id is not reused
+    // before it is waited for.
     bool has_ended() const;
-    std::size_t unread() const;  // bytes in its input's pipe
+    std::size_t unread() const;  // bytes in the pipe of its input
 
-    // Asks it to end by closing its input, after half of `timeout_ms` with SIGTERM to its group, then kills
-    // what is left of the group.
+    // Closes its input. After half of `timeout_ms` sends SIGTERM to its process group, and finally kills the
+    // group.
     ChildEnd end(std::uint32_t timeout_ms);
-    // Kills its group at once.
+    // Kills the process group at once.
     ChildEnd kill();
-    // The last of its standard error, at most 4 KiB.
+    // The end of its standard error, at most 4 KiB.
     std::string stderr_tail() const;
 
 private:
@@ -66,7 +68,7 @@ private:
     int input_ = -1;
     int output_ = -1;
     int stderr_ = -1;
-    int stop_event_ = -1;  // of the second thread
+    int stop_event_ = -1;  // for the second thread
     std::string component_;
     std::function<void(const ChildEnd&)> on_end_;
     ChildEnd ended_;
@@ -75,11 +77,10 @@ private:
     std::string tail_;
 };
 
-// Is the variable kept from children, because its name says that it holds a secret?
+// Whether a variable is withheld from children, because its name says that it is a secret.
 bool is_secret_variable(const std::string& name);
 
-// Kills the process groups of all children of this process, which is about to end without destroying them.
-// Thread: any.
+// Kills the process groups of all children, for a process that ends without destroying them. Thread: any.
 void kill_children();
 
 }  // namespace volley::handlers

@@ -1,5 +1,5 @@
-// A C++ function of the embedding program as a handler: the ABI's table around it, so that the runtime knows
-// one kind of handler only.
+// A C++ function of the embedding program as a handler. It is wrapped in the table of the ABI, so that the
+// runtime has only one kind of handlers.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,7 @@ public:
     Function(const Function&) = delete;
     Function& operator=(const Function&) = delete;
 
-    // The table; instances find their way back to this object through config(). This object must outlive
-    // them.
+    // The table. Instances find this object through config(), so it must outlive them.
     const volley_handler_class* functions() const;
     std::string config() const;
     const Body& body() const { return body_; }

@@ -1,6 +1,6 @@
-// Reads one JSON text from front to back without building a document: the values that nobody needs are
-// checked and stay as they are written. The rules are those of docs/bodies.md: UTF-8, bounded depth, no NaN,
-// no half of a surrogate pair. The first fault ends the reading; every later call returns nothing.
+// Reads a JSON text from beginning to end without building a document. Values that are not needed are
+// checked, and not decoded. The rules are those of docs/bodies.md: UTF-8, limited depth, no NaN, no half of a
+// surrogate pair. After the first error every call returns nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,19 @@ public:
 
     explicit JsonCursor(std::string_view text) : text_(text) {}
 
-    // What begins here. `none`: no value, which is a fault once it is read.
+    // The kind of the next value. `none`: there is no value, and reading it is an error.
     Type type();
 
-    // Walks an object or an array; `first` is true for the first call. Returns false at its end and on a
-    // fault. `name` is the text between the quotes, escapes included.
+    // Iterates over an object or an array; `first` is true for the first call. Returns false at the end and
+    // after an error. `name` is the text between the quotes, with its escapes.
     bool next_member(bool& first, std::string_view& name);
     bool next_element(bool& first);
 
-    // Returns the text of the value that begins here: checked, and not deeper than `levels`. A string's is
+    // Returns the text of the next value, which is valid and at most `levels` deep. The text of a string is
     // without its quotes.
     std::string_view value(std::size_t levels);
 
-    // Nothing but white space is left; else a fault.
+    // Requires that only white space is left; anything else is an error.
     void end();
 
     bool failed() const { return !why_.empty(); }
@@ -51,12 +51,12 @@ private:
 
     std::string_view text_;
     std::size_t at_ = 0;
-    std::size_t most_levels_ = 0;  // of the value at hand, for the words
+    std::size_t most_levels_ = 0;  // of the current value, for messages
     std::string why_;
 };
 
-// The text of a string of JSON: `raw` itself where it has no escapes, else appended to `storage`, which must
-// have room for raw.size() more bytes. Requires: `raw` was checked by a JsonCursor.
+// Returns a string without its escapes: `raw` itself if it has none, otherwise appended to `storage`.
+// Requires: `storage` has room for raw.size() more bytes, and a JsonCursor has checked `raw`.
 std::string_view unescaped(std::string_view raw, std::string& storage);
 
 // Appends `text`, which is UTF-8, as a JSON string.

@@ -1,5 +1,5 @@
-// The lines of a byte stream, each at most so long: one that is longer is handed out cut, and the rest of it
-// is dropped as it comes, so that the memory is bounded.
+// Splits a byte stream into lines of limited length, in limited memory. A longer line is returned cut, and
+// the rest of it is discarded.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace volley::handlers {
 
 struct Line {
-    std::string_view text;  // without the line's end; of a cut line its beginning
+    std::string_view text;  // without the end of line; of a cut line its beginning
     bool is_cut = false;
 };
 
@@ -19,9 +19,9 @@ public:
     explicit LineReader(std::size_t longest) : longest_(longest) {}
 
     void append(std::string_view bytes);
-    // The next line; nothing: more bytes are needed. It is valid until the next call of any function.
+    // Returns the next line, or nothing if it needs more bytes. Valid until the next call of any function.
     std::optional<Line> next();
-    // Does a line stand that has not ended?
+    // Whether there is a line without its end.
     bool is_inside() const { return begin_ < bytes_.size(); }
     void clear();
     std::size_t longest() const { return longest_; }
@@ -32,8 +32,8 @@ private:
     std::size_t longest_;
     std::string bytes_;
     std::size_t begin_ = 0;    // of the next line
-    std::size_t scanned_ = 0;  // so far there is no end of it
-    bool dropping_ = false;    // the rest of a line that was handed out cut
+    std::size_t scanned_ = 0;  // no end of line before this position
+    bool dropping_ = false;    // the rest of a line that was cut
 };
 
 }  // namespace volley::handlers

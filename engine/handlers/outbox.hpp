@@ -1,5 +1,5 @@
-// The bytes on their way to a child's standard input, and how many it took: from that and from what the pipe
-// still holds follows what the child has read.
+// The bytes for a child's standard input, and how many of them the pipe has accepted. Together with what is
+// still in the pipe this tells how much the child has read.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@ namespace volley::handlers {
 
 struct Outbox {
     std::string bytes;
-    std::size_t sent = 0;     // of `bytes`, into the pipe
-    std::uint64_t taken = 0;  // by the pipe, since the child began
+    std::size_t sent = 0;     // bytes that were written to the pipe
+    std::uint64_t taken = 0;  // bytes that the pipe has accepted since the child began
 
     std::string_view pending() const { return std::string_view(bytes).substr(sent); }
-    // Where in the child's stream the next byte that is appended will stand.
+    // The position in the child's input of the next byte that is appended.
     std::uint64_t position() const { return taken + bytes.size() - sent; }
 
     void advance(std::size_t count) {
@@ -25,7 +25,7 @@ struct Outbox {
             sent = 0;
         }
     }
-    // Only a line that is begun is still finished.
+    // Drops all lines but one that is partly written.
     void drop_unsent() {
         const bool inside = sent > 0 && bytes[sent - 1] != '\n';
         if (inside) return bytes.resize(bytes.find('\n', sent) + 1);

@@ -1,6 +1,5 @@
-// Keeps a child process alive and carries a call's lines to it and back: the pipes, the clock, and what
-// becomes of messages when the child ends. What the lines mean is the Exchange's. Owned and used by one
-// thread.
+// Keeps a child process running and transfers the lines of a call: pipes, timeouts, and the messages of a
+// child that ends. The Exchange interprets the lines. Owned and used by one thread.
 #pragma once
 
 #include <atomic>
@@ -19,11 +18,11 @@ namespace volley::handlers {
 class ProcessHandler {
 public:
     ProcessHandler(const Context& context, const volley_jobs* jobs, const ProcessOptions& options);
-    // Throws Error: config (there is no such program), retry (no process could be made).
+    // Throws Error: config (the program does not exist), retry (no process could be created).
     void open();
     // Sets the status of each task.
     void handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride);
-    // The child has so long to end by itself or by SIGTERM.
+    // The time in which the child should end by itself or on SIGTERM.
     void close(std::uint32_t timeout_ms);
 
 private:
@@ -60,20 +59,20 @@ private:
 
     // Of the child.
     Clock::time_point born_{};
-    Clock::time_point loading_since_{};    // while a message waits for that
-    std::atomic<bool> is_started_{false};  // it has spoken, or read a message: the time of messages runs
+    Clock::time_point loading_since_{};    // since a message waits for it to load
+    std::atomic<bool> is_started_{false};  // it has written or read: timeouts apply
     std::atomic<bool> in_call_{false};
-    bool is_down_ = false;  // as readiness was told
+    bool is_down_ = false;  // the last state that was reported as readiness
     bool input_closed_ = false;
     bool output_closed_ = false;
     std::optional<Clock::time_point> leaving_since_;
 
     // Of the call.
-    std::size_t timed_ = 0;  // the message whose time runs
+    std::size_t timed_ = 0;  // the message to which the timeout applies
     Clock::time_point timed_since_{};
     Clock::time_point looked_{};
 
-    std::unique_ptr<Child> child_;  // last: its second thread looks at what stands above
+    std::unique_ptr<Child> child_;  // last, because its second thread uses the members above
 };
 
 }  // namespace volley::handlers

@@ -1,5 +1,5 @@
-// What the engine writes to a child process: a JSON line for each message, and one for each message that
-// nobody waits for any more. docs/handler-protocol.md is the same in words.
+// Writes what the engine sends to a child process: one JSON line per message, and one per cancelled message,
+// as docs/handler-protocol.md describes.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +9,20 @@
 
 namespace volley::handlers {
 
-// What a line says beside the message.
+// The fields of a line beside those of the message.
 struct Request {
     std::uint64_t id = 0;
     std::uint32_t attempt = 0;
-    std::uint32_t chain = 0;  // 0: none, or the child does not keep them
-    std::uint64_t call = 0;   // chains are numbered anew in each
+    std::uint32_t chain = 0;  // 0: none, or the child does not support them
+    std::uint64_t call = 0;   // chains are numbered anew in each call
 };
 
-// Appends the line for a message: {"id":"7","key":"k","headers":{…},"attempt":1,"body":…}, newline included.
-// A JSON body stands as it is; other bytes as "text" where they are UTF-8, else as "base64"; a tombstone as
+// Appends the line of a message with its newline: {"id":"7","key":"k","headers":{…},"attempt":1,"body":…}. A
+// JSON body is copied. Other bytes are "text" if they are UTF-8, otherwise "base64". A tombstone is
 // "body":null with "tombstone":true.
 void append_request(std::string& out, const Request& request, const volley_message& message);
 
-// Appends the line that says that nobody waits for a message any more: {"cancelled":"7"}.
+// Appends the line for a cancelled message: {"cancelled":"7"}.
 void append_cancelled(std::string& out, std::uint64_t id);
 
 }  // namespace volley::handlers
