@@ -26,7 +26,7 @@ constexpr const char* unnamed_group = "V0206";
 constexpr const char* idle_keyword = "V0207";
 constexpr const char* contradiction = "V0114";
 
-// Names under which people look for a connector of ours.
+// Other names by which people look for one of the connectors.
 struct OtherName {
     const char* given;
     const char* ours;
@@ -60,7 +60,7 @@ public:
     }
 
 private:
-    // What a text says after its first line is advice.
+    // The text after the first line is advice.
     void add(const std::string& path, const char* code, std::string text, std::string help = {}) {
         if (const std::size_t end = text.find('\n'); end != std::string::npos) {
             help += (help.empty() ? "" : "\n") + text.substr(end + 1);
@@ -71,7 +71,7 @@ private:
             text.resize(guess);
         }
         Diagnostic d = config::diagnostic_at(config_, path, code, std::move(text), std::move(help));
-        // Two roles of one queue find the same mistake.
+        // The consumer and the producer of a queue can report the same error.
         const bool known = std::any_of(found_.begin(), found_.end(), [&](const Diagnostic& other) {
             return other.mark.line == d.mark.line && other.mark.column == d.mark.column &&
                    other.text == d.text;
@@ -89,7 +89,7 @@ private:
         if (!done_.insert({kind, name}).second) return;
         const auto queue = std::find_if(config_.queues.begin(), config_.queues.end(),
                                         [&](const QueueConfig& q) { return q.name == name; });
-        // Found by the rules already, or while it was read.
+        // Already reported by the rules or while the file was read.
         if (queue == config_.queues.end() || unsound_.count(queue->path) != 0) return;
         auto found = catalog_.find_for_queue(kind, *queue, config_.base_dir);
         if (!found) {
@@ -108,7 +108,7 @@ private:
         if (mistakes.empty()) try_to_make(kind, *found, *queue, component);
     }
 
-    // What a log cannot do: put one message back, and give two components of one group all of its messages.
+    // A log cannot requeue a single message, and cannot deliver all messages to two components in one group.
     void check_log(const ComponentConfig& component) {
         const QueueConfig* input = find_queue(config_, component.input);
         if (input == nullptr) return;
@@ -130,7 +130,7 @@ private:
                  "give "
                  "the file an app: of its own, or the queue a group.id under config:");
         }
-        if (store.group.empty()) return;  // the component's own
+        if (store.group.empty()) return;  // each component has a group of its own
         for (const ComponentConfig& other : config_.components) {
             if (&other == &component) return;
             const QueueConfig* theirs = find_queue(config_, other.input);
@@ -145,12 +145,12 @@ private:
         }
     }
 
-    // Do two readers get the same messages? A pattern may read the topics of a list.
+    // Whether two readers get the same messages. A pattern can match the topics of a list.
     static bool share_messages(const Store& a, const Store& b) {
         return reads_from(a, b) || reads_from(b, a);
     }
 
-    // A file says that messages are to be deleted unread by an empty list of outputs.
+    // An empty list of outputs says explicitly that messages are deleted unread.
     void check_forward(const ComponentConfig& component) {
         if (component.handler.kind != HandlerConfig::Kind::forward || !component.outputs.empty()) return;
         const std::string text =
@@ -180,13 +180,13 @@ private:
                      "without / is searched in the plugin directories";
     }
 
-    // What a connector refuses by itself may be the key or its value: the key stands before both.
+    // The connector may refuse the key or its value. The position of the key comes before both.
     std::string config_path(const QueueConfig& queue, const std::string& pointer) const {
         const std::string path = queue.path + "/config" + pointer;
         return config_.origins.count(path + "#key") != 0 ? path + "#key" : path;
     }
 
-    // The plugin's own judgement: create checks its configuration, and does no I/O.
+    // The check of the plugin itself: create checks the configuration without I/O.
     void try_to_make(plugins::Kind kind, const plugins::PluginClass& found, const QueueConfig& queue,
                      const ComponentConfig& component) {
         plugins::Services services;

@@ -10,8 +10,8 @@ namespace volley::check {
 
 namespace {
 
-// Of stores with leases at most three batches a worker are in hand, and a batch has at most so many messages:
-// engine/runtime/dispatch.cpp.
+// In stores with leases a worker has at most three batches, and a batch at most so many messages:
+// engine/runtime/worker_pool.cpp.
 constexpr std::uint64_t largest_batch = 512;
 constexpr std::uint64_t batches_a_worker = 3;
 
@@ -77,8 +77,8 @@ private:
         return output.is_atomic && !output.place.empty() && output.connector == input_.connector &&
                output.place == input_.place;
     }
-    // Outputs and acknowledgement are one transaction only if all outputs can be part of it: told apart by
-    // their values, and written by one user.
+    // Outputs and acks are one transaction only if all outputs can be part of it: they differ in value, and
+    // one user writes them.
     bool is_one_transaction() const {
         if (outputs_.empty()) return false;
         std::set<std::string> values;
@@ -99,7 +99,7 @@ private:
             g_.flow += "; dead letters in " + dead_letters() + " (" + dead_.connector + ")";
     }
 
-    // Of what cannot succeed. Without a word in the file that is not what becomes of used up attempts:
+    // What happens to a message that can never succeed. The default differs from that for used up attempts:
     // engine/runtime/component.cpp.
     OnFail last() const {
         if (component_.on_fail != OnFail::automatic) return component_.on_fail;
@@ -188,7 +188,7 @@ private:
         }
         std::vector<std::string> names;
         for (const Output& output : outputs_) names.push_back(code(output.name));
-        // They are sent before the ack; a store that drops repeats by their id has each once.
+        // Records are sent before the ack. A store that deduplicates by id stores each once.
         if (!dead_letters().empty() && joins(dead_) && (dead_.flags & VOLLEY_CAN_DEDUP) != 0)
             names.push_back(code(dead_letters()));
         g_.delivery += "; exactly once into " + listed(names);

@@ -11,13 +11,13 @@ namespace {
 
 constexpr const char* contradiction = "V0114";
 
-// From the component that writes to one that reads.
+// From a component that writes to one that reads.
 struct Edge {
     std::size_t to;
-    std::string queue;    // as the writer names it
+    std::string queue;    // the writer's name for it
     std::string path;     // where it is named, in Config::origins
-    bool is_sure;         // each message takes it: `forward` to an output
-    bool is_dead_letter;  // each message that fails for good takes it
+    bool is_sure;         // every message takes it: `forward` to an output
+    bool is_dead_letter;  // every message that fails for good takes it
 };
 
 class Loops {
@@ -76,7 +76,7 @@ private:
         found_.back().severity = severity;
     }
 
-    // What it writes under one name and reads under another.
+    // A component that writes to a queue and reads the same queue under another name.
     void check_own_input(std::size_t component) {
         const std::string& input = config_.components[component].input;
         for (const Edge& edge : edges_[component]) {
@@ -114,10 +114,10 @@ private:
         return pattern ? ", or leave it out of the pattern, with topic.blacklist in the input's config:" : "";
     }
 
-    // The shortest way from a component over later ones back to it, so that each loop is found from its
-    // first; empty: there is none.
+    // Returns the shortest path from a component through later ones back to it, so that each loop is found
+    // once, from its first component. Empty: there is none.
     std::vector<const Edge*> shortest(std::size_t first, bool only_sure) const {
-        std::vector<std::pair<std::size_t, const Edge*>> came(edges_.size(), {0, nullptr});  // from where
+        std::vector<std::pair<std::size_t, const Edge*>> came(edges_.size(), {0, nullptr});  // predecessors
         std::vector<std::size_t> reached{first};
         for (std::size_t i = 0; i < reached.size(); ++i) {
             for (const Edge& edge : edges_[reached[i]]) {

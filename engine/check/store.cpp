@@ -18,7 +18,7 @@ namespace {
 
 using rapidjson::Value;
 
-// A value of `config:` as text, whatever its type; empty: not given.
+// Returns a value of `config:` as text, whatever its type. Empty: not given.
 std::string text_at(const Value& config, const char* key) {
     const Value* found = text::member_of(&config, key);
     if (found == nullptr) return {};
@@ -51,7 +51,7 @@ struct HostPort {
     std::string port;
 };
 
-// "host", "host:port", "[v6]:port" or a bare address of IPv6.
+// Parses "host", "host:port", "[v6]:port" or an IPv6 address.
 HostPort host_and_port(const std::string& text, const std::string& default_port) {
     const std::size_t bracket = text.empty() || text[0] != '[' ? std::string::npos : text.find(']');
     if (bracket != std::string::npos) {
@@ -63,7 +63,7 @@ HostPort host_and_port(const std::string& text, const std::string& default_port)
     return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-// Equal for the spellings of one host that can be told without asking.
+// Normalizes different spellings of one host, without a lookup.
 std::string host_key(const HostPort& at) {
     std::string host = at.host;
     std::transform(host.begin(), host.end(), host.begin(),
@@ -79,8 +79,8 @@ std::string sqlite_path(const Value& config, const std::string& base_dir) {
         .string();
 }
 
-// A Redis as rsmq's connector reads it (plugins/rsmq/config.cpp). Names are not resolved, so that two names
-// of one Redis are two.
+// A Redis server as the connector rsmq reads it (plugins/rsmq/config.cpp). Names are not resolved, so two
+// names of one server count as two.
 struct Redis {
     HostPort at{"127.0.0.1", "6379"};
     std::string db = "0";
@@ -132,7 +132,7 @@ Redis redis_of(const Value& config, const config::Environment& environment) {
     return redis;
 }
 
-// Of the connector's keys and their aliases, then of the variables, the first that is set.
+// Returns the first value that is set: keys of the connector and their aliases, then environment variables.
 std::string first_of(const Value& config, std::initializer_list<const char*> keys,
                      const config::Environment& environment, std::initializer_list<const char*> variables) {
     for (const char* key : keys) {
@@ -165,7 +165,7 @@ void place_kafka(plugins::Kind kind, const std::string& value, const Value& conf
     store.group = first_of(config, {"group.id"}, environment, {"KAFKA_CONSUMER_GROUP"});
 }
 
-// As librdkafka matches topics: extended expressions of POSIX.
+// Matches topics as librdkafka does, with POSIX extended regular expressions.
 bool matches(const std::string& pattern, const std::string& topic) {
     regex_t compiled;
     if (regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) return false;
@@ -192,8 +192,8 @@ void judge_kafka(plugins::Kind kind, const std::string& name, const Value& confi
         store.losses.push_back("a broker fails: acks: " + acks + " confirms what only " +
                                (acks == "1" ? std::string("one") : acks) + " of `" + name +
                                "`'s replicas has");
-    // As the connector has it (plugins/kafka/properties.cpp): idempotent, unless told not to be, or fewer
-    // acks are wanted; then one request at a time, unless told otherwise.
+    // As plugins/kafka/properties.cpp: idempotent unless it is disabled or fewer acks are configured. Without
+    // idempotence one request is in flight unless configured otherwise.
     const std::string idempotence = text_at(config, "enable.idempotence");
     std::string in_flight = text_at(config, "max.in.flight.requests.per.connection");
     if (in_flight.empty()) in_flight = text_at(config, "max.in.flight");
@@ -225,7 +225,7 @@ Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& of, p
     store.queues = {queue.value};
     if (file == "sqlite") {
         store.place = sqlite_path(own, base_dir);
-        std::error_code unknown;  // a file that is not there yet has its path for a name
+        std::error_code unknown;  // a file that does not exist yet is named by its path
         store.hosts = {std::filesystem::weakly_canonical(store.place, unknown).string()};
     } else if (file == "rsmq") {
         const Redis redis = redis_of(own, environment);
@@ -246,8 +246,7 @@ Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& of, p
         place_kafka(kind, queue.value, own, environment, store);
         judge_kafka(kind, queue.name, own, store);
     } else {
-        // Of a connector that nobody here knows: the same library with the same words leads to the same
-        // place.
+        // An unknown connector: the same library with the same configuration has the same place.
         store.hosts = {found->file + " " + text::as_written(own, &config.digits)};
     }
     for (std::string& host : store.hosts) host.insert(0, file + " ");

@@ -34,7 +34,7 @@ public:
     }
 
 private:
-    // py-volley's components were Python programs: its files have none.
+    // Components of py-volley were Python programs, so its files have none.
     static std::string components_help(const Node& root) {
         const std::string help =
             "what runs: components: [{input: orders, outputs: [shipped], handler: libship.so:Ship}]";

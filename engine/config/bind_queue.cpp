@@ -19,7 +19,7 @@ class QueueBinder {
 public:
     QueueBinder(Config& config, Diagnostics& diagnostics) : config_(config), diagnostics_(diagnostics) {}
 
-    // `name`: of the mapping form, where the queue's key is its name.
+    // `name` is the queue's key if `queues` is a mapping.
     void bind(const Node& node, const std::string& name, const Mark& mark) {
         QueueConfig queue;
         queue.name = name;
@@ -72,7 +72,7 @@ private:
         diagnostics_.error("V0117", value.mark, std::move(text), std::move(help), value.length);
     }
 
-    // A class of a shared object; one of py-volley's own is our connector of that store.
+    // A class of a shared object. A class of py-volley becomes the connector for the same store.
     void bind_class(Section& section, const char* key, QueueConfig& queue, std::string& out) {
         section.text(key, out);
         const Node* value = section.find(key);
@@ -109,7 +109,7 @@ private:
         return name == "json" ? Serializer::json : name == "msgpack" ? Serializer::msgpack : Serializer::none;
     }
 
-    // Reads py-volley's keys, and tells what each became.
+    // Reads the keys of py-volley, and reports what each is now.
     void bind_ancestor(const Node& node, Section& section, QueueConfig& queue) {
         if (const Node* model = old_value(node, "data_model", "schema")) {
             section.find("data_model");
@@ -128,7 +128,7 @@ private:
         if (const Node* profile = old_value(node, "profile", "type")) bind_profile(*profile, node, queue);
     }
 
-    // The value of an older key, if the newer one is not given, too.
+    // Returns the value of an old key, unless the new one is given, too.
     const Node* old_value(const Node& node, const char* old_key, const char* key) {
         const Node* value = node.find(old_key);
         if (value == nullptr || value->kind == Node::Kind::null) return nullptr;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t widest_line = 120;
 constexpr std::size_t widest_quote = 80;
 constexpr std::size_t most_before = 512;
-constexpr std::size_t most_with_lines = 100;  // far more than are shown; lines may be long
+constexpr std::size_t most_with_lines = 100;  // far more than are printed; lines may be long
 constexpr std::size_t longest_word = 256;     // the cost of a distance is the product of the lengths
 
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
@@ -36,7 +36,7 @@ std::size_t distance(std::string_view a, std::string_view b) {  // Levenshtein's
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
-// Characters that would drive a terminal, or turn round the order in which a line is read.
+// Characters that control a terminal, or that change the direction of text.
 bool is_hostile(std::string_view text, std::size_t at) {
     const auto byte = [&](std::size_t i) {
         return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
@@ -71,7 +71,7 @@ void mask(std::string& line, std::size_t begin, std::size_t end) {
                line.begin() + static_cast<std::ptrdiff_t>(end));
 }
 
-// The default of a variable that holds a secret, or that fills the key of one.
+// The default of a variable that is a secret, or that is the value of a secret key.
 void mask_default(std::string& line, std::size_t variable, bool is_of_secret) {
     const std::size_t end = std::min(line.find('}', variable), line.size());
     const std::size_t colon = line.find(":-", variable);
@@ -80,7 +80,7 @@ void mask_default(std::string& line, std::size_t variable, bool is_of_secret) {
     if (is_of_secret || names_a_secret(name)) mask(line, colon + 2, end);
 }
 
-// A value in quotes ends with its quote, whatever is in it.
+// A quoted value ends at its closing quote.
 std::size_t end_of_value(const std::string& line, std::size_t value) {
     const char before = value > 0 ? line[value - 1] : ' ';
     const bool quoted = before == '"' || before == '\'';
@@ -88,7 +88,7 @@ std::size_t end_of_value(const std::string& line, std::size_t value) {
     return std::min(end, line.size());
 }
 
-// A line of the file is shown beside a mistake in it; a secret in it is not. Its places stay.
+// Masks secrets in a line of the file. Positions in the line do not change.
 std::string without_secrets(std::string_view text) {
     std::string line(text);
     for (std::size_t at = 0; (at = line.find("${", at)) != std::string::npos; ++at)
@@ -108,7 +108,7 @@ std::string without_secrets(std::string_view text) {
         const std::size_t host = line.rfind('@', end);
         if (host != std::string::npos && host > at) mask(line, at + 3, host);
     }
-    // user:password@host, which is no URL and may be a mistake itself.
+    // user:password@host without a scheme, which may be an error itself.
     for (std::size_t at = 0; (at = line.find('@', at)) != std::string::npos; ++at) {
         const std::size_t begin = line.find_last_of(" \"'{}[],/", at) + 1;
         if (line.substr(begin, at - begin).find(':') != std::string::npos) mask(line, begin, at);
@@ -135,7 +135,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
             best = candidate;
         }
     }
-    // "warn" means warning, whatever else is two letters away.
+    // "warn" always means warning, even if other words are as similar.
     std::vector<const std::string*> longer;
     for (const std::string& candidate : known) {
         if (word.size() >= 3 && candidate.rfind(word, 0) == 0) longer.push_back(&candidate);
@@ -164,7 +164,7 @@ void show_line(Diagnostic& d, std::string_view line) {
     const auto column = static_cast<std::size_t>(std::max(d.mark.column - 1, 0));
     const std::size_t start = column > widest_line * 2 / 3 ? column - widest_line / 3 : 0;
     const std::size_t first = byte_of(line, start);
-    // The key of a secret may stand left of what is shown.
+    // The key of a secret may be left of the visible part.
     std::size_t from = first > most_before ? first - most_before : 0;
     while (from > 0 && continues(line[from])) --from;
     const auto left = static_cast<std::size_t>(std::count_if(

@@ -1,6 +1,5 @@
-// The JSON Schema that editors complete and check with, from the table of keys and the connectors' own
-// schemas. A value that is interpolated (${NAME}) is a text to an editor, whatever it will be: every type
-// lets it pass.
+// The JSON Schema for completion and checks in editors, from the table of keys and the schemas of the
+// connectors. A value with a variable (${NAME}) is text for an editor, so every type accepts it.
 #include <rapidjson/document.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
@@ -69,7 +68,7 @@ private:
         return object;
     }
 
-    // "json, msgpack or none" of the table, for the keys whose type is a choice of words.
+    // The words in the table ("json, msgpack or none") of keys that have a choice of words.
     static std::vector<std::string> choices(const Key& key) {
         const std::string_view name = key.name;
         const bool is_choice = name == "serializer" || name == "order" || name == "on_fail" ||
@@ -117,7 +116,7 @@ private:
         return value;
     }
 
-    // The connector's own keys, for the queues of its type.
+    // The keys of the connector, for queues of its type.
     void add_connectors(Value& queue) {
         Value rules(rapidjson::kArrayType);
         for (const ConnectorSchema& connector : connectors_) {

@@ -35,7 +35,7 @@ bool is_plain(const std::string& text) {
     return text.find_first_of("{}[],&*!|>'\"%@`#") == std::string::npos;
 }
 
-// In brackets, on one line.
+// In flow style, on one line.
 std::string flow(const Node& node) {
     std::string out;
     switch (node.kind) {
@@ -59,7 +59,7 @@ std::string flow(const Node& node) {
 std::string emit_text(const std::string& text) { return is_plain(text) ? text : escaped(text); }
 
 std::string emit_scalar(const Node& node) {
-    // What looks like a number or a truth stays text if it was in quotes.
+    // A quoted scalar that looks like a number or a boolean stays text.
     const bool looks_typed = node.scalar == "true" || node.scalar == "false" ||
                              node.scalar.find_first_not_of("+-.0123456789eE") == std::string::npos;
     return node.quoted && looks_typed ? escaped(node.scalar) : emit_text(node.scalar);

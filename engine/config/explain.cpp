@@ -1,4 +1,4 @@
-// What `volley explain CODE` says: offline, one text a code.
+// The texts of `volley explain CODE`.
 #include "config/diagnostics.hpp"
 
 namespace volley::config {

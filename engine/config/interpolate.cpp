@@ -36,8 +36,7 @@ public:
     }
 
 private:
-    // Where the } stands that closes the ${ before `at`; braces within, of variables and others, come in
-    // pairs.
+    // Returns the position of the } that closes the ${ before `at`. Braces in between are in pairs.
     static std::size_t closing(std::string_view in, std::size_t at) {
         int open = 1;
         for (; at < in.size(); ++at) {
@@ -47,7 +46,7 @@ private:
         return std::string_view::npos;
     }
 
-    // Nothing, after an error, if a ${ is not closed.
+    // Returns nothing, and adds an error, if a ${ is not closed.
     std::optional<std::string> filled_in(std::string_view in, Node& node) {
         std::string out;
         std::size_t at = 0;
@@ -74,7 +73,7 @@ private:
         return out;
     }
 
-    // A default, a message or a path, in which there may be variables.
+    // A default, a message or a path, which may contain variables.
     std::string argument_of(std::string_view text, Node& node) {
         if (depth_ == deepest) {
             diagnostics_.error("V0112", node.mark, "variables inside of variables, deeper than 16 levels",

@@ -30,7 +30,7 @@ bool looks_like_a_queue(const Node& node) {
     });
 }
 
-// py-volley's file began with the queues themselves.
+// Files of py-volley had the queues at the top level.
 bool looks_like_the_ancestors(const Node& root) {
     if (root.find("queues") != nullptr || root.find("components") != nullptr) return false;
     return std::any_of(root.members.begin(), root.members.end(),

@@ -29,7 +29,7 @@ bool holds(std::string text, std::string_view word) {
     return text.find(word) != std::string::npos;
 }
 
-// {{ env }} was filled in by the program that read the file: env is APP_ENV, localhost unless it is set.
+// The program that read the file replaced {{ env }} by APP_ENV, or by localhost if it was not set.
 std::string without_templates(const std::string& text, std::map<std::string, std::string>& filled_in) {
     std::string out;
     std::size_t at = 0;
@@ -125,7 +125,7 @@ private:
         queues_.push_back(std::move(queue));
     }
 
-    // No profile: the connector's own classes say which store it is.
+    // Without a profile, the classes of the connector name the store.
     std::optional<Profile> profile_of_classes(const Node& node) {
         std::optional<Profile> found;
         for (const char* key : {"consumer", "producer"}) {
@@ -175,7 +175,7 @@ private:
         if (const Node* given = node.find("serializer"); given != nullptr) {
             const auto known = ancestor_serializer(given->scalar);
             if (known)
-                // None left the parsing to the model, which read JSON.
+                // With None the model parsed the body, as JSON.
                 serializer = *known == "none" && !schema.empty() ? "json" : *known;
             else if (given->kind == Node::Kind::scalar)
                 lost(*given,
@@ -199,7 +199,7 @@ private:
         return "    config:\n" + emit_members(kept, 6);
     }
 
-    // Its keys were the arguments of Python's RedisSMQ; those of the Redis client stood under `options`.
+    // The keys were the arguments of Python's RedisSMQ; those of the Redis client were under `options`.
     void keep_for_rsmq(const Node& config, Node& kept) {
         for (const auto& [key, value] : config.members) {
             if (key.scalar == "options") {
@@ -261,7 +261,7 @@ private:
         return out;
     }
 
-    // One component that reads the first queue, or the one that is called input.
+    // One component that reads the first queue, or the queue that is called input.
     std::string guessed() {
         const Queue* input = nullptr;
         const Queue* dead = nullptr;

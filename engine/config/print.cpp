@@ -1,4 +1,4 @@
-// The configuration as it is in force, for people.
+// Prints the effective configuration.
 #include "config/bind.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
@@ -9,7 +9,7 @@ namespace volley::config {
 
 namespace {
 
-// Automatic values were made effective before, where the plugins are known.
+// Automatic values were replaced before, where the plugins are known.
 const char* name_of(Order order) {
     const char* const names[] = {"partition with one worker, else key", "partition", "key", "none"};
     return names[static_cast<std::size_t>(order)];
@@ -129,7 +129,7 @@ private:
     bool is_secret(const std::string& key, const std::string& path, const rapidjson::Value& value) const {
         const auto found = config_.origins.find(path);
         if (found != config_.origins.end() && found->second.origin == "secret") return true;
-        // user:password@host, with or without a scheme before it.
+        // user:password@host, with or without a scheme.
         const std::string_view text = value.IsString() ? value.GetString() : "";
         const std::size_t host = text.rfind('@');
         const bool user_in_url =

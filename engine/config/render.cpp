@@ -1,4 +1,4 @@
-// Mistakes as a person, a program or GitHub reads them.
+// Prints diagnostics for people, as JSON, or for GitHub.
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <sys/ioctl.h>
@@ -34,11 +34,10 @@ std::string place_of(const Mark& mark) {
     return mark.file + ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column);
 }
 
-// A terminal narrower than this is not worth a thought.
+// The narrowest width that lines are wrapped to.
 constexpr std::size_t narrowest = 40;
 
-// Appends `text`, broken between words where it would not fit: `lead` begins its lines, `next_lead` those
-// that it continues on.
+// Appends `text`, wrapped between words. `lead` begins its lines, and `next_lead` the continuation lines.
 void append_wrapped(std::string& out, std::string_view text, std::string lead, const std::string& next_lead,
                     std::size_t width) {
     if (width == 0) width = lead.size() + text.size() + 1;
@@ -47,7 +46,7 @@ void append_wrapped(std::string& out, std::string_view text, std::string lead, c
         std::size_t end = text::fitting(text, room);
         if (end < text.size() && text[end] != ' ') {
             const std::size_t space = text.rfind(' ', end);
-            // A word that is longer than a line is not broken: it is to be copied.
+            // A word that is longer than a line is not broken, so that it can be copied.
             end = space != std::string_view::npos && space > 0 ? space
                                                                : std::min(text.find(' ', end), text.size());
         }
@@ -58,7 +57,7 @@ void append_wrapped(std::string& out, std::string_view text, std::string lead, c
     }
 }
 
-// The line of the file, or as much of it around the place as fits, with carets below.
+// Prints the line of the file, or the part around the position that fits, with carets below it.
 std::string pictured(const Diagnostic& d, const std::string& margin, const Screen& screen, const char* colour,
                      const char* plain) {
     const std::string number = std::to_string(d.mark.line);
@@ -118,7 +117,7 @@ std::string render_text(const std::vector<Diagnostic>& diagnostics, const Screen
         shown.push_back(&d);
         ++number[static_cast<std::size_t>(d.severity)];
     }
-    // What stops the start is not crowded out by notes.
+    // Errors come before notes, so that notes do not crowd them out.
     std::stable_sort(shown.begin(), shown.end(),
                      [](const Diagnostic* a, const Diagnostic* b) { return a->severity < b->severity; });
     if (shown.size() > most_shown) shown.resize(most_shown);
@@ -164,7 +163,7 @@ std::string render_json(const std::vector<Diagnostic>& diagnostics) {
     return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
-// As GitHub's workflow commands want it: a line each, with their own escapes, of which a property has more.
+// Formats GitHub workflow commands: one line each. Properties have more escapes than texts.
 std::string escaped(const std::string& text, bool is_property) {
     std::string out;
     for (const char c : text) {

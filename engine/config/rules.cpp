@@ -1,5 +1,4 @@
-// What holds between keys: names that exist, names that are unique, settings that do not contradict each
-// other.
+// Checks rules between keys: names that must exist or be unique, and settings that contradict each other.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -32,7 +31,7 @@ public:
                 if (unsound_.count(c.path) == 0) check_component(c);
             }
         }
-        // A queue is unused because of the mistakes that are told already.
+        // A queue may seem unused only because of the errors that are reported already.
         if (unsound_.empty() && !has_errors(found_)) check_unused();
         return std::move(found_);
     }
@@ -64,7 +63,7 @@ private:
         if (config_.base_dir.empty()) config_.base_dir = std::filesystem::current_path().string();
     }
 
-    // What the binder checks of a file, for a configuration that was built in code.
+    // For a configuration that was built in code, these are the checks that the binder makes for a file.
     void check_ranges() {
         const auto one_of = [&](const char* path, const std::string& value,
                                 const std::vector<std::string>& known) {
@@ -115,7 +114,7 @@ private:
     }
 
     void check_queue(const std::string& path, const std::string& name) {
-        // A queue without a name may be the one that is meant.
+        // The queue may be one whose name is missing.
         if (find_queue(config_, name) != nullptr || find_queue(config_, {}) != nullptr) return;
         std::vector<std::string> names;
         std::string all;
@@ -211,7 +210,7 @@ private:
 
 namespace {
 
-// How long the word or quoted text is that begins at this character.
+// Returns the length of the word or quoted text that begins at this character.
 int length_at(const std::string& line, int column) {
     const auto is_start = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
     std::size_t begin = 0;
@@ -250,7 +249,7 @@ Diagnostic diagnostic_at(const Config& config, const std::string& path, const ch
     d.code = code;
     d.text = std::move(text);
     d.help = std::move(help);
-    // The nearest place above, if the value itself has none (a default).
+    // A value without a position (a default) has that of the nearest parent.
     std::string at = path;
     auto found = config.origins.find(at);
     while (found == config.origins.end() && !at.empty()) {

@@ -18,7 +18,7 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
     return out;
 }
 
-// Where a key of another section stands, in words.
+// Describes where a key of another section belongs.
 std::string place_of(const Key& key) {
     const std::string section = key.section;
     if (section.empty()) return "at the top of the file, beside \"queues:\"";
@@ -169,7 +169,7 @@ void Section::remember_places(const char* key) {
 }
 
 void Section::required(const char* key, std::string help) {
-    // A misspelt key is one mistake, not two.
+    // A misspelt key is reported once, not also as missing.
     if (std::find(meant_.begin(), meant_.end(), key) != meant_.end()) return;
     const Node* value = node_.find(key);
     if (value != nullptr && value->kind != Node::Kind::null) return;

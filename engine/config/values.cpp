@@ -1,4 +1,4 @@
-// Durations, sizes and JSON: single values of the file.
+// Parses single values of the file: durations, sizes and JSON.
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -16,7 +16,7 @@ struct Unit {
     std::uint64_t factor;
 };
 
-// A number, which may have a fraction, and a unit; spaces between them are allowed.
+// A number, which may have a fraction, and a unit, with optional spaces in between.
 template <std::size_t n>
 std::optional<std::uint64_t> parse_with_unit(std::string_view text, const Unit (&units)[n]) {
     const text::Prefix number = text::decimal_prefix(text);
@@ -38,8 +38,8 @@ void write_text(Writer& writer, std::string_view text) {
     writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-// YAML 1.2: true and false only, and what is a number of JSON, digit by digit as it stands. Everything else,
-// and all that is quoted, is text. What a connector's schema wants is made of it by plugins::fit_config().
+// By YAML 1.2: only true and false are booleans, and JSON numbers keep their digits. Everything else, and
+// everything in quotes, is text. plugins::fit_config() converts values to the types of a connector's schema.
 void write_scalar(Writer& writer, const Node& node) {
     const std::string& s = node.scalar;
     if (node.quoted)

@@ -24,7 +24,7 @@ std::string_view line_at(const Diagnostics& diagnostics, int line) {
                                                           : std::string_view();
 }
 
-// The first line above that says something.
+// The nearest line above that is not empty.
 int line_above(const Diagnostics& diagnostics, int line) {
     while (--line > 0) {
         const std::string_view text = line_at(diagnostics, line);
@@ -49,7 +49,7 @@ bool is_lonely_colon(std::string_view line, std::size_t colon) {
     return colon != std::string_view::npos && colon + 1 < line.size() && line[colon + 1] != ' ';
 }
 
-// "illegal map value": a second ": " in one line, or a line above whose colon has no space after it.
+// "illegal map value": the line has a second ": ", or the colon of a line above has no space after it.
 Told colon(const Diagnostics& diagnostics, Mark& mark) {
     const std::string_view line = line_at(diagnostics, mark.line);
     const std::size_t first = line.find(": ");
@@ -93,7 +93,7 @@ Told indentation(const Diagnostics& diagnostics, const Mark& mark) {
     return {"this line does not fit the indentation above it", help};
 }
 
-// In { } and [ ] the braces of a variable are YAML's own.
+// Inside { } and [ ] the braces of a variable are YAML syntax.
 std::optional<Told> unquoted_variable(std::string_view line) {
     const std::size_t begin = line.find("${");
     if (begin == std::string_view::npos || (begin > 0 && (line[begin - 1] == '"' || line[begin - 1] == '\'')))
@@ -117,7 +117,7 @@ Told unclosed(const Diagnostics& diagnostics, const Mark& mark, const Mark& open
     return {"\"" + std::string(1, close) + "\" or a comma is missing before this", help};
 }
 
-// A } or ] that does not close what was opened last, as far as its line shows.
+// A } or ] that does not match the last opening bracket of its line.
 Told wrong_end(const Diagnostics& diagnostics, const Mark& mark) {
     const std::string_view line = line_at(diagnostics, mark.line);
     const std::size_t here = byte_at(line, mark);

@@ -15,11 +15,11 @@ namespace volley::config {
 
 namespace {
 
-// A configuration is small; what is larger is a mistake or an attack.
+// Limits: a larger file is an error or an attack.
 constexpr std::size_t deepest = 32;
 constexpr std::size_t most_nodes = 100'000;
 
-struct TooMuch {};  // ends the parse; the diagnostic is made already
+struct TooMuch {};  // ends the parse; the diagnostic was added before
 
 class TreeBuilder : public YAML::EventHandler {
 public:
@@ -83,7 +83,7 @@ public:
     Node take() { return std::move(root_); }
     Mark place(const YAML::Mark& mark) { return columns_.place(file_, mark); }
 
-    // Where the innermost { or [ stands that is still open.
+    // The position of the innermost { or [ that is not closed.
     Mark opened() const {
         for (auto open = open_.rbegin(); open != open_.rend(); ++open) {
             const std::string_view rest = columns_.rest(open->at);
@@ -99,19 +99,19 @@ private:
         std::unordered_map<std::string, int> lines;  // of the keys so far
         Node key;
         bool has_key = false;
-        std::vector<Member> merged;  // by <<: it gives way to the mapping's own keys
+        std::vector<Member> merged;  // from <<: keys of the mapping itself take precedence
         YAML::anchor_t anchor = 0;
         std::size_t nodes_before = 0;
         std::size_t height = 1;
     };
-    // What an alias stands for: a copy, since it may be used many times.
+    // The value of an alias. It is a copy, because it may be used several times.
     struct Anchored {
         Node node;
-        std::size_t nodes = 1;   // of the whole value
-        std::size_t height = 0;  // levels of it; a scalar has none
+        std::size_t nodes = 1;   // in the whole value
+        std::size_t height = 0;  // nesting levels; 0 for a scalar
     };
 
-    // As it stands in the file: with its quotes, and no longer than its first line.
+    // The scalar as written, with its quotes, up to the end of its first line.
     static int length_on_line(const std::string& value, std::string_view rest) {
         const bool delimited = !rest.empty() && (rest[0] == '"' || rest[0] == '\'');
         const auto wanted = std::count_if(value.begin(), value.end(), begins_character) + (delimited ? 2 : 0);
@@ -129,7 +129,7 @@ private:
                            "a configuration needs five; is a bracket not closed?");
         throw TooMuch{};
     }
-    // Anchored values count twice and more often: so do the copies of them.
+    // Every copy of an anchored value counts.
     void count(std::size_t nodes, const Mark& mark) {
         nodes_ += nodes;
         if (nodes_ <= most_nodes) return;
@@ -188,7 +188,7 @@ private:
         }
     }
     static bool is_merge(const Node& key) { return key.scalar == "<<" && !key.quoted; }
-    // << takes one mapping or a list of them; of two that have a key, the first counts.
+    // << takes one mapping or a list of them. If two have the same key, the first takes precedence.
     void merge(Open& top, Node value) {
         std::vector<Node> one;
         one.push_back(std::move(value));
@@ -217,7 +217,7 @@ private:
         top.key = std::move(key);
         top.has_key = true;
     }
-    // {{ name }} is a mapping as the key of a mapping.
+    // {{ name }} parses as a mapping that is the key of a mapping.
     void refuse_key(const Node& key) {
         const std::string& line = diagnostics_.lines()[static_cast<std::size_t>(key.mark.line) - 1];
         const std::size_t braces = line.find("{{");
@@ -236,7 +236,7 @@ private:
         diagnostics_.error("V0111", mark, "template braces {{…}} are not filled in",
                            "write \"${NAME}\", quotes included, for the environment variable NAME",
                            static_cast<int>(length));
-        throw TooMuch{};  // what follows is an echo of this
+        throw TooMuch{};  // any further error is a consequence of this one
     }
 
     const std::string& file_;
@@ -248,7 +248,7 @@ private:
     std::size_t nodes_ = 0;
 };
 
-// Notices where a second document begins.
+// Finds where a second document begins.
 class SecondDocument : public YAML::EventHandler {
 public:
     void OnDocumentStart(const YAML::Mark& mark) override { begin = mark; }
