@@ -29,7 +29,7 @@ Result<std::shared_ptr<const Schema>> compile(const SchemaConfig& schema) {
     return Schema::compile(schema.text, schema.name);
 }
 
-// Numbers keep their digits, in an object or a list, too: two of them are one key only if they are written
+// Numbers keep their digits, also in an object or a list: two are the same key only if they are written
 // alike.
 std::string key_at(const rapidjson::Document& document, std::string_view json, const std::string& pointer) {
     const rapidjson::Pointer place(pointer.c_str(), pointer.size());
@@ -43,11 +43,11 @@ std::string key_at(const rapidjson::Document& document, std::string_view json, c
     return text::as_written(own.tree, &own.digits);
 }
 
-// What a queue asks of a body.
+// The requirements of a queue on bodies.
 struct Asked {
     const Schema* schema = nullptr;
     bool any_object = false;
-    bool distinct_keys = false;  // for what reads each of two equal keys only once
+    bool distinct_keys = false;  // for readers that see only one of two equal keys
 };
 
 std::optional<Failure> check_tree(const rapidjson::Document& tree, const JsonShape& shape,
@@ -74,7 +74,7 @@ std::optional<Failure> check_text(std::string_view json, const Asked& asked) {
 }  // namespace
 
 struct Parsed::State {
-    // Most messages fit the first piece, which stays: the pool frees only what it has beyond it.
+    // The pool keeps its first chunk, which is large enough for most messages, and frees the others.
     std::array<char, 64 * 1024> first;
     rapidjson::MemoryPoolAllocator<> pool{first.data(), first.size()};
     std::optional<rapidjson::Document> tree;
@@ -125,7 +125,7 @@ bool Parsed::is_of(std::string_view text) const {
 
 namespace {
 
-// For callers that keep none.
+// For callers without a tree of their own.
 Parsed& own_tree() {
     thread_local Parsed parsed;
     return parsed;
@@ -136,7 +136,7 @@ Parsed& own_tree() {
 Result<Decoder> Decoder::make(Encoding encoding, const SchemaConfig& schema, std::string key_pointer,
                               Limits limits) {
     Decoder decoder;
-    // A schema or a key can only be looked for in JSON.
+    // A schema or a key pointer needs JSON.
     const bool looks = schema.kind != SchemaConfig::Kind::none || !key_pointer.empty();
     decoder.encoding_ = encoding == Encoding::none && looks ? Encoding::json : encoding;
     decoder.any_object_ = schema.kind == SchemaConfig::Kind::any_object;

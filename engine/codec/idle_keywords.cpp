@@ -12,7 +12,7 @@ namespace {
 
 using rapidjson::Value;
 
-// Where further schemas stand below a keyword.
+// Where a keyword has schemas below it.
 enum class Holds : std::uint8_t { nothing, schema, schemas, named_schemas, remark };
 
 struct Keyword {
@@ -75,7 +75,7 @@ constexpr Keyword known[] = {
 
 struct Later {
     std::string_view name;
-    const char* instead;  // in draft-07
+    const char* instead;  // the keyword of draft-07
 };
 constexpr Later later[] = {
     {"prefixItems", "write items: [first, second, …]"},

@@ -15,8 +15,7 @@ namespace volley::codec {
 
 namespace {
 
-// Iterative: hostile nesting must not overflow the stack. Full precision and encoding checks: nothing is
-// bent.
+// Iterative, so that deep nesting cannot overflow the stack. Full precision, and encodings are validated.
 constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag |
                                  rapidjson::kParseValidateEncodingFlag;
 
@@ -36,7 +35,7 @@ struct Nowhere {
     bool EndArray(rapidjson::SizeType) { return true; }
 };
 
-// Passes the reader's calls on, as long as they are not too deep.
+// Forwards the events of the reader up to the depth limit.
 template <typename To>
 struct Bounded {
     explicit Bounded(To& taker) : to(taker) {}
@@ -51,7 +50,7 @@ struct Bounded {
         return to.Uint64(value);
     }
     bool Double(double value) { return to.Double(value); }
-    bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // not asked for
+    bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // not enabled
     bool String(const char* text, rapidjson::SizeType size, bool copy) { return to.String(text, size, copy); }
     bool Key(const char* text, rapidjson::SizeType size, bool copy) { return to.Key(text, size, copy); }
     bool StartObject() { return enter(true) && to.StartObject(); }
@@ -97,14 +96,14 @@ namespace {
 
 template <typename To>
 std::optional<std::string> read(std::string_view text, To& to, JsonShape* shape) {
-    // One reader a thread: its stack keeps its room, so that the steady state allocates nothing.
+    // One reader per thread: its stack keeps its memory, so that the steady state allocates nothing.
     thread_local rapidjson::Reader reader;
     ++parsed_texts;
     rapidjson::MemoryStream raw(text.data(), text.size());
     Bounded<To> handler(to);
     const rapidjson::ParseResult result = reader.Parse<parse_flags>(raw, handler);
     if (result.IsError()) return describe(text, result.Code(), result.Offset());
-    // RapidJSON takes a NUL for the end.
+    // RapidJSON would take a NUL for the end of the text.
     if (text.find('\0') != std::string_view::npos)
         return "no JSON: a zero byte (" + place(text, text.find('\0')) + ")";
     if (has_lone_surrogate(text)) return "no JSON that is accepted: half of a surrogate pair";
@@ -137,7 +136,7 @@ std::optional<std::string> repeated_key(const rapidjson::Value& document) {
         }
     }
     if (!document.IsObject()) return std::nullopt;
-    constexpr rapidjson::SizeType few = 16;  // so many are compared each with each: no allocation
+    constexpr rapidjson::SizeType few = 16;  // up to this number all pairs are compared, without allocation
     std::unordered_set<std::string_view> many;
     for (auto member = document.MemberBegin(); member != document.MemberEnd(); ++member) {
         const std::string_view name(member->name.GetString(), member->name.GetStringLength());

@@ -24,7 +24,7 @@ constexpr const char* format_name = "volley:format";
 constexpr const char* unique_name = "volley:uniqueItems";
 constexpr const char* bound_name = "volley:bound";
 
-// libstdc++'s breadth-first matcher: time grows with the length, and the stack does not.
+// The breadth-first matcher of libstdc++: the stack does not grow with the length of the text.
 constexpr auto flags = std::regex_constants::ECMAScript | std::regex_constants::__polynomial;
 
 std::regex compiled(const std::string& pattern) {
@@ -38,7 +38,7 @@ std::regex compiled(const std::string& pattern) {
     }
 }
 
-// valijson's way to a keyword of one's own: what it holds is made once, and copied with the schema.
+// How valijson adds a keyword: a constraint is made once, and copied with the schema.
 template <typename Rule>
 class Keyword : public valijson::constraints::PolyConstraint {
 public:
@@ -77,7 +77,7 @@ struct Pattern {
         return std::regex_search(value, *regex) ? std::string() : "pattern: must match " + text;
     }
     std::string text;
-    std::shared_ptr<const std::regex> regex;  // compiled once; copies share it
+    std::shared_ptr<const std::regex> regex;  // compiled once, and shared by copies
 };
 
 struct Type {
@@ -91,7 +91,7 @@ struct Type {
         else
             value.applyToArray(add);
     }
-    // 1.0 is an integer to JSON Schema.
+    // In JSON Schema 1.0 is an integer.
     static bool is(const std::string& name, const Adapter& value) {
         if (name == "string") return value.isString();
         if (name == "number") return value.isNumber();
@@ -123,7 +123,7 @@ struct Format {
     std::string name;
 };
 
-// A text that is equal for equal values, and differs for others.
+// Returns a text that is the same for equal values only.
 std::string canonical(const Adapter& value) {
     if (value.isNull()) return "n";
     if (value.isBool()) return value.asBool() ? "t" : "f";
@@ -171,7 +171,7 @@ struct Unique {
     bool asked;
 };
 
-// Stands where a part of the schema applies to many values of a message.
+// In parts of a schema that apply to many values of a message: ends the check after too many violations.
 struct Bound {
     explicit Bound(const Adapter&) {}
     static std::string violation(const Adapter&, const ValidationResults* results) {
@@ -184,7 +184,7 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// 2.0 is a whole number to JSON Schema, and none to valijson.
+// In JSON Schema 2.0 is a whole number, but not in valijson.
 void make_whole(rapidjson::Value& value) {
     if (!value.IsDouble() || value.GetDouble() < 0 || value.GetDouble() > 1e9) return;
     const auto whole = static_cast<std::uint64_t>(value.GetDouble());
@@ -197,7 +197,7 @@ void check_names(const rapidjson::Value& expressions) {
     for (const auto& member : expressions.GetObject()) compiled(member.name.GetString());
 }
 
-// One that is not known is left to valijson, which says so.
+// valijson reports unknown ones.
 bool is_type(const rapidjson::Value& value) {
     const auto known = [](const rapidjson::Value& one) {
         return one.IsString() && is_one_of(one.GetString(), {"string", "number", "integer", "boolean",
@@ -214,7 +214,7 @@ const char* new_name(std::string_view name, const rapidjson::Value& value) {
     return name == "type" && is_type(value) ? type_name : nullptr;
 }
 
-// `names`: the members are named by the author (properties), rather than keywords.
+// `names`: the members are names that the author chose (properties), not keywords.
 void rename(rapidjson::Value& value, bool names, Allocator& allocator) {
     if (value.IsArray()) {
         for (auto& element : value.GetArray()) rename(element, false, allocator);
@@ -250,7 +250,7 @@ public:
         ++at_;
         return true;
     }
-    // A number of so many digits, or -1.
+    // Returns a number of so many digits, or -1.
     int number(std::size_t digits) {
         int value = 0;
         for (std::size_t i = 0; i < digits; ++i, ++at_) {
@@ -287,7 +287,7 @@ public:
             if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return false;
             offset = (hours * 60 + minutes) * (east ? -1 : 1);
         }
-        // A leap second is the last of a day of UTC.
+        // A leap second is the last second of a day in UTC.
         return second < 60 || ((hour * 60 + minute + offset) % 1440 + 1440) % 1440 == 1439;
     }
 
@@ -310,7 +310,7 @@ bool fits_format(const std::string& format, const std::string& text) {
 void rename_keywords(rapidjson::Document& schema) { rename(schema, false, schema.GetAllocator()); }
 
 void add_keywords(valijson::SchemaParser& parser) {
-    // The parser deletes them.
+    // The parser takes ownership.
     parser.addConstraintBuilder(pattern_name, new Builder<Pattern>());
     parser.addConstraintBuilder(type_name, new Builder<Type>());
     parser.addConstraintBuilder(format_name, new Builder<Format>());

@@ -40,7 +40,7 @@ void write_value(text::JsonWriter& writer, const volley_view& value) {
     }
 }
 
-// Do headers of one name stand together? Then an object keeps their order.
+// Whether headers of the same name are adjacent, so that an object keeps their order.
 bool are_grouped(const std::vector<std::string>& names) {
     std::unordered_map<std::string_view, std::size_t> last;
     for (std::size_t i = 0; i < names.size(); ++i) {

@@ -17,7 +17,7 @@ namespace {
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 using Failure = std::optional<std::string>;
 
-// Walks a value as RapidJSON's reader walks a text: to a writer, or to a document.
+// Sends a value as RapidJSON events to a writer or a document.
 template <typename To>
 class Walk {
 public:
@@ -83,12 +83,12 @@ private:
     To& to_;
 };
 
-// Unpacks and walks: `walk` takes the value.
+// Unpacks, and calls `walk` with the value.
 template <typename Taker>
 Failure unpack(std::string_view bytes, Taker&& walk) {
     ++parsed_texts;
     try {
-        // The limits bound what a few hostile bytes may claim to hold.
+        // Limits the sizes that a few bytes can declare.
         const msgpack::unpack_limit limit(bytes.size(), bytes.size(), bytes.size(), bytes.size(),
                                           bytes.size(), max_depth);
         std::size_t offset = 0;

@@ -7,12 +7,12 @@ namespace volley::codec {
 
 namespace {
 
-// Walks text that is known to be JSON.
+// Scans text that is valid JSON.
 class Scanner {
 public:
     explicit Scanner(std::string_view json) : json_(json) { skip_space(); }
 
-    // From the begin of an object to its member `index`, or of an array to its element.
+    // Moves from the beginning of an object or array to its member or element `index`.
     void enter(rapidjson::SizeType index, bool is_object) {
         ++at_;
         for (rapidjson::SizeType i = 0;; ++i) {

@@ -28,7 +28,7 @@ bool has_long_name(const rapidjson::Value& value) {
     return false;
 }
 
-// valijson names a place as <root>["a"][0]; people and JSON Schema say /a/0.
+// Converts valijson's <root>["a"][0] to the JSON pointer /a/0.
 std::string pointer_of(const std::vector<std::string>& context) {
     std::string pointer;
     for (const std::string& step : context) {
@@ -40,14 +40,14 @@ std::string pointer_of(const std::vector<std::string>& context) {
     return pointer;
 }
 
-constexpr std::size_t longest_value = 60;  // of the wrong value in a message
+constexpr std::size_t longest_value = 60;  // of the invalid value in a message
 
 std::string cut(std::string_view text) {
     if (text.size() <= longest_value) return std::string(text);
     return std::string(text.substr(0, text::utf8_prefix(text.substr(0, longest_value)))) + "…";
 }
 
-// The value as JSON, or the beginning of it.
+// Returns the beginning of the value as JSON.
 std::string shown(const rapidjson::Value& value) {
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
@@ -58,7 +58,7 @@ std::string shown(const rapidjson::Value& value) {
     return value.IsString() ? buffer.GetString() : cut({buffer.GetString(), buffer.GetSize()});
 }
 
-// Whole numbers that do not fit 64 bits with a sign: valijson would take them for negative ones.
+// Whole numbers above the largest signed 64-bit integer, which valijson would take for negative ones.
 void soften(rapidjson::Value& value) {
     if (value.IsUint64() && !value.IsInt64()) value.SetDouble(static_cast<double>(value.GetUint64()));
     if (value.IsArray())
@@ -74,7 +74,7 @@ std::string as_advice(const char* what) {
     return why.rfind("the pattern", 0) == 0 ? why : why + "\nthe rules are those of JSON Schema, draft-07";
 }
 
-// Can this part of a schema be used? `why`: what valijson says, if not.
+// Whether this part of a schema compiles. `why`: valijson's error, if not.
 bool is_sound(const rapidjson::Value& part, std::string& why) {
     try {
         rapidjson::Document own;
@@ -91,7 +91,7 @@ bool is_sound(const rapidjson::Value& part, std::string& why) {
     }
 }
 
-// The innermost part of an unsound schema that is unsound by itself: its pointer, and why.
+// Finds the innermost invalid part of a schema: its pointer, and the error.
 struct Mistake {
     std::string pointer;
     std::string why;
@@ -116,7 +116,7 @@ void find_mistake(const rapidjson::Value& part, Mistake& mistake) {
     if (!part.IsObject()) return;
     for (const auto& member : part.GetObject()) {
         const std::string step = text::pointer_step({member.name.GetString(), member.name.GetStringLength()});
-        // Names of the author's, with a schema each.
+        // The author's names, with one schema each.
         const bool named = step == "properties" || step == "patternProperties" || step == "definitions" ||
                            step == "dependencies";
         if (!named && look(member.value, step)) return;
@@ -187,19 +187,19 @@ std::optional<std::string> Schema::violation(const rapidjson::Value& document, b
         return "patternProperties: a name is longer than " + std::to_string(longest_name) +
                " bytes: longer ones are not matched";
     }
-    // It keeps the expressions that it has compiled.
+    // It caches compiled expressions.
     thread_local valijson::Validator validator;
     valijson::ValidationResults results;
     const valijson::adapters::RapidJsonAdapter target(document);
     try {
         if (validator.validate(*compiled_, target, nullptr)) return std::nullopt;
-        // Only what is wrong is worth the texts.
+        // Errors are formatted only for invalid documents.
         validator.validate(*compiled_, target, &results);
     } catch (const EnoughViolations&) {
-    } catch (const std::exception& e) {  // of std::regex, for want of memory
+    } catch (const std::exception& e) {  // of std::regex, if it runs out of memory
         return std::string("the schema cannot judge it: ") + e.what();
     }
-    // The first is the innermost: the one that a person can act on.
+    // The first error is the innermost, and the most useful one.
     valijson::ValidationResults::Error error;
     if (!results.popError(error)) return "does not fit the schema";
     if (!error.description.empty() && error.description.back() == '.') error.description.pop_back();

@@ -14,11 +14,11 @@ namespace {
 
 using Type = JsonCursor::Type;
 
-// Of an answer: the shortest take much more memory here than in the line.
+// Limits of an answer. The shortest outputs take much more memory here than in the line.
 constexpr std::size_t most_outputs = 100'000;
 constexpr std::size_t most_headers = 1'000'000;
 
-// The value of a field of the protocol. Absent stands for null, false and "", too.
+// The value of a protocol field. null, false and "" count as absent.
 struct Field {
     enum class Kind : std::uint8_t { absent, yes, text, number, other } kind = Kind::absent;
     std::string_view raw;
@@ -49,7 +49,7 @@ Field read_field(JsonCursor& in) {
     return field;
 }
 
-// A whole number in any spelling of a serializer: 500, "500", 500.0, 5e2. `up`: fractions are rounded up.
+// Returns a whole number in any spelling of a serializer: 500, "500", 500.0, 5e2. `up`: rounds fractions up.
 std::optional<std::uint64_t> whole_number(std::string_view text, bool up) {
     const char* const end = text.data() + text.size();
     std::uint64_t whole = 0;
@@ -57,7 +57,7 @@ std::optional<std::uint64_t> whole_number(std::string_view text, bool up) {
         return whole;
     double number = 0;
     const auto read = std::from_chars(text.data(), end, number);
-    constexpr double exact = 9007199254740992.0;  // up to here a double is exact
+    constexpr double exact = 9007199254740992.0;  // doubles are exact up to here
     if (read.ec != std::errc() || read.ptr != end || !(number >= 0 && number <= exact)) return std::nullopt;
     if (!up && std::floor(number) != number) return std::nullopt;
     return static_cast<std::uint64_t>(std::ceil(number));
@@ -67,7 +67,7 @@ bool is_number(const Field& field) {
     return field.kind == Field::Kind::number || field.kind == Field::Kind::text;
 }
 
-// Such an answer would ack the message, and lose what its author meant to send.
+// Accepting such an answer would ack the message and lose the outputs that the author meant to send.
 bool belongs_into_output(std::string_view name) {
     return name == "body" || name == "text" || name == "base64" || name == "tombstone" || name == "queue" ||
            name == "output";
@@ -77,7 +77,7 @@ class AnswerReader {
 public:
     AnswerReader(std::string_view line, Answer& answer) : in_(line), answer_(answer) {
         answer.clear();
-        // Decoding never makes a text longer: views of it stay where they are.
+        // Decoding never makes a text longer, so `texts` does not move and views of it stay valid.
         if (line.find('\\') != std::string_view::npos || line.find("base64") != std::string_view::npos)
             answer.texts.reserve(line.size());
     }
@@ -103,7 +103,7 @@ private:
         in_.fail("\"" + std::string(name) + "\" is no " + expected);
     }
 
-    // What an output has of the ways to give a body.
+    // The fields of an output that can give its body.
     struct Body {
         std::optional<std::string_view> text;
         std::optional<std::string_view> base64;
@@ -114,7 +114,7 @@ private:
 
     JsonCursor in_;
     Answer& answer_;
-    Body body_;  // of the output at hand
+    Body body_;  // of the current output
     bool hello_ = false;
 };
 
@@ -160,7 +160,7 @@ void AnswerReader::read_member(std::string_view name) {
     }
 }
 
-// Of several the gravest counts: retry, fail, drop, skipped.
+// If an answer has several, the most severe counts: retry, fail, drop, skipped.
 void AnswerReader::read_outcome(Answer::Kind kind, std::string_view name) {
     const Field field = read_field(in_);
     if (in_.failed() || field.kind == Field::Kind::absent) return;
@@ -172,7 +172,7 @@ void AnswerReader::read_outcome(Answer::Kind kind, std::string_view name) {
     answer_.why = field.kind == Field::Kind::text ? text(field) : std::string_view();
 }
 
-// Less than none is none.
+// Negative values count as 0.
 std::uint64_t AnswerReader::milliseconds(std::string_view name) {
     const Field field = read_field(in_);
     if (in_.failed() || field.kind == Field::Kind::absent) return 0;
@@ -261,7 +261,7 @@ bool AnswerReader::read_body_member(std::string_view name, AnswerOutput& output)
     return true;
 }
 
-// An empty text, or a body of null, is one only if nothing else is given.
+// An empty text or a body of null counts only if there is no other body.
 void AnswerReader::finish_body(AnswerOutput& output) {
     const bool text = body_.text && !body_.text->empty();
     const bool bytes = body_.base64 && !body_.base64->empty();
@@ -281,7 +281,7 @@ void AnswerReader::finish_body(AnswerOutput& output) {
 }
 
 std::optional<std::string_view> AnswerReader::from_base64(const Field& field) {
-    std::string escaped;  // not in `texts`, which has room for one of the two
+    std::string escaped;  // not in `texts`, which has room for only one of the two
     const auto bytes = text::from_base64(unescaped(field.raw, escaped));
     if (!bytes) return std::nullopt;
     const std::size_t begin = answer_.texts.size();
@@ -337,7 +337,7 @@ void AnswerReader::read_header_pairs() {
     }
 }
 
-// One, or the list of those of a name that is repeated.
+// One value, or the list of values of a repeated name.
 void AnswerReader::read_header_values(volley_view name) {
     if (in_.type() != Type::array) {
         if (const auto value = read_header_text(true)) answer_.headers.push_back({name, *value});
@@ -350,7 +350,7 @@ void AnswerReader::read_header_values(volley_view name) {
     }
 }
 
-// A string, {"base64":"…"}, a number or a truth value as it is written, or null.
+// A string, {"base64":"…"}, a number or a boolean as it is written, or null.
 std::optional<volley_view> AnswerReader::read_header_text(bool may_be_absent) {
     const Type type = in_.type();
     if (type == Type::object) {
@@ -379,7 +379,7 @@ std::optional<volley_view> AnswerReader::read_header_text(bool may_be_absent) {
 }  // namespace
 
 void Answer::clear() {
-    constexpr std::size_t kept = 1 << 20;  // bytes; what large answers needed is given back
+    constexpr std::size_t kept = 1 << 20;  // bytes; memory for large answers is freed
     if (texts.capacity() > kept) texts = std::string();
     if (outputs.capacity() * sizeof(AnswerOutput) > kept) outputs = std::vector<AnswerOutput>();
     if (headers.capacity() * sizeof(volley_header) > kept) headers = std::vector<volley_header>();
@@ -397,7 +397,7 @@ std::optional<std::string> parse_answer(std::string_view line, Answer& answer) {
     return AnswerReader(line, answer).read();
 }
 
-// Follows quotes and brackets only, to the first member "id" of the outermost object.
+// Follows only quotes and brackets, up to the first member "id" of the outermost object.
 std::optional<std::uint64_t> named_id(std::string_view line) {
     std::size_t depth = 0;
     for (std::size_t at = 0; at < line.size(); ++at) {
@@ -415,7 +415,7 @@ std::optional<std::uint64_t> named_id(std::string_view line) {
         if (value == std::string_view::npos) return std::nullopt;
         if (line[value] == '"') ++value;
         const std::size_t end = line.find_first_of("\",} \t\r\n", value);
-        if (end == std::string_view::npos) return std::nullopt;  // there may be more digits
+        if (end == std::string_view::npos) return std::nullopt;  // digits may be missing
         return whole_number(line.substr(value, end - value), false);
     }
     return std::nullopt;

@@ -23,7 +23,7 @@
 
 #include "log/log.hpp"
 
-extern char** environ;  // NOLINT: POSIX declares it nowhere
+extern char** environ;  // NOLINT: no header of POSIX declares it
 
 namespace volley::handlers {
 
@@ -31,21 +31,21 @@ namespace {
 
 constexpr std::size_t tail_bytes = 4096;
 constexpr std::size_t longest_line = 1024;
-// Somebody else in this process has waited for it, or SIGCHLD is ignored.
+// Another part of this process has waited for it, or SIGCHLD is ignored.
 constexpr const char* unknown_end = "how it ended is unknown";
-constexpr int first_free_descriptor = 4;  // 0 to 3 are the child's
+constexpr int first_free_descriptor = 4;  // 0 to 3 are for the child
 
-// The process groups of the children that were not waited for, so that none of the numbers is another's.
+// Process groups of children that were not waited for. Their numbers are therefore not reused.
 struct Groups {
     std::mutex mutex;
     std::set<pid_t> pids;
 };
 Groups& groups() {
-    static auto* const all = new Groups();  // children may outlive the statics of a process that exits
+    static auto* const all = new Groups();  // children may outlive static objects
     return *all;
 }
 
-// Where a program closed its standard descriptors, a pipe would take their numbers, and dup2 overwrite it.
+// If the standard descriptors are closed, a pipe gets their numbers, and dup2 would overwrite it.
 int out_of_the_way(int fd) {
     if (fd >= first_free_descriptor) return fd;
     const int moved = fcntl(fd, F_DUPFD_CLOEXEC, first_free_descriptor);
@@ -70,7 +70,7 @@ struct Pipe {
     }
 };
 
-// Ours without secrets, and by VOLLEY_COMPONENT the child knows that it talks to us.
+// This process's environment without secrets. VOLLEY_COMPONENT tells the child that Volley runs it.
 std::vector<std::string> environment_for(const std::string& component) {
     std::vector<std::string> kept{"VOLLEY_COMPONENT=" + component};
     for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -88,14 +88,14 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return out;
 }
 
-// What the new process does before it becomes the program. Only async-signal-safe calls: other threads of
-// ours may have held any lock when it was forked. Never returns.
+// Runs in the new process before exec. Only async-signal-safe calls: at the fork, other threads may have held
+// locks. Never returns.
 [[noreturn]] void become(const Pipe& in, const Pipe& out, const Pipe& err, const Pipe& failure, pid_t parent,
                          const char* directory, char* const* argv, char* const* envp) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (getppid() != parent) _exit(127);  // it died before the line above
+    if (getppid() != parent) _exit(127);  // the parent died before prctl
     dup2(in.read, 0);
     dup2(out.write, 1);
     dup2(err.write, 2);
@@ -119,7 +119,7 @@ ChildEnd describe(bool exited, int number) {
     return {"killed by SIG" + std::string(name != nullptr ? name : std::to_string(number)), false};
 }
 
-// How the process ended, if it has; it is not waited for.
+// Returns how the process ended, if it has, without waiting for it.
 std::optional<ChildEnd> ending_of(pid_t pid) {
     siginfo_t info{};
     const int asked = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
@@ -128,7 +128,7 @@ std::optional<ChildEnd> ending_of(pid_t pid) {
     return describe(info.si_code == CLD_EXITED, info.si_status);
 }
 
-// Waits at most so long; readable or at its end.
+// Waits until the descriptor is readable or at its end, or the time is over.
 bool is_readable(int fd, int timeout_ms) {
     pollfd one{fd, POLLIN, 0};
     return poll(&one, 1, timeout_ms) > 0;
@@ -171,7 +171,7 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
         close_all();
         return Error(ErrorCode::retry, "no process for " + options.exec.front() + ": " + why);
     }
-    setpgid(pid, pid);  // whoever is first: the group exists before we may have to kill it
+    setpgid(pid, pid);  // both processes do it, so that the group exists before it may be killed
     ::close(in.read);
     ::close(out.write);
     ::close(err.write);
@@ -216,8 +216,7 @@ Child::~Child() {
     close_pipes();
 }
 
-// A process of the child's that left its group may hold the other ends for as long as it likes: nothing here
-// waits for their end.
+// A process that has left the child's group can hold the pipes open. Nothing here waits for their end.
 void Child::close_pipes() {
     if (watcher_.joinable()) {
         const std::uint64_t one = 1;
@@ -244,7 +243,7 @@ bool Child::wait_for_end(std::uint32_t timeout_ms) const {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
             deadline - std::chrono::steady_clock::now());
         if (left.count() <= 0) return false;
-        // What it still writes is dropped: it must not wait for room in the pipe.
+        // Discards further output, so that the child does not block on a full pipe.
         char discarded[4096];
         for (int reads = 0; reads < 64 && read(output_, discarded, sizeof discarded) > 0;) ++reads;
         constexpr std::int64_t longest = 50;
@@ -253,7 +252,7 @@ bool Child::wait_for_end(std::uint32_t timeout_ms) const {
     return true;
 }
 
-// The group is killed while the number is still ours: before the child is waited for.
+// Kills the group before the child is waited for, while the number cannot be reused.
 ChildEnd Child::kill() {
     if (pid_ <= 0) return ended_;
     {
@@ -287,7 +286,7 @@ std::string Child::stderr_tail() const {
     return tail_;
 }
 
-// Ends when it is told to, whoever holds the pipe.
+// Ends on request, even if another process holds the pipe.
 void Child::watch(pid_t pid) {
     std::string line;
     bool alive = true;
@@ -306,9 +305,9 @@ void Child::watch(pid_t pid) {
     if (!line.empty()) log::info(line, {{"component", component_}, {"from", "handler"}});
 }
 
-// Reads what is there. Returns false at the end of the stream.
+// Reads what is available. Returns false at the end of the stream.
 bool Child::read_stderr(std::string& line) {
-    constexpr int most_reads = 64;  // of a child that never stops writing
+    constexpr int most_reads = 64;  // the child may write without end
     char buffer[4096];
     for (int reads = 0; reads < most_reads; ++reads) {
         const ssize_t n = read(stderr_, buffer, sizeof buffer);

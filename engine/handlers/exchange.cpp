@@ -10,7 +10,7 @@ namespace volley::handlers {
 
 namespace {
 
-constexpr std::size_t outbox_low = 8 * 1024;  // written first: the child need not wait for all lines
+constexpr std::size_t outbox_low = 8 * 1024;  // written before more is appended, so the child starts early
 constexpr std::uint64_t ids_a_call = 1'000'000;
 constexpr std::uint64_t ignored_lines_logged = 10;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -55,8 +55,8 @@ bool Exchange::is_cancelled() const { return jobs_.cancelled(jobs_.context, task
 
 // ---- to the child
 
-// The child's word on chains may come after its first messages: of what it got without a chain, nothing more
-// of that chain is sent before it is answered.
+// The child may declare its capabilities after its first messages. Of an ordering group whose messages it got
+// without a group, nothing more is sent before they are answered.
 void Exchange::send_more(Outbox& outbox) {
     for (; sent_ < count_ && outbox.pending().size() < outbox_low; ++sent_) {
         if (done_[sent_]) continue;
@@ -76,7 +76,7 @@ void Exchange::send_more(Outbox& outbox) {
     }
 }
 
-// It answers them all the same.
+// The child still answers cancelled messages.
 void Exchange::send_cancelled(Outbox& outbox) {
     if (!takes_cancels_) return;
     for (std::size_t i = first_; i < sent_; ++i) {
@@ -121,7 +121,7 @@ void Exchange::take_hello() {
     takes_cancels_ = answer_.takes_cancels;
 }
 
-// It costs the message that it means, for good: the same message will get the same answer.
+// An invalid answer fails its message for good, because another attempt would get the same answer.
 void Exchange::take_wrong(std::string_view line, std::uint32_t reason, const std::string& why) {
     const auto i = index_of(named_id(line));
     if (!i) return ignore(line, why);
@@ -130,8 +130,7 @@ void Exchange::take_wrong(std::string_view line, std::uint32_t reason, const std
     settle(*i, VOLLEY_E_PERMANENT);
 }
 
-// What a library prints must not cost a message that is answered well. If it was meant as an answer, the
-// message is not answered in time.
+// A line that a library prints must not fail a message. If it was meant as an answer, the message times out.
 void Exchange::ignore(std::string_view line, std::string_view why) {
     if (++ignored_ <= ignored_lines_logged) {
         log::warning("a line on the handler's standard output is ignored",
@@ -168,7 +167,7 @@ void Exchange::take_answer(std::size_t i) {
     }
 }
 
-// A refused output fails the message: the engine keeps why.
+// A refused output fails the message; the engine records why.
 void Exchange::emit(std::size_t i, const AnswerOutput& output) {
     volley_record record{};
     if (output.body) record.body = view_of(*output.body);
@@ -200,7 +199,7 @@ void Exchange::settle(std::size_t i, std::int32_t status) {
     if (is_over()) judge_skipped();
 }
 
-// A message is skipped because one before it in its chain has failed. Otherwise it would be handed out again
+// A message may be skipped only if an earlier one of its group has failed. Otherwise it would come back
 // without end.
 void Exchange::judge_skipped() {
     for (const std::size_t i : skipped_) {

@@ -6,7 +6,7 @@ namespace volley::handlers {
 
 namespace {
 
-// The table has no room for a pointer of ours, so the address travels in the instance's configuration.
+// The table has no field for a pointer, so the address is in the configuration of the instance.
 struct Instance {
     const Function* function;
     const volley_jobs* jobs;

@@ -15,7 +15,7 @@ bool is_continuation(std::string_view text, std::size_t at, unsigned least = 0x8
     return byte >= least && byte <= most;
 }
 
-// Of a character that is no ASCII: its bytes; 0: it is no UTF-8.
+// Returns the length of a non-ASCII character in bytes. 0: it is not valid UTF-8.
 std::size_t utf8_length(std::string_view text, std::size_t at) {
     const auto lead = static_cast<unsigned char>(text[at]);
     if (lead >= 0xC2 && lead <= 0xDF) return is_continuation(text, at + 1) ? 2 : 0;
@@ -35,7 +35,8 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
     return 0;
 }
 
-// Eight bytes of a string that need no look each: ASCII, no control character, no quote, no backslash.
+// Whether eight bytes of a string need no further check: ASCII without control characters, quotes and
+// backslashes.
 bool are_plain(const char* bytes) {
     constexpr std::uint64_t each = 0x0101010101010101U;
     std::uint64_t word = 0;
@@ -45,7 +46,7 @@ bool are_plain(const char* bytes) {
     return (odd & (each * 0x80)) == 0;
 }
 
-// Four digits of a \u escape; -1: there are none.
+// Returns the value of the four digits of a \u escape, or -1 if they are invalid.
 int hex4(std::string_view text, std::size_t at) {
     if (at + 4 > text.size()) return -1;
     int code = 0;
@@ -213,7 +214,7 @@ bool JsonCursor::skip_word(std::string_view word) {
     return true;
 }
 
-// NaN, Infinity and the like are named: a handler's author finds them by the word.
+// Names NaN, Infinity and similar words, so that the author can search for them.
 bool JsonCursor::no_value() {
     if (failed()) return false;
     std::size_t end = at_ + (is_at('-') || is_at('+') ? 1 : 0);

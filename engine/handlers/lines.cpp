@@ -4,7 +4,7 @@ namespace volley::handlers {
 
 namespace {
 
-constexpr std::size_t kept_capacity = 1 << 20;  // memory beyond is given back once the long lines are over
+constexpr std::size_t kept_capacity = 1 << 20;  // memory beyond this is freed after long lines
 
 }  // namespace
 

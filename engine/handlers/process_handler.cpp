@@ -16,14 +16,16 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds shortest_backoff{100};
 constexpr milliseconds longest_backoff{10'000};
-constexpr milliseconds early_death{
-    1'000};                        // one that dies sooner, having answered nothing, is restarted ever later
-constexpr milliseconds look{100};  // at whether the engine stops, or a lease is lost
-constexpr milliseconds leaving_grace{
-    100};  // from the end of a child's pipes to its own: its status says how it ended
+// A child that ends sooner, without an answer, is restarted with growing delays.
+constexpr milliseconds early_death{1'000};
+// How often to check whether the engine stops or a lease is lost.
+constexpr milliseconds look{100};
+// How long to wait for the end of a child that has closed its pipes: its status tells how it ended.
+constexpr milliseconds leaving_grace{100};
 constexpr milliseconds loading_told_after{1'000};
-constexpr milliseconds cannot_start_period{60'000};  // of the log's lines while it is so
-constexpr std::uint64_t answer_sizes = 16;           // an answer may be so many times max_message_bytes
+// One log line in this time while children cannot start.
+constexpr milliseconds cannot_start_period{60'000};
+constexpr std::uint64_t answer_sizes = 16;  // an answer may be so many times max_message_bytes
 
 }  // namespace
 
@@ -37,7 +39,7 @@ ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs, 
     child_options_.exec = options.exec;
     child_options_.directory = context.base_dir().empty() ? "/" : context.base_dir();
     child_options_.component = context.component();
-    // A child that ends while no message waits for it would be found dead by the next one only.
+    // Otherwise a child that ends while it has no message would be noticed only with the next message.
     child_options_.on_end = [this](const ChildEnd& end) {
         if (in_call_.load() || is_started_.load() || end.with_status_0) return;
         context_.health(VOLLEY_DOWN,
@@ -66,12 +68,13 @@ void ProcessHandler::open() {
 }
 
 void ProcessHandler::close(std::uint32_t timeout_ms) {
-    in_call_ = true;  // its end is no news
+    in_call_ = true;  // its end is handled by the call
     if (child_) child_->end(timeout_ms);
     child_.reset();
 }
 
-// A new child, not sooner than the backoff allows; false if the engine stops meanwhile or it cannot be made.
+// Starts a new child after the backoff. Returns false if the engine stops meanwhile, or if it cannot be
+// started.
 bool ProcessHandler::ensure_child() {
     while (!child_ && Clock::now() < not_before_) {
         if (exchange_.is_cancelled()) return false;
@@ -108,13 +111,13 @@ void ProcessHandler::report_started() {
     context_.health(VOLLEY_UP, "");
 }
 
-// So readiness says, and a program that loads for long is no stall.
+// Reports the state to readiness, and so that loading is not taken for a stall.
 void ProcessHandler::report_loading() {
     if (!is_down_) context_.health(VOLLEY_DOWN, "the handler's process is loading");
 }
 
-// The child is over, or has to be. The oldest message pays if it was at work, which the child must have read
-// for that; one that ends with status 0 between two messages is only recycled.
+// The child has ended, or must be killed. The oldest message loses an attempt if the child has begun to read
+// it. A child that ends with status 0 between two messages is only replaced.
 void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     const std::uint64_t read = outbox_.taken - child_->unread();
     read_rest();
@@ -147,7 +150,7 @@ void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
 void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
     in_call_ = true;
     exchange_.begin(tasks, count, stride);
-    outbox_.drop_unsent();  // cancellations of the call before
+    outbox_.drop_unsent();  // cancellations of the previous call
     timed_ = count;
     loading_since_ = Clock::now();
     while (!exchange_.is_over()) {
@@ -157,7 +160,7 @@ void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32
         }
         exchange_.send_more(outbox_);
         if (exchange_.is_over()) break;
-        if (!exchange_.is_waiting()) {  // stopping, and nothing is at work
+        if (!exchange_.is_waiting()) {  // stopping, and the child has no message
             exchange_.give_back();
             break;
         }
@@ -193,7 +196,7 @@ void ProcessHandler::out_of_time() {
     bury(VOLLEY_REASON_TIMEOUT, "no answer within " + std::to_string(handler_timeout_.count()) + " ms");
 }
 
-// The time of a message begins when it is the oldest, and not before the program is loaded.
+// The timeout of a message begins when it is the oldest and the program has loaded.
 void ProcessHandler::note_progress() {
     if (!is_started_ && (exchange_.has_spoken() || child_->unread() < outbox_.taken)) {
         report_started();
@@ -206,7 +209,7 @@ void ProcessHandler::note_progress() {
     timed_since_ = Clock::now();
 }
 
-// Cancellations are told; past the time for a stop the child goes.
+// Sends cancellations. Kills the child when the time for a stop is over.
 void ProcessHandler::look_around(Clock::time_point now) {
     looked_ = now;
     constexpr std::int32_t not_even_waited_for = 2;
@@ -224,7 +227,7 @@ void ProcessHandler::exchange(Clock::time_point until) {
     const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
     const int wait = static_cast<int>(std::clamp(left, milliseconds(0), look).count());
     const bool pending = !outbox_.pending().empty();
-    // The input is watched also when nothing is to be written: for its end.
+    // Also polls the input if there is nothing to write, to notice that it is closed.
     pollfd fds[3] = {{output_closed_ ? -1 : child_->output(), POLLIN, 0},
                      {input_closed_ ? -1 : child_->input(), static_cast<short>(pending ? POLLOUT : 0), 0},
                      {child_->end_event(), POLLIN, 0}};
@@ -239,7 +242,7 @@ void ProcessHandler::exchange(Clock::time_point until) {
     note_leaving();
 }
 
-// Nothing more can come of it: its output is closed, or it cannot get what it has not read.
+// No more answers can come: the output is closed, or the child cannot get the rest of its input.
 void ProcessHandler::note_leaving() {
     if (leaving_since_ || exchange_.is_over()) return;
     const bool no_more_input = input_closed_ && !exchange_.oldest_was_read(outbox_.taken - child_->unread());
@@ -255,7 +258,7 @@ void ProcessHandler::write_some() {
         input_closed_ = true;
 }
 
-// Returns false if the child had to go.
+// Returns false if the child was killed.
 bool ProcessHandler::read_some() {
     char buffer[64 * 1024];
     const ssize_t n = read(child_->output(), buffer, sizeof buffer);
@@ -271,8 +274,8 @@ bool ProcessHandler::read_some() {
     return true;
 }
 
-// What it wrote before its end counts, as far as the pipe holds it: a process that lives on may hold the
-// other end, and write without end.
+// Answers that it wrote before its end count, up to the capacity of the pipe: another process can hold the
+// pipe, and write without end.
 void ProcessHandler::read_rest() {
     constexpr std::size_t most = 1 << 20;
     char buffer[64 * 1024];

@@ -25,8 +25,7 @@ void append_bytes(std::string& out, std::string_view name, std::string_view byte
         out += '"' + text::base64(bytes) + '"';
 }
 
-// Line breaks between the tokens of JSON are white space; inside of strings JSON has none. So the body stays
-// one line.
+// A line break in JSON is white space between tokens. Replacing it keeps the body on one line.
 void append_json_line(std::string& out, std::string_view json) {
     const std::size_t begin = out.size();
     out += json;
@@ -35,7 +34,7 @@ void append_json_line(std::string& out, std::string_view json) {
     }
 }
 
-// A header's name or value: a string, {"base64":"…"} where it is no UTF-8, null where there is no value.
+// The name or value of a header: a string, {"base64":"…"} if it is not UTF-8, or null if there is no value.
 void append_header_text(std::string& out, const volley_view& view) {
     if (is_absent(view)) {
         out += "null";
@@ -46,7 +45,7 @@ void append_header_text(std::string& out, const volley_view& view) {
     }
 }
 
-// Of each header the next one of the same name, and whether it is the first of its name.
+// For each header the next one of the same name, and whether it is the first of its name.
 struct Repeats {
     static constexpr std::uint32_t none = ~0U;
     std::vector<std::uint32_t> next;
@@ -55,7 +54,7 @@ struct Repeats {
     void find(const volley_header* headers, std::uint32_t count) {
         next.assign(count, none);
         is_first.assign(count, true);
-        constexpr std::uint32_t few = 16;  // so many are compared each with each: no allocation
+        constexpr std::uint32_t few = 16;  // up to this number all pairs are compared, without allocation
         if (count > few) return find_many(headers, count);
         for (std::uint32_t i = 1; i < count; ++i) {
             for (std::uint32_t before = i; before-- > 0 && is_first[i];) {
@@ -79,7 +78,7 @@ private:
     }
 };
 
-// An object; the values of a name that is repeated are a list.
+// Headers as an object. The values of a repeated name are a list.
 void append_header_object(std::string& out, const volley_message& m) {
     thread_local Repeats repeats;
     repeats.find(m.headers, m.header_count);
@@ -101,7 +100,7 @@ void append_header_object(std::string& out, const volley_message& m) {
     out += '}';
 }
 
-// Pairs of name and value: a name that is no UTF-8 cannot be the key of an object.
+// Headers as pairs, because a name that is not UTF-8 cannot be a key.
 void append_header_pairs(std::string& out, const volley_message& m) {
     out += '[';
     for (std::uint32_t i = 0; i < m.header_count; ++i) {

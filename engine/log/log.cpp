@@ -19,14 +19,14 @@ namespace volley::log {
 
 namespace {
 
-// Bytes of a text or a field: a hostile message must not fill the disk.
+// Limits texts and fields, so that messages cannot fill the disk.
 constexpr std::size_t longest_value = 1024;
 constexpr std::size_t level_column = 7;  // the length of "warning"
 
 std::atomic<Level> least{Level::info};
 std::atomic<Format> form{Format::text};
 
-// The date and time in UTC, to the millisecond.
+// Returns date and time in UTC, in milliseconds.
 std::string timestamp() {
     using namespace std::chrono;
     const auto since = system_clock::now().time_since_epoch();
@@ -87,7 +87,7 @@ std::string notice(std::uint64_t count) {
     return line_of(Level::warning, "log lines were dropped: standard error did not take them", &field, 1);
 }
 
-// Never destroyed: threads of plugins may log while the process ends. What is queued by then is written.
+// Never destroyed, because threads of plugins may log while the process ends. Queued lines are written.
 Writer& writer() {
     static Writer& made = []() -> Writer& {
         std::atexit([] { flush(exit_patience); });

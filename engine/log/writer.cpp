@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Signals are for the program's own threads, and a write to a pipe without a reader must not end the process.
+// The thread blocks all signals: they are for the program's threads, and SIGPIPE must not end the process.
 class WithoutSignals {
 public:
     WithoutSignals() {
@@ -68,8 +68,8 @@ void Writer::put(std::string text, bool urgent) {
     given_.notify_one();
 }
 
-// Without a thread lines wait for the next put(), which tries again, or for flush(), which writes them
-// itself.
+// Without a thread, lines wait for the next put(), which tries to start it again, or for flush(), which
+// writes them itself.
 bool Writer::start_thread() {
     const WithoutSignals inherited;
     try {
@@ -100,11 +100,11 @@ bool Writer::flush(milliseconds patience) {
     return done();
 }
 
-// Takes what waits and writes it. The lock is released meanwhile.
+// Takes the waiting lines and writes them, without holding the lock.
 void Writer::write_waiting(std::unique_lock<std::mutex>& lock, const Deadline& deadline) {
     std::deque<std::string> lines;
     lines.swap(queue_);
-    // What had no room came after these lines and before any that is queued from now on.
+    // Lines without room came after these and before those that are queued from now on.
     const std::uint64_t behind = std::exchange(overflowed_, 0);
     writing_ = true;
     for (const std::string& line : lines) {
@@ -138,8 +138,7 @@ bool Writer::write_line(const std::string& line, const Deadline& deadline) {
     return write_bytes(line.data(), line.size(), deadline);
 }
 
-// At most PIPE_BUF bytes at once: so much a pipe takes without blocking once poll() says that it takes
-// something.
+// Writes at most PIPE_BUF bytes: a pipe accepts these without blocking when poll() reports it as writable.
 bool Writer::write_bytes(const char* bytes, std::size_t size, const Deadline& deadline) {
     std::size_t done = 0;
     while (done < size) {
@@ -155,7 +154,7 @@ bool Writer::write_bytes(const char* bytes, std::size_t size, const Deadline& de
     return done == size;
 }
 
-// Returns false if there is no room until the deadline, or the writer stops.
+// Returns false if there is no room before the deadline, or if the writer stops.
 bool Writer::wait_for_room(const Deadline& deadline) const {
     std::array<pollfd, 2> fds{pollfd{fd_, POLLOUT, 0}, pollfd{stop_event_, POLLIN, 0}};
     for (;;) {
@@ -166,7 +165,7 @@ bool Writer::wait_for_room(const Deadline& deadline) const {
         }
         const int ready = poll(fds.data(), fds.size(), wait_ms);
         if (ready < 0 && errno == EINTR) continue;
-        if (fds[0].revents != 0) return true;  // also an error, which write() then reports
+        if (fds[0].revents != 0) return true;  // also for errors, which write() then reports
         if (fds[1].revents != 0 || ready == 0) return false;
         if (ready < 0) return true;
     }

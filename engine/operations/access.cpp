@@ -23,15 +23,16 @@ std::string host_of(const std::string& authority) {
     return lower(authority.substr(0, authority.find(':')));
 }
 
-// What a browser on this machine calls a server on it. A page of a stranger whose name was made to point at
-// 127.0.0.1 (DNS rebinding) is called by the stranger's name.
+// Names by which a browser on this machine reaches the server. With DNS rebinding, a page of another site
+// reaches 127.0.0.1 under the name of that site.
 bool is_local_name(const std::string& host) {
     const bool number = host.find_first_not_of("0123456789.") == std::string::npos;
     return host == "localhost" || host == "::1" || (number && host.rfind("127.", 0) == 0) ||
            (host.size() > 10 && host.ends_with(".localhost"));
 }
 
-// The password of "Basic base64(user:password)", for browsers and curl -u; empty if it is none.
+// Returns the password of "Basic base64(user:password)", as browsers and curl -u send it. Empty if it is
+// invalid.
 std::string basic_password(std::string_view encoded) {
     std::string text;
     std::uint32_t bits = 0;
@@ -62,7 +63,7 @@ std::string presented_token(const std::string& authorization) {
     return scheme == "basic" ? basic_password(rest) : std::string();
 }
 
-// Another site's page asks through its reader's browser.
+// A request that a page of another site makes in the browser of its visitor.
 bool is_of_another_site(const Claims& claims) {
     if (!claims.origin.empty()) {
         const std::size_t scheme = claims.origin.find("://");
@@ -77,7 +78,7 @@ bool is_of_another_site(const Claims& claims) {
 }  // namespace
 
 bool same_secret(const std::string& given, const std::string& secret) {
-    // The length of the secret alone decides how long it takes.
+    // The time depends only on the length of the secret.
     volatile unsigned difference = given.size() == secret.size() ? 0 : 1;
     for (std::size_t i = 0; i < secret.size(); ++i) {
         const auto theirs = static_cast<unsigned char>(given.empty() ? 0 : given[i % given.size()]);

@@ -23,14 +23,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// More than any orchestrator and its people need; the oldest that has not asked yet makes room for a new one.
+// The limit on connections. A new connection replaces the oldest one without a request.
 constexpr std::size_t most_connections = 256;
 constexpr std::size_t longest_head = 8192;
-constexpr std::size_t most_response_bytes = std::size_t{8} << 20;  // that wait for clients to take them
-// Of a whole request, and of a whole response: a byte now and then does not prolong it.
+constexpr std::size_t most_response_bytes = std::size_t{8} << 20;  // not yet read by clients
+// Timeouts for a whole request and a whole response: single bytes do not extend them.
 constexpr milliseconds time_to_ask{5'000};
 constexpr milliseconds time_to_take{5'000};
-// After the response, what the client still sends is read, for a reset would take the response from it.
+// After the response the input is drained, because a reset would discard the response.
 constexpr milliseconds time_to_close{1'000};
 constexpr std::size_t most_discarded = std::size_t{1} << 20;
 constexpr milliseconds pause_without_descriptors{100};
@@ -78,7 +78,7 @@ void Connections::run() {
     connections_.clear();
 }
 
-// One wait, and what became possible by it.
+// Waits once, and does all that is possible then.
 void Connections::turn() {
     now_ = steady_clock::now();
     const bool accepts = now_ >= accept_again_;
@@ -90,7 +90,7 @@ void Connections::turn() {
         fds_.push_back({c.fd, static_cast<short>(writes ? POLLOUT : POLLIN), 0});
     }
     if (poll(fds_.data(), fds_.size(), wait_ms()) < 0 && errno != EINTR) {
-        // Without memory for the call there is nothing to do but to wait.
+        // poll() has no memory: there is nothing else to do than to wait.
         std::this_thread::sleep_for(pause_without_descriptors);
         return;
     }
@@ -110,7 +110,7 @@ void Connections::turn() {
     }
 }
 
-// Until the next deadline; -1: for ever.
+// Returns the time until the next deadline; -1: there is none.
 int Connections::wait_ms() const {
     Instant next = Instant::max();
     if (now_ < accept_again_) next = accept_again_;
@@ -121,7 +121,7 @@ int Connections::wait_ms() const {
 }
 
 void Connections::accept_all(int socket) {
-    // So many at most before those that have asked have their turn.
+    // Accepts at most so many connections before it serves requests.
     for (std::size_t i = 0; i < most_connections; ++i) {
         const int fd = accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
@@ -143,7 +143,7 @@ void Connections::accept_all(int socket) {
         Connection& c = connections_.emplace_back();
         c.fd = fd;
         c.deadline = now_ + time_to_ask;
-        // A request is here as soon as the connection, as a rule.
+        // The request usually arrives together with the connection.
         if (!advance(c)) {
             ::close(c.fd);
             connections_.pop_back();
@@ -151,8 +151,7 @@ void Connections::accept_all(int socket) {
     }
 }
 
-// Closes the oldest connection that has not asked for anything yet or has its answer. Returns whether there
-// was one.
+// Closes the oldest connection that has no request yet or has its response. Returns whether there was one.
 bool Connections::make_room() {
     const auto oldest = std::find_if(connections_.begin(), connections_.end(), [](const Connection& c) {
         return c.state != Connection::State::writing;
@@ -164,7 +163,7 @@ bool Connections::make_room() {
     return true;
 }
 
-// Does what is possible without waiting. Returns false once the connection is done with.
+// Does what is possible without waiting. Returns false when the connection is finished.
 bool Connections::advance(Connection& c) {
     if (c.state == Connection::State::reading && !read_head(c)) return false;
     if (c.state == Connection::State::writing && !write_response(c)) return false;
@@ -207,7 +206,7 @@ void Connections::respond(Connection& c) {
     bound_responses(c);
 }
 
-// Clients that ask for much and take nothing lose their responses, the oldest first.
+// Drops the oldest responses if clients do not read them.
 void Connections::bound_responses(const Connection& newest) {
     std::size_t bytes = 0;
     for (const Connection& c : connections_) bytes += c.response.size();
@@ -216,7 +215,7 @@ void Connections::bound_responses(const Connection& newest) {
         if (&c == &newest || c.response.empty()) continue;
         bytes -= c.response.size();
         std::string().swap(c.response);
-        c.deadline = now_;  // it is closed in the next turn
+        c.deadline = now_;  // closed in the next turn
     }
 }
 

@@ -52,14 +52,14 @@ std::uint16_t port_of(int socket) {
     return ntohs(port);
 }
 
-// Returns the listening socket, or -1 with errno. SO_REUSEADDR alone: with SO_REUSEPORT two engines would
-// share one port without a word.
+// Returns the listening socket, or -1 with errno. Without SO_REUSEPORT, because two engines would silently
+// share one port.
 int listening_socket(const addrinfo& address, bool one_of_several) {
     const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
     const int yes = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    // "::" alone takes IPv4 too; beside an IPv4 socket on the same port it must not.
+    // "::" without this option also accepts IPv4, which conflicts with an IPv4 socket on the same port.
     if (address.ai_family == AF_INET6 && one_of_several)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
     if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, backlog) == 0) return fd;
@@ -69,7 +69,7 @@ int listening_socket(const addrinfo& address, bool one_of_several) {
     return -1;
 }
 
-// The name has this address, and the machine does not: IPv6 that is switched off, for one.
+// The name has an address that the machine does not have, for example because IPv6 is disabled.
 bool is_absent(int error) { return error == EADDRNOTAVAIL || error == EAFNOSUPPORT; }
 
 Error cannot_bind(const std::string& host, std::uint16_t port, int error) {

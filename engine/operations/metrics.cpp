@@ -29,7 +29,7 @@ MetricFamily family(const char* name, const char* help, MetricType type) {
     return f;
 }
 
-// The families of one scrape. Labels are names of the configuration only, never anything out of a message.
+// The metric families of one scrape. Labels are names from the configuration, never contents of messages.
 class Families {
 public:
     explicit Families(const runtime::EngineSnapshot& s) : snapshot_(s), app_(text::safe(s.app)) {}
@@ -193,7 +193,7 @@ private:
         all_.push_back(std::move(f));
     }
 
-    // What connectors and handlers count themselves; sorted by name.
+    // Metrics of connectors and handlers, sorted by name.
     void of_plugins() {
         for (const plugins::MetricSample& sample : plugins::plugin_metrics()) {
             if (all_.back().name != sample.name) {
@@ -212,7 +212,7 @@ private:
     }
 
     const runtime::EngineSnapshot& snapshot_;
-    const std::string app_;  // the file's name, perhaps: any bytes
+    const std::string app_;  // may be the file's name: any bytes
     std::vector<MetricFamily> all_;
 };
 

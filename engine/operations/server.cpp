@@ -53,7 +53,7 @@ std::string page(const runtime::EngineSnapshot& s) {
            "</table><p><a href=/healthz>healthz</a> <a href=/readyz>readyz</a> <a href=/metrics>metrics</a>";
 }
 
-// A request that is in memory, and room for its response: the library's view of a connection.
+// A stream with the request in memory, and room for its response, as the HTTP library needs it.
 class MemoryStream : public httplib::Stream {
 public:
     explicit MemoryStream(const std::string& request) : request_(request) {}
@@ -81,13 +81,13 @@ private:
     std::string response_;
 };
 
-// The library parses, routes and writes; its own loop waits for clients in threads, and is not used.
+// The library parses, routes and writes. Its own loop, which waits for clients in threads, is not used.
 class Http : public httplib::Server {
 public:
     std::string answer(const std::string& head) {
         MemoryStream stream(head);
         bool closed = false;
-        // One part after another of a long response, asked for in one small request, would be longer than it.
+        // Multiple ranges would let a small request cause a large response.
         process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
         return stream.take_response();
     }
@@ -153,7 +153,7 @@ Server::~Server() { stop(); }
 Result<void> Server::start(const OperationsConfig& config,
                            std::function<runtime::EngineSnapshot()> snapshot) {
     auto listener = listen_on(config.host, config.port);
-    // A port that nobody asked for by its number is no reason not to start.
+    // A taken default port does not prevent the start.
     if (!listener && !config.port_given && listener.error().code == ErrorCode::config) {
         listener = listen_on(config.host, 0);
         if (listener)

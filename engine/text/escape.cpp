@@ -6,7 +6,7 @@ namespace volley::text {
 
 namespace {
 
-// Where a text of at most `longest` bytes ends that cuts no character in two.
+// Returns where to cut a text of at most `longest` bytes without splitting a character.
 std::size_t end_within(std::string_view bytes, std::size_t longest) {
     constexpr std::size_t longest_character = 4;
     for (std::size_t back = 1; back < longest_character && back <= longest; ++back) {

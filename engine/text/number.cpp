@@ -10,7 +10,8 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Takes digits off the front, with single underscores between them where `grouped`; none: nothing is taken.
+// Removes digits from the front, with single underscores between them if `grouped`. Returns an empty text and
+// changes nothing if there are none.
 std::string take_digits(std::string_view& text, bool grouped) {
     std::string digits;
     std::size_t at = 0;
@@ -37,7 +38,7 @@ struct Decimal {
     int exponent = 0;
 };
 
-// Takes digits, a fraction and an exponent off the front. An e without digits behind it is left.
+// Removes digits, a fraction and an exponent from the front. An e without digits after it stays.
 std::optional<Decimal> take_decimal(std::string_view& text, bool grouped) {
     Decimal out;
     out.whole = take_digits(text, grouped);
@@ -66,7 +67,7 @@ double value_of(const std::string& json) {
     double value = std::numeric_limits<double>::infinity();
     const auto [end, error] = std::from_chars(json.data(), json.data() + json.size(), value);
     if (error == std::errc::result_out_of_range) {
-        // Too small is zero, too large is none.
+        // Underflow gives zero, overflow gives nothing.
         const std::size_t e = json.find_first_of("eE");
         return e != std::string::npos && json.find('-', e) != std::string::npos
                    ? 0
@@ -76,7 +77,7 @@ double value_of(const std::string& json) {
 }
 
 std::string as_json(const Decimal& d) {
-    // As a whole number where it is one, and not absurdly long.
+    // As a whole number if it is one of reasonable length.
     constexpr int longest = 400;
     std::string digits = d.whole + d.fraction;
     int exponent = d.exponent - static_cast<int>(d.fraction.size());

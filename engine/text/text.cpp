@@ -11,7 +11,7 @@ struct Range {
     std::uint32_t first;
     std::uint32_t last;
 };
-// Of Unicode's East Asian Width (W and F) and of its marks, the blocks that people write in.
+// The common ranges of Unicode's East Asian Width (W and F), and of its combining marks.
 constexpr Range wide[] = {{0x1100, 0x115F},   {0x2E80, 0x303E},   {0x3041, 0xA4CF},   {0xAC00, 0xD7A3},
                           {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},   {0xFFE0, 0xFFE6},
                           {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF}, {0x20000, 0x3FFFD}};
