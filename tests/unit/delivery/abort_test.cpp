@@ -5,7 +5,8 @@
 
 using namespace volley::delivery;
 
-TEST_CASE("an abort leaves what waits at once, and what is in hand when it comes back", "[abort]") {
+TEST_CASE("an abort releases waiting messages at once, and others when workers and producers return them",
+          "[abort]") {
     Core core({.order = Order::none});
     const Slot running = core.receive();
     const Slot sending = core.receive();
@@ -22,7 +23,7 @@ TEST_CASE("an abort leaves what waits at once, and what is in hand when it comes
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("an abort sends nothing again, and no dead letter", "[abort]") {
+TEST_CASE("an abort sends no output again, and no dead letter", "[abort]") {
     Core core({.order = Order::none, .on_permanent = Last::dead_letter});
     const Slot waits = core.receive();
     const Slot queued = core.receive();
@@ -40,7 +41,8 @@ TEST_CASE("an abort sends nothing again, and no dead letter", "[abort]") {
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("a dead letter that fails during an abort is released, and fails nothing else", "[abort]") {
+TEST_CASE("a message whose dead letter fails during an abort is released, and the component does not fail",
+          "[abort]") {
     const SendFailure failure = GENERATE(SendFailure::transient, SendFailure::permanent);
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
@@ -53,7 +55,7 @@ TEST_CASE("a dead letter that fails during an abort is released, and fails nothi
     CHECK_FALSE(core.delivery.failed());
 }
 
-TEST_CASE("a dead letter that waits for its queue is released by an abort, and waits no longer", "[abort]") {
+TEST_CASE("a message whose dead letter waits for its queue is released by an abort", "[abort]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -78,7 +80,8 @@ TEST_CASE("a message that is released after an output may have been stored is a 
     CHECK(core.delivery.counters().possible_duplicates == 2);
 }
 
-TEST_CASE("a dead letter that an abort finds on its way is released, even if it is confirmed", "[abort]") {
+TEST_CASE("a message whose dead letter is in flight at an abort is released, even if it is confirmed",
+          "[abort]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -90,7 +93,7 @@ TEST_CASE("a dead letter that an abort finds on its way is released, even if it 
     CHECK(core.delivery.counters().dead == 0);
 }
 
-TEST_CASE("at the end of the reports what was not reported is released, and may be stored", "[abort]") {
+TEST_CASE("messages without reports at the end are released, and count as possible duplicates", "[abort]") {
     Core core({.order = Order::none, .on_permanent = Last::dead_letter});
     const Slot sending = core.receive();
     const Slot dead = core.receive();

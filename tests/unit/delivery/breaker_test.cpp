@@ -33,7 +33,7 @@ TEST_CASE("the breaker opens when first attempts fail in a row and one message i
     CHECK(core.start().empty());
 }
 
-TEST_CASE("a success in between begins the row anew", "[breaker]") {
+TEST_CASE("a success in between resets the count", "[breaker]") {
     Core core(one_attempt);
     for (std::uint32_t i = 1; i < 2 * Breaker::opens_after; ++i) {
         const Slot slot = core.receive();
@@ -72,7 +72,7 @@ TEST_CASE("failures for good do not count", "[breaker]") {
     CHECK_FALSE(core.delivery.breaker_is_open());
 }
 
-TEST_CASE("there is a breaker only where exhausted messages leave the queue", "[breaker]") {
+TEST_CASE("there is a breaker only if exhausted messages leave the queue", "[breaker]") {
     const Last last = GENERATE(Last::requeue, Last::keep_trying);
     Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = last});
     for (std::uint32_t i = 0; i < 2 * Breaker::opens_after; ++i) {
@@ -83,7 +83,7 @@ TEST_CASE("there is a breaker only where exhausted messages leave the queue", "[
     CHECK_FALSE(core.delivery.breaker_is_open());
 }
 
-TEST_CASE("an open breaker holds the input back, but for one message to try", "[breaker]") {
+TEST_CASE("an open breaker holds the input back, except for the probe", "[breaker]") {
     Core core(one_attempt);
     open_breaker(core);
     CHECK(core.delivery.wants_messages());
@@ -123,8 +123,7 @@ TEST_CASE("a probe that fails is given up, and the next waits longer, up to max_
     }
 }
 
-TEST_CASE("a probe that was given back, or failed for its own fault, makes the next wait no longer",
-          "[breaker]") {
+TEST_CASE("a probe that did not start, or failed for good, does not delay the next one", "[breaker]") {
     Core core(
         {.order = Order::none, .max_attempts = 1, .on_exhausted = Last::drop, .on_permanent = Last::drop});
     open_breaker(core);
@@ -157,7 +156,7 @@ TEST_CASE("while the breaker is open only the probe is given up", "[breaker]") {
     CHECK(core.delivery.counters().in_flight == 1);
 }
 
-TEST_CASE("the first success closes the breaker, and all goes on", "[breaker]") {
+TEST_CASE("the first success closes the breaker", "[breaker]") {
     Core core(one_attempt);
     open_breaker(core);
     const Slot probe = core.receive();

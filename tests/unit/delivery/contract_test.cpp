@@ -5,7 +5,7 @@
 using namespace volley::delivery;
 using volley::test::stops;
 
-TEST_CASE("a call out of turn stops the process", "[contract]") {
+TEST_CASE("a call in the wrong state ends the process", "[contract]") {
     Core core({});
     const Slot a = core.receive();
     CHECK(stops([&] { core.ok(a); }));  // has not started
@@ -17,7 +17,7 @@ TEST_CASE("a call out of turn stops the process", "[contract]") {
     CHECK_FALSE(stops([&] { core.ok(a); }));
 }
 
-TEST_CASE("what is done twice stops the process", "[contract]") {
+TEST_CASE("a repeated call ends the process", "[contract]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -30,7 +30,7 @@ TEST_CASE("what is done twice stops the process", "[contract]") {
     CHECK(stops([&] { core.delivery.end_lane(0); }));
 }
 
-TEST_CASE("more reports than outputs stop the process", "[contract]") {
+TEST_CASE("more reports than outputs end the process", "[contract]") {
     Core core({});
     const Slot a = core.receive();
     core.start();

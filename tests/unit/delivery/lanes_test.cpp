@@ -6,7 +6,7 @@
 
 using namespace volley::delivery;
 
-TEST_CASE("what waits in a revoked lane is released, not acked", "[lanes]") {
+TEST_CASE("waiting messages of a revoked lane are released, not acked", "[lanes]") {
     Core core({});
     const Slot a = core.receive();
     const Slot b = core.receive();
@@ -17,7 +17,7 @@ TEST_CASE("what waits in a revoked lane is released, not acked", "[lanes]") {
     CHECK(is_balanced(core.delivery.counters()));
 }
 
-TEST_CASE("what runs in a revoked lane is carried through and committed", "[lanes]") {
+TEST_CASE("running messages of a revoked lane are finished and committed", "[lanes]") {
     Core core({.log = true, .order = Order::none});
     const Slot a = core.receive(at(0));
     core.start();
@@ -44,7 +44,7 @@ TEST_CASE("a failed output of a revoked lane is sent again", "[lanes]") {
     CHECK(core.settle() == Settled{.acked = {a}});
 }
 
-TEST_CASE("a revoked lane of a log takes no more messages", "[lanes]") {
+TEST_CASE("a revoked lane of a log receives no more messages", "[lanes]") {
     Core core({.log = true});
     core.delivery.revoke(0);
     CHECK(core.receive(at(0)) == no_slot);
@@ -63,7 +63,7 @@ TEST_CASE("a revocation leaves the other lanes alone", "[lanes]") {
     CHECK(core.committed(other) == 1);
 }
 
-TEST_CASE("a failure in a revoked lane counts nothing, and its message is released", "[lanes]") {
+TEST_CASE("a failure in a revoked lane is not counted, and its message is released", "[lanes]") {
     Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -73,7 +73,7 @@ TEST_CASE("a failure in a revoked lane counts nothing, and its message is releas
     CHECK(core.delivery.counters().failures[0] == 0);
 }
 
-TEST_CASE("what of a revoked lane is in backoff, and holds up the commit, is tried once more", "[lanes]") {
+TEST_CASE("a failed message that holds back the commit of a revoked lane gets one more attempt", "[lanes]") {
     Core core({.log = true, .order = Order::none});
     const Slot a = core.receive(at(0));
     const Slot b = core.receive(at(1));
@@ -88,7 +88,7 @@ TEST_CASE("what of a revoked lane is in backoff, and holds up the commit, is tri
     CHECK(core.committed() == 2);
 }
 
-TEST_CASE("what is open in a lane that has ended is released, whatever becomes of it", "[lanes]") {
+TEST_CASE("open messages of an ended lane are released, whatever their result", "[lanes]") {
     Core core({.log = true, .order = Order::none, .on_permanent = Last::dead_letter});
     const Slot good = core.receive(at(0));
     const Slot bad = core.receive(at(1));
@@ -109,7 +109,7 @@ TEST_CASE("what is open in a lane that has ended is released, whatever becomes o
     CHECK(is_balanced(core.delivery.counters()));
 }
 
-TEST_CASE("nothing is committed for a lane that has ended", "[lanes]") {
+TEST_CASE("nothing is committed for an ended lane", "[lanes]") {
     Core core({.log = true, .order = Order::none});
     const Slot a = core.receive(at(0));
     core.start();
@@ -120,7 +120,7 @@ TEST_CASE("nothing is committed for a lane that has ended", "[lanes]") {
     CHECK(core.committed() == -1);
 }
 
-TEST_CASE("what is in backoff in a lane that has ended is released at once", "[lanes]") {
+TEST_CASE("messages in backoff in an ended lane are released at once", "[lanes]") {
     Core core({.log = true, .order = Order::none});
     const Slot a = core.receive(at(0));
     const Slot b = core.receive(at(1));
@@ -132,7 +132,7 @@ TEST_CASE("what is in backoff in a lane that has ended is released at once", "[l
     CHECK(core.settle() == Settled{.acked = {b}, .released = {a}});
 }
 
-TEST_CASE("a lane that has ended takes no more messages", "[lanes]") {
+TEST_CASE("an ended lane receives no more messages", "[lanes]") {
     Core core({.log = true});
     core.receive(at(0));
     core.start();
@@ -140,7 +140,7 @@ TEST_CASE("a lane that has ended takes no more messages", "[lanes]") {
     CHECK(core.receive(at(1)) == no_slot);
 }
 
-TEST_CASE("a failed output of a lane that has ended is not sent again", "[lanes]") {
+TEST_CASE("a failed output of an ended lane is not sent again", "[lanes]") {
     Core core({.order = Order::none});
     const Slot waits = core.receive();
     const Slot due = core.receive();
@@ -156,7 +156,7 @@ TEST_CASE("a failed output of a lane that has ended is not sent again", "[lanes]
     CHECK(core.settle() == Settled{.released = {due}});
 }
 
-TEST_CASE("a dead letter of a lane that has ended is not produced", "[lanes]") {
+TEST_CASE("a dead letter of an ended lane is not produced", "[lanes]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -166,7 +166,7 @@ TEST_CASE("a dead letter of a lane that has ended is not produced", "[lanes]") {
     CHECK(core.settle() == Settled{.released = {a}});
 }
 
-TEST_CASE("a settlement of the old assignment does not touch the new", "[lanes]") {
+TEST_CASE("a settlement of the old assignment does not affect the new one", "[lanes]") {
     Core core({.log = true, .order = Order::none});
     const Slot old = core.receive(at(5));
     core.start();
@@ -185,8 +185,7 @@ TEST_CASE("a settlement of the old assignment does not touch the new", "[lanes]"
     CHECK(core.committed(again) == 6);
 }
 
-TEST_CASE("a lane's number is given again when nothing of it is open, and its offsets begin anew",
-          "[lanes]") {
+TEST_CASE("the number of a lane without open messages is reused, and its offsets start again", "[lanes]") {
     Core core({.log = true});
     const Slot a = core.receive(at(5));
     core.start();
@@ -204,7 +203,8 @@ TEST_CASE("a lane's number is given again when nothing of it is open, and its of
     CHECK(core.committed() == 3);
 }
 
-TEST_CASE("a commit that was not taken of a lane's last life is not one of its next", "[lanes]") {
+TEST_CASE("an offset that was not taken for an ended lane is not committed for the next lane of that number",
+          "[lanes]") {
     Core core({.log = true});
     const Slot a = core.receive(at(5));
     core.start();
@@ -216,8 +216,7 @@ TEST_CASE("a commit that was not taken of a lane's last life is not one of its n
     CHECK(core.delivery.open_lane() == 0);
 }
 
-TEST_CASE("a commit that failed of a lane that is gone is not repeated, and the number is given once",
-          "[lanes]") {
+TEST_CASE("a failed commit of an ended lane is not repeated, and its number is reused only once", "[lanes]") {
     Core core({.log = true});
     core.delivery.end_lane(0);
     core.delivery.commit_again(0);
@@ -226,7 +225,7 @@ TEST_CASE("a commit that failed of a lane that is gone is not repeated, and the 
     CHECK(core.delivery.open_lane() == 1);
 }
 
-TEST_CASE("a key that was left behind in a lane's last life runs in its next", "[lanes]") {
+TEST_CASE("a key that was closed in an ended lane starts in the next lane of that number", "[lanes]") {
     Core core({.log = true, .order = Order::key});
     core.receive(of_key(1, 0));
     core.receive(of_key(1, 1));
@@ -241,7 +240,7 @@ TEST_CASE("a key that was left behind in a lane's last life runs in its next", "
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("a message whose lease is lost is released, whatever becomes of it", "[lanes]") {
+TEST_CASE("a message whose lease is lost is released, whatever its result", "[lanes]") {
     Core core({.order = Order::none});
     const Slot running = core.receive();
     core.start();

@@ -37,7 +37,8 @@ TEST_CASE("a dead letter is produced, and its message is acked when it is confir
     CHECK(is_balanced(core.delivery.counters()));
 }
 
-TEST_CASE("a dead letter that its queue does not take now is sent again, soon and for ever", "[on_fail]") {
+TEST_CASE("a dead letter that its queue does not accept now is sent again, soon and without a limit",
+          "[on_fail]") {
     Core core({.max_attempts = 1, .max_delay = Millis(3'600'000), .on_exhausted = Last::dead_letter});
     const Slot a = exhaust(core);
     for (int i = 0; i < 20; ++i) {
@@ -55,7 +56,7 @@ TEST_CASE("a dead letter that its queue does not take now is sent again, soon an
     CHECK(core.delivery.entry(a).attempt == 1);
 }
 
-TEST_CASE("outputs that were sent again before do not count as dead letters that wait", "[on_fail]") {
+TEST_CASE("outputs that were sent again do not count as waiting dead letters", "[on_fail]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -69,7 +70,7 @@ TEST_CASE("outputs that were sent again before do not count as dead letters that
     CHECK(core.delivery.dead_letters_waiting() == 0);
 }
 
-TEST_CASE("a dead letter that may have been stored is counted as a possible duplicate", "[on_fail]") {
+TEST_CASE("a dead letter that may be stored counts as a possible duplicate", "[on_fail]") {
     Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
     const Slot a = exhaust(core);
     core.take(Step::dead_letter);
@@ -92,7 +93,7 @@ TEST_CASE("a dead letter that is refused for good stops the component, and its m
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("requeue nacks the message, to be seen again after max_delay", "[on_fail]") {
+TEST_CASE("requeue nacks the message with the delay max_delay", "[on_fail]") {
     Core core({.max_attempts = 1, .max_delay = Millis(700), .on_exhausted = Last::requeue});
     exhaust(core);
     std::vector<Settlement> settlements;
@@ -112,7 +113,7 @@ TEST_CASE("drop acks the message and counts it as dropped", "[on_fail]") {
     CHECK(is_balanced(core.delivery.counters()));
 }
 
-TEST_CASE("stop leaves the message and stops the component", "[on_fail]") {
+TEST_CASE("stop releases the message and stops the component", "[on_fail]") {
     Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = Last::stop});
     const Slot a = core.receive();
     const Slot running = core.receive();
@@ -128,7 +129,7 @@ TEST_CASE("stop leaves the message and stops the component", "[on_fail]") {
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("the message that stopped the component is the first that failed", "[on_fail]") {
+TEST_CASE("the failed slot is that of the first message that failed", "[on_fail]") {
     Core core({.order = Order::none, .on_permanent = Last::stop});
     const Slot a = core.receive();
     const Slot b = core.receive();
@@ -139,7 +140,7 @@ TEST_CASE("the message that stopped the component is the first that failed", "[o
     CHECK(core.settle() == Settled{.released = {b, a}});
 }
 
-TEST_CASE("keep trying tries in place, every max_delay, and counts the message as exhausted", "[on_fail]") {
+TEST_CASE("keep_trying retries in place every max_delay, and counts the message as exhausted", "[on_fail]") {
     Core core({.max_attempts = 1, .max_delay = Millis(1000), .on_exhausted = Last::keep_trying});
     const Slot a = exhaust(core);
     for (int i = 0; i < 20; ++i) {
@@ -157,7 +158,7 @@ TEST_CASE("keep trying tries in place, every max_delay, and counts the message a
     CHECK(core.delivery.exhausted() == 0);
 }
 
-TEST_CASE("a message that failed for good has no further attempt", "[on_fail]") {
+TEST_CASE("a message that failed for good gets no further attempt", "[on_fail]") {
     Core core({.max_attempts = 5, .on_exhausted = Last::stop, .on_permanent = Last::dead_letter});
     const Slot a = fail_for_good(core);
     CHECK(core.take(Step::dead_letter) == Slots{a});
@@ -165,7 +166,7 @@ TEST_CASE("a message that failed for good has no further attempt", "[on_fail]") 
     CHECK(core.delivery.counters().failures[0] == 1);
 }
 
-TEST_CASE("each way to end a message is there for one that failed for good", "[on_fail]") {
+TEST_CASE("every failure action is possible for a message that failed for good", "[on_fail]") {
     SECTION("requeue") {
         Core core({.on_permanent = Last::requeue});
         const Slot a = fail_for_good(core);

@@ -36,7 +36,7 @@ TEST_CASE("partitions do not wait for each other", "[order]") {
     CHECK(core.start() == Slots{a, b});
 }
 
-TEST_CASE("messages of a key run one after the other, and other keys beside them", "[order]") {
+TEST_CASE("messages of a key run one after the other, in parallel with other keys", "[order]") {
     Core core({.order = Order::key});
     const Slot a = core.receive(of_key(1));
     const Slot b = core.receive(of_key(1));
@@ -58,21 +58,21 @@ TEST_CASE("a key of one partition does not wait for the same key of another", "[
     CHECK(core.start() == Slots{a, b});
 }
 
-TEST_CASE("messages without a key wait for nothing", "[order]") {
+TEST_CASE("messages without a key do not wait for each other", "[order]") {
     Core core({.order = Order::key});
     const Slot a = core.receive();
     const Slot b = core.receive();
     CHECK(core.start() == Slots{a, b});
 }
 
-TEST_CASE("without order keys and partitions mean nothing", "[order]") {
+TEST_CASE("without order, keys and partitions have no effect", "[order]") {
     Core core({.order = Order::none});
     const Slot a = core.receive(of_key(1));
     const Slot b = core.receive(of_key(1));
     CHECK(core.start() == Slots{a, b});
 }
 
-TEST_CASE("nothing of a chain starts while one of it is in backoff", "[order]") {
+TEST_CASE("no message of an ordering group starts while one is in backoff", "[order]") {
     const Order order = GENERATE(Order::partition, Order::key);
     const bool pipelined = GENERATE(false, true);
     Core core({.order = order, .pipelined = pipelined});
@@ -88,7 +88,7 @@ TEST_CASE("nothing of a chain starts while one of it is in backoff", "[order]") 
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("nothing of a chain starts while an output of it failed", "[order]") {
+TEST_CASE("no message of an ordering group starts while an output of it has failed", "[order]") {
     const Order order = GENERATE(Order::partition, Order::key);
     const bool pipelined = GENERATE(false, true);
     Core core({.order = order, .pipelined = pipelined});
@@ -105,7 +105,7 @@ TEST_CASE("nothing of a chain starts while an output of it failed", "[order]") {
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("an output that fails before its worker returns holds the chain, too", "[order]") {
+TEST_CASE("an output that fails before its worker returns holds the ordering group, too", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
     core.start();
@@ -115,7 +115,8 @@ TEST_CASE("an output that fails before its worker returns holds the chain, too",
     CHECK(core.start().empty());
 }
 
-TEST_CASE("an output that can never be sent holds the chain while the others are not confirmed", "[order]") {
+TEST_CASE("an output that failed for good holds the ordering group until the others are confirmed",
+          "[order]") {
     Core core({.order = Order::key, .pipelined = true, .on_permanent = Last::drop});
     const Slot a = core.receive(of_key(1));
     core.start();
@@ -127,7 +128,7 @@ TEST_CASE("an output that can never be sent holds the chain while the others are
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("nothing of a chain starts before its dead letter is confirmed", "[order]") {
+TEST_CASE("no message of an ordering group starts before its dead letter is confirmed", "[order]") {
     Core core({.order = Order::key, .pipelined = true, .on_permanent = Last::dead_letter});
     const Slot a = core.receive(of_key(1));
     core.start();
@@ -141,7 +142,8 @@ TEST_CASE("nothing of a chain starts before its dead letter is confirmed", "[ord
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("a chain goes on when its outputs were accepted, where producers keep their order", "[order]") {
+TEST_CASE("an ordering group continues when its outputs are accepted, if producers keep the order",
+          "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
     core.start();
@@ -161,7 +163,7 @@ TEST_CASE("a batch of one key goes to one worker, in order", "[order]") {
     CHECK(core.start(0) == Slots{c});
 }
 
-TEST_CASE("a batch is of one turn, whose chain and number it carries", "[order]") {
+TEST_CASE("items carry their ordering group and its turn", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     core.receive(of_key(1));
     core.receive(of_key(1));
@@ -174,7 +176,7 @@ TEST_CASE("a batch is of one turn, whose chain and number it carries", "[order]"
     CHECK(runs[2].turn != runs[0].turn);
 }
 
-TEST_CASE("a key that runs at a worker flows on to that worker only", "[order]") {
+TEST_CASE("further messages of a key that runs at a worker go to that worker only", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
     CHECK(core.start(0) == Slots{a});
@@ -183,7 +185,7 @@ TEST_CASE("a key that runs at a worker flows on to that worker only", "[order]")
     CHECK(core.start(0) == Slots{b});
 }
 
-TEST_CASE("a key flows on also when its messages are finished out of order", "[order]") {
+TEST_CASE("further messages of a key start also if earlier ones finish out of order", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
     const Slot b = core.receive(of_key(1));
@@ -193,7 +195,7 @@ TEST_CASE("a key flows on also when its messages are finished out of order", "[o
     CHECK(core.start() == Slots{c});
 }
 
-TEST_CASE("a key at rest is any worker's, and begins a new turn", "[order]") {
+TEST_CASE("a key that is not busy can go to any worker, and begins a new turn", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
     const std::vector<Run> first = core.runs(0);
@@ -205,7 +207,7 @@ TEST_CASE("a key at rest is any worker's, and begins a new turn", "[order]") {
     CHECK(second[0].turn != first.at(0).turn);
 }
 
-TEST_CASE("a key that comes to rest with more to do is any worker's", "[order]") {
+TEST_CASE("a key with waiting messages can go to any worker when it is no longer busy", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
     core.start(0);
@@ -214,7 +216,7 @@ TEST_CASE("a key that comes to rest with more to do is any worker's", "[order]")
     CHECK(core.start(1) == Slots{b});
 }
 
-TEST_CASE("behind a failure the rest of its turn comes back, and all run again in order", "[order]") {
+TEST_CASE("after a failure the rest of the turn is returned, and all run again in order", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
     const Slot b = core.receive(of_key(1));
@@ -228,7 +230,7 @@ TEST_CASE("behind a failure the rest of its turn comes back, and all run again i
     CHECK(core.start(1) == Slots{a, b, c});
 }
 
-TEST_CASE("without a pipeline a worker gets one message of a key at a time", "[order]") {
+TEST_CASE("without `pipelined` a worker gets one message of a key at a time", "[order]") {
     Core core({.order = Order::key, .pipelined = false});
     const Slot a = core.receive(of_key(1));
     core.receive(of_key(1));
@@ -246,7 +248,7 @@ TEST_CASE("keys and messages without a key do not starve each other", "[order]")
     CHECK(std::count(started.begin(), started.end(), keyed) == 1);
 }
 
-TEST_CASE("keys that flow on and keys at rest do not starve each other", "[order]") {
+TEST_CASE("busy and idle keys do not starve each other", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     core.receive(of_key(1));
     core.start();

@@ -39,7 +39,7 @@ TEST_CASE("reports that come before the worker returns count", "[outputs]") {
     CHECK(core.settle() == Settled{.acked = {a}});
 }
 
-TEST_CASE("a message that its handler drops is acked and counted apart", "[outputs]") {
+TEST_CASE("a message that its handler drops is acked and counted separately", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -61,7 +61,7 @@ TEST_CASE("an output that is confirmed twice counts once", "[outputs]") {
     CHECK(core.settle() == Settled{.acked = {a}});
 }
 
-TEST_CASE("a second report is noticed of each of the first 32 outputs", "[outputs]") {
+TEST_CASE("a second report of any of the first 32 outputs is detected", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -88,7 +88,7 @@ TEST_CASE("a failed output that is then confirmed without being sent again does 
     CHECK(core.delivery.entry(a).outputs_left == 1);
 }
 
-TEST_CASE("a report of another life of the slot is refused", "[outputs]") {
+TEST_CASE("a report of another life of the slot is ignored", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     const std::uint16_t old_life = core.delivery.entry(a).life;
@@ -108,7 +108,7 @@ TEST_CASE("a report of another life of the slot is refused", "[outputs]") {
     CHECK(core.settle() == Settled{.acked = {b}});
 }
 
-TEST_CASE("no report is awaited of a message that no producer has", "[outputs]") {
+TEST_CASE("no report is awaited for a message that no producer has", "[outputs]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     const std::uint16_t life = core.delivery.entry(a).life;
@@ -146,7 +146,7 @@ TEST_CASE("a failed output is sent again alone and without the handler", "[outpu
     CHECK(core.delivery.counters().retries == 0);
 }
 
-TEST_CASE("of outputs sent again only those that fail once more are sent a third time", "[outputs]") {
+TEST_CASE("only outputs that fail once more are sent a third time", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -175,7 +175,7 @@ TEST_CASE("a failed output waits for the reports of the others", "[outputs]") {
     CHECK(core.delivery.next_due() != never);
 }
 
-TEST_CASE("an output is sent again for ever, and soon: no attempt is counted", "[outputs]") {
+TEST_CASE("an output is sent again soon and without a limit, and no attempt is counted", "[outputs]") {
     Core core({.max_attempts = 2, .max_delay = Millis(3'600'000), .on_exhausted = Last::drop});
     const Slot a = core.receive();
     core.start();
@@ -193,8 +193,7 @@ TEST_CASE("an output is sent again for ever, and soon: no attempt is counted", "
     CHECK(core.delivery.entry(a).attempt == 1);
 }
 
-TEST_CASE("an output that may have been stored is counted as a possible duplicate and sent again",
-          "[outputs]") {
+TEST_CASE("an output that may be stored counts as a possible duplicate and is sent again", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -234,7 +233,7 @@ TEST_CASE("a message that fails through an output is counted by the reason of th
     CHECK(core.settle() == Settled{.acked = {a}});
 }
 
-TEST_CASE("a report of an output that the message does not have is told from the others", "[outputs]") {
+TEST_CASE("a report of an output that the message does not have is detected", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -245,7 +244,7 @@ TEST_CASE("a report of an output that the message does not have is told from the
     CHECK_FALSE(core.delivery.has_false_reports(a, 3));
 }
 
-TEST_CASE("a message whose reports cannot be believed is released", "[outputs]") {
+TEST_CASE("a message with false reports is released", "[outputs]") {
     Core core({});
     const Slot a = core.receive();
     core.start();

@@ -20,7 +20,7 @@ Millis wait_after_failure(Core& core, Slot slot, Millis retry_after = Millis(0))
 
 }  // namespace
 
-TEST_CASE("a backoff is drawn from a range that doubles up to its bound", "[retry]") {
+TEST_CASE("the range of the backoff doubles up to its limit", "[retry]") {
     Backoff backoff(Millis(100), Millis(1000), 7);
     for (std::uint32_t tries = 1; tries < 200; ++tries) {
         const Millis ceiling = tries > 4 ? Millis(1000) : Millis(100) * (1 << (tries - 1));
@@ -30,7 +30,7 @@ TEST_CASE("a backoff is drawn from a range that doubles up to its bound", "[retr
     }
 }
 
-TEST_CASE("a backoff stays at its bound however often a message was tried", "[retry]") {
+TEST_CASE("the backoff stays at its limit for any number of attempts", "[retry]") {
     Backoff backoff(Millis(100), Millis(1000), 7);
     for (const std::uint32_t tries : {31U, 32U, 33U, 63U, 64U, 65U, 1'000'000U}) {
         Millis longest{0};
@@ -39,14 +39,14 @@ TEST_CASE("a backoff stays at its bound however often a message was tried", "[re
     }
 }
 
-TEST_CASE("a backoff uses its whole range", "[retry]") {
+TEST_CASE("the backoff uses its whole range", "[retry]") {
     Backoff backoff(Millis(4), Millis(4), 7);
     std::map<Millis, int> seen;
     for (int i = 0; i < 200; ++i) ++seen[backoff.delay(1)];
     CHECK(seen.size() == 4);
 }
 
-TEST_CASE("backoffs of one seed are the same, of another they differ", "[retry]") {
+TEST_CASE("the same seed gives the same backoffs, and another seed others", "[retry]") {
     Backoff one(Millis(1 << 20), Millis(1 << 20), 1);
     Backoff same(Millis(1 << 20), Millis(1 << 20), 1);
     Backoff other(Millis(1 << 20), Millis(1 << 20), 2);
@@ -55,7 +55,7 @@ TEST_CASE("backoffs of one seed are the same, of another they differ", "[retry]"
     CHECK(other.delay(1) != first);
 }
 
-TEST_CASE("timers come in the order in which they are due", "[retry]") {
+TEST_CASE("timers are returned in the order in which they are due", "[retry]") {
     Timers timers;
     CHECK(timers.next() == never);
     for (const int due : {30, 10, 20}) timers.add({Instant(due), static_cast<Slot>(due), 0});
@@ -66,7 +66,7 @@ TEST_CASE("timers come in the order in which they are due", "[retry]") {
     CHECK(timers.next() == never);
 }
 
-TEST_CASE("a failed message runs again when its backoff is over, and not before", "[retry]") {
+TEST_CASE("a failed message starts again when its backoff is over, and not before", "[retry]") {
     Core core({.initial_delay = Millis(1000), .max_delay = Millis(1000)});
     const Slot a = core.receive();
     core.start();
@@ -99,14 +99,14 @@ TEST_CASE("a message is tried max_attempts times", "[retry]") {
     CHECK(core.delivery.counters().retries == 2);
 }
 
-TEST_CASE("a handler's wish is honoured in full, also past max_delay", "[retry]") {
+TEST_CASE("the delay that a handler asks for is not limited by max_delay", "[retry]") {
     Core core({.max_delay = Millis(1000)});
     const Slot a = core.receive();
     CHECK(wait_after_failure(core, a, Millis(1)) == Millis(1));
     CHECK(wait_after_failure(core, a, Millis(3'600'000)) == Millis(3'600'000));
 }
 
-TEST_CASE("a message whose attempts are used up waits max_delay, or as long as its handler wishes",
+TEST_CASE("a message that has used up its attempts waits max_delay, or longer if its handler asks for it",
           "[retry]") {
     Core core({.max_attempts = 1, .max_delay = Millis(1000), .on_exhausted = Last::keep_trying});
     const Slot a = core.receive();
@@ -115,7 +115,7 @@ TEST_CASE("a message whose attempts are used up waits max_delay, or as long as i
     CHECK(wait_after_failure(core, a, Millis(5000)) == Millis(5000));
 }
 
-TEST_CASE("a message that is given back untouched counts no attempt and runs at once", "[retry]") {
+TEST_CASE("a message that is returned unstarted counts no attempt and can start at once", "[retry]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -127,7 +127,7 @@ TEST_CASE("a message that is given back untouched counts no attempt and runs at 
     CHECK(core.delivery.counters().retries == 0);
 }
 
-TEST_CASE("of messages without order, what is given back is the next to run", "[retry]") {
+TEST_CASE("without order, a message that is returned unstarted is the next to start", "[retry]") {
     Core core({.order = Order::none});
     const Slot a = core.receive();
     const Slot b = core.receive();
@@ -136,7 +136,7 @@ TEST_CASE("of messages without order, what is given back is the next to run", "[
     CHECK(core.start() == Slots{a, b});
 }
 
-TEST_CASE("failures are counted by their reason, and an unknown reason as none", "[retry]") {
+TEST_CASE("failures are counted by reason, and an unknown reason as none", "[retry]") {
     Core core({});
     const Slot a = core.receive();
     for (const Reason reason : {Reason{3}, Reason{3}, static_cast<Reason>(reason_count)}) {

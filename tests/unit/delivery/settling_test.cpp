@@ -38,7 +38,7 @@ TEST_CASE("a settlement names the delivery, its attempts and the reason of its f
     CHECK(taken[0].reason == 3);
 }
 
-TEST_CASE("a settlement is handed out once", "[settling]") {
+TEST_CASE("a settlement is returned once", "[settling]") {
     Core core({});
     handled(core);
     CHECK(settlements(core).size() == 1);
@@ -46,7 +46,8 @@ TEST_CASE("a settlement is handed out once", "[settling]") {
     CHECK_FALSE(core.delivery.is_idle());
 }
 
-TEST_CASE("a settlement that the store did not take is handed out again, soon and for ever", "[settling]") {
+TEST_CASE("a settlement that the store did not accept is returned again, soon and without a limit",
+          "[settling]") {
     Core core({.max_delay = Millis(3'600'000)});
     const Slot a = handled(core);
     for (int i = 0; i < 20; ++i) {
@@ -75,7 +76,7 @@ TEST_CASE("a nack that is repeated keeps its delay", "[settling]") {
     CHECK(again[0].delay == Millis(700));
 }
 
-TEST_CASE("what is not settled at the end is handed out at once, and not a second time", "[settling]") {
+TEST_CASE("open settlements are due at once at the end, and only once", "[settling]") {
     Core core({.order = Order::none});
     const Slot a = core.receive();
     const Slot b = core.receive();
@@ -108,7 +109,7 @@ TEST_CASE("an ack that came too late is counted, and its outputs are possible du
     CHECK(core.delivery.counters().possible_duplicates == 1);
 }
 
-TEST_CASE("a message that was released, and whose lease is over, is no second possible duplicate",
+TEST_CASE("a released message whose lease is lost is not counted as a possible duplicate twice",
           "[settling]") {
     Core core({});
     const Slot a = core.receive();
@@ -123,7 +124,7 @@ TEST_CASE("a message that was released, and whose lease is over, is no second po
     CHECK(core.delivery.counters().possible_duplicates == 1);
 }
 
-TEST_CASE("a settlement says whether more was kept of the message than its slot keeps", "[settling]") {
+TEST_CASE("a settlement tells whether the slot holds more memory than it may keep", "[settling]") {
     Core core({.order = Order::none, .on_permanent = Last::drop});
     const Slot plain = core.receive();
     const Slot with_outputs = core.receive();
@@ -142,7 +143,7 @@ TEST_CASE("a settlement says whether more was kept of the message than its slot 
           std::map<Slot, bool>{{plain, false}, {with_outputs, true}, {with_body, true}, {with_reason, true}});
 }
 
-TEST_CASE("a slot is used again when its delivery is closed, in another life", "[settling]") {
+TEST_CASE("a slot is reused when its delivery is closed, with another life", "[settling]") {
     Core core({});
     const Slot a = handled(core);
     const std::uint16_t life = core.delivery.entry(a).life;
@@ -152,7 +153,7 @@ TEST_CASE("a slot is used again when its delivery is closed, in another life", "
     CHECK(core.delivery.entry(a).life == life + 1);
 }
 
-TEST_CASE("what the store says it handed out before is counted", "[settling]") {
+TEST_CASE("redeliveries are counted", "[settling]") {
     Core core({});
     core.receive();
     core.receive({.redelivered = true});

@@ -26,7 +26,7 @@ struct Hole {
 
 }  // namespace
 
-TEST_CASE("a stop leaves what has not started", "[stop]") {
+TEST_CASE("a stop releases messages that have not started", "[stop]") {
     Core core({});
     const Slot a = core.receive();
     const Slot b = core.receive();
@@ -40,7 +40,7 @@ TEST_CASE("a stop leaves what has not started", "[stop]") {
     CHECK_FALSE(core.delivery.failed());
 }
 
-TEST_CASE("a stop carries through what runs, and what is being sent", "[stop]") {
+TEST_CASE("a stop finishes running messages and unconfirmed outputs", "[stop]") {
     Core core({.order = Order::none});
     const Slot running = core.receive();
     const Slot sending = core.receive();
@@ -60,7 +60,7 @@ TEST_CASE("a stop carries through what runs, and what is being sent", "[stop]") 
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("a stop carries dead letters through", "[stop]") {
+TEST_CASE("a stop finishes dead letters", "[stop]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -71,7 +71,7 @@ TEST_CASE("a stop carries dead letters through", "[stop]") {
     CHECK(core.settle() == Settled{.acked = {a}});
 }
 
-TEST_CASE("what is received after a stop is released", "[stop]") {
+TEST_CASE("messages that are received after a stop are released", "[stop]") {
     Core core({});
     core.delivery.stop();
     const Slot a = core.receive();
@@ -81,7 +81,7 @@ TEST_CASE("what is received after a stop is released", "[stop]") {
     CHECK(is_balanced(core.delivery.counters()));
 }
 
-TEST_CASE("what a stop cuts off counts no failure and ends nothing", "[stop]") {
+TEST_CASE("an attempt that a stop cuts off is not counted, and its message is not given up", "[stop]") {
     Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = Last::dead_letter});
     const Slot failing = core.receive();
     const Slot untouched = core.receive();
@@ -94,7 +94,7 @@ TEST_CASE("what a stop cuts off counts no failure and ends nothing", "[stop]") {
     CHECK(core.delivery.counters().failures[0] == 0);
 }
 
-TEST_CASE("what fails for good during a stop ends as ever", "[stop]") {
+TEST_CASE("a message that fails for good during a stop is given up", "[stop]") {
     Core core({.on_permanent = Last::dead_letter});
     const Slot a = core.receive();
     core.start();
@@ -103,7 +103,7 @@ TEST_CASE("what fails for good during a stop ends as ever", "[stop]") {
     CHECK(core.take(Step::dead_letter) == Slots{a});
 }
 
-TEST_CASE("a stop leaves what is in backoff on a queue", "[stop]") {
+TEST_CASE("a stop releases messages in backoff of a queue", "[stop]") {
     Core core({});
     const Slot a = core.receive();
     core.start();
@@ -120,7 +120,8 @@ TEST_CASE("a stop leaves what is in backoff on a queue", "[stop]") {
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("a stop tries once more, and at once, what holds up the commit of a log", "[stop]") {
+TEST_CASE("at a stop, a message that holds back the commit of a log gets one more attempt at once",
+          "[stop]") {
     Hole hole;
     hole.core.delivery.stop();
     CHECK(hole.core.start() == Slots{hole.waiting});
@@ -131,7 +132,7 @@ TEST_CASE("a stop tries once more, and at once, what holds up the commit of a lo
     CHECK(hole.core.delivery.is_idle());
 }
 
-TEST_CASE("a stop tries it once, and not again", "[stop]") {
+TEST_CASE("at a stop, a message gets only one more attempt", "[stop]") {
     Hole hole;
     hole.core.delivery.stop();
     CHECK(hole.core.start() == Slots{hole.waiting});
@@ -142,7 +143,7 @@ TEST_CASE("a stop tries it once, and not again", "[stop]") {
     CHECK(hole.core.delivery.is_idle());
 }
 
-TEST_CASE("what fails for the first time during a stop, and holds up the commit, is tried once more",
+TEST_CASE("a message that fails first during a stop, and holds back the commit, gets one more attempt",
           "[stop]") {
     Core core(keyed_log);
     const Slot a = core.receive(of_key(1, 0));
@@ -154,7 +155,7 @@ TEST_CASE("what fails for the first time during a stop, and holds up the commit,
     CHECK(core.start() == Slots{a});
 }
 
-TEST_CASE("a stop does not try once more what has used up its attempts", "[stop]") {
+TEST_CASE("at a stop, a message that has used up its attempts gets no more", "[stop]") {
     Hole hole({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
     hole.core.delivery.stop();
     CHECK(hole.core.start().empty());
@@ -162,7 +163,7 @@ TEST_CASE("a stop does not try once more what has used up its attempts", "[stop]
     CHECK(hole.core.delivery.exhausted() == 0);
 }
 
-TEST_CASE("a stop does not try once more what nothing has started behind", "[stop]") {
+TEST_CASE("at a stop, a message gets no more attempt if none behind it has started", "[stop]") {
     Core core(keyed_log);
     const Slot a = core.receive(of_key(1, 0));
     core.start(0, 1);
@@ -172,7 +173,7 @@ TEST_CASE("a stop does not try once more what nothing has started behind", "[sto
     CHECK(core.settle() == Settled{.released = {a, b}});
 }
 
-TEST_CASE("what waits before something that has started is carried through a stop", "[stop]") {
+TEST_CASE("a stop finishes waiting messages if one behind them has started", "[stop]") {
     Core core(keyed_log);
     const Slot a = core.receive(of_key(1, 0));
     const Slot b = core.receive(of_key(1, 1));
@@ -186,7 +187,7 @@ TEST_CASE("what waits before something that has started is carried through a sto
     CHECK(core.committed() == 3);
 }
 
-TEST_CASE("a retry at an earlier offset changes nothing in what has started", "[stop]") {
+TEST_CASE("a retry at an earlier offset does not change which messages have started", "[stop]") {
     Core core(keyed_log);
     const Slot a = core.receive(of_key(1, 0));
     const Slot b = core.receive(of_key(1, 1));
@@ -200,7 +201,7 @@ TEST_CASE("a retry at an earlier offset changes nothing in what has started", "[
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("what is given back during a stop runs again if it holds up the commit", "[stop]") {
+TEST_CASE("a message that is returned during a stop starts again if it holds back the commit", "[stop]") {
     Core core(keyed_log);
     const Slot a = core.receive(of_key(1, 0));
     const Slot b = core.receive(of_key(2, 1));
@@ -212,7 +213,7 @@ TEST_CASE("what is given back during a stop runs again if it holds up the commit
     CHECK(core.settle() == Settled{.released = {b}});
 }
 
-TEST_CASE("behind a message that a stop left nothing of its turn runs again", "[stop]") {
+TEST_CASE("after a message that a stop released, nothing of its turn starts again", "[stop]") {
     const Order order = GENERATE(Order::partition, Order::key);
     Core core({.log = true, .order = order, .pipelined = true});
     const Slot a = core.receive(of_key(1, 0));
@@ -232,7 +233,7 @@ TEST_CASE("behind a message that a stop left nothing of its turn runs again", "[
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("behind a message that a stop left nothing of its key runs", "[stop]") {
+TEST_CASE("after a message that a stop released, nothing of its key starts", "[stop]") {
     Core core({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
     const Slot a = core.receive(of_key(1, 0));
     const Slot b = core.receive(of_key(1, 1));

@@ -25,8 +25,7 @@ Slot taken(Core& core) {
 
 }  // namespace
 
-TEST_CASE("a message with outputs waits for its transaction, and no report of it is awaited",
-          "[transactions]") {
+TEST_CASE("a message with outputs waits for its transaction, and no report is awaited", "[transactions]") {
     Core core({});
     core.delivery.use_transactions();
     const Slot a = core.receive();
@@ -65,7 +64,7 @@ TEST_CASE("transactions take messages in the order in which they were handled", 
     CHECK(take_transaction(core, 2).empty());
 }
 
-TEST_CASE("a key goes on before its transaction is committed", "[transactions]") {
+TEST_CASE("the next message of a key starts before the transaction is committed", "[transactions]") {
     Core core({.order = Order::key});
     core.delivery.use_transactions();
     const Slot a = core.receive(of_key(1));
@@ -87,7 +86,7 @@ TEST_CASE("a committed transaction closes the message: there is nothing to settl
     CHECK(core.receive() == a);
 }
 
-TEST_CASE("a transaction may be repeated as long as it takes", "[transactions]") {
+TEST_CASE("a transaction can be repeated any number of times", "[transactions]") {
     Core core({});
     const Slot a = taken(core);
     core.advance(Millis(3'600'000));
@@ -112,7 +111,7 @@ TEST_CASE("a refused transaction fails its message for good, and holds its key",
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("a lost transaction leaves the message, and counts nothing as done", "[transactions]") {
+TEST_CASE("a lost transaction releases the message, and nothing counts as done", "[transactions]") {
     Core core({});
     const Slot a = taken(core);
     core.delivery.transaction_lost(a);
@@ -122,7 +121,7 @@ TEST_CASE("a lost transaction leaves the message, and counts nothing as done", "
     CHECK(core.delivery.counters().possible_duplicates == 0);  // nothing of it was stored
 }
 
-TEST_CASE("a transaction that is given up leaves its message, which may be stored", "[transactions]") {
+TEST_CASE("a transaction that is given up releases its message as a possible duplicate", "[transactions]") {
     Core core({});
     const Slot a = taken(core);
     core.delivery.abort();
@@ -132,7 +131,7 @@ TEST_CASE("a transaction that is given up leaves its message, which may be store
     CHECK(core.delivery.counters().possible_duplicates == 1);
 }
 
-TEST_CASE("a stop carries a transaction through", "[transactions]") {
+TEST_CASE("a stop finishes a transaction", "[transactions]") {
     Core core({.order = Order::none});
     core.delivery.use_transactions();
     const Slot a = core.receive();
@@ -145,7 +144,7 @@ TEST_CASE("a stop carries a transaction through", "[transactions]") {
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("an abort leaves what waits for a transaction, also what comes to wait for one", "[transactions]") {
+TEST_CASE("an abort releases messages that wait for a transaction, also later ones", "[transactions]") {
     Core core({.order = Order::none});
     core.delivery.use_transactions();
     const Slot a = core.receive();
@@ -160,7 +159,7 @@ TEST_CASE("an abort leaves what waits for a transaction, also what comes to wait
     CHECK(core.delivery.is_idle());
 }
 
-TEST_CASE("a transaction that is committed after all during an abort counts as done", "[transactions]") {
+TEST_CASE("a transaction that is committed during an abort counts as done", "[transactions]") {
     Core core({});
     const Slot a = taken(core);
     core.delivery.abort();
@@ -170,7 +169,7 @@ TEST_CASE("a transaction that is committed after all during an abort counts as d
     CHECK(is_balanced(core.delivery.counters()));
 }
 
-TEST_CASE("a transaction that is refused during an abort leaves its message", "[transactions]") {
+TEST_CASE("a transaction that is refused during an abort releases its message", "[transactions]") {
     Core core({.on_permanent = Last::drop});
     const Slot a = taken(core);
     core.delivery.abort();

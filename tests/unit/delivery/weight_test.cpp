@@ -27,7 +27,7 @@ Slots fail_for_good(Core& core, int count) {
 
 }  // namespace
 
-TEST_CASE("bytes of inputs and outputs count until the message is over", "[weight]") {
+TEST_CASE("bytes of inputs and outputs count until the message is closed", "[weight]") {
     Core core(bounded(10'000));
     const Slot a = core.receive(of_size(100));
     CHECK(core.delivery.counters().in_flight_bytes == 100);
@@ -43,7 +43,7 @@ TEST_CASE("bytes of inputs and outputs count until the message is over", "[weigh
     CHECK(core.delivery.counters().in_flight_bytes == 0);
 }
 
-TEST_CASE("bytes come back to zero whatever becomes of the messages", "[weight]") {
+TEST_CASE("bytes return to zero, whatever the results of the messages", "[weight]") {
     Core core({.order = Order::none,
                .max_attempts = 1,
                .on_exhausted = Last::requeue,
@@ -77,7 +77,7 @@ TEST_CASE("bytes come back to zero whatever becomes of the messages", "[weight]"
     CHECK(is_balanced(core.delivery.counters()));
 }
 
-TEST_CASE("on a log bytes count until the commit has passed the message", "[weight]") {
+TEST_CASE("on a log, bytes count until the window has passed the message", "[weight]") {
     Core core({.log = true, .order = Order::none});
     const Slot a = core.receive({.offset = 0, .bytes = 10});
     const Slot b = core.receive({.offset = 1, .bytes = 10});
@@ -101,7 +101,7 @@ TEST_CASE("no more messages are wanted than may be in flight", "[weight]") {
     CHECK_FALSE(core.delivery.wants_messages());
 }
 
-TEST_CASE("a full core wants messages again when it is half empty", "[weight]") {
+TEST_CASE("a full core accepts messages again when it is half empty", "[weight]") {
     Core core({.order = Order::none, .max_in_flight = 4});
     for (int i = 0; i < 4; ++i) core.receive();
     const Slots slots = core.start();
@@ -134,13 +134,13 @@ TEST_CASE("the bytes of inputs are bounded", "[weight]") {
     CHECK(core.delivery.wants_messages());
 }
 
-TEST_CASE("room for bytes is never none: one message may be as large as it likes", "[weight]") {
+TEST_CASE("there is always room for one message of any size", "[weight]") {
     Core core(bounded(1000));
     core.receive(of_size(5000));
     CHECK(core.delivery.byte_room() == 1);
 }
 
-TEST_CASE("outputs that are held count against the input", "[weight]") {
+TEST_CASE("outputs in memory count against the limit of the input", "[weight]") {
     Core core(bounded(1000));
     const Slot a = core.receive(of_size(100));
     core.start();
@@ -150,7 +150,7 @@ TEST_CASE("outputs that are held count against the input", "[weight]") {
     CHECK(core.delivery.wants_messages());
 }
 
-TEST_CASE("outputs are expected of a message as large as those before it", "[weight]") {
+TEST_CASE("the expected size of outputs is that of earlier ones", "[weight]") {
     Core core(bounded(1000));
     const Slot a = core.receive();
     core.start();
@@ -163,7 +163,7 @@ TEST_CASE("outputs are expected of a message as large as those before it", "[wei
     CHECK(core.delivery.room() == 9);
 }
 
-TEST_CASE("the size that is expected of outputs follows a rise, and slowly a fall", "[weight]") {
+TEST_CASE("the expected size of outputs follows a rise quickly and a fall slowly", "[weight]") {
     Core core(bounded(100'000));
     const auto handle = [&core](std::uint64_t held) {
         const Slot slot = core.receive();
@@ -181,7 +181,7 @@ TEST_CASE("the size that is expected of outputs follows a rise, and slowly a fal
     CHECK(core.delivery.room() < 520);
 }
 
-TEST_CASE("no handler starts while outputs fill the bound", "[weight]") {
+TEST_CASE("no handler starts while outputs fill the limit", "[weight]") {
     Core core(bounded(1000));
     const Slot a = core.receive();
     const Slot b = core.receive();
@@ -194,7 +194,7 @@ TEST_CASE("no handler starts while outputs fill the bound", "[weight]") {
     CHECK(core.start() == Slots{b});
 }
 
-TEST_CASE("handlers that run count with the outputs that are expected of them", "[weight]") {
+TEST_CASE("running handlers count with their expected outputs", "[weight]") {
     Core core(bounded(1000));
     for (int i = 0; i < 20; ++i) core.receive();
     const Slots first = core.start(0, 1);
@@ -204,7 +204,7 @@ TEST_CASE("handlers that run count with the outputs that are expected of them", 
     CHECK(core.start().empty());
 }
 
-TEST_CASE("where nothing is held one handler may start, however large its outputs are", "[weight]") {
+TEST_CASE("if no outputs are in memory, one handler may start, however large its outputs are", "[weight]") {
     Core core(bounded(1000));
     const Slot a = core.receive();
     const Slot b = core.receive();
@@ -219,7 +219,7 @@ TEST_CASE("where nothing is held one handler may start, however large its output
     CHECK(core.start() == Slots{c});
 }
 
-TEST_CASE("a quarter of the bound is for outputs, though inputs fill it alone", "[weight]") {
+TEST_CASE("a quarter of the limit is reserved for outputs, even if inputs fill the limit", "[weight]") {
     Core core(bounded(1000));
     Slots slots;
     for (int i = 0; i < 10; ++i) slots.push_back(core.receive(of_size(200)));
@@ -232,7 +232,7 @@ TEST_CASE("a quarter of the bound is for outputs, though inputs fill it alone", 
     CHECK(core.start().empty());
 }
 
-TEST_CASE("a dead letter takes its bytes while it is sent, and once more each time", "[weight]") {
+TEST_CASE("the bytes of a dead letter count while it is sent, each time", "[weight]") {
     Core core({.on_permanent = Last::dead_letter, .letter_bytes = 50, .letter_copies = 3});
     const Slot a = core.receive(of_size(100));
     core.start();
@@ -249,7 +249,7 @@ TEST_CASE("a dead letter takes its bytes while it is sent, and once more each ti
     CHECK(core.delivery.counters().held_bytes == 0);
 }
 
-TEST_CASE("dead letters wait for room", "[weight]") {
+TEST_CASE("dead letters wait for memory", "[weight]") {
     Core core(with_letters(300));
     const Slots dead = fail_for_good(core, 4);
     CHECK(core.take(Step::dead_letter) == Slots{dead[0], dead[1], dead[2]});
@@ -260,7 +260,7 @@ TEST_CASE("dead letters wait for room", "[weight]") {
     CHECK(core.take(Step::dead_letter) == Slots{dead[3]});
 }
 
-TEST_CASE("where nothing is held one dead letter may be sent, however large it is", "[weight]") {
+TEST_CASE("if no outputs are in memory, one dead letter may be sent, however large it is", "[weight]") {
     Core core(with_letters(5000));
     const Slots dead = fail_for_good(core, 2);
     CHECK(core.take(Step::dead_letter) == Slots{dead[0]});
@@ -269,7 +269,7 @@ TEST_CASE("where nothing is held one dead letter may be sent, however large it i
     CHECK(core.take(Step::dead_letter) == Slots{dead[1]});
 }
 
-TEST_CASE("the outputs of a message that failed for good are held no longer", "[weight]") {
+TEST_CASE("the outputs of a message that failed for good no longer count", "[weight]") {
     Core core(with_letters(300));
     const Slot a = core.receive();
     core.start();
@@ -281,7 +281,7 @@ TEST_CASE("the outputs of a message that failed for good are held no longer", "[
     CHECK(core.delivery.counters().held_bytes == 300);
 }
 
-TEST_CASE("no outputs are expected of a message that failed for good, or was released", "[weight]") {
+TEST_CASE("no outputs are expected from a message that failed for good, or was released", "[weight]") {
     Core core(with_letters(300));
     const Slot a = core.receive();
     core.start();
@@ -298,7 +298,7 @@ TEST_CASE("no outputs are expected of a message that failed for good, or was rel
     CHECK(core.delivery.byte_room() == 1000);
 }
 
-TEST_CASE("a dead letter of a lane that has ended needs no room", "[weight]") {
+TEST_CASE("a dead letter of an ended lane needs no memory", "[weight]") {
     Core core(with_letters(1000));
     const Slots dead = fail_for_good(core, 2);
     CHECK(core.take(Step::dead_letter) == Slots{dead[0]});
@@ -307,7 +307,7 @@ TEST_CASE("a dead letter of a lane that has ended needs no room", "[weight]") {
     CHECK(core.settle() == Settled{.released = {dead[1]}});
 }
 
-TEST_CASE("bytes past what a message can have are not counted", "[weight]") {
+TEST_CASE("bytes above the limit of a message are not counted", "[weight]") {
     Core core({});
     const Slot a = core.receive(of_size(100));
     core.start();

@@ -35,7 +35,7 @@ TEST_CASE("a commit never passes an unfinished offset", "[window]") {
     CHECK(core.committed() == 3);
 }
 
-TEST_CASE("a commit moves with the finished messages at the front", "[window]") {
+TEST_CASE("the commit advances over the finished messages at the front", "[window]") {
     Core core(unordered_log);
     const Slot a = core.receive(at(0));
     const Slot b = core.receive(at(1));
@@ -60,7 +60,7 @@ TEST_CASE("offsets may have gaps", "[window]") {
     CHECK(core.committed() == 1001);
 }
 
-TEST_CASE("a commit is handed out once, and again if it did not happen", "[window]") {
+TEST_CASE("an offset is returned once, and again if its commit failed", "[window]") {
     Core core(unordered_log);
     const Slot a = core.receive(at(0));
     core.start();
@@ -77,7 +77,7 @@ TEST_CASE("a commit is handed out once, and again if it did not happen", "[windo
     CHECK(again[0].offset == 1);
 }
 
-TEST_CASE("a message that is finished behind an open one makes no new commit", "[window]") {
+TEST_CASE("a message that is finished behind an open one does not advance the commit", "[window]") {
     Core core(unordered_log);
     const Slot a = core.receive(at(0));
     core.receive(at(1));
@@ -91,7 +91,7 @@ TEST_CASE("a message that is finished behind an open one makes no new commit", "
     CHECK(commits.empty());
 }
 
-TEST_CASE("an offset that is handed out again is refused", "[window]") {
+TEST_CASE("an offset that is delivered again is refused", "[window]") {
     Core core(unordered_log);
     const Slot a = core.receive(at(5));
     CHECK(core.receive(at(5)) == no_slot);  // open
@@ -105,14 +105,14 @@ TEST_CASE("an offset that is handed out again is refused", "[window]") {
     CHECK(core.receive(at(6)) != no_slot);
 }
 
-TEST_CASE("a refused offset takes no room", "[window]") {
+TEST_CASE("a refused offset takes no slot", "[window]") {
     Core core({.log = true, .order = Order::none, .max_in_flight = 2});
     core.receive(at(5));
     for (int i = 0; i < 10; ++i) core.receive(at(5));
     CHECK(core.delivery.room() == 1);
 }
 
-TEST_CASE("lanes commit by themselves", "[window]") {
+TEST_CASE("lanes commit independently", "[window]") {
     Core core(unordered_log);
     const Lane other = core.delivery.open_lane();
     core.receive(at(0));
@@ -123,7 +123,7 @@ TEST_CASE("lanes commit by themselves", "[window]") {
     CHECK(core.committed(other) == 8);
 }
 
-TEST_CASE("a slot is not used again while its offset is needed", "[window]") {
+TEST_CASE("a slot is not reused while its offset is needed", "[window]") {
     Core core(unordered_log);
     const Slot a = core.receive(at(0));
     const Slot b = core.receive(at(1));
@@ -138,7 +138,7 @@ TEST_CASE("a slot is not used again while its offset is needed", "[window]") {
     CHECK((core.receive(at(3)) == a || core.receive(at(4)) == a));
 }
 
-TEST_CASE("every end of a message but leaving it moves the commit", "[window]") {
+TEST_CASE("every end of a message except a release advances the commit", "[window]") {
     const Last last = GENERATE(Last::drop, Last::requeue, Last::dead_letter);
     Core core({.log = true, .order = Order::none, .on_permanent = last});
     const Slot a = core.receive(at(0));
