@@ -1,4 +1,4 @@
-// An abort gives up on what is not confirmed: it is released as soon as nobody has it in hand.
+// An abort releases each message as soon as no worker and no producer has it.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -19,7 +19,7 @@ TEST_CASE("an abort releases waiting messages at once, and others when workers a
     core.confirm(sending);
     CHECK(core.settle() == Settled{.released = {running, sending}});
     CHECK(core.delivery.counters().released_by_stop == 3);
-    CHECK(core.delivery.counters().possible_duplicates == 1);  // what was sent is stored
+    CHECK(core.delivery.counters().possible_duplicates == 1);  // a sent output may be stored
     CHECK(core.delivery.is_idle());
 }
 

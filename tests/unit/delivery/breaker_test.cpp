@@ -1,4 +1,4 @@
-// When everything fails the input is held back, and one message at a time is tried.
+// When every message fails, the input is held back, and one message at a time is tried.
 #include "delivery/breaker.hpp"
 
 #include <catch2/catch.hpp>
@@ -9,11 +9,11 @@ using namespace volley::delivery;
 
 namespace {
 
-// One attempt, then the message is dropped: whatever is given up shows as acked.
+// One attempt, then the message is dropped, so that a message that is given up is acked.
 const Options one_attempt{
     .order = Order::none, .max_attempts = 1, .max_delay = Millis(8000), .on_exhausted = Last::drop};
 
-// Receives and fails as many messages as open the breaker.
+// Receives and fails as many messages as it takes to open the breaker.
 void open_breaker(Core& core) {
     for (std::uint32_t i = 0; i < Breaker::opens_after; ++i) {
         REQUIRE_FALSE(core.delivery.breaker_is_open());
@@ -106,7 +106,7 @@ TEST_CASE("one message at a time is tried when a probe is due", "[breaker]") {
     CHECK(core.delivery.has_work());
     CHECK(core.start() == Slots{a});
     core.advance(Millis(60'000));
-    CHECK(core.start().empty());  // it is still out
+    CHECK(core.start().empty());  // the probe is still running
 }
 
 TEST_CASE("a probe that fails is given up, and the next waits longer, up to max_delay", "[breaker]") {

@@ -1,4 +1,4 @@
-// A call that breaks the contract stops the process: better dead than a wrong ack.
+// A call that breaks the contract ends the process, because a wrong ack would lose a message.
 #include "core.hpp"
 #include "support/stops.hpp"
 

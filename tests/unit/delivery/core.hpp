@@ -1,5 +1,5 @@
-// The words of these tests: a core with one lane, number 0, and a clock that moves only when a test moves it.
-// A message is named by its slot.
+// A core for tests, with one lane, number 0, and a clock that only the test advances. Slots identify
+// messages.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace volley::delivery {
 
 using Slots = std::vector<Slot>;
 
-// Messages by the outcome with which they are settled, in the order in which the settlements came.
+// Slots by the way in which they are settled, in the order of the settlements.
 struct Settled {
     Slots acked = {};
     Slots nacked = {};
@@ -22,7 +22,7 @@ struct Settled {
 };
 std::ostream& operator<<(std::ostream& out, const Settled& settled);
 
-// Messages of a lane: one of a key, one at an offset of a log, or both.
+// Makes messages of a lane: with a key, with an offset of a log, or both.
 inline Incoming of_key(std::uint64_t key, std::int64_t offset = -1) {
     return {.offset = offset, .key_hash = key, .has_key = true};
 }
@@ -32,16 +32,16 @@ inline Incoming of_size(std::uint32_t bytes) { return {.bytes = bytes}; }
 struct Core {
     explicit Core(const Options& options);
 
-    // ---- intake: each message is given a handle of its own, unless it has one
+    // ---- intake: gives each message a handle of its own, unless it has one
     Slot receive(Incoming incoming = {});
 
     // ---- workers
-    // Everything that `worker` is given to do now, up to `room`.
+    // Takes all items for `worker`, up to `room`.
     std::vector<Run> runs(std::uint32_t worker = 0, std::uint32_t room = 100);
-    // The same, of which all must be handlers to start, or all must be `step`.
+    // The same. Requires: all are handlers to start, or all are `step`.
     Slots start(std::uint32_t worker = 0, std::uint32_t room = 100);
     Slots take(Step step);
-    // A handler returns.
+    // A worker returns a message.
     void ok(Slot slot, std::uint32_t outputs = 0, std::uint64_t held = 0);
     void retry(Slot slot, Millis retry_after = Millis(0));
     void fail(Slot slot);
@@ -51,14 +51,14 @@ struct Core {
     bool confirm(Slot slot, std::uint32_t output = 0);
     bool refuse(Slot slot, std::uint32_t output = 0, SendFailure failure = SendFailure::transient);
 
-    // ---- the consumer closes what is to be settled
+    // ---- settling and committing
     Settled settle();
-    // The offset committed last for the lane, with what may be committed now; -1: none.
+    // Returns the last committed offset of the lane, including offsets that may be committed now; -1: none.
     std::int64_t committed(Lane lane = 0);
 
     // ---- time
     void advance(Millis time);
-    // To the moment at which the next thing is due.
+    // Advances to the next timer.
     void advance_to_due();
 
     Delivery delivery;

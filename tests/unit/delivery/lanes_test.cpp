@@ -1,5 +1,5 @@
-// Partitions are taken away, and come back: what was not finished is released, and the old assignment does
-// not touch the new.
+// Partitions are revoked and assigned again: unfinished messages are released, and the old assignment does
+// not affect the new one.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -172,7 +172,7 @@ TEST_CASE("a settlement of the old assignment does not affect the new one", "[la
     core.start();
     core.delivery.end_lane(0);
     const Lane again = core.delivery.open_lane();
-    CHECK(again != 0);  // its number is in use as long as a message of it is open
+    CHECK(again != 0);  // the number is in use as long as a message of the lane is open
     const Slot fresh = core.receive(at(5, again));
     REQUIRE(fresh != no_slot);
     CHECK(fresh != old);

@@ -1,4 +1,4 @@
-// What becomes of a message whose attempts are used up, or that failed for good; and its dead letter.
+// What happens to a message that has used up its attempts, or that failed for good, and to its dead letter.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -7,7 +7,7 @@ using namespace volley::delivery;
 
 namespace {
 
-// Uses up the only attempt of one message.
+// Uses up the only attempt of a message.
 Slot exhaust(Core& core) {
     const Slot slot = core.receive();
     REQUIRE(core.start() == Slots{slot});
@@ -15,7 +15,7 @@ Slot exhaust(Core& core) {
     return slot;
 }
 
-// Fails one message for good.
+// Fails a message for good.
 Slot fail_for_good(Core& core) {
     const Slot slot = core.receive();
     REQUIRE(core.start() == Slots{slot});

@@ -1,4 +1,5 @@
-// Of a chain (a partition or a key) nothing overlaps and nothing overtakes.
+// No two messages of an ordering group (a partition or a key) run at the same time, and none overtakes
+// another.
 #include <catch2/catch.hpp>
 #include <set>
 
@@ -8,7 +9,7 @@ using namespace volley::delivery;
 
 namespace {
 
-// Finishes a running message that has no outputs.
+// Finishes a running message without outputs.
 void finish(Core& core, Slot slot) {
     core.ok(slot);
     core.settle();
@@ -270,7 +271,7 @@ TEST_CASE("thousands of keys come and go, and each keeps its order", "[order]") 
         for (std::uint64_t key = 0; key < keys; ++key) firsts.push_back(core.receive(of_key(key * 64)));
         for (std::uint64_t key = 0; key < keys; ++key) seconds.insert(core.receive(of_key(key * 64)));
         CHECK(core.start(0, 2 * keys) == firsts);
-        // Every third first, so that the chains are not forgotten in the order in which they were made.
+        // Every third first, so that the groups are not removed in the order in which they were created.
         for (std::size_t from = 0; from < 3; ++from) {
             for (std::size_t i = from; i < keys; i += 3) finish(core, firsts[i]);
         }

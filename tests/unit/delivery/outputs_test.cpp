@@ -1,4 +1,4 @@
-// A message is acked only when every output of it is confirmed; an output that failed is sent again alone.
+// A message is acked only when all of its outputs are confirmed. Only failed outputs are sent again.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -117,7 +117,7 @@ TEST_CASE("no report is awaited for a message that no producer has", "[outputs]"
     CHECK_FALSE(core.delivery.is_awaited(a, life, true));
     core.fail(a);
     core.take(Step::dead_letter);
-    CHECK_FALSE(core.confirm(a));  // only the dead letter is on its way
+    CHECK_FALSE(core.confirm(a));  // only the dead letter is in flight
     CHECK(core.delivery.is_awaited(a, life, true));
     core.delivery.dead_letter_confirmed(a);
     CHECK_FALSE(core.confirm(a));  // finished
@@ -139,7 +139,7 @@ TEST_CASE("a failed output is sent again alone and without the handler", "[outpu
     REQUIRE(runs.size() == 1);
     CHECK(runs[0].step == Step::send_again);
     CHECK(runs[0].attempt == 1);
-    CHECK_FALSE(core.confirm(a, 0));  // stored long ago
+    CHECK_FALSE(core.confirm(a, 0));  // it is stored
     CHECK(core.settle() == Settled{});
     CHECK(core.confirm(a, 1));
     CHECK(core.settle() == Settled{.acked = {a}});

@@ -1,4 +1,4 @@
-// A message that fails is tried again: when, how often, and what counts as an attempt.
+// Retries: when, how often, and what counts as an attempt.
 #include "delivery/retry.hpp"
 
 #include <catch2/catch.hpp>
@@ -9,7 +9,7 @@ using namespace volley::delivery;
 
 namespace {
 
-// Fails the next attempt of `slot` and returns how long it waits.
+// Fails the next attempt of `slot`, and returns its backoff.
 Millis wait_after_failure(Core& core, Slot slot, Millis retry_after = Millis(0)) {
     REQUIRE(core.start() == Slots{slot});
     core.retry(slot, retry_after);

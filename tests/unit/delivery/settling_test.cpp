@@ -1,4 +1,4 @@
-// Every message that was received is settled exactly once, and closed when the consumer says so.
+// Every received message is settled exactly once, and closed when the consumer has closed it.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"

@@ -1,4 +1,4 @@
-// A stop is never a failure of a message: what runs is carried through, the rest is released.
+// A stop never fails a message: running messages are finished, and the others are released.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -9,7 +9,7 @@ namespace {
 
 const Options keyed_log{.log = true, .order = Order::key};
 
-// A log on which offset 0, of key 1, is in backoff, and offset 1, of key 2, is done.
+// A log on which offset 0, with key 1, is in backoff, and offset 1, with key 2, is done.
 struct Hole {
     explicit Hole(const Options& options = keyed_log) : core(options) {
         waiting = core.receive(of_key(1, 0));
@@ -113,7 +113,7 @@ TEST_CASE("a stop releases messages in backoff of a queue", "[stop]") {
     core.delivery.take_settlements(settlements);
     REQUIRE(settlements.size() == 1);
     CHECK(settlements[0].outcome == Outcome::release);
-    core.advance(Millis(3'600'000));  // its timer is void
+    core.advance(Millis(3'600'000));  // its timer is ignored
     CHECK(core.start().empty());
     CHECK(core.settle() == Settled{});
     core.delivery.settled(a, false);
@@ -125,7 +125,7 @@ TEST_CASE("at a stop, a message that holds back the commit of a log gets one mor
     Hole hole;
     hole.core.delivery.stop();
     CHECK(hole.core.start() == Slots{hole.waiting});
-    hole.core.advance(Millis(3'600'000));  // the timer of its backoff is void
+    hole.core.advance(Millis(3'600'000));  // the timer of its backoff is ignored
     hole.core.ok(hole.waiting);
     CHECK(hole.core.settle() == Settled{.acked = {hole.waiting}});
     CHECK(hole.core.committed() == 2);

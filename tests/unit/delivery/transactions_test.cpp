@@ -1,4 +1,4 @@
-// Where input and outputs are in one store, a message's outputs and its ack are one commit.
+// If input and outputs are in one store, it commits the outputs and the ack of a message together.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -13,7 +13,7 @@ Slots take_transaction(Core& core, std::size_t most = 100) {
     return slots;
 }
 
-// A message of key 1 that is handled, with one output, and taken for a transaction.
+// Returns a handled message of key 1 with one output, taken for a transaction.
 Slot taken(Core& core) {
     core.delivery.use_transactions();
     const Slot slot = core.receive(of_key(1));
@@ -90,7 +90,7 @@ TEST_CASE("a transaction can be repeated any number of times", "[transactions]")
     Core core({});
     const Slot a = taken(core);
     core.advance(Millis(3'600'000));
-    CHECK(take_transaction(core).empty());  // whoever took it has it
+    CHECK(take_transaction(core).empty());  // each message is taken once
     CHECK(core.runs().empty());
     CHECK(core.settle() == Settled{});
     CHECK(core.delivery.is_active());

@@ -1,4 +1,4 @@
-// The bytes and the number of what is in flight are bounded, and come back to zero.
+// The number and bytes of messages in flight are limited, and return to zero.
 #include <catch2/catch.hpp>
 
 #include "core.hpp"
@@ -16,7 +16,7 @@ Options with_letters(std::uint32_t letter_bytes) {
             .letter_bytes = letter_bytes};
 }
 
-// Receives and fails messages without bytes; returns them.
+// Receives and fails messages without bytes, and returns them.
 Slots fail_for_good(Core& core, int count) {
     Slots slots;
     for (int i = 0; i < count; ++i) slots.push_back(core.receive());
@@ -199,8 +199,8 @@ TEST_CASE("running handlers count with their expected outputs", "[weight]") {
     for (int i = 0; i < 20; ++i) core.receive();
     const Slots first = core.start(0, 1);
     core.ok(first[0], 1, 300);
-    CHECK(core.start().size() == 2);  // 300 are held, 600 are expected of these
-    CHECK(core.start().size() == 1);  // some room is left
+    CHECK(core.start().size() == 2);  // 300 are in memory, and 600 are expected from these
+    CHECK(core.start().size() == 1);  // there is some room
     CHECK(core.start().empty());
 }
 
