@@ -100,7 +100,7 @@ private:
     std::optional<std::string_view> from_base64(const Field& field);
     std::uint64_t milliseconds(std::string_view name);
     void wrong(std::string_view name, const char* expected) {
-        in_.fail("\"" + std::string(name) + "\" is no " + expected);
+        in_.fail("\"" + std::string(name) + "\" is not " + expected);
     }
 
     // The fields of an output that can give its body.
@@ -127,7 +127,7 @@ std::optional<std::string> AnswerReader::read() {
     if (hello_ && !answer_.id) {
         answer_.kind = Answer::Kind::hello;
     } else if (!answer_.id) {
-        return "it names no message in \"id\"";
+        return "it has no \"id\" of a message";
     }
     return std::nullopt;
 }
@@ -145,7 +145,7 @@ void AnswerReader::read_member(std::string_view name) {
     const bool given = field.kind != Field::Kind::absent;
     if (name == "id") {
         answer_.id = is_number(field) ? whole_number(field.raw, false) : std::nullopt;
-        if (given && !answer_.id) wrong(name, "message's id");
+        if (given && !answer_.id) wrong(name, "the id of a message");
     } else if (name == "skipped") {
         if (field.kind == Field::Kind::yes && answer_.kind == Answer::Kind::done)
             answer_.kind = Answer::Kind::skipped;
@@ -165,7 +165,7 @@ void AnswerReader::read_outcome(Answer::Kind kind, std::string_view name) {
     const Field field = read_field(in_);
     if (in_.failed() || field.kind == Field::Kind::absent) return;
     if (field.kind != Field::Kind::text && field.kind != Field::Kind::yes)
-        return wrong(name, "text that says why");
+        return wrong(name, "a text with the reason");
     const bool graver = answer_.kind == Answer::Kind::done || kind < answer_.kind;
     if (!graver) return;
     answer_.kind = kind;
@@ -180,14 +180,14 @@ std::uint64_t AnswerReader::milliseconds(std::string_view name) {
         if (field.raw.front() == '-' && whole_number(field.raw.substr(1), true)) return 0;
         if (const auto number = whole_number(field.raw, true)) return *number;
     }
-    wrong(name, "number of milliseconds");
+    wrong(name, "a number of milliseconds");
     return 0;
 }
 
 void AnswerReader::read_outputs() {
     if (in_.type() != Type::array) {
         const Field field = read_field(in_);
-        if (!in_.failed() && field.kind != Field::Kind::absent) wrong("outputs", "list");
+        if (!in_.failed() && field.kind != Field::Kind::absent) wrong("outputs", "a list");
         return;
     }
     answer_.outputs.clear();
@@ -198,7 +198,7 @@ void AnswerReader::read_outputs() {
 void AnswerReader::read_output() {
     if (in_.type() != Type::object) {
         in_.value(deepest_body);
-        if (!in_.failed()) in_.fail("an output is no object");
+        if (!in_.failed()) in_.fail("an output is not an object");
         return;
     }
     AnswerOutput output;
@@ -218,7 +218,7 @@ void AnswerReader::read_output() {
             if (number && *number <= std::numeric_limits<std::int32_t>::max())
                 output.partition = static_cast<std::int32_t>(*number);
             else if (!in_.failed() && field.kind != Field::Kind::absent && field.raw != "-1")
-                wrong(name, "partition's number");
+                wrong(name, "the number of a partition");
         } else {
             in_.value(deepest_body);
         }
@@ -249,14 +249,14 @@ bool AnswerReader::read_body_member(std::string_view name, AnswerOutput& output)
         return true;
     }
     if (field.kind != Field::Kind::absent && !is_string) {
-        wrong(name, "text");
+        wrong(name, "a text");
     } else if (name == "queue") {
         if (field.kind == Field::Kind::text) output.queue = text(field);
     } else if (is_string) {
         if (name == "text")
             body_.text = text(field);
         else if (body_.base64 = from_base64(field); !body_.base64)
-            wrong(name, "base64");
+            wrong(name, "valid base64");
     }
     return true;
 }
@@ -292,13 +292,13 @@ std::optional<std::string_view> AnswerReader::from_base64(const Field& field) {
 void AnswerReader::read_key(std::string_view name, AnswerOutput& output) {
     const Field field = read_field(in_);
     if (in_.failed() || field.kind == Field::Kind::absent) return;
-    if (!is_number(field)) return wrong(name, "text");
+    if (!is_number(field)) return wrong(name, "a text");
     if (name == "key") {
         output.key = text(field);
     } else if (const auto bytes = from_base64(field)) {
         output.key = bytes;
     } else {
-        wrong(name, "base64");
+        wrong(name, "valid base64");
     }
 }
 
@@ -313,7 +313,7 @@ void AnswerReader::read_headers(AnswerOutput& output) {
     } else {
         const Field field = read_field(in_);
         if (!in_.failed() && field.kind != Field::Kind::absent)
-            wrong("headers", "object, nor a list of pairs");
+            wrong("headers", "an object or a list of pairs");
     }
     output.header_count = static_cast<std::uint32_t>(answer_.headers.size() - output.first_header);
     if (answer_.headers.size() > most_headers)
@@ -333,7 +333,7 @@ void AnswerReader::read_header_pairs() {
                 answer_.headers.push_back({*name, *part});
         }
         if (in_.failed()) return;
-        if (parts != 2) return in_.fail("a header is no pair of name and value");
+        if (parts != 2) return in_.fail("a header is not a pair of name and value");
     }
 }
 
@@ -370,7 +370,7 @@ std::optional<volley_view> AnswerReader::read_header_text(bool may_be_absent) {
     if (in_.failed()) return std::nullopt;
     if (type == Type::null && may_be_absent) return volley_view{};
     if (type == Type::array || type == Type::null) {
-        in_.fail("a header is no text");
+        in_.fail("a header is not a text");
         return std::nullopt;
     }
     return view_of(type == Type::string ? unescaped(raw, answer_.texts) : raw);

@@ -32,7 +32,7 @@ namespace {
 constexpr std::size_t tail_bytes = 4096;
 constexpr std::size_t longest_line = 1024;
 // Another part of this process has waited for it, or SIGCHLD is ignored.
-constexpr const char* unknown_end = "how it ended is unknown";
+constexpr const char* unknown_end = "its exit status is unknown";
 constexpr int first_free_descriptor = 4;  // 0 to 3 are for the child
 
 // Process groups of children that were not waited for. Their numbers are therefore not reused.
@@ -157,7 +157,7 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
     if (!in.open() || !out.open() || !err.open() || !failure.open()) {
         const std::string why = std::strerror(errno);
         close_all();
-        return Error(ErrorCode::retry, "no pipes for a child process: " + why);
+        return Error(ErrorCode::retry, "cannot create pipes for a child process: " + why);
     }
     std::vector<std::string> words = options.exec;
     std::vector<std::string> variables = environment_for(options.component);
@@ -201,12 +201,12 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
     child->stop_event_ = eventfd(0, EFD_CLOEXEC);
     if (child->stop_event_ < 0) {
         return Error(ErrorCode::retry,
-                     std::string("no descriptor for a child process: ") + std::strerror(errno));
+                     std::string("cannot create a descriptor for a child process: ") + std::strerror(errno));
     }
     try {
         child->watcher_ = std::thread([raw = child.get(), pid] { raw->watch(pid); });
     } catch (const std::system_error& e) {
-        return Error(ErrorCode::retry, std::string("no thread for a child process: ") + e.what());
+        return Error(ErrorCode::retry, std::string("cannot start a thread for a child process: ") + e.what());
     }
     return child;
 }

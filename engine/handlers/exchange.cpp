@@ -103,13 +103,13 @@ std::optional<std::string> Exchange::take(const Line& line) {
         take_wrong(text, VOLLEY_REASON_OUTPUT, "the handler's answer is malformed: " + *wrong);
     } else if (answer_.kind == Answer::Kind::hello) {
         if (has_spoken_)
-            ignore(text, "its abilities are told in a child's first line only");
+            ignore(text, "a child declares its capabilities in its first line only");
         else
             take_hello();
     } else if (const auto i = index_of(answer_.id)) {
         take_answer(*i);
     } else {
-        ignore(text, "it answers no message that the child has");
+        ignore(text, "it is not an answer to a message that the child has");
     }
     answer_.clear();
     return std::nullopt;
@@ -136,7 +136,7 @@ void Exchange::ignore(std::string_view line, std::string_view why) {
         log::warning("a line on the handler's standard output is ignored",
                      {{"component", component_}, {"cause", why}, {"line", line.substr(0, 200)}});
     } else if (ignored_ == ignored_lines_logged + 1) {
-        log::warning("further lines that are ignored are not logged until the process is replaced",
+        log::warning("further ignored lines are not logged until the process is replaced",
                      {{"component", component_}});
     }
 }

@@ -127,7 +127,8 @@ void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     child_.reset();
     const bool answered = exchange_.has_answered();
     std::string text = why + " (" + ended.text + ")";
-    if (!tail.empty()) text += "; its last words: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
+    if (!tail.empty())
+        text += "; the end of its standard error: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
     const bool is_recycled = ended.with_status_0 && answered && !half_an_answer;
     if (!exchange_.is_over() && exchange_.oldest_was_read(read) && !is_recycled) {
         log::warning("the handler's process is replaced",

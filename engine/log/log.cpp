@@ -84,7 +84,8 @@ std::string line_of(Level level, std::string_view text, const Field* fields, std
 std::string notice(std::uint64_t count) {
     const std::string dropped = std::to_string(count);
     const Field field{"count", dropped};
-    return line_of(Level::warning, "log lines were dropped: standard error did not take them", &field, 1);
+    return line_of(Level::warning, "log lines were dropped, because standard error did not accept them",
+                   &field, 1);
 }
 
 // Never destroyed, because threads of plugins may log while the process ends. Queued lines are written.

@@ -88,15 +88,16 @@ bool same_secret(const std::string& given, const std::string& secret) {
 }
 
 std::optional<std::string> refusal(const Access& access, const Claims& claims) {
-    if (is_of_another_site(claims)) return "this page does not answer pages of other sites\n";
+    if (is_of_another_site(claims)) return "this page refuses requests of other sites\n";
     if (!access.token.empty()) {
         if (same_secret(presented_token(claims.authorization), access.token)) return std::nullopt;
         return "this page needs operations.token, as the header \"Authorization: Bearer TOKEN\"\n";
     }
-    if (!access.loopback_only) return "beyond loopback this page needs a token: set operations.token\n";
+    if (!access.loopback_only)
+        return "this page needs a token, because it is not on loopback: set operations.token\n";
     const std::string host = host_of(claims.host);
     if (claims.host.empty() || is_local_name(host) || host == lower(access.host)) return std::nullopt;
-    return "this page is served to this machine only: ask for localhost\n";
+    return "this page is only for this machine: use the name localhost\n";
 }
 
 }  // namespace volley::operations

@@ -55,11 +55,12 @@ Connections::~Connections() {
 Result<void> Connections::start() {
     if (stop_event_ < 0)
         return Error(ErrorCode::retry,
-                     std::string("operations: no descriptor is to be had: ") + std::strerror(errno));
+                     std::string("operations: there is no file descriptor: ") + std::strerror(errno));
     try {
         thread_ = std::thread([this] { run(); });
     } catch (const std::system_error& error) {
-        return Error(ErrorCode::retry, std::string("operations: no thread is to be had: ") + error.what());
+        return Error(ErrorCode::retry,
+                     std::string("operations: a thread cannot be started: ") + error.what());
     }
     return {};
 }
@@ -130,7 +131,8 @@ void Connections::accept_all(int socket) {
             const int error = errno;
             if (now_ - shortage_told_ >= shortage_log_period || shortage_told_ == Instant{}) {
                 shortage_told_ = now_;
-                log::warning("operations: a connection cannot be taken", {{"cause", std::strerror(error)}});
+                log::warning("operations: a connection cannot be accepted",
+                             {{"cause", std::strerror(error)}});
             }
             if (make_room()) continue;
             accept_again_ = now_ + pause_without_descriptors;
@@ -198,7 +200,7 @@ void Connections::respond(Connection& c) {
     try {
         c.response = answer_(c.head);
     } catch (const std::exception& error) {
-        log::error("operations: a request is not answered", {{"cause", error.what()}});
+        log::error("operations: a request gets no response", {{"cause", error.what()}});
         c.response.clear();
     }
     c.state = Connection::State::writing;

@@ -77,7 +77,7 @@ Error cannot_bind(const std::string& host, std::uint16_t port, int error) {
     std::string text =
         "operations.listen: " + address_text(host, port) + " cannot be bound: " + std::strerror(error);
     if (error == EADDRINUSE) text += "; is another volleyd running? Port 0 takes a free one";
-    if (error == EACCES) text += "; ports below 1024 need a right of their own";
+    if (error == EACCES) text += "; ports below 1024 need a privilege";
     return {exhausted ? ErrorCode::retry : ErrorCode::config, std::move(text)};
 }
 

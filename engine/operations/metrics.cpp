@@ -78,21 +78,21 @@ private:
         add(ready, {{"app", app_}}, snapshot_.ready ? 1 : 0);
         all_.push_back(std::move(ready));
         MetricFamily dropped = family("volley_log_lines_dropped_total",
-                                      "Log lines that standard error did not take", MetricType::Counter);
+                                      "Log lines that standard error did not accept", MetricType::Counter);
         add(dropped, {{"app", app_}}, static_cast<double>(log::dropped()));
         all_.push_back(std::move(dropped));
     }
 
     void inputs() {
-        each("volley_messages_received_total", "Messages taken from the input", MetricType::Counter,
+        each("volley_messages_received_total", "Messages received from the input", MetricType::Counter,
              [](const auto& c) { return c.received; });
         MetricFamily settled =
-            family("volley_messages_settled_total", "Messages by what became of them", MetricType::Counter);
+            family("volley_messages_settled_total", "Settled messages by outcome", MetricType::Counter);
         MetricFamily failures =
-            family("volley_message_failures_total", "Failures of messages by reason", MetricType::Counter);
-        MetricFamily released = family("volley_messages_released_total",
-                                       "Messages released to the store, which delivers them again, by reason",
-                                       MetricType::Counter);
+            family("volley_message_failures_total", "Failed attempts by reason", MetricType::Counter);
+        MetricFamily released =
+            family("volley_messages_released_total",
+                   "Released messages, which the store delivers again, by reason", MetricType::Counter);
         MetricFamily workers = family("volley_workers", "Workers by state", MetricType::Gauge);
         for (const ComponentSnapshot& c : snapshot_.components) {
             const std::pair<const char*, std::uint64_t> outcomes[] = {{"ok", c.done},
@@ -131,18 +131,18 @@ private:
         all_.push_back(std::move(workers));
         each("volley_retries_total", "Attempts after the first", MetricType::Counter,
              [](const auto& c) { return c.retries; });
-        each("volley_messages_redelivered_total", "Messages that the store had handed out before",
+        each("volley_messages_redelivered_total", "Received messages that the store had delivered before",
              MetricType::Counter, [](const auto& c) { return c.redelivered; });
-        each("volley_leases_lost_total", "Messages settled too late: the store had given them to another",
+        each("volley_leases_lost_total", "Messages settled too late: another consumer had received them",
              MetricType::Counter, [](const auto& c) { return c.lost; });
         each("volley_possible_duplicates_total",
-             "Outputs, and messages with outputs, that may be stored twice", MetricType::Counter,
+             "Outputs, and messages with outputs, that can be stored twice", MetricType::Counter,
              [](const auto& c) { return c.possible_duplicates; });
         each("volley_breaker_open", "1 while every message fails and the input is held back",
              MetricType::Gauge, [](const auto& c) { return c.breaker_open ? 1 : 0; });
         each("volley_in_flight_messages", "Messages in hand", MetricType::Gauge,
              [](const auto& c) { return c.in_flight; });
-        each("volley_in_flight_bytes", "Bytes of the messages in hand", MetricType::Gauge,
+        each("volley_in_flight_bytes", "Bytes of the messages in flight", MetricType::Gauge,
              [](const auto& c) { return c.in_flight_bytes; });
         each("volley_component_ready", "1 when the component is ready", MetricType::Gauge,
              [](const auto& c) { return c.ready ? 1 : 0; });
@@ -156,9 +156,9 @@ private:
         MetricFamily sent =
             family("volley_messages_sent_total", "Outputs confirmed by their store", MetricType::Counter);
         MetricFamily failed =
-            family("volley_send_failures_total", "Tries to send that failed", MetricType::Counter);
+            family("volley_send_failures_total", "Failed attempts to store an output", MetricType::Counter);
         MetricFamily up =
-            family("volley_connector_up", "1 while the output takes messages", MetricType::Gauge);
+            family("volley_connector_up", "1 while the output queue accepts records", MetricType::Gauge);
         for (const ComponentSnapshot& c : snapshot_.components) {
             for (const auto& output : c.outputs) {
                 Labels with = labels(c);

@@ -137,7 +137,7 @@ void Server::Parts::routes() {
     });
     http.set_error_handler([](const httplib::Request&, httplib::Response& response) {
         if (!response.body.empty()) return;
-        response.set_content(response.status == 404 ? "not found\n" : "the request cannot be read\n",
+        response.set_content(response.status == 404 ? "not found\n" : "the request is malformed\n",
                              "text/plain; charset=utf-8");
     });
     http.set_payload_max_length(0);

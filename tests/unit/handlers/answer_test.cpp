@@ -93,8 +93,8 @@ TEST_CASE("an outcome has a reason, or is true") {
     CHECK(Parsed(R"({"id":"7","skipped":true,"drop":"no"})").answer.kind == Kind::drop);
     CHECK(Parsed(R"({"id":"7","drop":"a","fail":"b"})").answer.kind == Kind::fail);
     CHECK(Parsed(R"({"skipped":true,"id":7})").answer.kind == Kind::skipped);
-    CHECK(refused(R"({"id":"7","retry":5})") == R"("retry" is no text that says why)");
-    CHECK(refused(R"({"id":"7","fail":{"code":3}})") == R"("fail" is no text that says why)");
+    CHECK(refused(R"({"id":"7","retry":5})") == R"("retry" is not a text with the reason)");
+    CHECK(refused(R"({"id":"7","fail":{"code":3}})") == R"("fail" is not a text with the reason)");
     for (const char* after : {"1e400", R"("soon")", "[1]", "true"})
         CHECK(!refused(std::string(R"({"id":"7","retry":"x","after_ms":)") + after + "}").empty());
     CHECK(Parsed(R"({"id":"7","retry":"x","after_ms":1500.2})").answer.after_ms == 1501);
