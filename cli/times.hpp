@@ -12,7 +12,7 @@ namespace volley::cli {
 // "90m": so long before `now_ms`. Unix milliseconds; nothing if it is none of these.
 std::optional<std::int64_t> parse_time(std::string_view text, std::int64_t now_ms);
 
-// A stretch of time as two options give it.
+// A period of time, as two options give it.
 struct Window {
     std::string from;  // empty: none is asked for
     std::string to;    // empty: now

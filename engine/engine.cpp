@@ -209,7 +209,7 @@ bool Engine::Parts::is_idle() const {
 
 // One component that fails ends the engine: half an application that looks alive is worse than a restart.
 // Those that a reload replaces are its own affair.
-bool Engine::Parts::look_for_trouble() {
+bool Engine::Parts::check_components() {
     bool found = broken.has_value();
     for (const auto& component : components) {
         if (is_changing(*component)) continue;
@@ -261,7 +261,7 @@ int Engine::Parts::wait_for_end() {
         if (!change && all_ended()) break;
         if (change || !is_idle()) idle_since = now;
         const bool done = options.exit_when_idle && now - idle_since >= idle_for;
-        if (!stop && (look_for_trouble() || done)) begin_stop();
+        if (!stop && (check_components() || done)) begin_stop();
     }
     const std::lock_guard lock(mutex);
     for (const auto& component : components) hung = hung || component->intake().hung();

@@ -69,7 +69,7 @@ struct Engine::Parts {
     Result<std::unique_ptr<plugins::Catalog>> make_catalog(const Config& of) const;
     runtime::EngineSnapshot snapshot() const;
     int wait_for_end();
-    bool look_for_trouble();
+    bool check_components();
     bool all_ended() const;
     bool is_idle() const;
     int exit_code() const;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "config/ancestor.hpp"
 #include "config/bind_parts.hpp"
+#include "config/py_volley.hpp"
 #include "config/section.hpp"
 #include "text/number.hpp"
 
@@ -40,13 +40,13 @@ private:
             "what runs: components: [{input: orders, outputs: [shipped], handler: libship.so:Ship}]";
         const Node* queues = root.find("queues");
         if (queues == nullptr) return help;
-        const auto is_ancestors = [](const Node& queue) {
+        const auto is_py_volley_queue = [](const Node& queue) {
             return std::any_of(queue.members.begin(), queue.members.end(),
-                               [](const auto& member) { return is_ancestor_key(member.first.scalar); });
+                               [](const auto& member) { return is_py_volley_key(member.first.scalar); });
         };
-        const bool old = std::any_of(queues->elements.begin(), queues->elements.end(), is_ancestors) ||
+        const bool old = std::any_of(queues->elements.begin(), queues->elements.end(), is_py_volley_queue) ||
                          std::any_of(queues->members.begin(), queues->members.end(),
-                                     [&](const auto& member) { return is_ancestors(member.second); });
+                                     [&](const auto& member) { return is_py_volley_queue(member.second); });
         return old ? help + "\n`volley migrate FILE` writes a file of py-volley anew" : help;
     }
 

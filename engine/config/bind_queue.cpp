@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <utility>
 
-#include "config/ancestor.hpp"
 #include "config/bind_parts.hpp"
+#include "config/py_volley.hpp"
 #include "config/read_file.hpp"
 #include "config/section.hpp"
 #include "text/text.hpp"
@@ -54,7 +54,7 @@ public:
             section.remember_places("schema");
             bind_schema(*schema, queue.schema);
         }
-        bind_ancestor(node, section, queue);
+        bind_py_volley(node, section, queue);
         if (queue.type.empty() && queue.consumer.empty() && queue.producer.empty() &&
             node.find("profile") == nullptr && node.find("consumer") == nullptr &&
             node.find("producer") == nullptr) {
@@ -77,7 +77,7 @@ private:
         section.text(key, out);
         const Node* value = section.find(key);
         if (value == nullptr || !is_python_class(out)) return;
-        if (const auto type = ancestor_connector(out)) {
+        if (const auto type = py_volley_connector(out)) {
             diagnostics_.note("V0116", value->mark, in_quotes(out) + " is read as \"type: " + *type + "\"",
                               {}, value->length);
             if (queue.type.empty()) queue.type = *type;
@@ -91,7 +91,7 @@ private:
     void bind_serializer(Section& section, QueueConfig& queue) {
         const Node* value = section.find("serializer");
         if (value == nullptr) return;
-        const auto old = ancestor_serializer(value->scalar);
+        const auto old = py_volley_serializer(value->scalar);
         const std::string name = old ? *old : value->scalar;
         if (old) {
             diagnostics_.note("V0116", value->mark,
@@ -110,7 +110,7 @@ private:
     }
 
     // Reads the keys of py-volley, and reports what each is now.
-    void bind_ancestor(const Node& node, Section& section, QueueConfig& queue) {
+    void bind_py_volley(const Node& node, Section& section, QueueConfig& queue) {
         if (const Node* model = old_value(node, "data_model", "schema")) {
             section.find("data_model");
             note(*node.find_key("data_model"), "\"data_model\" is read as \"schema\"");
@@ -143,10 +143,10 @@ private:
     void bind_profile(const Node& value, const Node& node, QueueConfig& queue) {
         config_.origins[queue.path + "/type"] = value.mark;
         const Node& key = *node.find_key("profile");
-        const auto profile = ancestor_profile(value.scalar);
+        const auto profile = py_volley_profile(value.scalar);
         if (!profile) {
             std::vector<std::string> names;
-            for (const Profile& known : ancestor_profiles()) names.emplace_back(known.name);
+            for (const Profile& known : py_volley_profiles()) names.emplace_back(known.name);
             const std::string near = nearest(value.scalar, names);
             if (!near.empty() && near.size() > 6) {
                 diagnostics_.error("V0105", value.mark, "there is no profile " + in_quotes(value.scalar),

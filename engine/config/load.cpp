@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "config/ancestor.hpp"
 #include "config/bind.hpp"
+#include "config/py_volley.hpp"
 #include "config/read_file.hpp"
 #include "config/yaml_errors.hpp"
 #include "text/text.hpp"
@@ -26,12 +26,12 @@ Loaded failed(const std::string& file, std::string text, std::string help) {
 bool looks_like_a_queue(const Node& node) {
     return std::any_of(node.members.begin(), node.members.end(), [](const auto& member) {
         const std::string& key = member.first.scalar;
-        return key == "value" || key == "type" || key == "schema" || is_ancestor_key(key);
+        return key == "value" || key == "type" || key == "schema" || is_py_volley_key(key);
     });
 }
 
 // Files of py-volley had the queues at the top level.
-bool looks_like_the_ancestors(const Node& root) {
+bool looks_like_py_volley(const Node& root) {
     if (root.find("queues") != nullptr || root.find("components") != nullptr) return false;
     return std::any_of(root.members.begin(), root.members.end(),
                        [](const auto& member) { return looks_like_a_queue(member.second); }) ||
@@ -70,7 +70,7 @@ Loaded load_text(const std::string& bytes, const std::string& file, const std::s
     Diagnostics diagnostics(text);
     Node root = read_yaml(text, file, diagnostics);
     if (diagnostics.has_errors()) return {std::nullopt, diagnostics.take(), std::nullopt, {}};
-    if (looks_like_the_ancestors(root)) {
+    if (looks_like_py_volley(root)) {
         diagnostics.error("V0108", root.mark, "the queues must stand under a key \"queues:\"",
                           "indent them under queues:, and say under components: what reads and writes them\n"
                           "`volley migrate FILE` writes a file of py-volley anew");

@@ -4,8 +4,8 @@
 #include <cctype>
 #include <map>
 
-#include "config/ancestor.hpp"
 #include "config/emit.hpp"
+#include "config/py_volley.hpp"
 #include "config/tree.hpp"
 #include "text/text.hpp"
 
@@ -104,8 +104,8 @@ private:
         const Node* type = node.find("profile");
         if (type == nullptr) type = node.find("type");
         const std::string given = type == nullptr ? "" : type->scalar;
-        std::optional<Profile> profile = ancestor_profile(given);
-        if (given == "kafka") profile = ancestor_profile("confluent");
+        std::optional<Profile> profile = py_volley_profile(given);
+        if (given == "kafka") profile = py_volley_profile("confluent");
         if (!profile) profile = profile_of_classes(node);
         if (!profile) return leave_out(name, key, node, type);
         if (type != nullptr && given != profile->type)
@@ -131,9 +131,9 @@ private:
         for (const char* key : {"consumer", "producer"}) {
             const Node* value = node.find(key);
             if (value == nullptr) continue;
-            const auto type = ancestor_connector(value->scalar);
+            const auto type = py_volley_connector(value->scalar);
             if (!type) return std::nullopt;
-            found = ancestor_profile(*type == "kafka" ? "confluent" : "rsmq");
+            found = py_volley_profile(*type == "kafka" ? "confluent" : "rsmq");
         }
         return found;
     }
@@ -173,7 +173,7 @@ private:
 
         std::string serializer = dead ? "none" : profile.serializer;
         if (const Node* given = node.find("serializer"); given != nullptr) {
-            const auto known = ancestor_serializer(given->scalar);
+            const auto known = py_volley_serializer(given->scalar);
             if (known)
                 // With None the model parsed the body, as JSON.
                 serializer = *known == "none" && !schema.empty() ? "json" : *known;
@@ -236,7 +236,7 @@ private:
 
     void drop_other_queue_keys(const Node& node) {
         for (const auto& [key, value] : node.members) {
-            if (!is_ancestor_key(key.scalar) &&
+            if (!is_py_volley_key(key.scalar) &&
                 !is_one_of(key.scalar, {"name", "value", "type", "schema", "serializer", "consumer",
                                         "producer", "config"}))
                 lost(key, in_quotes(key.scalar) + " is no key of a queue: left out",

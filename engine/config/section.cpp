@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "config/ancestor.hpp"
 #include "config/interpolate.hpp"
 #include "config/keys.hpp"
+#include "config/py_volley.hpp"
 #include "text/number.hpp"
 #include "text/text.hpp"
 
@@ -226,7 +226,7 @@ void Section::check_keys() {
             if (entry->available) continue;
             diagnostics_.error("V0109", key.mark, in_quotes(key.scalar) + " is not available in this version",
                                "remove it; it is refused rather than ignored", key.length);
-        } else if (section_ != "queue" || !is_ancestor_key(key.scalar)) {
+        } else if (section_ != "queue" || !is_py_volley_key(key.scalar)) {
             refuse_key(key, known);
         }
     }
@@ -237,7 +237,7 @@ void Section::refuse_key(const Node& key, const std::vector<std::string>& known)
                                         [&](const Key& k) { return k.available && key.scalar == k.name; });
     std::vector<std::string> candidates = known;
     if (section_ == "queue")
-        candidates.insert(candidates.end(), ancestor_keys().begin(), ancestor_keys().end());
+        candidates.insert(candidates.end(), py_volley_keys().begin(), py_volley_keys().end());
     const std::string near = nearest(key.scalar, candidates);
     std::string help = "known keys: " + joined(known, ", ");
     if (elsewhere != keys().end()) {

@@ -9,10 +9,11 @@ namespace volley::delivery {
 
 Delivery::Delivery(const Options& options)
     : options_(options),
-      chains_(entries_),
+      groups_(entries_),
       backoff_(options.initial_delay, options.max_delay, options.seed),
-      breaker_(options.on_exhausted == Last::dead_letter || options.on_exhausted == Last::drop,
-               options.max_delay) {}
+      breaker_(
+          options.on_exhausted == FailureAction::dead_letter || options.on_exhausted == FailureAction::drop,
+          options.max_delay) {}
 
 // ---- lanes
 
@@ -28,7 +29,7 @@ Lane Delivery::open_lane() {
     }
     lanes_[lane].in_use = true;
     // One table has both: identities of lanes are odd, those of keys even.
-    if (options_.order == Order::partition) lanes_[lane].chain = chains_.join(++lane_identity_ * 2 + 1);
+    if (options_.order == Order::partition) lanes_[lane].group = groups_.join(++lane_identity_ * 2 + 1);
     return lane;
 }
 
@@ -51,7 +52,7 @@ Slot Delivery::allocate() {
     ++slots_in_use_;
     if (free_head_ != no_slot) {
         const Slot slot = free_head_;
-        free_head_ = entries_[slot].chain_next;
+        free_head_ = entries_[slot].group_next;
         return slot;
     }
     entries_.grow_to(next_new_);
@@ -73,7 +74,7 @@ Slot Delivery::receive(const Incoming& incoming) {
     entry.bytes = incoming.bytes;
     LaneState& lane = lanes_[incoming.lane];
     if (options_.log && (lane.revoked || !lane.window.open(entries_, slot))) {
-        entry.chain_next = free_head_;
+        entry.group_next = free_head_;
         free_head_ = slot;
         --slots_in_use_;
         return no_slot;
@@ -87,14 +88,14 @@ Slot Delivery::receive(const Incoming& incoming) {
     expect(entry, true);
     entry.state = State::waiting;
     if (options_.order == Order::partition) {
-        entry.chain = lane.chain;
+        entry.group = lane.group;
     } else if (options_.order == Order::key && incoming.has_key) {
-        entry.chain = chains_.join((incoming.key_hash ^ (std::uint64_t{incoming.lane} << 48U)) * 2);
+        entry.group = groups_.join((incoming.key_hash ^ (std::uint64_t{incoming.lane} << 48U)) * 2);
     }
     if (stopping_)
         release(slot);
     else
-        chains_.append(slot);
+        groups_.append(slot);
     update_full();
     return slot;
 }
@@ -124,7 +125,7 @@ void Delivery::set_passive(Entry& entry, State state) {
     --active_;
 }
 
-std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker) {
+std::uint32_t Delivery::take(WorkItem* out, std::uint32_t room, std::uint32_t worker) {
     std::uint32_t taken = 0;
     while (taken < room && urgent_taken_ < urgent_.size()) {
         const Slot slot = urgent_[urgent_taken_++];
@@ -137,7 +138,7 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker)
         entry.outputs_failed = 0;
         entry.reported &= ~entry.refused;
         entry.refused = 0;
-        out[taken++] = Run{slot, Step::send_again, entry.chain, entry.attempt, 0};
+        out[taken++] = WorkItem{slot, Step::send_again, entry.group, entry.attempt, 0};
     }
     if (urgent_taken_ == urgent_.size()) {
         urgent_.clear();
@@ -149,10 +150,10 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker)
     room = std::min(room, startable());
     // Outputs of two messages in a producer at a time could overtake if it fails one of them.
     const bool together = options_.pipelined || transactions_;
-    const std::uint32_t from_chains = chains_.take(out + taken, room, worker, together);
-    active_ += from_chains;
-    running_ += from_chains;
-    for (std::uint32_t i = 0; i < from_chains; ++i) {
+    const std::uint32_t from_groups = groups_.take(out + taken, room, worker, together);
+    active_ += from_groups;
+    running_ += from_groups;
+    for (std::uint32_t i = 0; i < from_groups; ++i) {
         Entry& entry = entries_[out[taken + i].slot];
         entry.probe = breaker_.is_open();
         if (entry.probe) {
@@ -163,7 +164,7 @@ std::uint32_t Delivery::take(Run* out, std::uint32_t room, std::uint32_t worker)
         ++lane.active;
         if (entry.offset > lane.newest_started) lane.newest_started = entry.offset;
     }
-    return taken + from_chains;
+    return taken + from_groups;
 }
 
 bool Delivery::is_stopping(const Entry& entry) const {
@@ -184,7 +185,7 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
         breaker_.succeeded();
     } else {
         if (probe) breaker_.probe_failed(verdict == Verdict::retry, now);
-        chains_.stop_flow(entry.chain);
+        groups_.stop_flow(entry.group);
     }
     switch (verdict) {
         case Verdict::drop:
@@ -198,8 +199,8 @@ void Delivery::handled(Slot slot, Verdict verdict, std::uint32_t outputs, std::u
             --entry.attempt;
             set_passive(entry, State::waiting);
             if (is_stopping(entry) && !is_needed(entry)) return release(slot);
-            if (entry.chain == no_chain) return chains_.put_back(slot);
-            return chains_.release(slot);
+            if (entry.group == no_group) return groups_.put_back(slot);
+            return groups_.end_hold(slot);
         case Verdict::retry:
         case Verdict::fail:
             break;
@@ -226,16 +227,16 @@ void Delivery::succeed(Slot slot, Instant now) {
         entry.state = State::uncommitted;
         entry.outputs_left = 0;
         uncommitted_.push_back(slot);
-        chains_.unlink(slot);
-        chains_.release(slot);
-        if (aborting_) leave_uncommitted();
+        groups_.unlink(slot);
+        groups_.end_hold(slot);
+        if (aborting_) release_uncommitted();
         return;
     }
     entry.state = State::sending;
     // A failed output holds the group until it has been sent again.
     if (options_.pipelined && entry.outputs_failed == 0 && !entry.permanent) {
-        chains_.unlink(slot);
-        chains_.release(slot);
+        groups_.unlink(slot);
+        groups_.end_hold(slot);
     }
     after_reports(slot, now);
 }
@@ -243,7 +244,7 @@ void Delivery::succeed(Slot slot, Instant now) {
 void Delivery::fail_attempt(Slot slot, Millis retry_after, bool probe, Instant now) {
     Entry& entry = entries_[slot];
     const bool used_up = entry.attempt >= options_.max_attempts;
-    if (used_up && options_.on_exhausted != Last::keep_trying && breaker_.exhausted(probe, now))
+    if (used_up && options_.on_exhausted != FailureAction::keep_trying && breaker_.exhausted(probe, now))
         return give_up(slot, options_.on_exhausted, now);
     if (used_up && !entry.exhausted) {
         entry.exhausted = true;
@@ -255,24 +256,24 @@ void Delivery::fail_attempt(Slot slot, Millis retry_after, bool probe, Instant n
     wait(slot, State::backing_off, now + delay);
 }
 
-void Delivery::give_up(Slot slot, Last last, Instant now) {
+void Delivery::give_up(Slot slot, FailureAction action, Instant now) {
     hold(entries_[slot], 0);
     expect(entries_[slot], false);
-    switch (last) {
-        case Last::dead_letter:
+    switch (action) {
+        case FailureAction::dead_letter:
             entries_[slot].state = State::dead_letter_queued;
             entries_[slot].send_tries = 0;
             letters_.push_back(slot);
             return;
-        case Last::requeue:
+        case FailureAction::requeue:
             ++counters_.requeued;
-            return finish(slot, Outcome::nack, options_.max_delay);
-        case Last::drop:
+            return finish(slot, SettlementKind::nack, options_.max_delay);
+        case FailureAction::drop:
             ++counters_.dropped;
-            return finish(slot, Outcome::ack, Millis(0));
-        case Last::stop:
+            return finish(slot, SettlementKind::ack, Millis(0));
+        case FailureAction::stop:
             return fail_component(slot);
-        case Last::keep_trying:
+        case FailureAction::keep_trying:
             wait(slot, State::backing_off, now + options_.max_delay);
     }
 }
@@ -351,7 +352,7 @@ bool Delivery::send_failed(Slot slot, std::uint32_t output, SendFailure failure,
     } else {
         ++entry.outputs_failed;
     }
-    chains_.hold(slot);  // until the output is stored, or the message has become a dead letter
+    groups_.hold(slot);  // until the output is stored, or the message has become a dead letter
     if (entry.state == State::sending) after_reports(slot, now);
     return true;
 }
@@ -378,7 +379,7 @@ void Delivery::after_reports(Slot slot, Instant now) {
         return give_up(slot, options_.on_permanent, now);
     }
     ++(entry.dropped ? counters_.dropped : counters_.done);
-    finish(slot, Outcome::ack, Millis(0));
+    finish(slot, SettlementKind::ack, Millis(0));
 }
 
 void Delivery::dead_letter_confirmed(Slot slot) {
@@ -388,7 +389,7 @@ void Delivery::dead_letter_confirmed(Slot slot) {
     if (entry.orphan) return release(slot);
     if (entry.send_tries > 0) --dead_letters_waiting_;
     ++counters_.dead;
-    finish(slot, Outcome::ack, Millis(0));
+    finish(slot, SettlementKind::ack, Millis(0));
 }
 
 void Delivery::dead_letter_failed(Slot slot, SendFailure failure, Instant now) {
@@ -419,10 +420,10 @@ void Delivery::tick(Instant now) {
         switch (entry.state) {
             case State::backing_off:
                 entry.state = State::waiting;
-                if (entry.chain == no_chain)
-                    chains_.append(timer.slot);
+                if (entry.group == no_group)
+                    groups_.append(timer.slot);
                 else
-                    chains_.release(timer.slot);
+                    groups_.end_hold(timer.slot);
                 break;
             case State::resend_wait:
                 entry.state = State::resend_queued;
@@ -433,7 +434,7 @@ void Delivery::tick(Instant now) {
                 letters_.push_back(timer.slot);
                 break;
             case State::settling:
-                settlements_.push_back({timer.slot, entry.handle, entry.outcome, entry.nack_delay,
+                settlements_.push_back({timer.slot, entry.handle, entry.settlement, entry.nack_delay,
                                         entry.reason, entry.attempt, false});
                 break;
             default:

@@ -20,7 +20,7 @@
 
 #include "delivery/breaker.hpp"
 #include "delivery/entry.hpp"
-#include "delivery/lanes.hpp"
+#include "delivery/ordering_groups.hpp"
 #include "delivery/retry.hpp"
 #include "delivery/types.hpp"
 #include "delivery/window.hpp"
@@ -65,10 +65,10 @@ public:
     // Moves up to `room` items for `worker` into `out`, and returns how many: outputs to send again and dead
     // letters first, then messages to handle. Requires: a worker processes its items in this order, because
     // it gets further messages of an ordering group while others of the group are still running there.
-    std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t worker);
+    std::uint32_t take(WorkItem* out, std::uint32_t room, std::uint32_t worker);
     bool has_work() const {
         return !urgent_.empty() || (!letters_.empty() && may_write_letter()) ||
-               (chains_.has_runnable() && (!breaker_.is_open() || may_probe_) && startable() > 0);
+               (groups_.has_runnable() && (!breaker_.is_open() || may_probe_) && startable() > 0);
     }
     // Whether something is in progress: a running handler, an unconfirmed output, or an item to take.
     bool is_active() const { return active_ > 0 || has_work(); }
@@ -144,7 +144,7 @@ public:
     // ---- time
     void tick(Instant now);
     Instant next_due() const {
-        return std::min(timers_.next(), chains_.has_runnable() && !may_probe_ ? breaker_.due() : never);
+        return std::min(timers_.next(), groups_.has_runnable() && !may_probe_ ? breaker_.due() : never);
     }
 
     // ---- stopping, which never fails a message
@@ -184,7 +184,7 @@ public:
 private:
     struct LaneState {
         Window window;
-        Chain chain = no_chain;            // order partition
+        OrderingGroup group = no_group;    // order partition
         std::uint32_t active = 0;          // messages that run or wait for a confirmation
         std::uint32_t open = 0;            // slots in use
         std::int64_t newest_started = -1;  // offset
@@ -213,22 +213,22 @@ private:
     std::uint32_t startable() const;
     std::uint64_t letter_size(const Entry& entry) const;
     bool may_write_letter() const;
-    std::uint32_t take_letters(Run* out, std::uint32_t room);
+    std::uint32_t take_letters(WorkItem* out, std::uint32_t room);
     void set_active(Entry& entry, State state);
     void set_passive(Entry& entry, State state);
     bool is_stopping(const Entry& entry) const;
     bool is_needed(const Entry& entry) const;
     bool try_once_more(Slot slot);
-    void leave_behind(Chain chain, std::int64_t offset);
+    void release_behind(OrderingGroup group, std::int64_t offset);
     void succeed(Slot slot, Instant now);
     void fail_attempt(Slot slot, Millis retry_after, bool probe, Instant now);
-    void give_up(Slot slot, Last last, Instant now);
+    void give_up(Slot slot, FailureAction action, Instant now);
     Millis send_delay(Entry& entry);
     void after_reports(Slot slot, Instant now);
     void wait(Slot slot, State state, Instant due);
-    void finish(Slot slot, Outcome outcome, Millis delay);
-    void conclude(Slot slot, Outcome outcome, Millis delay);
-    void leave_uncommitted();
+    void finish(Slot slot, SettlementKind kind, Millis delay);
+    void begin_settling(Slot slot, SettlementKind kind, Millis delay);
+    void release_uncommitted();
     void release(Slot slot, bool lease_lost = false);
     void release_waiting(Slot slot);
     void free_if_over(Slot slot);
@@ -241,7 +241,7 @@ private:
     Options options_;
     Entries entries_;
     Entry blank_;  // copied, because zeroing an entry compiles to a slow rep stos
-    Chains chains_;
+    OrderingGroups groups_;
     Backoff backoff_;
     Breaker breaker_;
     Timers timers_;

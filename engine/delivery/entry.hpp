@@ -32,11 +32,11 @@ struct Entry {
     std::uint64_t handle = 0;
     std::int64_t offset = -1;
     Millis nack_delay{0};
-    Slot chain_next = no_slot;  // of a free slot: the next free one
-    Slot chain_prev = no_slot;
+    Slot group_next = no_slot;  // of a free slot: the next free one
+    Slot group_prev = no_slot;
     Slot window_next = no_slot;
     Lane lane = 0;
-    Chain chain = no_chain;
+    OrderingGroup group = no_group;
     std::uint32_t bytes = 0;          // of the input
     std::uint32_t held = 0;           // of its outputs, or its dead letter
     std::uint32_t reported = 0;       // one bit per output, up to 32: its report has come
@@ -49,10 +49,10 @@ struct Entry {
     std::uint16_t life = 0;           // how many messages this slot has had, including this one
     std::uint16_t reason = 0;         // a Reason
     State state = State::free;
-    Outcome outcome = Outcome::ack;
+    SettlementKind settlement = SettlementKind::ack;
     bool handled = false;      // the worker has returned it
     bool linked = false;       // in the list of its ordering group
-    bool holds_chain = false;  // counted in `busy` of its ordering group
+    bool holds_group = false;  // counted in `busy` of its ordering group
     bool in_window = false;    // the window needs its offset: the slot must not be reused
     bool window_done = false;  // finished; waits for those before it in the window
     bool orphan = false;       // its lane is gone: it will be released, whatever its result

@@ -56,15 +56,15 @@ void Delivery::lose(Slot slot) {
 // group was closed before it.
 bool Delivery::is_needed(const Entry& entry) const {
     return options_.log && !entry.orphan && entry.offset < lanes_[entry.lane].newest_started &&
-           !chains_.is_closed(entry.chain, entry.offset);
+           !groups_.is_closed(entry.group, entry.offset);
 }
 
 // After the release of the message at `offset`, the messages behind it in its ordering group are released,
 // too: they would overtake it.
-void Delivery::leave_behind(Chain chain, std::int64_t offset) {
-    chains_.close(chain, offset);
-    for (Slot slot = chains_.first(chain); slot != no_slot;) {
-        const Slot next = entries_[slot].chain_next;
+void Delivery::release_behind(OrderingGroup group, std::int64_t offset) {
+    groups_.close(group, offset);
+    for (Slot slot = groups_.first(group); slot != no_slot;) {
+        const Slot next = entries_[slot].group_next;
         if (entries_[slot].state == State::waiting && entries_[slot].offset > offset) release(slot);
         slot = next;
     }
@@ -78,10 +78,10 @@ bool Delivery::try_once_more(Slot slot) {
     entry.last_try = true;
     ++entry.generation;  // its backoff is void
     entry.state = State::waiting;
-    if (entry.chain == no_chain)
-        chains_.append(slot);
+    if (entry.group == no_group)
+        groups_.append(slot);
     else
-        chains_.release(slot);
+        groups_.end_hold(slot);
     return true;
 }
 
@@ -124,7 +124,7 @@ void Delivery::abort() {
     urgent_.clear();
     urgent_taken_ = 0;
     for (; !letters_.empty(); letters_.pop_front()) release(letters_.front());
-    leave_uncommitted();
+    release_uncommitted();
 }
 
 void Delivery::end_reports() {

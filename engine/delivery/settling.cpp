@@ -4,19 +4,19 @@
 
 namespace volley::delivery {
 
-void Delivery::finish(Slot slot, Outcome outcome, Millis delay) {
+void Delivery::finish(Slot slot, SettlementKind kind, Millis delay) {
     const Entry& entry = entries_[slot];
-    settlements_.push_back({slot, entry.handle, outcome, delay, entry.reason, entry.attempt,
+    settlements_.push_back({slot, entry.handle, kind, delay, entry.reason, entry.attempt,
                             entry.held > 0 || entry.grown || entry.reason != 0});
-    conclude(slot, outcome, delay);
+    begin_settling(slot, kind, delay);
 }
 
 // The result of the message is final. The consumer still has to close the delivery.
-void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
+void Delivery::begin_settling(Slot slot, SettlementKind kind, Millis delay) {
     Entry& entry = entries_[slot];
-    chains_.unlink(slot);
-    chains_.release(slot);
-    if (entry.chain != no_chain && options_.order == Order::key) chains_.leave(entry.chain);
+    groups_.unlink(slot);
+    groups_.end_hold(slot);
+    if (entry.group != no_group && options_.order == Order::key) groups_.leave(entry.group);
     if (entry.exhausted) --exhausted_;
     entry.exhausted = false;
     --counters_.in_flight;
@@ -25,9 +25,9 @@ void Delivery::conclude(Slot slot, Outcome outcome, Millis delay) {
     expect(entry, false);
     ++entry.generation;  // cancels its timer
     entry.state = State::settling;
-    entry.outcome = outcome;
+    entry.settlement = kind;
     entry.nack_delay = delay;
-    if (!entry.in_window || outcome == Outcome::release) return;
+    if (!entry.in_window || kind == SettlementKind::release) return;
     LaneState& lane = lanes_[entry.lane];
     lane.window.finish(entries_, slot, [this](Slot passed) { free_if_over(passed); });
     if (!lane.dirty) {
@@ -49,13 +49,13 @@ void Delivery::release(Slot slot, bool lease_lost) {
     ++(lease_lost || entry.lease_lost ? counters_.released_by_lease
        : revoked                      ? counters_.released_by_revocation
                                       : counters_.released_by_stop);
-    const Chain chain = entry.chain;
+    const OrderingGroup group = entry.group;
     const std::int64_t offset = entry.offset;
     // The ordering group is removed with its last message.
     const bool others =
-        options_.log && chain != no_chain && (options_.order == Order::partition || chains_.count(chain) > 1);
-    finish(slot, Outcome::release, Millis(0));
-    if (others && !chains_.is_closed(chain, offset)) leave_behind(chain, offset);
+        options_.log && group != no_group && (options_.order == Order::partition || groups_.count(group) > 1);
+    finish(slot, SettlementKind::release, Millis(0));
+    if (others && !groups_.is_closed(group, offset)) release_behind(group, offset);
 }
 
 void Delivery::take_settlements(std::vector<Settlement>& out) {
@@ -68,7 +68,7 @@ void Delivery::settled(Slot slot, bool lost) {
     VOLLEY_ASSERT(entry.state == State::settling);
     if (lost) {
         ++counters_.lost;
-        if (entry.outcome == Outcome::ack && entry.stored) ++counters_.possible_duplicates;
+        if (entry.settlement == SettlementKind::ack && entry.stored) ++counters_.possible_duplicates;
     }
     entry.state = State::settled;
     --unsettled_;
@@ -87,7 +87,7 @@ void Delivery::settle_now() {
         if (entry.state != State::settling) continue;
         ++entry.generation;  // cancels its timer
         settlements_.push_back(
-            {slot, entry.handle, entry.outcome, entry.nack_delay, entry.reason, entry.attempt, false});
+            {slot, entry.handle, entry.settlement, entry.nack_delay, entry.reason, entry.attempt, false});
     }
 }
 
@@ -98,7 +98,7 @@ void Delivery::free_if_over(Slot slot) {
     entry.state = State::free;
     ++entry.generation;
     counters_.in_flight_bytes -= entry.bytes;
-    entry.chain_next = free_head_;
+    entry.group_next = free_head_;
     free_head_ = slot;
     --slots_in_use_;
     const Lane lane = entry.lane;
@@ -111,7 +111,7 @@ void Delivery::free_if_over(Slot slot) {
 void Delivery::free_lane_if_over(Lane lane) {
     LaneState& state = lanes_[lane];
     if (!state.ended || state.open > 0 || !state.in_use) return;
-    if (state.chain != no_chain) chains_.leave(state.chain);
+    if (state.group != no_group) groups_.leave(state.group);
     state.in_use = false;
     if (!state.dirty) free_lanes_.push_back(lane);  // otherwise take_commits() does
 }

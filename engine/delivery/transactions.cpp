@@ -26,7 +26,7 @@ void Delivery::transacted(Slot slot) {
     VOLLEY_ASSERT(entry.state == State::committing);
     set_passive(entry, State::settling);
     ++counters_.done;
-    conclude(slot, Outcome::ack, Millis(0));
+    begin_settling(slot, SettlementKind::ack, Millis(0));
     settled(slot, false);
 }
 
@@ -41,7 +41,7 @@ void Delivery::transaction_refused(Slot slot, Reason reason, Instant now) {
     VOLLEY_ASSERT(entry.state == State::committing);
     set_passive(entry, State::backing_off);
     if (entry.orphan) return release(slot);
-    chains_.hold(slot);  // until its dead letter is confirmed
+    groups_.hold(slot);  // until its dead letter is confirmed
     ++counters_.failures[known(reason)];
     entry.reason = known(reason);
     give_up(slot, options_.on_permanent, now);
@@ -55,7 +55,7 @@ void Delivery::transaction_released(Slot slot) {
 }
 
 // At an abort nothing commits them any more.
-void Delivery::leave_uncommitted() {
+void Delivery::release_uncommitted() {
     for (const Slot slot : uncommitted_) {
         set_passive(entries_[slot], State::backing_off);
         release(slot);

@@ -25,13 +25,13 @@ using Lane = std::uint32_t;
 
 // The number of an ordering group: the messages of one partition, or of one key within it, which must not
 // overtake each other.
-using Chain = std::uint32_t;
-inline constexpr Chain no_chain = std::numeric_limits<Chain>::max();
+using OrderingGroup = std::uint32_t;
+inline constexpr OrderingGroup no_group = std::numeric_limits<OrderingGroup>::max();
 
 enum class Order : std::uint8_t { partition, key, none };
 
 // What happens to a message that has used up its attempts, or that failed for good.
-enum class Last : std::uint8_t {
+enum class FailureAction : std::uint8_t {
     dead_letter,  // to the dead-letter queue, then acked
     requeue,      // nacked: the store delivers it again after max_delay
     drop,         // acked without outputs, and counted
@@ -82,23 +82,23 @@ enum class Step : std::uint8_t {
 };
 
 // A message with the step that a worker does next.
-struct Run {
+struct WorkItem {
     Slot slot = no_slot;
     Step step = Step::handle;
     // After a failure a worker returns the remaining messages of the same turn of the ordering group as
     // not_started. This includes those of batches that it received meanwhile.
-    Chain chain = no_chain;
+    OrderingGroup group = no_group;
     std::uint32_t attempt = 0;  // step handle: 1 is the first
     std::uint32_t turn = 0;     // step handle: of the ordering group; unique among all groups
 };
 
 // How a delivery is settled.
-enum class Outcome : std::uint8_t { ack, nack, release };  // VOLLEY_ACK, VOLLEY_NACK, VOLLEY_RELEASE
+enum class SettlementKind : std::uint8_t { ack, nack, release };  // VOLLEY_ACK, VOLLEY_NACK, VOLLEY_RELEASE
 
 struct Settlement {
     Slot slot = no_slot;
     std::uint64_t handle = 0;
-    Outcome outcome = Outcome::ack;
+    SettlementKind kind = SettlementKind::ack;
     Millis delay{0};
     Reason reason = 0;
     std::uint32_t attempts = 0;
@@ -143,8 +143,8 @@ struct Options {
     std::uint32_t max_attempts = 5;
     Millis initial_delay{100};
     Millis max_delay{30'000};
-    Last on_exhausted = Last::keep_trying;  // the attempts are used up
-    Last on_permanent = Last::stop;         // the message failed for good
+    FailureAction on_exhausted = FailureAction::keep_trying;  // the attempts are used up
+    FailureAction on_permanent = FailureAction::stop;         // the message failed for good
     std::uint32_t max_in_flight = 100'000;
     std::uint64_t max_in_flight_bytes = 64ULL << 20;  // in_flight_bytes + held_bytes
     // The size of a dead letter: `letter_bytes`, and `letter_copies` times the bytes of its message.

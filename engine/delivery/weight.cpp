@@ -69,7 +69,7 @@ bool Delivery::may_write_letter() const {
            counters_.held_bytes + letter_size(entries_[letters_.front()]) <= output_budget();
 }
 
-std::uint32_t Delivery::take_letters(Run* out, std::uint32_t room) {
+std::uint32_t Delivery::take_letters(WorkItem* out, std::uint32_t room) {
     std::uint32_t taken = 0;
     while (taken < room && !letters_.empty()) {
         const Slot slot = letters_.front();
@@ -82,7 +82,7 @@ std::uint32_t Delivery::take_letters(Run* out, std::uint32_t room) {
         }
         set_active(entry, State::dead_lettering);
         hold(entry, letter_size(entry));
-        out[taken++] = Run{slot, Step::dead_letter, entry.chain, entry.attempt, 0};
+        out[taken++] = WorkItem{slot, Step::dead_letter, entry.group, entry.attempt, 0};
     }
     return taken;
 }

@@ -152,7 +152,7 @@ void AnswerReader::read_member(std::string_view name) {
     } else if (name == "volley") {
         hello_ = given;
     } else if (name == "chains") {
-        answer_.keeps_chains = field.kind == Field::Kind::yes;
+        answer_.keeps_groups = field.kind == Field::Kind::yes;
     } else if (name == "cancels") {
         answer_.takes_cancels = field.kind == Field::Kind::yes;
     } else if (given && belongs_into_output(name)) {
@@ -387,7 +387,7 @@ void Answer::clear() {
     id.reset();
     why = {};
     after_ms = 0;
-    keeps_chains = takes_cancels = false;
+    keeps_groups = takes_cancels = false;
     outputs.clear();
     headers.clear();
     texts.clear();

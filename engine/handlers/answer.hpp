@@ -31,7 +31,7 @@ struct Answer {
     std::optional<std::uint64_t> id;
     std::string_view why;
     std::uint64_t after_ms = 0;
-    bool keeps_chains = false;   // hello
+    bool keeps_groups = false;   // hello
     bool takes_cancels = false;  // hello
     std::vector<AnswerOutput> outputs;
     std::vector<volley_header> headers;  // of all outputs, in their order

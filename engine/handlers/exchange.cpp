@@ -15,8 +15,8 @@ constexpr std::uint64_t ids_a_call = 1'000'000;
 constexpr std::uint64_t ignored_lines_logged = 10;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
-bool holds(const std::vector<std::uint32_t>& chains, std::uint32_t chain) {
-    return std::find(chains.begin(), chains.end(), chain) != chains.end();
+bool holds(const std::vector<std::uint32_t>& groups, std::uint32_t group) {
+    return std::find(groups.begin(), groups.end(), group) != groups.end();
 }
 
 bool has_failed(const volley_task& task) { return task.status != VOLLEY_OK && task.status != VOLLEY_DROP; }
@@ -37,8 +37,8 @@ void Exchange::begin(volley_task* tasks, std::uint32_t count, std::uint32_t stri
     told_.assign(count, false);
     begins_at_.assign(count, 0);
     skipped_.clear();
-    lone_chains_.clear();
-    failed_chains_.clear();
+    lone_groups_.clear();
+    failed_groups_.clear();
     base_id_ += ids_a_call;
     ++call_;
 }
@@ -46,9 +46,9 @@ void Exchange::begin(volley_task* tasks, std::uint32_t count, std::uint32_t stri
 void Exchange::begin_child() {
     sent_ = first_;
     told_.assign(count_, false);
-    has_spoken_ = has_answered_ = keeps_chains_ = takes_cancels_ = false;
+    has_spoken_ = has_answered_ = keeps_groups_ = takes_cancels_ = false;
     ignored_ = 0;
-    lone_chains_.clear();
+    lone_groups_.clear();
 }
 
 bool Exchange::is_cancelled() const { return jobs_.cancelled(jobs_.context, task(first_).job) != 0; }
@@ -62,16 +62,16 @@ void Exchange::send_more(Outbox& outbox) {
         if (done_[sent_]) continue;
         const volley_task& next = task(sent_);
         if (jobs_.cancelled(jobs_.context, next.job) != 0) return;
-        if (next.chain != 0) {
-            if (holds(failed_chains_, next.chain)) {
+        if (next.group != 0) {
+            if (holds(failed_groups_, next.group)) {
                 settle(sent_, VOLLEY_AGAIN);
                 continue;
             }
-            if (holds(lone_chains_, next.chain)) return;
-            if (!keeps_chains_) lone_chains_.push_back(next.chain);
+            if (holds(lone_groups_, next.group)) return;
+            if (!keeps_groups_) lone_groups_.push_back(next.group);
         }
         begins_at_[sent_] = outbox.position();
-        append_request(outbox.bytes, {base_id_ + sent_, next.attempt, keeps_chains_ ? next.chain : 0, call_},
+        append_request(outbox.bytes, {base_id_ + sent_, next.attempt, keeps_groups_ ? next.group : 0, call_},
                        *next.message);
     }
 }
@@ -117,7 +117,7 @@ std::optional<std::string> Exchange::take(const Line& line) {
 
 void Exchange::take_hello() {
     has_spoken_ = true;
-    keeps_chains_ = answer_.keeps_chains;
+    keeps_groups_ = answer_.keeps_groups;
     takes_cancels_ = answer_.takes_cancels;
 }
 
@@ -189,11 +189,11 @@ void Exchange::settle(std::size_t i, std::int32_t status) {
     settled.status = status;
     done_[i] = true;
     if (i < sent_) has_spoken_ = has_answered_ = true;
-    if (settled.chain != 0) {
-        lone_chains_.erase(std::remove(lone_chains_.begin(), lone_chains_.end(), settled.chain),
-                           lone_chains_.end());
-        if (has_failed(settled) && !holds(failed_chains_, settled.chain))
-            failed_chains_.push_back(settled.chain);
+    if (settled.group != 0) {
+        lone_groups_.erase(std::remove(lone_groups_.begin(), lone_groups_.end(), settled.group),
+                           lone_groups_.end());
+        if (has_failed(settled) && !holds(failed_groups_, settled.group))
+            failed_groups_.push_back(settled.group);
     }
     while (first_ < count_ && done_[first_]) ++first_;
     if (is_over()) judge_skipped();
@@ -205,11 +205,11 @@ void Exchange::judge_skipped() {
     for (const std::size_t i : skipped_) {
         volley_task& skipped = task(i);
         bool is_behind_a_failure = false;
-        for (std::size_t before = 0; before < i && skipped.chain != 0; ++before)
+        for (std::size_t before = 0; before < i && skipped.group != 0; ++before)
             is_behind_a_failure =
-                is_behind_a_failure || (task(before).chain == skipped.chain && has_failed(task(before)));
+                is_behind_a_failure || (task(before).group == skipped.group && has_failed(task(before)));
         if (is_behind_a_failure) continue;
-        explain(i, "the handler skipped it, and nothing before it in its chain has failed");
+        explain(i, "the handler skipped it, and nothing before it in its ordering group has failed");
         skipped.status = VOLLEY_E_RETRY;
     }
     skipped_.clear();

@@ -71,10 +71,10 @@ private:
     // Of the child.
     bool has_spoken_ = false;
     bool has_answered_ = false;
-    bool keeps_chains_ = false;               // it skips messages behind a failure in their group
+    bool keeps_groups_ = false;               // it skips messages behind a failure in their group
     bool takes_cancels_ = false;              // it wants to know of cancelled messages
     std::uint64_t ignored_ = 0;               // lines
-    std::vector<std::uint32_t> lone_chains_;  // of unanswered messages that were sent without it
+    std::vector<std::uint32_t> lone_groups_;  // of unanswered messages that were sent without it
 
     // Of the call.
     volley_task* tasks_ = nullptr;
@@ -86,7 +86,7 @@ private:
     std::vector<bool> told_;                // the child knows that the message is cancelled
     std::vector<std::uint64_t> begins_at_;  // position in the child's input
     std::vector<std::size_t> skipped_;
-    std::vector<std::uint32_t> failed_chains_;  // no more messages of these are sent in this call
+    std::vector<std::uint32_t> failed_groups_;  // no more messages of these are sent in this call
     std::uint64_t call_ = 0;
     std::uint64_t base_id_ = 0;
     Answer answer_;

@@ -129,9 +129,9 @@ void append_headers(std::string& out, const volley_message& m) {
 
 void append_request(std::string& out, const Request& request, const volley_message& m) {
     out += "{\"id\":\"" + std::to_string(request.id) + "\",";
-    if (request.chain != 0) {
+    if (request.group != 0) {
         out +=
-            "\"call\":" + std::to_string(request.call) + ",\"chain\":" + std::to_string(request.chain) + ',';
+            "\"call\":" + std::to_string(request.call) + ",\"chain\":" + std::to_string(request.group) + ',';
     }
     if (!is_absent(m.key)) {
         append_bytes(out, "key", text_of(m.key));

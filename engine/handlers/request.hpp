@@ -13,8 +13,8 @@ namespace volley::handlers {
 struct Request {
     std::uint64_t id = 0;
     std::uint32_t attempt = 0;
-    std::uint32_t chain = 0;  // 0: none, or the child does not support them
-    std::uint64_t call = 0;   // chains are numbered anew in each call
+    std::uint32_t group = 0;  // 0: none, or the child does not support them
+    std::uint64_t call = 0;   // groups are numbered anew in each call
 };
 
 // Appends the line of a message with its newline: {"id":"7","key":"k","headers":{…},"attempt":1,"body":…}. A

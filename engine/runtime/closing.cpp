@@ -36,7 +36,7 @@ void Intake::shut_down() {
     delivery::Instant close_by = now() + close_timeout;
     if (drain_deadline_) close_by = std::min(close_by, *drain_deadline_ + abandon_after);
     if (input_.is_open()) transactor_.await_outcomes(close_by);
-    close_ports(close_by);
+    close_output_queues(close_by);
     transactor_.release_all();
     close_input(close_by);
     status_.stopped_by_message.store(core_.failed(), std::memory_order_release);
@@ -67,11 +67,12 @@ void Intake::join_workers(delivery::Instant deadline) {
 }
 
 // One that a hanging worker is calling is left alone; so is the consumer, then.
-void Intake::close_ports(delivery::Instant deadline) {
-    const auto close_one = [&](Port& port) {
-        if (!workers_.is_calling(port)) close(port, static_cast<std::uint32_t>(time_left(deadline).count()));
+void Intake::close_output_queues(delivery::Instant deadline) {
+    const auto close_one = [&](OutputQueue& output_queue) {
+        if (!workers_.is_calling(output_queue))
+            close(output_queue, static_cast<std::uint32_t>(time_left(deadline).count()));
     };
-    for (const auto& port : pipeline_.ports) close_one(*port);
+    for (const auto& output_queue : pipeline_.output_queues) close_one(*output_queue);
     if (pipeline_.dead_letters) close_one(*pipeline_.dead_letters);
     now_ = now();
     take_reports();

@@ -32,9 +32,9 @@ struct Completion {
     std::uint32_t count = 0;  // handled: outputs handed over; reported: which output
     // handled: the bytes of its outputs, or the reason of its failure; reports: 1 + place of the text, 0 none
     std::uint32_t detail = 0;
-    // The record that a report is of: its port's index, and the life of its slot.
+    // The record that a report is of: its output queue's index, and the life of its slot.
     struct Origin {
-        std::uint16_t port;
+        std::uint16_t queue_index;
         std::uint16_t life;
     };
     union {

@@ -27,7 +27,7 @@ std::string connector_of(const QueueConfig& queue, const plugins::PluginClass& f
 }  // namespace
 
 delivery::Options core_options(const ComponentConfig& component, bool log, bool ordered_outputs) {
-    using delivery::Last;
+    using delivery::FailureAction;
     delivery::Options o;
     o.log = log;
     o.pipelined = ordered_outputs;
@@ -52,25 +52,25 @@ delivery::Options core_options(const ComponentConfig& component, bool log, bool 
     o.seed = entropy();
     switch (component.on_fail) {
         case OnFail::dead_letter:
-            o.on_exhausted = o.on_permanent = Last::dead_letter;
+            o.on_exhausted = o.on_permanent = FailureAction::dead_letter;
             break;
         case OnFail::requeue:
-            o.on_exhausted = o.on_permanent = Last::requeue;
+            o.on_exhausted = o.on_permanent = FailureAction::requeue;
             break;
         case OnFail::drop:
-            o.on_exhausted = o.on_permanent = Last::drop;
+            o.on_exhausted = o.on_permanent = FailureAction::drop;
             break;
         case OnFail::stop:
-            o.on_exhausted = o.on_permanent = Last::stop;
+            o.on_exhausted = o.on_permanent = FailureAction::stop;
             break;
         case OnFail::automatic:
             if (!component.dead_letter_queue.empty()) {
-                o.on_exhausted = o.on_permanent = Last::dead_letter;
+                o.on_exhausted = o.on_permanent = FailureAction::dead_letter;
             } else {
                 // Without a dead-letter queue nothing may be lost: what may succeed is tried for ever; what
                 // cannot is put back where the store can do that, and stops a log, where it cannot.
-                o.on_exhausted = Last::keep_trying;
-                o.on_permanent = log ? Last::stop : Last::requeue;
+                o.on_exhausted = FailureAction::keep_trying;
+                o.on_permanent = log ? FailureAction::stop : FailureAction::requeue;
             }
     }
     return o;
@@ -112,18 +112,18 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     for (const std::string& name : component.outputs) {
         const QueueConfig* queue = find_queue(config, name);
         if (queue == nullptr) return no_such_queue(component.name, name);
-        auto port = made->make_port(config, catalog, *queue, false);
-        if (!port) return port.error();
-        (*port)->index = static_cast<std::uint16_t>(p.ports.size());
-        (*port)->blank.port = (*port)->index;
-        p.ports.push_back(std::move(*port));
+        auto output_queue = made->make_output_queue(config, catalog, *queue, false);
+        if (!output_queue) return output_queue.error();
+        (*output_queue)->index = static_cast<std::uint16_t>(p.output_queues.size());
+        (*output_queue)->blank.queue_index = (*output_queue)->index;
+        p.output_queues.push_back(std::move(*output_queue));
     }
     if (!component.dead_letter_queue.empty()) {
         const QueueConfig* queue = find_queue(config, component.dead_letter_queue);
         if (queue == nullptr) return no_such_queue(component.name, component.dead_letter_queue);
-        auto port = made->make_port(config, catalog, *queue, true);
-        if (!port) return port.error();
-        p.dead_letters = std::move(*port);
+        auto output_queue = made->make_output_queue(config, catalog, *queue, true);
+        if (!output_queue) return output_queue.error();
+        p.dead_letters = std::move(*output_queue);
     }
     if (auto handler = made->make_handler(catalog, built_in); !handler) return handler.error();
     // Until it is known, a handler is taken for slow: no more is taken than can soon start.
@@ -137,8 +137,9 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
                                             "\": on_fail: requeue does not work on a log (" + p.connector +
                                             "); use dead_letter or stop");
     }
-    const bool ordered = std::all_of(p.ports.begin(), p.ports.end(),
-                                     [](const auto& port) { return port->can(VOLLEY_ORDERED); });
+    const bool ordered =
+        std::all_of(p.output_queues.begin(), p.output_queues.end(),
+                    [](const auto& output_queue) { return output_queue->can(VOLLEY_ORDERED); });
     made->intake_ =
         std::make_unique<Intake>(p, std::move(*consumer), core_options(component, log, ordered), options);
     return made;
@@ -172,28 +173,30 @@ Result<void> Component::make_input(const Config& config, plugins::Catalog& catal
     return {};
 }
 
-Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins::Catalog& catalog,
-                                                   const QueueConfig& queue, bool dead_letters) {
+Result<std::unique_ptr<OutputQueue>> Component::make_output_queue(const Config& config,
+                                                                  plugins::Catalog& catalog,
+                                                                  const QueueConfig& queue,
+                                                                  bool dead_letters) {
     auto found = catalog.find_for_queue(plugins::Kind::producer, queue, config.base_dir);
     if (!found) return found.error();
-    auto port = std::make_unique<Port>();
-    port->queue = queue.name;
-    port->value = queue.value;
-    port->blank.record.queue = view_of(port->value);
-    port->blank.record.partition = -1;
-    port->connector = connector_of(queue, *found);
-    port->label = found->label();
-    port->dead_letters = dead_letters;
-    port->flags = found->flags();
-    port->completions = &pipeline_.completions;
-    port->encoding = encoding_of(queue, found->flags());
-    port->schema = queue.schema.kind != SchemaConfig::Kind::none;
-    port->has_schema_of_input = port->schema && queue.schema == pipeline_.input.schema;
+    auto output_queue = std::make_unique<OutputQueue>();
+    output_queue->queue = queue.name;
+    output_queue->value = queue.value;
+    output_queue->blank.record.queue = view_of(output_queue->value);
+    output_queue->blank.record.partition = -1;
+    output_queue->connector = connector_of(queue, *found);
+    output_queue->label = found->label();
+    output_queue->dead_letters = dead_letters;
+    output_queue->flags = found->flags();
+    output_queue->completions = &pipeline_.completions;
+    output_queue->encoding = encoding_of(queue, found->flags());
+    output_queue->schema = queue.schema.kind != SchemaConfig::Kind::none;
+    output_queue->has_schema_of_input = output_queue->schema && queue.schema == pipeline_.input.schema;
     // A dead letter is the original bytes: nothing encodes or checks it.
     if (!dead_letters) {
-        auto encoder = codec::Encoder::make(port->encoding, queue.schema, {config.max_message_bytes});
+        auto encoder = codec::Encoder::make(output_queue->encoding, queue.schema, {config.max_message_bytes});
         if (!encoder) return encoder.error();
-        port->encoder.emplace(std::move(*encoder));
+        output_queue->encoder.emplace(std::move(*encoder));
     }
     plugins::Services services;
     services.queue = queue.name;
@@ -201,17 +204,17 @@ Result<std::unique_ptr<Port>> Component::make_port(const Config& config, plugins
     services.app = config.app;
     services.for_dead_letters = keeps_dead_letters(config, queue.name);
     services.wake = [this] { pipeline_.completions.ring(); };
-    services.health = [raw = port.get()](std::uint32_t state, const std::string&) {
+    services.health = [raw = output_queue.get()](std::uint32_t state, const std::string&) {
         raw->up.store(state != VOLLEY_DOWN, std::memory_order_relaxed);
     };
     auto made = plugins::Producer::create(*found, std::move(services), queue.config, queue.value,
-                                          config.base_dir, &on_report, port.get());
+                                          config.base_dir, &on_report, output_queue.get());
     if (!made) return made.error();
-    port->producer.emplace(std::move(*made));
+    output_queue->producer.emplace(std::move(*made));
     const auto* more =
-        static_cast<const volley_ext_abilities*>(port->producer->extension(VOLLEY_EXT_ABILITIES));
-    if (more != nullptr) port->flags |= more->flags;
-    return port;
+        static_cast<const volley_ext_abilities*>(output_queue->producer->extension(VOLLEY_EXT_ABILITIES));
+    if (more != nullptr) output_queue->flags |= more->flags;
+    return output_queue;
 }
 
 Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHandler& built_in) {
@@ -221,7 +224,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
         p.handler_config = built_in.config;
         p.handler_label = built_in.label;
         p.in_process = built_in.in_process;
-        p.keeps_chains = true;
+        p.keeps_groups = true;
         return {};
     }
     if (p.config.handler.kind != HandlerConfig::Kind::library) {
@@ -235,7 +238,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
     if (!found) return found.error();
     p.handler = *found;
     p.in_process = true;
-    p.keeps_chains = (found->flags() & VOLLEY_KEEPS_CHAINS) != 0;
+    p.keeps_groups = (found->flags() & VOLLEY_KEEPS_GROUPS) != 0;
     if ((found->flags() & VOLLEY_THREAD_SAFE) != 0) p.shared_handler = std::make_shared<InstanceSlot>(p);
     p.handler_config = library.config;
     p.handler_label = found->label();
@@ -245,15 +248,18 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
 Result<void> Component::make_decoder(codec::Encoding encoding) {
     Pipeline& p = pipeline_;
     p.schema = p.input.schema.kind != SchemaConfig::Kind::none;
-    const bool other_serializer = std::any_of(p.ports.begin(), p.ports.end(), [&](const auto& port) {
-        return port->schema || (port->encoding != encoding && port->encoding != codec::Encoding::none);
-    });
+    const bool other_serializer =
+        std::any_of(p.output_queues.begin(), p.output_queues.end(), [&](const auto& output_queue) {
+            return output_queue->schema ||
+                   (output_queue->encoding != encoding && output_queue->encoding != codec::Encoding::none);
+        });
     p.decode = p.schema || !p.input.key.empty() ||
                (encoding != codec::Encoding::none && (!p.is_forward() || other_serializer));
     p.keeps_tree =
-        p.decode && p.is_forward() && std::any_of(p.ports.begin(), p.ports.end(), [&](const auto& port) {
-            return (port->schema && !port->has_schema_of_input) ||
-                   (port->encoding == codec::Encoding::msgpack && port->encoding != encoding);
+        p.decode && p.is_forward() &&
+        std::any_of(p.output_queues.begin(), p.output_queues.end(), [&](const auto& output_queue) {
+            return (output_queue->schema && !output_queue->has_schema_of_input) ||
+                   (output_queue->encoding == codec::Encoding::msgpack && output_queue->encoding != encoding);
         });
     if (!p.decode) return {};
     auto decoder = codec::Decoder::make(encoding, p.input.schema, p.input.key, {p.max_message_bytes});

@@ -47,8 +47,8 @@ private:
     Component() = default;
     Result<void> make_input(const Config& config, plugins::Catalog& catalog,
                             std::optional<plugins::Consumer>& consumer);
-    Result<std::unique_ptr<Port>> make_port(const Config& config, plugins::Catalog& catalog,
-                                            const QueueConfig& queue, bool dead_letters);
+    Result<std::unique_ptr<OutputQueue>> make_output_queue(const Config& config, plugins::Catalog& catalog,
+                                                           const QueueConfig& queue, bool dead_letters);
     Result<void> make_handler(plugins::Catalog& catalog, const BuiltInHandler& built_in);
     Result<void> make_decoder(codec::Encoding encoding);
 

@@ -26,11 +26,11 @@ std::string iso_time(std::int64_t unix_milliseconds) {
 // name and value pairs; values are copied into the arena.
 class Headers {
 public:
-    Headers(Work& work, std::size_t capacity)
-        : work_(work),
-          list_(static_cast<volley_header*>(work.arena.allocate(capacity * sizeof(volley_header)))) {}
+    Headers(MessageContext& context, std::size_t capacity)
+        : context_(context),
+          list_(static_cast<volley_header*>(context.arena.allocate(capacity * sizeof(volley_header)))) {}
     void add(std::string_view name, std::string_view value) {
-        list_[count_++] = {view_of(name), view_of(work_.arena.copy(value))};
+        list_[count_++] = {view_of(name), view_of(context_.arena.copy(value))};
     }
     void pass(const volley_header& header) { list_[count_++] = header; }
     const volley_header* begin() const { return list_; }
@@ -38,15 +38,15 @@ public:
     std::uint32_t size() const { return count_; }
 
 private:
-    Work& work_;
+    MessageContext& context_;
     volley_header* list_;
     std::uint32_t count_ = 0;
 };
 
 constexpr std::size_t own_headers = 20;
 
-void add_own(const Pipeline& pipeline, Work& work, std::uint32_t attempts, Headers& headers) {
-    const volley_message& m = work.message;
+void add_own(const Pipeline& pipeline, MessageContext& context, std::uint32_t attempts, Headers& headers) {
+    const volley_message& m = context.message;
     headers.add("volley-app", pipeline.app);
     headers.add("volley-component", pipeline.config.name);
     headers.add("volley-queue", pipeline.input.name);
@@ -57,17 +57,17 @@ void add_own(const Pipeline& pipeline, Work& work, std::uint32_t attempts, Heade
     if (!is_absent(m.id)) headers.add("volley-message-id", text_of(m.id));
     if (m.timestamp_ms > 0) headers.add("volley-timestamp", iso_time(m.timestamp_ms));
     headers.add("volley-attempts", std::to_string(attempts));
-    headers.add("volley-reason", reason_names[work.reason < reason_count ? work.reason : 0]);
-    headers.add("volley-error", text::safe(work.last_error));
-    headers.add("volley-first-error", text::safe(work.first_error));
-    headers.add("volley-received-at", iso_time(work.received_ms));
+    headers.add("volley-reason", reason_names[context.reason < reason_count ? context.reason : 0]);
+    headers.add("volley-error", text::safe(context.last_error));
+    headers.add("volley-first-error", text::safe(context.first_error));
+    headers.add("volley-received-at", iso_time(context.received_ms));
     headers.add("volley-failed-at", iso_time(unix_ms()));
     headers.add("volley-handler", pipeline.handler_label);
     headers.add("volley-version", VOLLEY_VERSION);
-    if (work.truncate) headers.add("volley-truncated-from", std::to_string(m.body.size));
+    if (context.truncate) headers.add("volley-truncated-from", std::to_string(m.body.size));
 }
 
-std::string_view envelope(Work& work, const Headers& headers, std::string_view body) {
+std::string_view envelope(MessageContext& context, const Headers& headers, std::string_view body) {
     rapidjson::StringBuffer buffer;
     text::JsonWriter writer(buffer);
     writer.StartObject();
@@ -75,50 +75,53 @@ std::string_view envelope(Work& work, const Headers& headers, std::string_view b
     writer.Uint(2);
     writer.Key("headers");
     codec::write_headers(writer, {headers.begin(), headers.end()});
-    if (!is_absent(work.message.key)) codec::write_bytes(writer, "key", text_of(work.message.key));
-    if (is_absent(work.message.body)) {  // a tombstone: `volley dlq retry` must not make an empty body of it
+    if (!is_absent(context.message.key)) codec::write_bytes(writer, "key", text_of(context.message.key));
+    if (is_absent(
+            context.message.body)) {  // a tombstone: `volley dlq retry` must not make an empty body of it
         writer.Key("body");
         writer.Null();
     } else {
         codec::write_bytes(writer, "body", body);
     }
     writer.EndObject();
-    return work.arena.copy({buffer.GetString(), buffer.GetSize()});
+    return context.arena.copy({buffer.GetString(), buffer.GetSize()});
 }
 
 // Without its envelope a dead letter loses what its store has no place for.
-bool holds_as_it_is(const Port& port, const volley_message& message) {
-    return port.can(VOLLEY_CAN_HEADERS) && (is_absent(message.key) || port.can(VOLLEY_CAN_KEY)) &&
-           (!is_absent(message.body) || port.can(VOLLEY_CAN_TOMBSTONE));
+bool holds_as_it_is(const OutputQueue& output_queue, const volley_message& message) {
+    return output_queue.can(VOLLEY_CAN_HEADERS) &&
+           (is_absent(message.key) || output_queue.can(VOLLEY_CAN_KEY)) &&
+           (!is_absent(message.body) || output_queue.can(VOLLEY_CAN_TOMBSTONE));
 }
 
 }  // namespace
 
-volley_record dead_letter(const Pipeline& pipeline, Work& work, delivery::Slot slot, std::uint32_t attempts) {
-    const volley_message& m = work.message;
-    const Port& port = *pipeline.dead_letters;
-    work.discard_outputs();
-    Headers headers(work, own_headers + m.header_count);
+volley_record dead_letter(const Pipeline& pipeline, MessageContext& context, delivery::Slot slot,
+                          std::uint32_t attempts) {
+    const volley_message& m = context.message;
+    const OutputQueue& output_queue = *pipeline.dead_letters;
+    context.discard_outputs();
+    Headers headers(context, own_headers + m.header_count);
     for (std::uint32_t i = 0; i < m.header_count; ++i) {
         if (text_of(m.headers[i].name).substr(0, 7) != "volley-") headers.pass(m.headers[i]);
     }
-    add_own(pipeline, work, attempts, headers);
+    add_own(pipeline, context, attempts, headers);
 
     volley_record record{};
-    record.token = token_of(slot, work, 0) | dead_letter_bit;
-    record.queue = view_of(port.value);
+    record.token = token_of(slot, context, 0) | dead_letter_bit;
+    record.queue = view_of(output_queue.value);
     record.partition = -1;
     // So that a store that can drops the second copy, if we die between its confirmation and the ack.
-    record.id = stable_id(pipeline, work, "dead");
+    record.id = stable_id(pipeline, context, "dead");
     std::string_view body = text_of(m.body);
-    if (work.truncate) body = body.substr(0, truncated_bytes);
-    if (holds_as_it_is(port, m)) {
+    if (context.truncate) body = body.substr(0, truncated_bytes);
+    if (holds_as_it_is(output_queue, m)) {
         record.key = m.key;
         record.headers = headers.begin();
         record.header_count = headers.size();
         record.body = is_absent(m.body) ? m.body : view_of(body);
     } else {
-        record.body = view_of(envelope(work, headers, body));
+        record.body = view_of(envelope(context, headers, body));
     }
     return record;
 }

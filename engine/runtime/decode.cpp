@@ -2,13 +2,13 @@
 
 namespace volley::runtime {
 
-std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work, codec::Parsed* keep) {
+std::optional<codec::Failure> decode(const Pipeline& pipeline, MessageContext& context, codec::Parsed* keep) {
     if (keep != nullptr) keep->clear();
-    const std::string_view bytes = text_of(work.message.body);
-    work.body = bytes;
-    if (work.refused) return work.refused;
-    if (work.decoded) {
-        if (!work.scratch.empty()) work.body = work.scratch;
+    const std::string_view bytes = text_of(context.message.body);
+    context.body = bytes;
+    if (context.refused) return context.refused;
+    if (context.decoded) {
+        if (!context.scratch.empty()) context.body = context.scratch;
         return std::nullopt;
     }
     if (bytes.size() > pipeline.max_message_bytes) {
@@ -16,12 +16,13 @@ std::optional<codec::Failure> decode(const Pipeline& pipeline, Work& work, codec
                                                            " bytes; max_message_bytes is " +
                                                            std::to_string(pipeline.max_message_bytes)};
     }
-    if (!pipeline.decode || is_absent(work.message.body)) return std::nullopt;
-    work.is_clean = false;
-    work.scratch.clear();
-    std::string* key = pipeline.input.key.empty() ? nullptr : &work.key;
-    if (auto failure = pipeline.decoder->decode(bytes, work.scratch, work.body, key, keep)) return failure;
-    work.decoded = true;
+    if (!pipeline.decode || is_absent(context.message.body)) return std::nullopt;
+    context.is_clean = false;
+    context.scratch.clear();
+    std::string* key = pipeline.input.key.empty() ? nullptr : &context.key;
+    if (auto failure = pipeline.decoder->decode(bytes, context.scratch, context.body, key, keep))
+        return failure;
+    context.decoded = true;
     return std::nullopt;
 }
 

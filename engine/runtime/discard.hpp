@@ -3,17 +3,18 @@
 #pragma once
 
 #include "delivery/delivery.hpp"
-#include "runtime/work.hpp"
+#include "runtime/message_context.hpp"
 
 namespace volley::runtime {
 
-inline void discard_if_given_up(const delivery::Delivery& core, Works& works, delivery::Slot slot) {
+inline void discard_if_given_up(const delivery::Delivery& core, MessageContexts& contexts,
+                                delivery::Slot slot) {
     switch (core.entry(slot).state) {
         case delivery::State::backing_off:
         case delivery::State::dead_letter_wait:
         case delivery::State::dead_letter_queued:
         case delivery::State::settling:
-            works[slot].discard_outputs();
+            contexts[slot].discard_outputs();
             break;
         default:
             break;

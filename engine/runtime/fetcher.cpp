@@ -49,7 +49,7 @@ void Fetcher::taken() {
     count_ = 0;
 }
 
-Result<void> Fetcher::rest(delivery::Millis wait, bool poll) {
+Result<void> Fetcher::wait_without_fetching(delivery::Millis wait, bool poll) {
     if (!poll || !input_.has_poll()) {
         pipeline_.completions.wait_for(wait);
         return {};

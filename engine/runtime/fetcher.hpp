@@ -23,7 +23,7 @@ public:
     Result<void> fetch(std::uint32_t capacity, std::uint64_t bytes, delivery::Millis wait, bool is_idle);
     // Takes nothing; a client library goes on being polled. `poll`: only if it may be polled now. Errors:
     // likewise.
-    Result<void> rest(delivery::Millis wait, bool poll);
+    Result<void> wait_without_fetching(delivery::Millis wait, bool poll);
     // Waits inside of a connector's call that interrupt() ends.
     template <typename Call>
     void wait_in(delivery::Millis wait, Call&& call) {

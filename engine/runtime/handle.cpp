@@ -18,13 +18,13 @@ using delivery::Verdict;
 // just then. After that the instance is replaced.
 constexpr Millis longest_grace{5'000};
 
-Handled failure(Work& work, Verdict verdict, std::uint32_t reason, std::string_view why) {
-    work.explain(reason, why);
+HandlerResult failure(MessageContext& context, Verdict verdict, std::uint32_t reason, std::string_view why) {
+    context.explain(reason, why);
     return {verdict, reason, 0};
 }
 
-bool has_failed(const Handled& handled) {
-    return handled.verdict != Verdict::ok && handled.verdict != Verdict::drop;
+bool has_failed(const HandlerResult& result) {
+    return result.verdict != Verdict::ok && result.verdict != Verdict::drop;
 }
 
 }  // namespace
@@ -43,12 +43,13 @@ bool HandlerCall::open() {
     return true;
 }
 
-void HandlerCall::handle(const delivery::Run* runs, std::size_t count, std::vector<Handled>& out) {
-    out.assign(count, Handled{});
-    if (count == 1) return handle_alone(runs[0], out[0]);
+void HandlerCall::handle(const delivery::WorkItem* items, std::size_t count,
+                         std::vector<HandlerResult>& out) {
+    out.assign(count, HandlerResult{});
+    if (count == 1) return handle_alone(items[0], out[0]);
     Instance* const instance = slot_->enter();
     if (instance == nullptr) return;
-    const Call called = call(*instance, runs, count, out.data());
+    const Call called = call(*instance, items, count, out.data());
     if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
     if (called.ends) return slot_->leave_for_good(*called.failed);
     slot_->leave_failed(called.failed->text);
@@ -58,45 +59,45 @@ void HandlerCall::handle(const delivery::Run* runs, std::size_t count, std::vect
         if (ends_[i] == End::undecided) left.push_back(i);
     }
     for (const std::size_t i : left) {
-        const auto is_before_in_chain = [&](std::size_t j) {
-            return runs[j].chain != delivery::no_chain && runs[j].chain == runs[i].chain &&
+        const auto is_before_in_group = [&](std::size_t j) {
+            return items[j].group != delivery::no_group && items[j].group == items[i].group &&
                    has_failed(out[j]);
         };
         bool behind_a_failure = false;
-        for (std::size_t j = 0; j < i; ++j) behind_a_failure = behind_a_failure || is_before_in_chain(j);
-        if (!behind_a_failure) handle_alone(runs[i], out[i]);
+        for (std::size_t j = 0; j < i; ++j) behind_a_failure = behind_a_failure || is_before_in_group(j);
+        if (!behind_a_failure) handle_alone(items[i], out[i]);
     }
 }
 
 // A message with which two instances fail in a row, or one that did nothing before, is charged an attempt.
-void HandlerCall::handle_alone(const delivery::Run& run, Handled& out) {
+void HandlerCall::handle_alone(const delivery::WorkItem& item, HandlerResult& out) {
     bool again = false;
     for (;;) {
-        out = Handled{};
+        out = HandlerResult{};
         Instance* const instance = slot_->enter();
         if (instance == nullptr) return;
         const bool is_charged = again || !instance->worked.load(std::memory_order_relaxed);
-        const Call called = call(*instance, &run, 1, &out);
+        const Call called = call(*instance, &item, 1, &out);
         if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
         if (called.ends) return slot_->leave_for_good(*called.failed);
         const bool decided = ends_.front() != End::undecided;
         slot_->leave_failed(called.failed->text);
         if (decided) return;
         if (is_charged) {
-            Work& work = pipeline_.works[run.slot];
-            out = failure(work, Verdict::retry, VOLLEY_REASON_CRASH, called.failed->text);
+            MessageContext& context = pipeline_.contexts[item.slot];
+            out = failure(context, Verdict::retry, VOLLEY_REASON_CRASH, called.failed->text);
             return;
         }
         again = true;
     }
 }
 
-HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::Run* runs, std::size_t count,
-                                    Handled* out) {
+HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::WorkItem* items, std::size_t count,
+                                    HandlerResult* out) {
     use(instance, count);
     // A child process is held to its time by its own side.
     const Millis limit = pipeline_.in_process ? pipeline_.config.handler_timeout : Millis(0);
-    prepare(runs, count);
+    prepare(items, count);
     const auto begin = monotonic();
     const auto took = [begin] { return monotonic() - begin; };
     const std::int64_t begin_ms = now().count();
@@ -134,16 +135,17 @@ HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::Run* run
     pipeline_.handle_durations.add(all / count, count);
     for (std::size_t i = 0; i < count; ++i) {
         if (result.broke_rule)
-            out[i] = Handled{};  // as if it had not started: what the handler says of it is worth nothing
+            out[i] =
+                HandlerResult{};  // as if it had not started: what the handler says of it is worth nothing
         else if (ends_[i] == End::late)
-            out[i] = timed_out(*jobs_[i]->work, std::chrono::duration_cast<Millis>(all));
+            out[i] = timed_out(*jobs_[i]->context, std::chrono::duration_cast<Millis>(all));
         else if (ends_[i] == End::decided)
-            out[i] = outcome(i);
+            out[i] = result_of(i);
         // The body is needed still: for the next instance, or by this one, until it is destroyed.
         if (ends_[i] == End::undecided || (ends_[i] == End::late && result.keeps_late))
-            jobs_[i]->work->outputs.clear();
+            jobs_[i]->context->outputs.clear();
         else if (out[i].verdict != Verdict::ok)
-            jobs_[i]->work->discard_outputs();
+            jobs_[i]->context->discard_outputs();
     }
     return result;
 }
@@ -158,25 +160,25 @@ void HandlerCall::use(Instance& instance, std::size_t count) {
     if (ends_.size() < count) ends_.resize(count);
 }
 
-void HandlerCall::prepare(const delivery::Run* runs, std::size_t count) {
+void HandlerCall::prepare(const delivery::WorkItem* items, std::size_t count) {
     tasks_.assign(count, volley_task{});
     const std::int64_t deadline = unix_ms() + pipeline_.config.handler_timeout.count();
     for (std::size_t i = 0; i < count; ++i) {
         Job& job = *jobs_[i];
-        job.slot = runs[i].slot;
-        job.work = &pipeline_.works[runs[i].slot];
+        job.slot = items[i].slot;
+        job.context = &pipeline_.contexts[items[i].slot];
         // What an earlier attempt left behind.
-        job.work->outputs.clear();
-        job.work->arena.reset();
-        job.message = job.work->message;
-        if (!is_absent(job.message.body)) job.message.body = view_of(job.work->body);
+        job.context->outputs.clear();
+        job.context->arena.reset();
+        job.message = job.context->message;
+        if (!is_absent(job.message.body)) job.message.body = view_of(job.context->body);
         job.message.flags =
             pipeline_.input_encoding == codec::Encoding::none ? 0 : std::uint32_t{VOLLEY_MESSAGE_JSON};
-        if (!job.work->key.empty()) job.message.key = view_of(job.work->key);
+        if (!job.context->key.empty()) job.message.key = view_of(job.context->key);
         tasks_[i].message = &job.message;
-        tasks_[i].attempt = runs[i].attempt;
+        tasks_[i].attempt = items[i].attempt;
         tasks_[i].deadline_ms = deadline;
-        tasks_[i].chain = runs[i].chain == delivery::no_chain ? 0 : runs[i].chain + 1;
+        tasks_[i].group = items[i].group == delivery::no_group ? 0 : items[i].group + 1;
     }
 }
 
@@ -231,23 +233,23 @@ void HandlerCall::await(std::unique_lock<std::mutex>& lock, std::size_t count, M
 // May a task be left VOLLEY_AGAIN? Else it would come again without end.
 bool HandlerCall::may_skip(std::size_t i) const {
     if (!pipeline_.in_process || pipeline_.is_cut_off()) return true;
-    if (jobs_[i]->work->lease_lost.load(std::memory_order_relaxed)) return true;
-    for (std::size_t j = 0; j < i && tasks_[i].chain != 0; ++j) {
+    if (jobs_[i]->context->lease_lost.load(std::memory_order_relaxed)) return true;
+    for (std::size_t j = 0; j < i && tasks_[i].group != 0; ++j) {
         const std::int32_t status = tasks_[j].status;
-        if (tasks_[j].chain == tasks_[i].chain && status != VOLLEY_OK && status != VOLLEY_DROP) return true;
+        if (tasks_[j].group == tasks_[i].group && status != VOLLEY_OK && status != VOLLEY_DROP) return true;
     }
     return false;
 }
 
-Handled HandlerCall::timed_out(Work& work, Millis took) const {
-    return failure(work, Verdict::retry, VOLLEY_REASON_TIMEOUT,
+HandlerResult HandlerCall::timed_out(MessageContext& context, Millis took) const {
+    return failure(context, Verdict::retry, VOLLEY_REASON_TIMEOUT,
                    "the handler took " + std::to_string(took.count()) + " ms; handler_timeout is " +
                        std::to_string(pipeline_.config.handler_timeout.count()) + " ms");
 }
 
-Handled HandlerCall::outcome(std::size_t i) {
+HandlerResult HandlerCall::result_of(std::size_t i) {
     const Job& job = *jobs_[i];
-    Work& work = *job.work;
+    MessageContext& context = *job.context;
     const std::uint32_t reason = job.reason < delivery::reason_count ? job.reason : 0;
     const auto why = [&job](const char* otherwise) {
         return job.explanation.empty() ? std::string_view(otherwise) : std::string_view(job.explanation);
@@ -256,24 +258,24 @@ Handled HandlerCall::outcome(std::size_t i) {
         case VOLLEY_OK:
             if (job.emit_status == VOLLEY_OK) return {Verdict::ok};
             if (job.emit_status == VOLLEY_E_RETRY)
-                return failure(work, Verdict::retry, VOLLEY_REASON_OUTPUT,
+                return failure(context, Verdict::retry, VOLLEY_REASON_OUTPUT,
                                "an output could not be kept: out of memory");
-            return failure(work, Verdict::fail, VOLLEY_REASON_OUTPUT, job.emit_error);
+            return failure(context, Verdict::fail, VOLLEY_REASON_OUTPUT, job.emit_error);
         case VOLLEY_DROP:
             return {Verdict::drop};
         case VOLLEY_AGAIN:
             if (may_skip(i)) return {Verdict::not_started};
-            return failure(work, Verdict::retry, VOLLEY_REASON_HANDLER_RETRY,
+            return failure(context, Verdict::retry, VOLLEY_REASON_HANDLER_RETRY,
                            "the handler did not start it (VOLLEY_AGAIN), though nothing before it failed");
         case VOLLEY_E_RETRY: {
-            Handled result = failure(work, Verdict::retry,
-                                     reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_RETRY},
-                                     why("the handler asked to try again"));
+            HandlerResult result = failure(context, Verdict::retry,
+                                           reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_RETRY},
+                                           why("the handler asked to try again"));
             result.retry_after_ms = job.retry_after_ms;
             return result;
         }
         default:
-            return failure(work, Verdict::fail,
+            return failure(context, Verdict::fail,
                            reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_FAIL},
                            why("the handler refused it"));
     }

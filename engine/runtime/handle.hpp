@@ -16,7 +16,7 @@
 namespace volley::runtime {
 
 // How a message came out of its handler.
-struct Handled {
+struct HandlerResult {
     delivery::Verdict verdict = delivery::Verdict::not_started;
     std::uint32_t reason = VOLLEY_REASON_NONE;
     std::uint64_t retry_after_ms = 0;
@@ -34,9 +34,10 @@ public:
     bool open();
     void close(std::uint32_t timeout_ms) { slot_->quit(timeout_ms); }
 
-    // Calls the handler, and waits for all the messages. Unless it keeps chains no two may be of one. `out`
-    // gets one entry each; why one failed is in its Work. A failed instance is replaced, and called again.
-    void handle(const delivery::Run* runs, std::size_t count, std::vector<Handled>& out);
+    // Calls the handler, and waits for all the messages. Unless it keeps groups no two may be of one. `out`
+    // gets one entry each; why one failed is in its MessageContext. A failed instance is replaced, and called
+    // again.
+    void handle(const delivery::WorkItem* items, std::size_t count, std::vector<HandlerResult>& out);
 
     // ---- from any thread
     // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock.
@@ -57,18 +58,18 @@ private:
         late,       // no status came in time
     };
 
-    void handle_alone(const delivery::Run& run, Handled& out);
-    Call call(Instance& instance, const delivery::Run* runs, std::size_t count, Handled* out);
+    void handle_alone(const delivery::WorkItem& item, HandlerResult& out);
+    Call call(Instance& instance, const delivery::WorkItem* items, std::size_t count, HandlerResult* out);
     void use(Instance& instance, std::size_t count);
-    void prepare(const delivery::Run* runs, std::size_t count);
+    void prepare(const delivery::WorkItem* items, std::size_t count);
     End end_of(std::size_t i, bool late, bool failed);
     void await(std::unique_lock<std::mutex>& lock, std::size_t count, delivery::Millis limit,
                Nanoseconds begin);
     bool may_skip(std::size_t i) const;
     void look_at_statuses(std::size_t count, Call& result);
     void break_rule(Call& result, const std::string& what) const;
-    Handled outcome(std::size_t i);
-    Handled timed_out(Work& work, delivery::Millis took) const;
+    HandlerResult result_of(std::size_t i);
+    HandlerResult timed_out(MessageContext& context, delivery::Millis took) const;
 
     Pipeline& pipeline_;
     std::shared_ptr<InstanceSlot> slot_;

@@ -12,21 +12,21 @@ namespace {
 using text::Fingerprint;
 
 // Of all but source, partition, offset and id; computed once for a message.
-std::uint64_t origin_of(const Pipeline& pipeline, Work& work) {
-    if (work.origin != 0) return work.origin;
-    const volley_message& m = work.message;
+std::uint64_t origin_of(const Pipeline& pipeline, MessageContext& context) {
+    if (context.origin != 0) return context.origin;
+    const volley_message& m = context.message;
     const auto time = static_cast<std::uint64_t>(m.timestamp_ms);
-    if (work.store != 0) {
+    if (context.store != 0) {
         // Both are hashes; of one store and one application, different times give different origins.
         constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
-        return work.origin = (pipeline.stores[work.store] ^ pipeline.id_seed) + time * odd;
+        return context.origin = (pipeline.stores[context.store] ^ pipeline.id_seed) + time * odd;
     }
     Fingerprint f;
     f.add(pipeline.id_seed).add(time).add(text_of(m.key));
     f.add(std::uint64_t{is_absent(m.body)}).add(text_of(m.body));
     for (std::uint32_t i = 0; i < m.header_count; ++i)
         f.add(text_of(m.headers[i].name)).add(text_of(m.headers[i].value));
-    return work.origin = f.value();
+    return context.origin = f.value();
 }
 
 // Writes eight hexadecimal digits, of the lowest four bits first: all at once, because an id is made for each
@@ -55,14 +55,14 @@ std::uint64_t store_name(std::string_view identity) {
 
 bool has_own_id(const volley_message& message) { return message.id.size > 0 || message.offset >= 0; }
 
-volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what) {
-    const volley_message& m = work.message;
+volley_view stable_id(const Pipeline& pipeline, MessageContext& context, std::string_view what) {
+    const volley_message& m = context.message;
     if (!has_own_id(m)) return {};
     const std::string_view id = text_of(m.id);
     constexpr std::size_t numbers = 64;  // of a partition, an offset and the origin, with their separators
     const std::size_t most = m.source.size + id.size() + pipeline.id_head.size() + pipeline.id_tail.size() +
                              what.size() + numbers + PaddedText::block;
-    char* const begin = static_cast<char*>(work.arena.allocate(most));
+    char* const begin = static_cast<char*>(context.arena.allocate(most));
     char* end = begin;
     const auto text = [&](std::string_view part) {
         std::memcpy(end, part.data(), part.size());
@@ -83,8 +83,8 @@ volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view wha
     else
         text(id);
     *end++ = '/';
-    std::uint64_t origin = origin_of(pipeline, work);
-    if (work.store == 0) origin = Fingerprint().add(pipeline.id_seed_of_process).add(origin).value();
+    std::uint64_t origin = origin_of(pipeline, context);
+    if (context.store == 0) origin = Fingerprint().add(pipeline.id_seed_of_process).add(origin).value();
     constexpr std::size_t half = 8;  // of the digits
     write_hex(origin, end);
     write_hex(origin >> 32U, end + half);
@@ -96,11 +96,11 @@ volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view wha
     return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-std::uint64_t journal_name(const Pipeline& pipeline, Work& work) {
-    const volley_message& m = work.message;
+std::uint64_t journal_name(const Pipeline& pipeline, MessageContext& context) {
+    const volley_message& m = context.message;
     if (!has_own_id(m)) return 0;
     Fingerprint f;
-    f.add(source_of(pipeline, m)).add(text_of(m.id)).add(origin_of(pipeline, work));
+    f.add(source_of(pipeline, m)).add(text_of(m.id)).add(origin_of(pipeline, context));
     f.add(static_cast<std::uint64_t>(m.partition)).add(static_cast<std::uint64_t>(m.offset));
     return f.value() == 0 ? 1 : f.value();
 }

@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/message_context.hpp"
 #include "runtime/pipeline.hpp"
-#include "runtime/work.hpp"
 
 namespace volley::runtime {
 
-// What Work::store keeps of a store's identity; never 0.
+// What MessageContext::store keeps of a store's identity; never 0.
 std::uint64_t store_name(std::string_view identity);
 
 // Does the store give the message an id or an offset? Without one it cannot be told from others.
@@ -21,9 +21,9 @@ bool has_own_id(const volley_message& message);
 // Names an output for good: the same message gives the same id after a crash. It is made of where the message
 // is from, the component, and `what`: the output's number, or "dead". Absent if the message cannot be told
 // from others. In the message's arena.
-volley_view stable_id(const Pipeline& pipeline, Work& work, std::string_view what);
+volley_view stable_id(const Pipeline& pipeline, MessageContext& context, std::string_view what);
 
 // The message's name in the crash journal: the same after a restart. 0: it cannot be told from others.
-std::uint64_t journal_name(const Pipeline& pipeline, Work& work);
+std::uint64_t journal_name(const Pipeline& pipeline, MessageContext& context);
 
 }  // namespace volley::runtime

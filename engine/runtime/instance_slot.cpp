@@ -81,7 +81,7 @@ void InstanceSlot::retire(std::unique_lock<std::mutex>& lock, const std::string&
     changed_.notify_all();
     if (retiring_) return changed_.wait(lock, [&] { return destroyed_ >= serial; });
     retiring_ = true;
-    set_trouble(why);
+    set_problem(why);
     changed_.wait(lock, [this] { return inside_ == 0; });
     std::unique_ptr<Instance> old = std::move(instance_);
     lock.unlock();
@@ -104,7 +104,7 @@ void InstanceSlot::make(std::unique_lock<std::mutex>& lock) {
     if (made) {
         instance_ = std::move(unopened_);
         instance_->serial = ++serial_;
-        set_trouble({});
+        set_problem({});
     } else {
         make_failed(made.error());
     }
@@ -148,11 +148,11 @@ void InstanceSlot::make_failed(const Error& error) {
     const bool first = serial_ == 0;
     if (needs_a_person(error.code) || (first && !may_pass(error.code))) {
         failure_ = error;
-        set_trouble(error.text);
+        set_problem(error.text);
         return;
     }
     ++failures_;
-    set_trouble("the handler cannot be opened: " + error.text);
+    set_problem("the handler cannot be opened: " + error.text);
     tell("the handler cannot be opened; waiting for it", error.text);
     back_off();
 }
@@ -173,9 +173,9 @@ void InstanceSlot::tell(const char* what, const std::string& cause) {
     log::warning(what, {{"component", pipeline_.config.name}, {"cause", cause}});
 }
 
-void InstanceSlot::set_trouble(std::string why) {
-    trouble_ = std::move(why);
-    troubled_.store(!trouble_.empty(), std::memory_order_relaxed);
+void InstanceSlot::set_problem(std::string why) {
+    problem_ = std::move(why);
+    has_problem_.store(!problem_.empty(), std::memory_order_relaxed);
 }
 
 void InstanceSlot::close(Instance& instance, std::uint32_t timeout_ms) const {
@@ -217,12 +217,12 @@ std::string InstanceSlot::outage() const {
         const std::lock_guard lock(health_mutex_);
         return down_;
     }
-    return waits_.load(std::memory_order_relaxed) ? trouble() : std::string();
+    return waits_.load(std::memory_order_relaxed) ? problem() : std::string();
 }
 
-std::string InstanceSlot::trouble() const {
+std::string InstanceSlot::problem() const {
     const std::lock_guard lock(mutex_);
-    return trouble_;
+    return problem_;
 }
 
 }  // namespace volley::runtime

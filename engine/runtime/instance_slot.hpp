@@ -56,8 +56,8 @@ public:
     // Why the slot is empty for good; after enter returned null.
     std::optional<Error> failure() const;
     // Why there is no instance now; empty: there is one.
-    std::string trouble() const;
-    bool is_in_trouble() const { return troubled_.load(std::memory_order_relaxed); }
+    std::string problem() const;
+    bool has_problem() const { return has_problem_.load(std::memory_order_relaxed); }
     // Why the handler takes no messages for now, which is no fault of ours: in its own words, or because an
     // instance could not be made and is tried again later. Empty: it takes them.
     std::string outage() const;
@@ -71,7 +71,7 @@ private:
     void close(Instance& instance, std::uint32_t timeout_ms) const;
     void back_off();
     void tell(const char* what, const std::string& cause);
-    void set_trouble(std::string why);
+    void set_problem(std::string why);
     void set_down(std::string why);
 
     const Pipeline& pipeline_;
@@ -89,9 +89,9 @@ private:
     delivery::Instant not_before_{0};
     delivery::Instant told_{0};
     std::string told_cause_;
-    std::string trouble_;
+    std::string problem_;
     std::optional<Error> failure_;
-    std::atomic<bool> troubled_{false};
+    std::atomic<bool> has_problem_{false};
     std::atomic<bool> waits_{false};  // before it is tried again to make one
 
     mutable std::mutex health_mutex_;

@@ -92,7 +92,7 @@ void Intake::turn() {
     if (misused_.load(std::memory_order_acquire)) return input_.give_up();
     take_reports();
     core_.tick(now_);
-    serve_ports();
+    serve_output_queues();
     if (auto run = transactor_.run(now_); !run) input_failed(run.error());
     if (transactor_.made_progress()) stall_watch_.progress(now_);
     settle();
@@ -130,7 +130,7 @@ void Intake::wait() {
     } else {
         constexpr delivery::Millis moment{50};
         const bool for_a_moment = flow_.is_held_for_a_moment();
-        done = fetcher_.rest(for_a_moment ? std::min(wait, moment) : wait, !for_a_moment);
+        done = fetcher_.wait_without_fetching(for_a_moment ? std::min(wait, moment) : wait, !for_a_moment);
     }
     now_ = now();
     if (!done) input_failed(done.error());
@@ -214,20 +214,20 @@ void Intake::keep_leases() {
     log::warning("leases were lost: these messages run again elsewhere",
                  {{"component", pipeline_.config.name}, {"count", std::to_string(lost.size())}});
     for (const delivery::Slot slot : lost) {
-        pipeline_.works[slot].lease_lost.store(true, std::memory_order_relaxed);
+        pipeline_.contexts[slot].lease_lost.store(true, std::memory_order_relaxed);
         core_.lose(slot);
     }
 }
 
 // Producers that report only when they are called. Where outputs and acks are one transaction, those of
 // outputs report nothing.
-void Intake::serve_ports() {
-    const auto serve_one = [this](Port& port) {
-        if (auto broken = serve(port, drain_deadline_.has_value(), now_))
-            fail(Error(broken->code, "output to \"" + port.queue + "\": " + broken->text));
+void Intake::serve_output_queues() {
+    const auto serve_one = [this](OutputQueue& output_queue) {
+        if (auto broken = serve(output_queue, drain_deadline_.has_value(), now_))
+            fail(Error(broken->code, "output to \"" + output_queue.queue + "\": " + broken->text));
     };
     if (!pipeline_.transactions) {
-        for (const auto& port : pipeline_.ports) serve_one(*port);
+        for (const auto& output_queue : pipeline_.output_queues) serve_one(*output_queue);
     }
     if (pipeline_.dead_letters) serve_one(*pipeline_.dead_letters);
 }
@@ -239,8 +239,9 @@ delivery::Millis Intake::until_next() const {
     if (options_.watch_idle) next = std::min(next, now_ + delivery::Millis(50));
     if (drain_deadline_) next = std::min(next, *drain_deadline_);
     constexpr delivery::Millis serve_period{5};
-    const auto owed = [](const auto& port) { return needs_calls(*port); };
-    if ((!pipeline_.transactions && std::any_of(pipeline_.ports.begin(), pipeline_.ports.end(), owed)) ||
+    const auto owed = [](const auto& output_queue) { return needs_calls(*output_queue); };
+    if ((!pipeline_.transactions &&
+         std::any_of(pipeline_.output_queues.begin(), pipeline_.output_queues.end(), owed)) ||
         (pipeline_.dead_letters && owed(pipeline_.dead_letters)))
         next = std::min(next, now_ + serve_period);
     return std::max(next - now_, delivery::Millis(0));

@@ -98,7 +98,7 @@ private:
     void commit();
     void hold_input();
     void keep_leases();
-    void serve_ports();
+    void serve_output_queues();
     void fetch(std::uint32_t capacity, delivery::Millis wait);
     void note_idle(bool nothing_came);
     std::uint32_t room() const;
@@ -116,7 +116,7 @@ private:
     // closing.cpp
     void shut_down();
     void join_workers(delivery::Instant deadline);
-    void close_ports(delivery::Instant deadline);
+    void close_output_queues(delivery::Instant deadline);
     void close_input(delivery::Instant deadline);
     void settle_last(delivery::Instant deadline);
     void commit_last(delivery::Instant deadline);

@@ -78,15 +78,16 @@ std::int32_t emit_from(Job& job, const volley_view& output, const volley_record&
         return volley_fail(error, VOLLEY_E_LOST, "the job is finished already");
     if (const char* flaw = flaw_of(record)) return refuse(job, error, ErrorCode::permanent, flaw);
     bool found = false;
-    for (const auto& port : pipeline.ports) {
-        if (!is_absent(output) && text_of(output) != port->queue) continue;
+    for (const auto& output_queue : pipeline.output_queues) {
+        if (!is_absent(output) && text_of(output) != output_queue->queue) continue;
         found = true;
-        if (auto added = add_emitted(pipeline, *job.work, job.slot, port->index, record); !added)
+        if (auto added = add_emitted(pipeline, *job.context, job.slot, output_queue->index, record); !added)
             return refuse(job, error, added.error().code, added.error().text);
     }
     if (found) return VOLLEY_OK;
     std::string known;
-    for (const auto& port : pipeline.ports) known += (known.empty() ? "" : ", ") + port->queue;
+    for (const auto& output_queue : pipeline.output_queues)
+        known += (known.empty() ? "" : ", ") + output_queue->queue;
     return refuse(job, error, ErrorCode::permanent,
                   "component \"" + pipeline.config.name + "\" has no output \"" +
                       std::string(text_of(output).substr(0, longest_text)) +
@@ -238,7 +239,8 @@ std::int32_t JobTable::cancelled(void* context, volley_job* handle) {
     with_job(context, handle, [&](Job& job) {
         const Pipeline& pipeline = job.waiter->pipeline;
         if (pipeline.aborting.load(std::memory_order_relaxed)) return;
-        const bool unwanted = pipeline.is_cut_off() || job.work->lease_lost.load(std::memory_order_relaxed) ||
+        const bool unwanted = pipeline.is_cut_off() ||
+                              job.context->lease_lost.load(std::memory_order_relaxed) ||
                               job.waiter->is_late();
         how = unwanted ? 1 : 0;
     });

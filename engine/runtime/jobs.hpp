@@ -37,7 +37,7 @@ struct Job {
     // Of the message in hand, from begin to end.
     JobWaiter* waiter = nullptr;
     delivery::Slot slot = delivery::no_slot;
-    Work* work = nullptr;
+    MessageContext* context = nullptr;
     volley_message message{};  // as the handler sees it
     std::string explanation;
     std::int32_t emit_status = VOLLEY_OK;  // of an output that cannot be sent: it fails the message

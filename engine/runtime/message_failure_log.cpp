@@ -24,8 +24,8 @@ Decision decision_of(const delivery::Entry& entry) {
         case delivery::State::dead_letter_wait:
             return {"the dead-letter queue does not take it now; tried again", log::Level::warning};
         case delivery::State::settling:
-            if (entry.outcome == delivery::Outcome::nack) return {"requeued", log::Level::warning};
-            if (entry.outcome == delivery::Outcome::ack)
+            if (entry.settlement == delivery::SettlementKind::nack) return {"requeued", log::Level::warning};
+            if (entry.settlement == delivery::SettlementKind::ack)
                 return {"dropped, as on_fail says", log::Level::warning};
             return {"released", log::Level::warning};
         default:
@@ -50,17 +50,17 @@ void MessageFailureLog::write(const delivery::Delivery& core, delivery::Slot slo
         return;
     }
     const delivery::Entry& entry = core.entry(slot);
-    const Work& work = pipeline_.works[slot];
+    const MessageContext& context = pipeline_.contexts[slot];
     const Decision decision = decision_of(entry);
-    const std::string id =
-        is_absent(work.message.id) ? std::to_string(entry.offset) : std::string(text_of(work.message.id));
+    const std::string id = is_absent(context.message.id) ? std::to_string(entry.offset)
+                                                         : std::string(text_of(context.message.id));
     log::write(decision.level, decision.text,
                {{"component", pipeline_.config.name},
                 {"queue", pipeline_.input.name},
                 {"message", id},
                 {"attempt", std::to_string(entry.attempt)},
-                {"reason", reason_names[work.reason < reason_count ? work.reason : 0]},
-                {"cause", work.last_error}});
+                {"reason", reason_names[context.reason < reason_count ? context.reason : 0]},
+                {"cause", context.last_error}});
 }
 
 }  // namespace volley::runtime

@@ -47,15 +47,15 @@ bool Intake::open_until(const char* what, const std::string& queue, delivery::In
 
 bool Intake::open() {
     const delivery::Instant deadline = now() + options_.startup_timeout;
-    const auto open_port = [&](Port& port) {
-        port.open = open_until("an output cannot be opened; waiting for it", port.queue, deadline,
-                               [&] { return port.producer->open(); });
-        return port.open;
+    const auto open_output_queue = [&](OutputQueue& output_queue) {
+        output_queue.open = open_until("an output cannot be opened; waiting for it", output_queue.queue,
+                                       deadline, [&] { return output_queue.producer->open(); });
+        return output_queue.open;
     };
-    for (const auto& port : pipeline_.ports) {
-        if (!open_port(*port)) return false;
+    for (const auto& output_queue : pipeline_.output_queues) {
+        if (!open_output_queue(*output_queue)) return false;
     }
-    if (pipeline_.dead_letters && !open_port(*pipeline_.dead_letters)) return false;
+    if (pipeline_.dead_letters && !open_output_queue(*pipeline_.dead_letters)) return false;
     listen();
     if (!open_until("the input cannot be opened; waiting for it", pipeline_.input.name, deadline,
                     [this] { return input_.open(); })) {
@@ -133,7 +133,7 @@ bool Intake::start_workers(delivery::Instant deadline) {
         publish();
         if (status_.stop_requested.load(std::memory_order_acquire)) return false;
         if (now_ >= deadline) {
-            const std::string cause = workers_.handler_trouble();
+            const std::string cause = workers_.handler_problem();
             fail(Error(ErrorCode::retry, "handler " + pipeline_.handler_label +
                                              " did not open within startup_timeout" +
                                              (cause.empty() ? "" : ": " + cause)));

@@ -88,7 +88,7 @@ void Intake::drain_partitions(const std::vector<Assignment>& gone) {
     for (now_ = now(); now_ < deadline; now_ = now()) {
         take_reports();
         core_.tick(now_);
-        serve_ports();
+        serve_output_queues();
         settle();
         if (drained()) break;
         workers_.dispatch(core_);  // outputs to send again, and the other lanes

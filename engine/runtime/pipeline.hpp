@@ -13,9 +13,9 @@
 #include "runtime/completions.hpp"
 #include "runtime/crash_journal.hpp"
 #include "runtime/histogram.hpp"
+#include "runtime/message_context.hpp"
 #include "runtime/padded_text.hpp"
 #include "runtime/produce.hpp"
-#include "runtime/work.hpp"
 #include "volley/config.hpp"
 
 namespace volley::runtime {
@@ -48,24 +48,24 @@ struct Pipeline {
     const volley_handler_class* built_in_handler = nullptr;  // process and function, which are no plugins
     std::string handler_config = "{}";
     std::shared_ptr<InstanceSlot> shared_handler;  // one instance for all workers; none: each has its own
-    bool keeps_chains = false;                     // several messages of a chain may be in one call of it
+    bool keeps_groups = false;                     // several messages of a group may be in one call of it
     bool in_process = false;                       // the handler can take us down with it
     std::string state_dir;                         // as configured
     std::unique_ptr<CrashJournal> journal;         // none: no handler that needs it, or no place to keep it
     bool is_forward() const { return !handler && built_in_handler == nullptr; }
 
     // Outputs and acks are one transaction of their store, made by the intake: workers hand nothing to the
-    // ports. Set before the workers start.
+    // output queues. Set before the workers start.
     bool transactions = false;
 
     // store_name() of each store that the input was, because a file may be replaced while we run. The intake
     // thread adds; workers read those that their messages name. The first is none.
     delivery::Slab<std::uint64_t> stores;
-    Works works;
+    MessageContexts contexts;
     Completions completions;
     // Behind what their producers use until they are destroyed.
-    std::vector<std::unique_ptr<Port>> ports;
-    std::unique_ptr<Port> dead_letters;
+    std::vector<std::unique_ptr<OutputQueue>> output_queues;
+    std::unique_ptr<OutputQueue> dead_letters;
     DurationCounts handle_durations;
     std::atomic<std::uint64_t> nanoseconds_per_message{20'000};  // moving average; sizes the workers' batches
     bool input_is_log = false;                                   // its progress is an offset

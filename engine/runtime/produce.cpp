@@ -7,18 +7,18 @@
 
 #include "log/log.hpp"
 #include "runtime/call_status.hpp"
-#include "runtime/work.hpp"
+#include "runtime/message_context.hpp"
 
 namespace volley::runtime {
 
 namespace {
 
-Completion completion_of(const Port& port, std::uint64_t token, std::int32_t status) {
+Completion completion_of(const OutputQueue& output_queue, std::uint64_t token, std::int32_t status) {
     Completion c;
-    c.kind = port.dead_letters ? Completion::Kind::dead_letter : Completion::Kind::reported;
+    c.kind = output_queue.dead_letters ? Completion::Kind::dead_letter : Completion::Kind::reported;
     c.slot = slot_of(token);
     c.count = output_of(token);
-    c.origin = {port.index, life_of_token(token)};
+    c.origin = {output_queue.index, life_of_token(token)};
     using Limits =
         std::numeric_limits<std::int16_t>;  // what is beyond is no status of the ABI, and stays none
     c.status = static_cast<std::int16_t>(std::clamp<std::int32_t>(status, Limits::min(), Limits::max()));
@@ -27,7 +27,7 @@ Completion completion_of(const Port& port, std::uint64_t token, std::int32_t sta
 
 // The records of the call of produce() that this thread is in, and of those the first that is not reported.
 struct Call {
-    const Port* port = nullptr;
+    const OutputQueue* output_queue = nullptr;
     const volley_record* next = nullptr;
     const volley_record* end = nullptr;
     EarlyReports early;
@@ -46,9 +46,9 @@ public:
 
 // Takes a report of the next record of this thread's call. Returns false if it is another's: then it is a
 // completion of its own, and whoever takes that sees whether it is due.
-bool take_early(const Port& port, const volley_report& report) {
+bool take_early(const OutputQueue& output_queue, const volley_report& report) {
     Call* const call = this_threads_call;
-    if (call == nullptr || call->port != &port || call->next == call->end) return false;
+    if (call == nullptr || call->output_queue != &output_queue || call->next == call->end) return false;
     if (call->next->token != report.token) return false;
     ++call->next;
     const std::uint32_t place = *call->early.places++;
@@ -59,109 +59,112 @@ bool take_early(const Port& port, const volley_report& report) {
 }
 
 // Held around calls into a producer that wants them one at a time.
-std::unique_lock<CallMutex> take_turn(Port& port) {
-    std::unique_lock lock(port.turn, std::defer_lock);
-    if (!port.can(VOLLEY_THREAD_SAFE)) lock.lock();
+std::unique_lock<CallMutex> take_turn(OutputQueue& output_queue) {
+    std::unique_lock lock(output_queue.turn, std::defer_lock);
+    if (!output_queue.can(VOLLEY_THREAD_SAFE)) lock.lock();
     return lock;
 }
 
-void report_failed(Port& port, const volley_record* records, std::size_t count, const Error& error) {
+void report_failed(OutputQueue& output_queue, const volley_record* records, std::size_t count,
+                   const Error& error) {
     for (std::size_t i = 0; i < count; ++i) {
-        port.failed.fetch_add(1, std::memory_order_relaxed);
-        port.completions->push(completion_of(port, records[i].token, static_cast<std::int32_t>(error.code)),
-                               error.text);
+        output_queue.failed.fetch_add(1, std::memory_order_relaxed);
+        output_queue.completions->push(
+            completion_of(output_queue, records[i].token, static_cast<std::int32_t>(error.code)), error.text);
     }
 }
 
 // The instance cannot go on: nothing of the records is stored, and the component ends.
-void report_broken(Port& port, const volley_record* records, std::size_t count, const Error& error) {
+void report_broken(OutputQueue& output_queue, const volley_record* records, std::size_t count,
+                   const Error& error) {
     Completion c;
     c.kind = Completion::Kind::producer_failed;
     c.status = static_cast<std::int16_t>(error.code);
-    port.completions->push(c, error.text);
-    report_failed(port, records, count, Error(ErrorCode::retry, error.text));
+    output_queue.completions->push(c, error.text);
+    report_failed(output_queue, records, count, Error(ErrorCode::retry, error.text));
 }
 
 // Of a report after close: the message is released already, so it is only told.
-void tell_late(Port& port) {
-    if (port.told_late.exchange(true)) return;
+void tell_late(OutputQueue& output_queue) {
+    if (output_queue.told_late.exchange(true)) return;
     log::error("a producer reports records after it was closed; the reports are ignored",
-               {{"queue", port.queue}, {"plugin", port.label}});
+               {{"queue", output_queue.queue}, {"plugin", output_queue.label}});
 }
 
 }  // namespace
 
 void on_report(void* context, const volley_report* reports, std::uint32_t count, std::uint32_t stride) {
-    Port& port = *static_cast<Port*>(context);
-    if (port.closed.load(std::memory_order_acquire)) return tell_late(port);
+    OutputQueue& output_queue = *static_cast<OutputQueue*>(context);
+    if (output_queue.closed.load(std::memory_order_acquire)) return tell_late(output_queue);
     constexpr std::size_t most = 256;  // on the stack
     Completion batch[most];
     std::size_t filled = 0;
     std::uint64_t early = 0;
     // Counted first: whoever sees that a message is settled sees that it was sent.
     const auto hand_over = [&] {
-        port.sent.fetch_add(filled, std::memory_order_relaxed);
-        port.up.store(true, std::memory_order_relaxed);
-        port.completions->push(batch, filled);
+        output_queue.sent.fetch_add(filled, std::memory_order_relaxed);
+        output_queue.up.store(true, std::memory_order_relaxed);
+        output_queue.completions->push(batch, filled);
         filled = 0;
     };
     for (std::uint32_t i = 0; i < count; ++i) {
         const volley_report& report = element(reports, stride, i);
-        if (report.status == VOLLEY_OK && take_early(port, report)) {
+        if (report.status == VOLLEY_OK && take_early(output_queue, report)) {
             ++early;
             continue;
         }
-        const Completion c = completion_of(port, report.token, report.status);
+        const Completion c = completion_of(output_queue, report.token, report.status);
         if (report.status == VOLLEY_OK) {
             batch[filled++] = c;
             if (filled == most) hand_over();
         } else {
-            port.failed.fetch_add(1, std::memory_order_relaxed);
-            port.completions->push(c, text_of(report.text));
+            output_queue.failed.fetch_add(1, std::memory_order_relaxed);
+            output_queue.completions->push(c, text_of(report.text));
         }
     }
     if (filled > 0) hand_over();
     if (early > 0) {
-        port.sent.fetch_add(early, std::memory_order_relaxed);
-        port.up.store(true, std::memory_order_relaxed);
+        output_queue.sent.fetch_add(early, std::memory_order_relaxed);
+        output_queue.up.store(true, std::memory_order_relaxed);
     }
 }
 
-void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up,
-             EarlyReports early) {
+void produce(OutputQueue& output_queue, const volley_record* records, std::size_t count,
+             const std::atomic<bool>& give_up, EarlyReports early) {
     using namespace std::chrono_literals;
-    port.handed.fetch_add(count, std::memory_order_relaxed);
-    Call call{&port, records, records + count, early};
+    output_queue.handed.fetch_add(count, std::memory_order_relaxed);
+    Call call{&output_queue, records, records + count, early};
     const CallScope scope(call);
     auto pause = 1ms;
     while (count > 0) {
         if (give_up.load()) {
-            return report_failed(port, records, count, Error(ErrorCode::retry, "given up while stopping"));
+            return report_failed(output_queue, records, count,
+                                 Error(ErrorCode::retry, "given up while stopping"));
         }
         std::uint32_t accepted = 0;
         Result<std::int32_t> result = [&] {
-            const auto turn = take_turn(port);
-            return port.producer->produce(records, static_cast<std::uint32_t>(count), accepted);
+            const auto turn = take_turn(output_queue);
+            return output_queue.producer->produce(records, static_cast<std::uint32_t>(count), accepted);
         }();
         records += accepted;
         count -= accepted;
         if (!result) {
-            port.up.store(false, std::memory_order_relaxed);
+            output_queue.up.store(false, std::memory_order_relaxed);
             if (result.error().code == ErrorCode::fatal)
-                return report_broken(port, records, count, result.error());
-            return report_failed(port, records, count, result.error());
+                return report_broken(output_queue, records, count, result.error());
+            return report_failed(output_queue, records, count, result.error());
         }
         if (count == 0) return;
         // No room (VOLLEY_AGAIN) is back-pressure, not failure: wait for the store, in its own thread or
         // here.
         if (accepted > 0) pause = 1ms;
-        if (port.producer->has_poll()) {
+        if (output_queue.producer->has_poll()) {
             const auto polled = [&] {
-                const auto turn = take_turn(port);
-                return port.producer->poll(10);
+                const auto turn = take_turn(output_queue);
+                return output_queue.producer->poll(10);
             }();
             if (!polled && !is_passing(polled.error().code))
-                return report_broken(port, records, count, polled.error());
+                return report_broken(output_queue, records, count, polled.error());
             if (!polled) sleep_for(pause);
         } else {
             sleep_for(pause);
@@ -170,39 +173,41 @@ void produce(Port& port, const volley_record* records, std::size_t count, const 
     }
 }
 
-std::optional<Error> serve(Port& port, bool draining, delivery::Instant now) {
+std::optional<Error> serve(OutputQueue& output_queue, bool draining, delivery::Instant now) {
     constexpr delivery::Millis flush_after{20};
-    const std::uint64_t reported = port.reported();
-    if (reported != port.last_reported || !needs_calls(port)) {
-        port.last_reported = reported;
-        port.last_report = now;
-        if (!needs_calls(port)) return std::nullopt;
+    const std::uint64_t reported = output_queue.reported();
+    if (reported != output_queue.last_reported || !needs_calls(output_queue)) {
+        output_queue.last_reported = reported;
+        output_queue.last_report = now;
+        if (!needs_calls(output_queue)) return std::nullopt;
     }
-    std::unique_lock turn(port.turn, std::defer_lock);
-    if (!port.can(VOLLEY_THREAD_SAFE) && !turn.try_lock()) return std::nullopt;
-    if (auto polled = port.producer->poll(0); !polled && !is_passing(polled.error().code))
+    std::unique_lock turn(output_queue.turn, std::defer_lock);
+    if (!output_queue.can(VOLLEY_THREAD_SAFE) && !turn.try_lock()) return std::nullopt;
+    if (auto polled = output_queue.producer->poll(0); !polled && !is_passing(polled.error().code))
         return polled.error();
-    if (!port.producer->has_flush() || (!draining && now - port.last_report < flush_after))
+    if (!output_queue.producer->has_flush() || (!draining && now - output_queue.last_report < flush_after))
         return std::nullopt;
-    port.last_report = now;
-    if (auto flushed = port.producer->flush(0); !flushed && !is_passing(flushed.error().code))
+    output_queue.last_report = now;
+    if (auto flushed = output_queue.producer->flush(0); !flushed && !is_passing(flushed.error().code))
         return flushed.error();
     return std::nullopt;
 }
 
-void close(Port& port, std::uint32_t timeout_ms) {
-    if (!port.open) return;
-    port.open = false;
-    const auto turn = take_turn(port);
-    if (auto result = port.producer->close(timeout_ms); !result) {
-        log::warning(result.error().text, {{"queue", port.queue}, {"doing", "closing the producer"}});
+void close(OutputQueue& output_queue, std::uint32_t timeout_ms) {
+    if (!output_queue.open) return;
+    output_queue.open = false;
+    const auto turn = take_turn(output_queue);
+    if (auto result = output_queue.producer->close(timeout_ms); !result) {
+        log::warning(result.error().text, {{"queue", output_queue.queue}, {"doing", "closing the producer"}});
     }
-    port.closed.store(true, std::memory_order_release);
-    const std::uint64_t reported = port.reported(), handed = port.handed.load(std::memory_order_relaxed);
+    output_queue.closed.store(true, std::memory_order_release);
+    const std::uint64_t reported = output_queue.reported(),
+                        handed = output_queue.handed.load(std::memory_order_relaxed);
     if (handed > reported) {
-        log::error(
-            "close returned before every record was reported; their messages are released",
-            {{"queue", port.queue}, {"plugin", port.label}, {"count", std::to_string(handed - reported)}});
+        log::error("close returned before every record was reported; their messages are released",
+                   {{"queue", output_queue.queue},
+                    {"plugin", output_queue.label},
+                    {"count", std::to_string(handed - reported)}});
     }
 }
 

@@ -1,4 +1,4 @@
-// Produce: records go to a store through a Port, and its reports come back as completions.
+// Produce: records go to a store through a OutputQueue, and its reports come back as completions.
 #pragma once
 
 #include <atomic>
@@ -12,14 +12,14 @@
 #include "codec/codec.hpp"
 #include "plugins/instance.hpp"
 #include "runtime/completions.hpp"
+#include "runtime/message_context.hpp"
 #include "runtime/schedule.hpp"
-#include "runtime/work.hpp"
 #include "volley/plugin.h"
 
 namespace volley::runtime {
 
 // One output of a component: the producer, and what has to be known to feed it. Workers share it.
-struct Port {
+struct OutputQueue {
     std::string queue;      // the queue's name
     std::string value;      // what the store calls it
     std::string connector;  // the queue's type
@@ -55,8 +55,8 @@ struct Port {
     delivery::Instant last_report{0};
 };
 
-// The producer's volley_report_fn; the context is the Port. Thread: any.
-void on_report(void* port, const volley_report* reports, std::uint32_t count, std::uint32_t stride);
+// The producer's volley_report_fn; the context is the OutputQueue. Thread: any.
+void on_report(void* output_queue, const volley_report* reports, std::uint32_t count, std::uint32_t stride);
 
 // Takes the reports that a connector makes within produce: what is stored at once is handed in with its
 // message, instead of by a completion for each output. Owned by the worker that calls produce().
@@ -69,20 +69,21 @@ struct EarlyReports {
 // Hands the records over, waiting while the store has no room. Each gets exactly one report: the producer's,
 // or, if it was not accepted, one made here. Once `give_up` is set the producer is not called any more, and
 // the rest is reported as failed. Blocks. Thread: worker.
-void produce(Port& port, const volley_record* records, std::size_t count, const std::atomic<bool>& give_up,
-             EarlyReports early = {});
+void produce(OutputQueue& output_queue, const volley_record* records, std::size_t count,
+             const std::atomic<bool>& give_up, EarlyReports early = {});
 
 // Whether reports are due that may come only when the producer is called.
-inline bool needs_calls(const Port& port) {
-    return port.is_owed() && (port.producer->has_poll() || port.producer->has_flush());
+inline bool needs_calls(const OutputQueue& output_queue) {
+    return output_queue.is_owed() &&
+           (output_queue.producer->has_poll() || output_queue.producer->has_flush());
 }
 
 // Calls a producer that owes reports: poll, and flush if none has come for a moment, or at once if
 // `draining`. Skips one that a worker is calling. Returns why the producer cannot go on, or nothing. Thread:
 // intake.
-std::optional<Error> serve(Port& port, bool draining, delivery::Instant now);
+std::optional<Error> serve(OutputQueue& output_queue, bool draining, delivery::Instant now);
 
 // Ends the producer within the time: afterwards every accepted record has been reported. Thread: intake.
-void close(Port& port, std::uint32_t timeout_ms);
+void close(OutputQueue& output_queue, std::uint32_t timeout_ms);
 
 }  // namespace volley::runtime

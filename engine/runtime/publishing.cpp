@@ -18,11 +18,11 @@ Readiness Intake::readiness() const {
     facts.input_up = fetcher_.is_up();
     facts.input_down = status_.down();
     facts.handler_outage = workers_.handler_outage();
-    facts.handler_trouble = workers_.handler_trouble();
+    facts.handler_problem = workers_.handler_problem();
     facts.handler_overdue = workers_.has_overdue_call(now_);
-    for (const auto& port : pipeline_.ports) {
-        if (facts.output_down == nullptr && !port->up.load(std::memory_order_relaxed))
-            facts.output_down = &port->queue;
+    for (const auto& output_queue : pipeline_.output_queues) {
+        if (facts.output_down == nullptr && !output_queue->up.load(std::memory_order_relaxed))
+            facts.output_down = &output_queue->queue;
     }
     if (core_.dead_letters_waiting() > 0) facts.dead_letters_down = &pipeline_.dead_letters->queue;
     facts.breaker_open = core_.breaker_is_open();
@@ -92,12 +92,13 @@ ComponentSnapshot Intake::snapshot() const {
     s.finished = ended();
     s.handle_seconds = pipeline_.handle_durations.read();
     s.last_success_seconds = pipeline_.last_success_seconds.load(std::memory_order_relaxed);
-    const auto add = [&s](const Port& port) {
-        s.outputs.push_back({port.queue, port.connector, port.up.load(std::memory_order_relaxed),
-                             port.sent.load(std::memory_order_relaxed),
-                             port.failed.load(std::memory_order_relaxed)});
+    const auto add = [&s](const OutputQueue& output_queue) {
+        s.outputs.push_back({output_queue.queue, output_queue.connector,
+                             output_queue.up.load(std::memory_order_relaxed),
+                             output_queue.sent.load(std::memory_order_relaxed),
+                             output_queue.failed.load(std::memory_order_relaxed)});
     };
-    for (const auto& port : pipeline_.ports) add(*port);
+    for (const auto& output_queue : pipeline_.output_queues) add(*output_queue);
     if (pipeline_.dead_letters) add(*pipeline_.dead_letters);
     return s;
 }

@@ -25,7 +25,7 @@ Readiness outage_of(const ReadinessFacts& facts) {
 Readiness readiness_of(const ReadinessFacts& facts) {
     if (facts.failure) return {Cause::failed, facts.failure->text, false};
     if (!facts.opened)
-        return {Cause::starting, facts.handler_trouble.empty() ? "starting" : facts.handler_trouble, false};
+        return {Cause::starting, facts.handler_problem.empty() ? "starting" : facts.handler_problem, false};
     if (facts.draining) return {Cause::draining, "draining", false};
     if (Readiness outage = outage_of(facts); !outage.is_ready()) return outage;
     if (facts.breaker_open) {
@@ -37,7 +37,7 @@ Readiness readiness_of(const ReadinessFacts& facts) {
                 std::to_string(facts.exhausted) + " messages have failed max_attempts times and are tried on",
                 false};
     }
-    if (!facts.handler_trouble.empty()) return {Cause::handler, facts.handler_trouble, false};
+    if (!facts.handler_problem.empty()) return {Cause::handler, facts.handler_problem, false};
     if (facts.handler_overdue)
         return {Cause::overdue, "a handler has been running for longer than handler_timeout", false};
     return {};

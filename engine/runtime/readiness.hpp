@@ -18,7 +18,7 @@ struct ReadinessFacts {
     bool input_up = false;         // the last call into the input succeeded
     std::string input_down;        // what its connector says; empty: nothing
     std::string handler_outage;    // why handlers take nothing now, through no fault of ours; empty: they do
-    std::string handler_trouble;   // why a worker has no handler; empty: all have one
+    std::string handler_problem;   // why a worker has no handler; empty: all have one
     bool handler_overdue = false;  // one has been running for longer than handler_timeout
     const std::string* output_down = nullptr;        // the first output that does not take messages
     const std::string* dead_letters_down = nullptr;  // the dead-letter queue, if it does not

@@ -71,43 +71,45 @@ bool Receiver::receive(const volley_message& message, std::int64_t received_ms) 
     incoming.redelivered = message.delivery_count > 1;
     const delivery::Slot slot = core_.receive(incoming);
     if (slot == delivery::no_slot) return false;
-    pipeline_.works.grow_to(slot);
-    Work& work = pipeline_.works[slot];
-    work.arrive(message, received_ms, store_);
-    if (key_inside) keep_probe(work, slot);
+    pipeline_.contexts.grow_to(slot);
+    MessageContext& context = pipeline_.contexts[slot];
+    context.arrive(message, received_ms, store_);
+    if (key_inside) keep_key_lookup(context, slot);
     return true;
 }
 
 // The key of a message that carries it in its body; a body that cannot be decoded has none.
 void Receiver::find_key(const volley_message& message, delivery::Incoming& incoming) {
     constexpr std::size_t on_the_heap = 64;  // so that a swap does not move the text, which the tree is of
-    probe_.arrive(message, 0, store_);
-    probe_.begin();
-    probe_.is_clean = false;  // whatever comes of it
-    probe_.scratch.reserve(on_the_heap);
-    probe_.refused = decode(pipeline_, probe_, pipeline_.keeps_tree ? &probe_tree_ : nullptr);
-    incoming.has_key = !probe_.refused && !probe_.key.empty();
-    incoming.key_hash = std::hash<std::string_view>{}(probe_.key);
+    key_lookup_.arrive(message, 0, store_);
+    key_lookup_.begin();
+    key_lookup_.is_clean = false;  // whatever comes of it
+    key_lookup_.scratch.reserve(on_the_heap);
+    key_lookup_.refused = decode(pipeline_, key_lookup_, pipeline_.keeps_tree ? &key_lookup_tree_ : nullptr);
+    incoming.has_key = !key_lookup_.refused && !key_lookup_.key.empty();
+    incoming.key_hash = std::hash<std::string_view>{}(key_lookup_.key);
 }
 
 // The body is parsed once, so what needs its tree is done now, while there is one: those of all that is in
 // flight would be too much to keep for the workers.
-void Receiver::keep_probe(Work& work, delivery::Slot slot) {
-    work.begin();
-    work.is_clean = false;
-    work.refused.swap(probe_.refused);
-    if (!probe_.decoded) return;
-    work.decoded = true;
-    work.key.swap(probe_.key);
-    work.scratch.swap(probe_.scratch);
+void Receiver::keep_key_lookup(MessageContext& context, delivery::Slot slot) {
+    context.begin();
+    context.is_clean = false;
+    context.refused.swap(key_lookup_.refused);
+    if (!key_lookup_.decoded) return;
+    context.decoded = true;
+    context.key.swap(key_lookup_.key);
+    context.scratch.swap(key_lookup_.scratch);
     if (pipeline_.keeps_tree) {
-        work.body = work.scratch.empty() ? text_of(work.message.body) : std::string_view(work.scratch);
-        for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, slot, port->index);
-        work.refused = encode(pipeline_, work, &probe_tree_);
-        work.encoded = true;
+        context.body =
+            context.scratch.empty() ? text_of(context.message.body) : std::string_view(context.scratch);
+        for (const auto& output_queue : pipeline_.output_queues)
+            add_forward(pipeline_, context, slot, output_queue->index);
+        context.refused = encode(pipeline_, context, &key_lookup_tree_);
+        context.encoded = true;
     }
-    work.counted = work.held();
-    if (work.counted > 0) core_.grow(slot, work.counted);
+    context.counted = context.held();
+    if (context.counted > 0) core_.grow(slot, context.counted);
 }
 
 }  // namespace volley::runtime

@@ -26,7 +26,7 @@ public:
 
 private:
     void find_key(const volley_message& message, delivery::Incoming& incoming);
-    void keep_probe(Work& work, delivery::Slot slot);
+    void keep_key_lookup(MessageContext& context, delivery::Slot slot);
 
     Pipeline& pipeline_;
     delivery::Delivery& core_;
@@ -36,8 +36,8 @@ private:
     std::uint32_t store_ = 0;        // its index in Pipeline::stores; 0: it did not say
     std::uint32_t last_store_ = 0;   // the last index given
     bool told_no_identity_ = false;  // a warning once
-    Work probe_;                     // decoded for its key, before the core has a slot for it
-    codec::Parsed probe_tree_;
+    MessageContext key_lookup_;      // decoded for its key, before the core has a slot for it
+    codec::Parsed key_lookup_tree_;
 };
 
 }  // namespace volley::runtime

@@ -74,31 +74,33 @@ void Reports::handled(const Completion& c) {
 // A connector that reports what it was not given, or twice: what it says is worth nothing, and to believe it
 // could lose a message.
 void Reports::false_report(const Completion& c) {
-    const Port& port = port_of(c);
-    fail(Error(ErrorCode::fatal, "output to \"" + port.queue + "\": its connector " + port.label +
+    const OutputQueue& output_queue = port_of(c);
+    fail(Error(ErrorCode::fatal, "output to \"" + output_queue.queue + "\": its connector " +
+                                     output_queue.label +
                                      " reported a record twice, or one that it was not given"));
 }
 
 // Whose report it is. Of a message that turns out to have fewer outputs than were reported, the first's.
-const Port& Reports::port_of(const Completion& c) const {
+const OutputQueue& Reports::port_of(const Completion& c) const {
     if (c.kind == Completion::Kind::dead_letter) return *pipeline_.dead_letters;
-    return *pipeline_.ports[c.kind == Completion::Kind::reported ? c.origin.port : 0];
+    return *pipeline_.output_queues[c.kind == Completion::Kind::reported ? c.origin.queue_index : 0];
 }
 
 // What the ABI does not define says nothing of the record: neither that it is stored, nor that it is not.
 bool Reports::is_defined(const Completion& c) {
     if (c.status == VOLLEY_OK || plugins::is_error_status(c.status)) return true;
-    const Port& port = port_of(c);
-    fail(Error(ErrorCode::fatal, "output to \"" + port.queue + "\": its connector " + port.label +
-                                     " reported " + plugins::describe(c.status)));
+    const OutputQueue& output_queue = port_of(c);
+    fail(Error(ErrorCode::fatal, "output to \"" + output_queue.queue + "\": its connector " +
+                                     output_queue.label + " reported " + plugins::describe(c.status)));
     return false;
 }
 
 // Is it the producer of this output that says so? With one output it can be no other.
 bool Reports::is_of_its_producer(const Completion& c) const {
-    if (pipeline_.ports.size() == 1 || !is_awaited(c)) return true;  // the core knows what is not awaited
-    const auto& outputs = pipeline_.works[c.slot].outputs;
-    return c.count >= outputs.size() || outputs[c.count].port == c.origin.port;
+    if (pipeline_.output_queues.size() == 1 || !is_awaited(c))
+        return true;  // the core knows what is not awaited
+    const auto& outputs = pipeline_.contexts[c.slot].outputs;
+    return c.count >= outputs.size() || outputs[c.count].queue_index == c.origin.queue_index;
 }
 
 bool Reports::is_awaited(const Completion& c) const {
@@ -108,18 +110,19 @@ bool Reports::is_awaited(const Completion& c) const {
 void Reports::refused(const Completion& c, std::string_view text) {
     if (!is_awaited(c)) return false_report(c);
     if (!is_defined(c)) return;
-    Work& work = pipeline_.works[c.slot];
-    if (c.count >= work.outputs.size() || work.outputs[c.count].port != c.origin.port) return false_report(c);
-    const std::string& queue = pipeline_.ports[work.outputs[c.count].port]->queue;
+    MessageContext& context = pipeline_.contexts[c.slot];
+    if (c.count >= context.outputs.size() || context.outputs[c.count].queue_index != c.origin.queue_index)
+        return false_report(c);
+    const std::string& queue = pipeline_.output_queues[context.outputs[c.count].queue_index]->queue;
     stop_if_hopeless(c, queue, text);
     const SendFailure kind = kind_of(c.status);
     const std::uint32_t reason = c.status == VOLLEY_E_TOO_LARGE ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
                                                                 : std::uint32_t{VOLLEY_REASON_OUTPUT};
-    work.explain(reason, "output to \"" + queue + "\": " + std::string(text));
+    context.explain(reason, "output to \"" + queue + "\": " + std::string(text));
     if (!core_.send_failed(c.slot, c.count, kind, reason, now_)) return false_report(c);
-    work.outputs[c.count].failed = kind != SendFailure::permanent;
+    context.outputs[c.count].failed = kind != SendFailure::permanent;
     failures_.write(core_, c.slot, now_);
-    discard_if_given_up(core_, pipeline_.works, c.slot);
+    discard_if_given_up(core_, pipeline_.contexts, c.slot);
 }
 
 void Reports::dead_letter(const Completion& c, std::string_view text) {
@@ -130,10 +133,10 @@ void Reports::dead_letter(const Completion& c, std::string_view text) {
         return;
     }
     stop_if_hopeless(c, pipeline_.dead_letters->queue, text);
-    Work& work = pipeline_.works[c.slot];
+    MessageContext& context = pipeline_.contexts[c.slot];
     SendFailure kind = kind_of(c.status);
-    if (c.status == VOLLEY_E_TOO_LARGE && !work.truncate) {
-        work.truncate = true;  // once more, shorter, with its size in a header
+    if (c.status == VOLLEY_E_TOO_LARGE && !context.truncate) {
+        context.truncate = true;  // once more, shorter, with its size in a header
         kind = SendFailure::transient;
     }
     if (kind == SendFailure::permanent) {
@@ -146,7 +149,7 @@ void Reports::dead_letter(const Completion& c, std::string_view text) {
     }
     core_.dead_letter_failed(c.slot, kind, now_);
     failures_.write(core_, c.slot, now_);
-    discard_if_given_up(core_, pipeline_.works, c.slot);
+    discard_if_given_up(core_, pipeline_.contexts, c.slot);
 }
 
 // A queue that takes nothing any more until a person acts: the component stops, and acks nothing of it.

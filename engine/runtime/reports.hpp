@@ -30,7 +30,7 @@ private:
     bool is_awaited(const Completion& c) const;
     bool is_of_its_producer(const Completion& c) const;
     bool is_defined(const Completion& c);
-    const Port& port_of(const Completion& c) const;
+    const OutputQueue& port_of(const Completion& c) const;
     void false_report(const Completion& c);
     void stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text);
     void fail(Error error);

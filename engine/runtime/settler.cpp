@@ -14,13 +14,13 @@ namespace {
 
 constexpr delivery::Millis commit_period{100};
 
-std::int32_t outcome_of(delivery::Outcome outcome) {
-    switch (outcome) {
-        case delivery::Outcome::ack:
+std::int32_t outcome_of(delivery::SettlementKind kind) {
+    switch (kind) {
+        case delivery::SettlementKind::ack:
             return VOLLEY_ACK;
-        case delivery::Outcome::nack:
+        case delivery::SettlementKind::nack:
             return VOLLEY_NACK;
-        case delivery::Outcome::release:
+        case delivery::SettlementKind::release:
             break;
     }
     return VOLLEY_RELEASE;
@@ -34,11 +34,12 @@ void Settler::prepare() {
     for (const delivery::Settlement& s : settlements_) {
         volley_settlement& call = calls_.emplace_back();
         call.handle = s.handle;
-        call.outcome = outcome_of(s.outcome);
+        call.outcome = outcome_of(s.kind);
         call.delay_ms = static_cast<std::uint64_t>(s.delay.count());
         call.reason = s.reason;
         call.attempts = s.attempts;
-        if (s.outcome == delivery::Outcome::nack) call.text = view_of(pipeline_.works[s.slot].last_error);
+        if (s.kind == delivery::SettlementKind::nack)
+            call.text = view_of(pipeline_.contexts[s.slot].last_error);
         call.result = VOLLEY_E_RETRY;  // what the connector does not set, it did not do
         any_large_ = any_large_ || s.large;
     }
@@ -59,7 +60,7 @@ Result<bool> Settler::settle(delivery::Instant now) {
     const auto result = input_.settle(calls_.data(), static_cast<std::uint32_t>(calls_.size()));
     if (any_large_) {
         for (const delivery::Settlement& s : settlements_) {
-            if (s.large) pipeline_.works[s.slot].release();
+            if (s.large) pipeline_.contexts[s.slot].shrink();
         }
     }
     if (!result) {
@@ -85,7 +86,7 @@ Result<void> Settler::take_results(delivery::Instant now) {
         const delivery::Settlement& s = settlements_[i];
         if (calls_[i].result == VOLLEY_OK) {
             core_.settled(s.slot, false);
-            any_done = any_done || s.outcome == delivery::Outcome::ack;
+            any_done = any_done || s.kind == delivery::SettlementKind::ack;
         } else if (auto failed = not_settled(s, calls_[i].result, now); !failed && broken) {
             broken = failed;
         }

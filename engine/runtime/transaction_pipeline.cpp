@@ -45,7 +45,7 @@ bool TransactionPipeline::take() {
     std::uint64_t bytes = 0;
     for (; messages < taken_.size(); ++messages) {
         const delivery::Slot slot = taken_[messages];
-        records += works_[slot].outputs.size();
+        records += contexts_[slot].outputs.size();
         bytes += std::uint64_t{core_.entry(slot).bytes} + core_.entry(slot).held;
         if (messages > 0 && (records > most_records || bytes > most_bytes)) break;
     }
@@ -60,7 +60,7 @@ void TransactionPipeline::fill(Transaction& transaction) const {
     transaction.records.clear();
     transaction.acks.clear();
     for (const delivery::Slot slot : transaction.slots) {
-        for (const Output& output : works_[slot].outputs) transaction.records.push_back(output.record);
+        for (const Output& output : contexts_[slot].outputs) transaction.records.push_back(output.record);
         volley_settlement& ack = transaction.acks.emplace_back();
         ack = {};
         ack.handle = core_.entry(slot).handle;

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "delivery/delivery.hpp"
+#include "runtime/message_context.hpp"
 #include "runtime/transaction.hpp"
-#include "runtime/work.hpp"
 
 namespace volley::runtime {
 
@@ -41,7 +41,8 @@ public:
         std::size_t records = 0;
     };
 
-    TransactionPipeline(delivery::Delivery& core, const Works& works) : core_(core), works_(works) {}
+    TransactionPipeline(delivery::Delivery& core, const MessageContexts& contexts)
+        : core_(core), contexts_(contexts) {}
 
     // From now on there are transactions; `posts`: the store takes one while another is on its way.
     void use(bool posts) {
@@ -76,7 +77,7 @@ private:
     Conclusion split(Transaction transaction);
 
     delivery::Delivery& core_;
-    const Works& works_;
+    const MessageContexts& contexts_;
     bool in_use_ = false;
     bool posts_ = false;
     std::vector<delivery::Slot> taken_;  // from the core, and in no transaction yet

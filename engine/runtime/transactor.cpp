@@ -21,25 +21,25 @@ bool has_lost(const std::vector<volley_settlement>& acks) {
 }
 
 // Can one producer write to all outputs, and tell them apart?
-bool are_joint(const std::vector<std::unique_ptr<Port>>& ports) {
-    if (ports.size() == 1) return true;
+bool are_joint(const std::vector<std::unique_ptr<OutputQueue>>& output_queues) {
+    if (output_queues.size() == 1) return true;
     std::set<std::string_view> values;
-    for (const auto& port : ports) values.insert(port->value);
-    return ports.front()->can(VOLLEY_JOINT_COMMIT) && values.size() == ports.size();
+    for (const auto& output_queue : output_queues) values.insert(output_queue->value);
+    return output_queues.front()->can(VOLLEY_JOINT_COMMIT) && values.size() == output_queues.size();
 }
 
 }  // namespace
 
 void Transactor::find() {
-    const auto& ports = pipeline_.ports;
-    if (input_.has_offsets() || ports.empty() || !are_joint(ports)) return;
+    const auto& output_queues = pipeline_.output_queues;
+    if (input_.has_offsets() || output_queues.empty() || !are_joint(output_queues)) return;
     plugins::Consumer& consumer = input_.consumer();
     const volley_ext_atomic* first = nullptr;
-    for (const auto& port : ports) {
-        if (port->producer->plugin_class().plugin != consumer.plugin_class().plugin) return;
+    for (const auto& output_queue : output_queues) {
+        if (output_queue->producer->plugin_class().plugin != consumer.plugin_class().plugin) return;
         const auto* atomic =
-            static_cast<const volley_ext_atomic*>(port->producer->extension(VOLLEY_EXT_ATOMIC));
-        if (atomic == nullptr || atomic->joins(port->producer->get(), consumer.get()) != 1) return;
+            static_cast<const volley_ext_atomic*>(output_queue->producer->extension(VOLLEY_EXT_ATOMIC));
+        if (atomic == nullptr || atomic->joins(output_queue->producer->get(), consumer.get()) != 1) return;
         if (first == nullptr) first = atomic;
     }
     atomic_ = first;
@@ -75,7 +75,7 @@ Result<void> Transactor::post() {
     volley_transaction call = call_of(transactions_.prepared());
     volley_error error = plugins::empty_error();
     const std::int32_t status = plugins::walled(error, [&] {
-        atomic_->post(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call);
+        atomic_->post(pipeline_.output_queues.front()->producer->get(), input_.consumer().get(), &call);
     });
     transactions_.is_posted();
     if (status != VOLLEY_OK) return cause_of("post", status, error);
@@ -92,22 +92,23 @@ Result<void> Transactor::commit() {
     volley_transaction call = call_of(transaction);
     volley_error error = plugins::empty_error();
     const std::int32_t status = plugins::walled(error, [&] {
-        return atomic_->commit(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call,
-                               &error);
+        return atomic_->commit(pipeline_.output_queues.front()->producer->get(), input_.consumer().get(),
+                               &call, &error);
     });
     const Outcome outcome = outcome_of(status, transaction);
     const Error cause = cause_of("commit", status, error);
     const Conclusion conclusion = transactions_.conclude(outcome);
     apply(conclusion, cause);
     if (conclusion.kind != Conclusion::Kind::repeated) return {};
-    Port& port = *pipeline_.ports.front();
-    port.failed.fetch_add(conclusion.records, std::memory_order_relaxed);
-    port.up.store(false, std::memory_order_relaxed);
+    OutputQueue& output_queue = *pipeline_.output_queues.front();
+    output_queue.failed.fetch_add(conclusion.records, std::memory_order_relaxed);
+    output_queue.up.store(false, std::memory_order_relaxed);
     if (outcome == Outcome::broken) return cause;
     const delivery::Instant now = runtime::now();
     if (outage_.is_news(cause.text, now)) {
-        log::warning("a transaction could not be made; retrying",
-                     {{"component", pipeline_.config.name}, {"queue", port.queue}, {"cause", cause.text}});
+        log::warning(
+            "a transaction could not be made; retrying",
+            {{"component", pipeline_.config.name}, {"queue", output_queue.queue}, {"cause", cause.text}});
     }
     next_ = now + backoff_.after(outage_.failures());
     return {};
@@ -118,8 +119,8 @@ Result<void> Transactor::take_outcomes(delivery::Millis wait) {
         volley_error error = plugins::empty_error();
         volley_transaction call = call_of(*oldest);
         const std::int32_t status = plugins::walled(error, [&] {
-            return atomic_->outcome(pipeline_.ports.front()->producer->get(), input_.consumer().get(), &call,
-                                    static_cast<std::uint32_t>(wait.count()), &error);
+            return atomic_->outcome(pipeline_.output_queues.front()->producer->get(), input_.consumer().get(),
+                                    &call, static_cast<std::uint32_t>(wait.count()), &error);
         });
         if (status == VOLLEY_PENDING) return {};
         wait = delivery::Millis(0);
@@ -148,12 +149,12 @@ void Transactor::apply(const Conclusion& conclusion, const Error& cause) {
 
 void Transactor::committed(const Conclusion& conclusion) {
     for (const delivery::Slot slot : conclusion.slots) {
-        Work& work = pipeline_.works[slot];
-        for (const Output& output : work.outputs)
-            pipeline_.ports[output.port]->sent.fetch_add(1, std::memory_order_relaxed);
-        if (work.held() > 0) work.release();
+        MessageContext& context = pipeline_.contexts[slot];
+        for (const Output& output : context.outputs)
+            pipeline_.output_queues[output.queue_index]->sent.fetch_add(1, std::memory_order_relaxed);
+        if (context.held() > 0) context.shrink();
     }
-    if (outage_.succeeded()) pipeline_.ports.front()->up.store(true, std::memory_order_relaxed);
+    if (outage_.succeeded()) pipeline_.output_queues.front()->up.store(true, std::memory_order_relaxed);
     progressed_ = true;
     pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0, std::memory_order_relaxed);
 }
@@ -162,12 +163,12 @@ void Transactor::refused(delivery::Slot slot, const Error& error) {
     const delivery::Instant now = runtime::now();
     const std::uint32_t reason = error.code == ErrorCode::too_large ? std::uint32_t{VOLLEY_REASON_TOO_LARGE}
                                                                     : std::uint32_t{VOLLEY_REASON_OUTPUT};
-    Port& port = *pipeline_.ports.front();
-    pipeline_.works[slot].explain(reason, "output to \"" + port.queue + "\": " + error.text);
-    port.failed.fetch_add(1, std::memory_order_relaxed);
+    OutputQueue& output_queue = *pipeline_.output_queues.front();
+    pipeline_.contexts[slot].explain(reason, "output to \"" + output_queue.queue + "\": " + error.text);
+    output_queue.failed.fetch_add(1, std::memory_order_relaxed);
     core_.transaction_refused(slot, reason, now);
     failures_.write(core_, slot, now);
-    discard_if_given_up(core_, pipeline_.works, slot);
+    discard_if_given_up(core_, pipeline_.contexts, slot);
 }
 
 delivery::Instant Transactor::next() const {

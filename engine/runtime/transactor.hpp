@@ -21,7 +21,7 @@ public:
           core_(core),
           input_(input),
           failures_(failures),
-          transactions_(core, pipeline.works) {}
+          transactions_(core, pipeline.contexts) {}
 
     // Finds out whether outputs and acks can be one transaction. All outputs must be in the input's store,
     // and one producer must be able to write to all of them, which it tells apart by their values. Before

@@ -11,9 +11,9 @@
 
 namespace volley::runtime {
 
-using delivery::Run;
 using delivery::Step;
 using delivery::Verdict;
+using delivery::WorkItem;
 
 namespace {
 
@@ -33,12 +33,12 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-    records_.resize(pipeline_.ports.size() + 1);
+    records_.resize(pipeline_.output_queues.size() + 1);
     places_.resize(records_.size());
     thread_.start("worker-" + std::to_string(number_), [this] { run(); });
 }
 
-void Worker::give(std::vector<Run>& batch) {
+void Worker::give(std::vector<WorkItem>& batch) {
     {
         const std::lock_guard lock(mutex_);
         inbox_.push_back(std::move(batch));
@@ -73,7 +73,7 @@ void Worker::run() {
         say(Completion::Kind::worker_idle);
     else
         tell_failure();
-    std::vector<Run> batch;
+    std::vector<WorkItem> batch;
     delivery::Millis close_timeout{0};
     for (;;) {
         {
@@ -114,14 +114,14 @@ void Worker::tell_failure() {
     say(Completion::Kind::worker_failed);
 }
 
-void Worker::run_batch(const std::vector<Run>& batch) {
+void Worker::run_batch(const std::vector<WorkItem>& batch) {
     const auto begin = monotonic();
     completions_.clear();
     for (auto& records : records_) records.clear();
     for (auto& places : places_) places.clear();
     std::size_t handled = 0;
     for (std::size_t i = 0; i < batch.size();) {
-        if (i + fetched_ahead < batch.size()) pipeline_.works[batch[i + fetched_ahead].slot].fetch();
+        if (i + fetched_ahead < batch.size()) pipeline_.contexts[batch[i + fetched_ahead].slot].fetch();
         switch (batch[i].step) {
             case Step::send_again:
                 send_again(batch[i++]);
@@ -135,8 +135,8 @@ void Worker::run_batch(const std::vector<Run>& batch) {
                     ++handled;
                     break;
                 }
-                const std::size_t count = group_from(batch, i);
-                handle_group(&batch[i], count);
+                const std::size_t count = messages_of_call(batch, i);
+                handle_messages(&batch[i], count);
                 i += count;
                 handled += count;
                 break;
@@ -145,7 +145,7 @@ void Worker::run_batch(const std::vector<Run>& batch) {
     // Of the handling alone: a store that syncs once a batch would make each message of a small batch look
     // slow, and the batches would stay small.
     if (handled > 0) measure(monotonic() - begin, handled);
-    // Returned as handled only now: a chain may go on when its outputs were accepted, not before.
+    // Returned as handled only now: a group may go on when its outputs were accepted, not before.
     produce_all();
     Completion idle;
     idle.kind = Completion::Kind::worker_idle;
@@ -155,161 +155,163 @@ void Worker::run_batch(const std::vector<Run>& batch) {
     pipeline_.completions.push(completions_.data(), completions_.size());
 }
 
-// How many messages from `first` on may be in one call of the handler: no two of a chain, unless it knows
+// How many messages from `first` on may be in one call of the handler: no two of a group, unless it knows
 // what to do with the second when the first fails.
-std::size_t Worker::group_from(const std::vector<Run>& batch, std::size_t first) {
-    ++group_;
+std::size_t Worker::messages_of_call(const std::vector<WorkItem>& batch, std::size_t first) {
+    ++call_number_;
     std::size_t end = first;
     for (; end < batch.size() && batch[end].step == Step::handle; ++end) {
-        const delivery::Chain chain = batch[end].chain;
-        if (chain == delivery::no_chain || pipeline_.keeps_chains) continue;
-        if (chain_stamps_.size() <= chain) chain_stamps_.resize(chain + 1U, 0);
-        if (chain_stamps_[chain] == group_) break;
-        chain_stamps_[chain] = group_;
+        const delivery::OrderingGroup group = batch[end].group;
+        if (group == delivery::no_group || pipeline_.keeps_groups) continue;
+        if (last_call_of_group_.size() <= group) last_call_of_group_.resize(group + 1U, 0);
+        if (last_call_of_group_[group] == call_number_) break;
+        last_call_of_group_[group] = call_number_;
     }
     return end - first;
 }
 
-// Has a message before this one in its turn of the chain failed, in this batch or one before?
-bool Worker::chain_failed(const Run& run) const {
-    return run.chain < failed_turns_.size() && failed_turns_[run.chain] == run.turn;
+// Has a message before this one in its turn of the group failed, in this batch or one before?
+bool Worker::group_failed(const WorkItem& item) const {
+    return item.group < failed_turns_.size() && failed_turns_[item.group] == item.turn;
 }
 
-void Worker::handle_group(const Run* runs, std::size_t count) {
+void Worker::handle_messages(const WorkItem* items, std::size_t count) {
     sound_.clear();
     // On a log a batch is carried through: what was left out of its middle could not be committed past.
     const bool stopping = pipeline_.is_cut_off();
     for (std::size_t i = 0; i < count; ++i) {
-        const Run& run = runs[i];
-        if (stopping || chain_failed(run)) {
-            give_back(run, {Verdict::not_started, 0, 0});
+        const WorkItem& item = items[i];
+        if (stopping || group_failed(item)) {
+            give_back(item, {Verdict::not_started, 0, 0});
             continue;
         }
-        Work& work = pipeline_.works[run.slot];
-        work.begin();
-        const auto failure = decode(pipeline_, work);
-        const std::uint32_t crashes = failure ? 0 : crashes_with(work);
+        MessageContext& context = pipeline_.contexts[item.slot];
+        context.begin();
+        const auto failure = decode(pipeline_, context);
+        const std::uint32_t crashes = failure ? 0 : crashes_with(context);
         if (!failure && crashes == 0) {
-            sound_.push_back(run);
+            sound_.push_back(item);
             continue;
         }
-        // What came before it in its chain is handled before it is judged.
+        // What came before it in its group is handled before it is judged.
         call_handler();
-        if (chain_failed(run)) {
-            give_back(run, {Verdict::not_started, 0, 0});
+        if (group_failed(item)) {
+            give_back(item, {Verdict::not_started, 0, 0});
         } else if (failure) {
-            refuse(run, *failure);
+            refuse(item, *failure);
         } else {
-            handle_suspect(run, crashes);
+            handle_suspect(item, crashes);
         }
     }
     call_handler();
 }
 
 // How often the process died with this message in its handler.
-std::uint32_t Worker::crashes_with(Work& work) const {
+std::uint32_t Worker::crashes_with(MessageContext& context) const {
     if (!pipeline_.journal || !pipeline_.journal->has_suspects()) return 0;
-    return pipeline_.journal->crashes(journal_name(pipeline_, work));
+    return pipeline_.journal->crashes(journal_name(pipeline_, context));
 }
 
 // A suspect is handled alone, and not at all after too many crashes.
-void Worker::handle_suspect(const Run& run, std::uint32_t crashes) {
-    Work& work = pipeline_.works[run.slot];
+void Worker::handle_suspect(const WorkItem& item, std::uint32_t crashes) {
+    MessageContext& context = pipeline_.contexts[item.slot];
     if (crashes >= pipeline_.config.max_crashes) {
-        work.explain(VOLLEY_REASON_CRASH_LOOP, "it was in the handler each of the " +
-                                                   std::to_string(crashes) + " times that the process died");
-        give_back(run, {Verdict::fail, VOLLEY_REASON_CRASH_LOOP, 0});
+        context.explain(
+            VOLLEY_REASON_CRASH_LOOP,
+            "it was in the handler each of the " + std::to_string(crashes) + " times that the process died");
+        give_back(item, {Verdict::fail, VOLLEY_REASON_CRASH_LOOP, 0});
         return;
     }
     const std::lock_guard alone(pipeline_.journal->turn());
-    sound_.assign(1, run);
+    sound_.assign(1, item);
     call_handler();
-    pipeline_.journal->acquit(journal_name(pipeline_, work));
+    pipeline_.journal->acquit(journal_name(pipeline_, context));
 }
 
 // Hands the collected messages to the handler and takes them back.
 void Worker::call_handler() {
     if (sound_.empty()) return;
     if (pipeline_.journal) {
-        for (const Run& run : sound_)
-            pipeline_.journal->enter(number_, journal_name(pipeline_, pipeline_.works[run.slot]));
+        for (const WorkItem& item : sound_)
+            pipeline_.journal->enter(number_, journal_name(pipeline_, pipeline_.contexts[item.slot]));
     }
-    call_.handle(sound_.data(), sound_.size(), handled_);
-    if (call_.slot().is_in_trouble()) tell_failure();
+    call_.handle(sound_.data(), sound_.size(), results_);
+    if (call_.slot().has_problem()) tell_failure();
     if (pipeline_.journal) pipeline_.journal->leave(number_);
     for (std::size_t i = 0; i < sound_.size(); ++i) {
-        if (chain_failed(sound_[i])) {
-            // A handler that does not keep its word about chains must not have its outputs overtake.
-            pipeline_.works[sound_[i].slot].discard_outputs();
+        if (group_failed(sound_[i])) {
+            // A handler that does not keep its word about groups must not have its outputs overtake.
+            pipeline_.contexts[sound_[i].slot].discard_outputs();
             give_back(sound_[i], {Verdict::not_started, 0, 0});
-        } else if (handled_[i].verdict == Verdict::ok) {
+        } else if (results_[i].verdict == Verdict::ok) {
             hand_over(sound_[i]);
         } else {
-            give_back(sound_[i], handled_[i]);
+            give_back(sound_[i], results_[i]);
         }
     }
     sound_.clear();
 }
 
-void Worker::forward(const Run& run) {
-    if (pipeline_.is_cut_off() || chain_failed(run)) return give_back(run, {Verdict::not_started, 0, 0});
-    Work& work = pipeline_.works[run.slot];
-    work.begin();
+void Worker::forward(const WorkItem& item) {
+    if (pipeline_.is_cut_off() || group_failed(item)) return give_back(item, {Verdict::not_started, 0, 0});
+    MessageContext& context = pipeline_.contexts[item.slot];
+    context.begin();
     codec::Parsed* const tree = pipeline_.keeps_tree ? &tree_ : nullptr;
-    if (const auto failure = decode(pipeline_, work, tree)) return refuse(run, *failure);
-    if (!work.encoded) {
-        work.outputs.clear();
-        for (const auto& port : pipeline_.ports) add_forward(pipeline_, work, run.slot, port->index);
-        if (const auto failure = encode(pipeline_, work, tree)) return refuse(run, *failure);
+    if (const auto failure = decode(pipeline_, context, tree)) return refuse(item, *failure);
+    if (!context.encoded) {
+        context.outputs.clear();
+        for (const auto& output_queue : pipeline_.output_queues)
+            add_forward(pipeline_, context, item.slot, output_queue->index);
+        if (const auto failure = encode(pipeline_, context, tree)) return refuse(item, *failure);
     }
-    send(run);
+    send(item);
 }
 
-void Worker::hand_over(const Run& run) {
-    if (const auto failure = encode(pipeline_, pipeline_.works[run.slot])) return refuse(run, *failure);
-    send(run);
+void Worker::hand_over(const WorkItem& item) {
+    if (const auto failure = encode(pipeline_, pipeline_.contexts[item.slot])) return refuse(item, *failure);
+    send(item);
 }
 
 // It can never be decoded, or encoded.
-void Worker::refuse(const Run& run, const codec::Failure& failure) {
-    Work& work = pipeline_.works[run.slot];
-    work.discard_outputs();
-    work.explain(failure.reason, failure.text);
-    give_back(run, {Verdict::fail, failure.reason, 0});
+void Worker::refuse(const WorkItem& item, const codec::Failure& failure) {
+    MessageContext& context = pipeline_.contexts[item.slot];
+    context.discard_outputs();
+    context.explain(failure.reason, failure.text);
+    give_back(item, {Verdict::fail, failure.reason, 0});
 }
 
 // Its outputs go to the producers at the end of the batch.
-void Worker::send(const Run& run) {
-    const Work& work = pipeline_.works[run.slot];
+void Worker::send(const WorkItem& item) {
+    const MessageContext& context = pipeline_.contexts[item.slot];
     if (!pipeline_.transactions) {
-        for (const Output& output : work.outputs) {
-            records_[output.port].push_back(output.record);
-            places_[output.port].push_back(static_cast<std::uint32_t>(completions_.size()));
+        for (const Output& output : context.outputs) {
+            records_[output.queue_index].push_back(output.record);
+            places_[output.queue_index].push_back(static_cast<std::uint32_t>(completions_.size()));
         }
-        collected_ += work.outputs.size();
+        collected_ += context.outputs.size();
     }
     Completion c;
     c.kind = Completion::Kind::handled;
-    c.slot = run.slot;
+    c.slot = item.slot;
     c.verdict = Verdict::ok;
-    c.count = static_cast<std::uint32_t>(work.outputs.size());
-    const std::size_t held = work.held();
-    c.detail = static_cast<std::uint32_t>(std::min<std::size_t>(held - std::min(held, work.counted),
+    c.count = static_cast<std::uint32_t>(context.outputs.size());
+    const std::size_t held = context.held();
+    c.detail = static_cast<std::uint32_t>(std::min<std::size_t>(held - std::min(held, context.counted),
                                                                 std::numeric_limits<std::uint32_t>::max()));
     completions_.push_back(c);
     constexpr std::size_t most_collected = 4096;
     if (collected_ > most_collected) produce_all();
 }
 
-void Worker::give_back(const Run& run, const Handled& result) {
+void Worker::give_back(const WorkItem& item, const HandlerResult& result) {
     const bool over = result.verdict == Verdict::drop;
-    if (!over && run.chain != delivery::no_chain) {
-        if (failed_turns_.size() <= run.chain) failed_turns_.resize(run.chain + 1U, 0);
-        failed_turns_[run.chain] = run.turn;
+    if (!over && item.group != delivery::no_group) {
+        if (failed_turns_.size() <= item.group) failed_turns_.resize(item.group + 1U, 0);
+        failed_turns_[item.group] = item.turn;
     }
     Completion c;
     c.kind = Completion::Kind::handled;
-    c.slot = run.slot;
+    c.slot = item.slot;
     c.verdict = result.verdict;
     c.detail = result.reason;
     c.retry_after_ms =
@@ -317,35 +319,35 @@ void Worker::give_back(const Run& run, const Handled& result) {
     completions_.push_back(c);
 }
 
-void Worker::send_again(const Run& run) {
-    for (Output& output : pipeline_.works[run.slot].outputs) {
+void Worker::send_again(const WorkItem& item) {
+    for (Output& output : pipeline_.contexts[item.slot].outputs) {
         if (!output.failed) continue;
         output.failed = false;
-        records_[output.port].push_back(output.record);
-        places_[output.port].push_back(EarlyReports::none);
+        records_[output.queue_index].push_back(output.record);
+        places_[output.queue_index].push_back(EarlyReports::none);
     }
 }
 
-void Worker::send_dead_letter(const Run& run) {
-    Work& work = pipeline_.works[run.slot];
-    records_.back().push_back(dead_letter(pipeline_, work, run.slot, run.attempt));
+void Worker::send_dead_letter(const WorkItem& item) {
+    MessageContext& context = pipeline_.contexts[item.slot];
+    records_.back().push_back(dead_letter(pipeline_, context, item.slot, item.attempt));
     places_.back().push_back(EarlyReports::none);
 }
 
 void Worker::produce_all() {
     collected_ = 0;
-    for (const auto& port : pipeline_.ports) produce_to(*port, port->index);
+    for (const auto& output_queue : pipeline_.output_queues) produce_to(*output_queue, output_queue->index);
     if (pipeline_.dead_letters) produce_to(*pipeline_.dead_letters, records_.size() - 1);
 }
 
 // Said before it is asked whether to give up: either we see that, or the intake sees where we are.
-void Worker::produce_to(Port& port, std::size_t index) {
+void Worker::produce_to(OutputQueue& output_queue, std::size_t index) {
     std::vector<volley_record>& records = records_[index];
     std::vector<std::uint32_t>& places = places_[index];
     if (records.empty()) return;
-    port_in_use_.store(&port);
-    produce(port, records.data(), records.size(), pipeline_.aborting, {places.data(), &completions_});
-    port_in_use_.store(nullptr, std::memory_order_release);
+    output_queue_in_use_.store(&output_queue);
+    produce(output_queue, records.data(), records.size(), pipeline_.aborting, {places.data(), &completions_});
+    output_queue_in_use_.store(nullptr, std::memory_order_release);
     constexpr std::size_t kept = 8192;
     records.clear();
     places.clear();

@@ -49,7 +49,7 @@ std::uint64_t WorkerPool::capacity() const {
 }
 
 // The least busy worker first. Another one is asked only if it is no busier: it may have the next messages of
-// its chains, which nobody else may take; but while a worker is idle, the chains had better come to rest, so
+// its groups, which nobody else may take; but while a worker is idle, the groups had better come to rest, so
 // that they are shared.
 void WorkerPool::dispatch(delivery::Delivery& core) {
     const std::uint32_t ahead = batches_ahead();
@@ -93,17 +93,17 @@ std::vector<std::string> WorkerPool::join_or_abandon() {
             worker->join();
             continue;
         }
-        const Port* const port = worker->port_in_use();
-        hang.push_back(port == nullptr ? "handler " + pipeline_.handler_label
-                                       : "output \"" + port->queue + "\"");
+        const OutputQueue* const output_queue = worker->output_queue_in_use();
+        hang.push_back(output_queue == nullptr ? "handler " + pipeline_.handler_label
+                                               : "output \"" + output_queue->queue + "\"");
         worker->abandon();
     }
     return hang;
 }
 
-bool WorkerPool::is_calling(const Port& port) const {
+bool WorkerPool::is_calling(const OutputQueue& output_queue) const {
     return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
-        return !worker->ended() && worker->port_in_use() == &port;
+        return !worker->ended() && worker->output_queue_in_use() == &output_queue;
     });
 }
 
@@ -112,9 +112,9 @@ std::uint32_t WorkerPool::busy() const {
                                                     [](std::uint32_t batches) { return batches > 0; }));
 }
 
-std::string WorkerPool::handler_trouble() const {
+std::string WorkerPool::handler_problem() const {
     for (const auto& worker : workers_) {
-        if (worker->handler().is_in_trouble()) return worker->handler().trouble();
+        if (worker->handler().has_problem()) return worker->handler().problem();
     }
     return {};
 }

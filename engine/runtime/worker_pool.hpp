@@ -36,14 +36,14 @@ public:
     // Joins those that have ended and abandons the others, which hang. Returns the labels of what hangs.
     std::vector<std::string> join_or_abandon();
     // Does a worker that has not ended call this output right now?
-    bool is_calling(const Port& port) const;
+    bool is_calling(const OutputQueue& output_queue) const;
 
     std::uint32_t size() const { return static_cast<std::uint32_t>(workers_.size()); }
     std::uint32_t busy() const;
     // Why worker_failed was said. Requires: it was.
     const Error& failure(std::uint32_t worker) const { return workers_[worker]->failure(); }
     // Why a worker has no handler now; empty: all have one.
-    std::string handler_trouble() const;
+    std::string handler_problem() const;
     // Why a handler takes no messages for now, through no fault of ours; empty: all take them.
     std::string handler_outage() const;
     // Is a handler call running that has not reached, or has passed, handler_timeout?
@@ -60,7 +60,7 @@ private:
     std::vector<std::uint32_t> outstanding_;  // batches, by worker
     std::uint32_t in_workers_ = 0;            // messages
     std::uint32_t ready_ = 0;
-    std::vector<delivery::Run> batch_;  // reused
+    std::vector<delivery::WorkItem> batch_;  // reused
 };
 
 }  // namespace volley::runtime

@@ -115,16 +115,16 @@ export class Outputs {
 export async function run(handle) {
   const write = takeOutput();
   const send = (text) => new Promise((resolve, reject) => write(text, (error) => (error ? reject(error) : resolve())));
-  // Volley may then send messages of one chain ahead: what stands behind a failure is left out.
+  // Volley may then send messages of one ordering group ahead; those behind a failure are skipped.
   await send('{"volley":1,"chains":true,"cancels":true}\n');
-  const chains = new Chains();
+  const failedGroups = new FailedGroups();
   const incoming = new Requests(process.stdin);
   try {
     for (let lines = await incoming.take(); lines.length > 0; lines = await incoming.take()) {
       let ready = "";
       let began = performance.now();
       for (const line of lines) {
-        ready += `${await answerTo(handle, JSON.parse(line), chains, incoming)}\n`;
+        ready += `${await answerTo(handle, JSON.parse(line), failedGroups, incoming)}\n`;
         // Together they cost less; but none waits long for the others.
         if (performance.now() - began > 2) {
           await send(ready);
@@ -139,33 +139,33 @@ export async function run(handle) {
   }
 }
 
-// The chains of Volley's present call in which a message has failed.
-class Chains {
+// The ordering groups of the current call in which a message has failed.
+class FailedGroups {
   #call;
   #failed = new Set();
 
-  hasFailed({ call, chain }) {
-    return call === this.#call && this.#failed.has(chain);
+  hasFailed({ call, chain: group }) {
+    return call === this.#call && this.#failed.has(group);
   }
 
-  fail({ call, chain }) {
+  fail({ call, chain: group }) {
     if (call !== this.#call) {
       this.#call = call;
       this.#failed.clear();
     }
-    if (chain !== undefined) this.#failed.add(chain);
+    if (group !== undefined) this.#failed.add(group);
   }
 }
 
-async function answerTo(handle, request, chains, incoming) {
+async function answerTo(handle, request, failedGroups, incoming) {
   const message = new Message(request, incoming);
   const out = new Outputs(message);
   const id = message.id;
-  if (chains.hasFailed(request)) return JSON.stringify({ id, skipped: true });
+  if (failedGroups.hasFailed(request)) return JSON.stringify({ id, skipped: true });
   try {
     judge(await handle(message, out));
   } catch (error) {
-    if (!(error instanceof Drop)) chains.fail(request);
+    if (!(error instanceof Drop)) failedGroups.fail(request);
     return JSON.stringify({ id, ...outcomeOf(error) });
   }
   return `{"id":"${id}","outputs":[${out.sent.join(",")}]}`;

@@ -159,15 +159,15 @@ def run(handle: Callable[[Message, Outputs], Any]) -> None:
     good, because nothing would come of it.
     """
     requests, answers = _take_streams()
-    # Volley may then send messages of one chain ahead: what stands behind a failure is left out.
+    # Volley may then send messages of one ordering group ahead; those behind a failure are skipped.
     os.write(answers, b'{"volley":1,"chains":true,"cancels":true}\n')
-    chains = _Chains()
+    failed_groups = _FailedGroups()
     incoming = _Requests(requests)
     while lines := incoming.take():
         ready = []
         until = time.monotonic() + 0.002
         for line in lines:
-            ready.append(_answer(handle, line, chains, incoming))
+            ready.append(_answer(handle, line, failed_groups, incoming))
             # Together they cost less; but none waits long for the others.
             if time.monotonic() > until:
                 _write(answers, ready)
@@ -230,8 +230,8 @@ def _write(descriptor: int, lines: list[str]) -> None:
         data = data[os.write(descriptor, data):]
 
 
-class _Chains:
-    """The chains of Volley's present call in which a message has failed."""
+class _FailedGroups:
+    """The ordering groups of the current call in which a message has failed."""
 
     def __init__(self) -> None:
         self._call: Optional[int] = None
@@ -248,7 +248,7 @@ class _Chains:
             self._failed.add(request["chain"])
 
 
-def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Chains, incoming: _Requests) -> str:
+def _answer(handle: Callable[[Message, Outputs], None], line: bytes, failed_groups: _FailedGroups, incoming: _Requests) -> str:
     try:
         request = _read(line.decode())[0]
     except (ValueError, RecursionError) as error:  # Python has limits for numbers and nesting
@@ -258,7 +258,7 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Ch
         return _json({"id": found.group(1).decode(), "fail": f"Python cannot read it: {error}"})
     message = Message(request, incoming)
     number = message.id
-    if chains.has_failed(request):
+    if failed_groups.has_failed(request):
         return _json({"id": number, "skipped": True})
     out = Outputs(message)
     answer: dict[str, Any] = {"id": number}
@@ -280,7 +280,7 @@ def _answer(handle: Callable[[Message, Outputs], None], line: bytes, chains: _Ch
     else:
         return f'{{"id":"{number}","outputs":[{",".join(out.sent)}]}}'
     if "retry" in answer or "fail" in answer:
-        chains.fail(request)
+        failed_groups.fail(request)
     return _json(answer)
 
 

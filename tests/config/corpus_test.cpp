@@ -22,7 +22,7 @@ constexpr Part parts[] = {{"yaml", "No YAML, or more than is read"},
                           {"variable", "Variables"},
                           {"reference", "Names and settings that do not fit together"},
                           {"connector", "Connectors and their `config:`"},
-                          {"ancestor", "Files of py-volley"},
+                          {"pyvolley", "Files of py-volley"},
                           {"many", "Several mistakes"}};
 
 std::string part_of(const fs::path& file) {

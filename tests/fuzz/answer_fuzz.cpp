@@ -1,6 +1,6 @@
 // Any bytes as what a child writes: the lines are read, and each message of the call gets one status.
 //
-// The input's first line says how: the first byte how many messages there are, the next the chain of each,
+// The input's first line says how: the first byte how many messages there are, the next the group of each,
 // then of how many bytes a piece is. The rest is the child's, in which the messages' ids are 1000000,
 // 1000001, …
 #include <rapidjson/document.h>
@@ -79,17 +79,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto at = [&plan](std::size_t i) {
         return i < plan.size() ? static_cast<unsigned char>(plan[i]) : 1U;
     };
-    std::vector<std::uint32_t> chains(1 + at(0) % 8);
-    for (std::size_t i = 0; i < chains.size(); ++i) chains[i] = at(i + 1) % 4;
-    const std::size_t piece = 1 + at(chains.size() + 1);
-    const bool ends_clean = at(chains.size() + 2) % 2 == 0;
+    std::vector<std::uint32_t> groups(1 + at(0) % 8);
+    for (std::size_t i = 0; i < groups.size(); ++i) groups[i] = at(i + 1) % 4;
+    const std::size_t piece = 1 + at(groups.size() + 1);
+    const bool ends_clean = at(groups.size() + 2) % 2 == 0;
 
-    FakeJobs fake(chains);
+    FakeJobs fake(groups);
     Exchange exchange(fake.table, "fuzz", longest_answer);
     LineReader lines(longest_answer);
     Outbox outbox;
     Answer answer;
-    std::vector<std::int32_t> statuses(chains.size(), no_status_yet);
+    std::vector<std::int32_t> statuses(groups.size(), no_status_yet);
     exchange.begin_child();
     exchange.begin(fake.tasks.data(), fake.count(), sizeof(volley_task));
     exchange.send_more(outbox);

@@ -159,19 +159,19 @@ def test_helpers_do_not_outlive_a_stop_that_is_not_clean(how, tmp_path):
     assert len(job.store.take("in")) == 1
 
 
-def test_the_first_message_of_a_chain_is_answered_before_the_next_one_runs(tmp_path):
+def test_the_first_message_of_an_ordering_group_is_answered_before_the_next_one_runs(tmp_path):
     handler = """import json, sys
 print('{"volley":1,"chains":true}', flush=True)
 failed = set()
 for line in sys.stdin:
     m = json.loads(line)
-    chain = (m.get("call"), m.get("chain"))
-    if m.get("chain") and chain in failed:
+    group = (m.get("call"), m.get("chain"))
+    if m.get("chain") and group in failed:
         print(json.dumps({"id": m["id"], "skipped": True}), flush=True)
         continue
     open("handled.txt", "a").write(f"{m['body']['n']} {m['attempt']}\\n")
     if m["body"]["n"] == 0 and m["attempt"] < 2:
-        failed.add(chain)
+        failed.add(group)
         print(json.dumps({"id": m["id"], "retry": "later", "after_ms": 200}), flush=True)
         continue
     """ + ANSWER + "\n"

@@ -10,7 +10,7 @@ from support.servers import wait_until
 from support.stores import Sqlite, declared, wait_for_all
 from support.volleyd import BUILD, Volleyd
 
-TROUBLE = BUILD / "tests" / "integration" / "trouble.so"
+MISBEHAVING = BUILD / "tests" / "integration" / "misbehaving.so"
 
 
 def queues(store, *names):
@@ -22,7 +22,7 @@ def test_a_message_that_kills_the_process_is_convicted_and_all_others_come_throu
     bodies = [body if i != 30 else '{"crash": true}' for i, body in enumerate(ledger.bodies())]
     store.put("in", bodies, [entry["key"] for entry in ledger.sent])
     config = ("app: crashes\nstate_dir: state\n" + queues(store, "in", "out", "dead")
-              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', dead_letter_queue: dead,\n"
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{MISBEHAVING}', dead_letter_queue: dead,\n"
               "              workers: 4, order: key, max_crashes: 3}]\n"
               'operations: {listen: "127.0.0.1:0"}\n')
     deaths = 0
@@ -55,7 +55,7 @@ def test_a_second_signal_is_no_crash_of_the_message_that_hangs(tmp_path):
     store = Sqlite(tmp_path)
     store.put("in", ['{"hang": true}'], ["a"])
     config = ("app: crashes\nstate_dir: state\nshutdown_timeout: 1h\n" + queues(store, "in", "out", "dead")
-              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', dead_letter_queue: dead,\n"
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{MISBEHAVING}', dead_letter_queue: dead,\n"
               "              max_crashes: 1}]\n"
               'operations: {listen: "127.0.0.1:0"}\n')
     for _ in range(3):
@@ -75,7 +75,7 @@ def test_a_stall_ends_the_process_with_75(tmp_path):
     store = Sqlite(tmp_path)
     store.put("in", ['{"hang": true}'], ["a"])
     config = ("stall_timeout: 1s\nshutdown_timeout: 500ms\nstate_dir: state\n" + queues(store, "in", "out")
-              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', handler_timeout: 200ms}}]\n"
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{MISBEHAVING}', handler_timeout: 200ms}}]\n"
               'operations: {listen: "127.0.0.1:0"}\n')
     volleyd = Volleyd(tmp_path, config)
     assert volleyd.wait() == 75, volleyd.log
@@ -89,7 +89,7 @@ def test_when_everything_fails_the_input_is_held_back_and_the_dead_letter_queue_
     store.put("in", ledger.bodies(), [entry["key"] for entry in ledger.sent])
     (tmp_path / "outage").touch()
     config = (queues(store, "in", "out", "dead") + "state_dir: state\n"
-              + f"components: [{{name: move, input: in, outputs: [out], handler: '{TROUBLE}', dead_letter_queue: dead,\n"
+              + f"components: [{{name: move, input: in, outputs: [out], handler: '{MISBEHAVING}', dead_letter_queue: dead,\n"
               "              workers: 2, order: none, retry: {max_attempts: 2, initial_delay: 1ms, max_delay: 1s}}]\n"
               'operations: {listen: "127.0.0.1:0"}\n')
     volleyd = Volleyd(tmp_path, config)

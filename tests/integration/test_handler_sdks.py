@@ -97,7 +97,7 @@ def test_each_outcome_is_what_the_handler_says(language, tmp_path):
     assert f"handler.{language.end}" in job.volleyd.log  # where it was thrown
 
 
-def test_many_of_a_chain_are_sent_ahead_and_none_overtakes_one_that_failed(language, tmp_path):
+def test_many_of_an_ordering_group_are_sent_ahead_and_none_overtakes_one_that_failed(language, tmp_path):
     numbers = [str(n) for n in range(200)]
     job = Job(tmp_path, language, script("in_turn", language), output="out")
     job.put(*numbers)

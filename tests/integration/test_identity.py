@@ -13,7 +13,7 @@ from support.servers import wait_until
 from support.stores import Kafka, Sqlite
 from support.volleyd import BUILD, Volleyd, check, volley
 
-TROUBLE = BUILD / "tests" / "integration" / "trouble.so"
+MISBEHAVING = BUILD / "tests" / "integration" / "misbehaving.so"
 SAME = ['{"job": "nightly"}'] * 5
 
 FAILS = """
@@ -169,7 +169,7 @@ def test_a_letter_that_is_retried_twice_is_one_message(tmp_path):
 
 def test_a_message_is_not_convicted_for_another_that_had_its_id(tmp_path):
     store, out, dead = (File(tmp_path, name) for name in ("in.db", "out.db", "dead.db"))
-    text = config(tmp_path, store, out, dead, f"'{TROUBLE}'").replace("components: [{", "state_dir: state\ncomponents: [{max_crashes: 1, ")
+    text = config(tmp_path, store, out, dead, f"'{MISBEHAVING}'").replace("components: [{", "state_dir: state\ncomponents: [{max_crashes: 1, ")
     store.put("in", ['{"crash": 1}'], ["k"])
     code, log = check(tmp_path, text + "operations: off\n", "--exit-when-idle")
     assert code == -11, log
@@ -196,7 +196,7 @@ def small_disk(tmp_path):
 def test_without_room_for_the_crash_journal_work_goes_on_and_says_so(small_disk, tmp_path):
     store, out, dead = (File(tmp_path, name) for name in ("in.db", "out.db", "dead.db"))
     store.put("in", SAME, ["k"] * 5)
-    text = config(tmp_path, store, out, dead, f"'{TROUBLE}'") + "state_dir: state\noperations: off\n"
+    text = config(tmp_path, store, out, dead, f"'{MISBEHAVING}'") + "state_dir: state\noperations: off\n"
     code, log = check(tmp_path, text, "--exit-when-idle")
     assert code == 0 and "no crash journal" in log and "No space left on device" in log, log
     assert out.take("out") == SAME

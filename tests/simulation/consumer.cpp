@@ -24,7 +24,7 @@ Consumer::~Consumer() {
 
 std::int32_t Consumer::open(volley_error* error) {
     world_.fibers.yield();
-    if (!process_.crashed && world_.trouble(0.5)) return failed(error);
+    if (!process_.crashed && world_.injects_failure(0.5)) return failed(error);
     if (breaks(Breach::open_unknown_status)) return unknown_status;
     is_open_ = true;
     process_.reloading = false;
@@ -206,7 +206,7 @@ bool Consumer::take_from_log(volley_batch& batch) {
         const Partition& p = world_.partitions[static_cast<std::size_t>(owned.partition)];
         if (owned.paused || owned.life != p.life) continue;
         // A log hands out old offsets again now and then.
-        if (owned.position > owned.start && world_.trouble(0.1)) --owned.position;
+        if (owned.position > owned.start && world_.injects_failure(0.1)) --owned.position;
         for (; most > 0 && owned.position < p.messages.size() && has_room(batch); --most) {
             deliver(batch, p.messages[owned.position++], &owned);
             owned.seen = std::max(owned.seen, owned.position);
@@ -252,7 +252,7 @@ std::int32_t Consumer::consume(volley_batch& batch, std::uint32_t timeout_ms, vo
         world_.fibers.wait(this, world_.fibers.now() + std::chrono::milliseconds(timeout_ms));
         return VOLLEY_OK;
     }
-    if (world_.trouble(0.3)) return failed(error);
+    if (world_.injects_failure(0.3)) return failed(error);
     if (breaks(Breach::consume_throws)) throw std::runtime_error("consume throws");
     if (breaks(Breach::consume_unknown_status)) return unknown_status;
     break_contract_in_events();
@@ -349,7 +349,7 @@ std::int32_t Consumer::settle_one(const volley_settlement& s) {
         return VOLLEY_OK;
     }
     d->asked = true;
-    if (world_.trouble()) return VOLLEY_E_RETRY;
+    if (world_.injects_failure()) return VOLLEY_E_RETRY;
     const int message = d->message;
     Message& m = world_.messages[static_cast<std::size_t>(message)];
     const char* const outcomes[] = {"acked", "put back", "rejected", "released"};
@@ -407,7 +407,7 @@ std::int32_t Consumer::commit(const volley_partition* partitions, std::uint32_t 
                               bool wait, volley_error* error) {
     if (!is_open_) world_.fault("commit on a consumer that is not open");
     if (process_.crashed) return VOLLEY_OK;
-    if (world_.trouble()) return failed(error);
+    if (world_.injects_failure()) return failed(error);
     if (count > 0 && breaks(Breach::commit_throws)) throw std::runtime_error("commit throws");
     if (count > 0 && breaks(Breach::commit_unknown_status)) return unknown_status;
     std::int32_t status = VOLLEY_OK;
@@ -428,7 +428,7 @@ std::int32_t Consumer::commit(const volley_partition* partitions, std::uint32_t 
 std::int32_t Consumer::extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                               std::uint32_t lease_ms, volley_error* error) {
     if (process_.crashed) return VOLLEY_OK;
-    if (world_.trouble(0.5)) return failed(error);
+    if (world_.injects_failure(0.5)) return failed(error);
     if (breaks(Breach::extend_unknown_status)) return unknown_status;
     for (std::uint32_t i = 0; i < count; ++i) {
         if (breaks(Breach::extend_unknown_result)) results[i] = unknown_status;

@@ -19,7 +19,8 @@ public:
 
     std::int32_t open(volley_error* error) {
         world_.fibers.yield();
-        if (!process_.crashed && world_.trouble(0.3)) return volley_fail(error, VOLLEY_E_RETRY, "not yet");
+        if (!process_.crashed && world_.injects_failure(0.3))
+            return volley_fail(error, VOLLEY_E_RETRY, "not yet");
         return VOLLEY_OK;
     }
     std::int32_t handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride, volley_error* error);
@@ -84,9 +85,9 @@ void Handler::check_start(const volley_task& task, Delivery& d) const {
 // Is a task of the same group before it in the call that did not succeed, or is not over?
 bool Handler::is_behind(const volley_task* tasks, std::uint32_t stride, std::uint32_t i) const {
     const volley_task& task = element(tasks, stride, i);
-    for (std::uint32_t j = 0; j < i && task.chain != 0; ++j) {
+    for (std::uint32_t j = 0; j < i && task.group != 0; ++j) {
         const volley_task& before = element(tasks, stride, j);
-        if (before.chain == task.chain && before.status != VOLLEY_OK && before.status != VOLLEY_DROP)
+        if (before.group == task.group && before.status != VOLLEY_OK && before.status != VOLLEY_DROP)
             return true;
     }
     return false;
@@ -127,7 +128,7 @@ std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint3
     }
     if (old_job_ != nullptr && old_calls_++ > 3 && breaks(Breach::finishes_late))
         jobs_->finish(jobs_->context, old_job_, VOLLEY_OK, 0);
-    const std::uint32_t fails_at = world_.trouble(0.1) && !process_.crashed
+    const std::uint32_t fails_at = world_.injects_failure(0.1) && !process_.crashed
                                        ? static_cast<std::uint32_t>(below(world_.random, count))
                                        : count;
     for (std::uint32_t i = 0; i < count; ++i) {

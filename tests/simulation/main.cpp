@@ -31,19 +31,19 @@ int run_hostile(std::uint64_t first, std::uint64_t seeds, int only, int traced) 
         std::string said;
         for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
             running = seed;
-            const simulation::Verdict verdict = simulation::Simulator(seed).run_hostile(rule.breach, traced);
-            if (verdict.broken) {
+            const simulation::Summary summary = simulation::Simulator(seed).run_hostile(rule.breach, traced);
+            if (summary.broken) {
                 std::printf(
                     "%s: seed %llu: %s\n  scenario: %s\n  replay:   ./dev simulate --seed %llu --hostile 1 "
                     "--breach %d\n",
-                    rule.name, static_cast<unsigned long long>(seed), verdict.broken->c_str(),
-                    verdict.scenario.c_str(), static_cast<unsigned long long>(seed),
+                    rule.name, static_cast<unsigned long long>(seed), summary.broken->c_str(),
+                    summary.scenario.c_str(), static_cast<unsigned long long>(seed),
                     static_cast<int>(rule.breach));
                 return 1;
             }
-            breached += verdict.is_breached ? 1 : 0;
-            ended += verdict.has_ended ? 1 : 0;
-            if (!verdict.text.empty()) said = verdict.text;
+            breached += summary.is_breached ? 1 : 0;
+            ended += summary.has_ended ? 1 : 0;
+            if (!summary.text.empty()) said = summary.text;
         }
         std::printf("%-62s %4llu times: %4llu ended, %4llu went on  %s\n", rule.name,
                     static_cast<unsigned long long>(breached), static_cast<unsigned long long>(ended),
@@ -93,24 +93,24 @@ int main(int argc, char** argv) {
     std::printf("simulating from seed %llu\n", static_cast<unsigned long long>(first));
     std::fflush(stdout);
     const auto begin = std::chrono::steady_clock::now();
-    simulation::Verdict total;
+    simulation::Summary total;
     std::uint64_t seed = first;
     for (;; ++seed) {
         const double elapsed =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         if (hours > 0 ? elapsed >= hours * 3600 : seed >= first + count) break;
         running = seed;
-        const simulation::Verdict verdict = simulation::Simulator(seed).run(traced);
-        total.steps += verdict.steps;
-        total.crashes += verdict.crashes;
-        total.stops += verdict.stops;
-        total.rebalances += verdict.rebalances;
-        total.reloads += verdict.reloads;
-        total.duplicates += verdict.duplicates;
-        if (verdict.broken) {
+        const simulation::Summary summary = simulation::Simulator(seed).run(traced);
+        total.steps += summary.steps;
+        total.crashes += summary.crashes;
+        total.stops += summary.stops;
+        total.rebalances += summary.rebalances;
+        total.reloads += summary.reloads;
+        total.duplicates += summary.duplicates;
+        if (summary.broken) {
             std::printf("seed %llu: %s\n  scenario: %s\n  replay:   ./dev simulate --seed %llu\n",
-                        static_cast<unsigned long long>(seed), verdict.broken->c_str(),
-                        verdict.scenario.c_str(), static_cast<unsigned long long>(seed));
+                        static_cast<unsigned long long>(seed), summary.broken->c_str(),
+                        summary.scenario.c_str(), static_cast<unsigned long long>(seed));
             return 1;
         }
     }

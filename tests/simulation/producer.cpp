@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "consumer.hpp"
-#include "runtime/work.hpp"
+#include "runtime/message_context.hpp"
 
 namespace simulation {
 
@@ -34,7 +34,7 @@ Producer::~Producer() {
 
 std::int32_t Producer::open(volley_error* error) {
     world_.fibers.yield();
-    if (!process_.crashed && world_.trouble(0.5))
+    if (!process_.crashed && world_.injects_failure(0.5))
         return volley_fail(error, VOLLEY_E_RETRY, "the store is down");
     is_open_ = true;
     process_.producers.push_back(this);
@@ -52,8 +52,8 @@ std::int32_t Producer::produce(const volley_record* records, std::uint32_t count
         return VOLLEY_OK;
     }
     std::uint32_t take = count;
-    const bool fails = !process_.crashed && world_.trouble(0.2);
-    if (fails || (!process_.crashed && world_.trouble(0.3)))
+    const bool fails = !process_.crashed && world_.injects_failure(0.2);
+    if (fails || (!process_.crashed && world_.injects_failure(0.3)))
         take = static_cast<std::uint32_t>(below(world_.random, count));
     for (std::uint32_t i = 0; i < take && (pending_.size() < room || process_.crashed); ++i) {
         Pending p;
@@ -114,7 +114,7 @@ void Producer::report_again(std::uint64_t token) {
 
 std::int32_t Producer::decide(const Pending& p) {
     const Scenario& s = world_.scenario;
-    const bool fails = world_.trouble();
+    const bool fails = world_.injects_failure();
     const bool stored = !fails || chance(world_.random, 0.3);
     if (stored && dead_letters_)
         world_.store_dead_letter(p.message, text_of(p.record.body), text_of(p.record.id));
@@ -189,10 +189,10 @@ void Process::carry_out(Posted& t) {
     }
     if (done > 0 && done < t.handles.size()) return world.fault("a transaction is repeated in another form");
     if (done == 0) {
-        t.status = world.trouble() ? VOLLEY_E_RETRY
-                   : lost          ? VOLLEY_E_LOST
-                   : refused       ? VOLLEY_E_PERMANENT
-                                   : VOLLEY_OK;
+        t.status = world.injects_failure() ? VOLLEY_E_RETRY
+                   : lost                  ? VOLLEY_E_LOST
+                   : refused               ? VOLLEY_E_PERMANENT
+                                           : VOLLEY_OK;
         if (t.status != VOLLEY_OK) return;
         for (const Posted::Record& r : t.records) world.store(r.message, r.output, r.id);
         for (const std::uint64_t handle : t.handles) {
@@ -202,7 +202,7 @@ void Process::carry_out(Posted& t) {
         }
     }
     t.is_stored = true;
-    if (world.trouble()) t.status = VOLLEY_E_UNKNOWN;  // the reply is lost
+    if (world.injects_failure()) t.status = VOLLEY_E_UNKNOWN;  // the reply is lost
 }
 
 namespace {

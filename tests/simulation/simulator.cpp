@@ -86,7 +86,7 @@ void Simulator::run_something() {
 
 // Something changes that replaces the component, or nothing does.
 void Simulator::reload() {
-    ++verdict_.reloads;
+    ++summary_.reloads;
     world_.trace(world_.traced, "---- a reload");
     if (chance(random_, 0.8)) world_.scenario.component.handler_timeout += Milliseconds(1);
     write_file();
@@ -104,7 +104,7 @@ void Simulator::disturb() {
             return crash();
         case 2:
         case 3:
-            ++verdict_.rebalances;
+            ++summary_.rebalances;
             return log ? ask_for_rebalance(*process_, chance(random_, 0.5)) : expire_lease(*process_);
         case 4:
             if (log) world_.recreate(static_cast<int>(below(random_, world_.partitions.size())));
@@ -117,8 +117,8 @@ void Simulator::disturb() {
 }
 
 void Simulator::step() {
-    ++verdict_.steps;
-    if (world_.trouble(0.02)) disturb();
+    ++summary_.steps;
+    if (world_.injects_failure(0.02)) disturb();
     if (world_.scenario.calm && world_.fails(0.001)) stop();
     if (world_.broken) return;
     run_something();
@@ -130,7 +130,7 @@ void Simulator::step() {
 
 void Simulator::drive_to_end(const char* what) {
     for (std::uint64_t n = 0; !fibers_.has_ended(engine_fiber_) && !world_.broken; ++n) {
-        ++verdict_.steps;
+        ++summary_.steps;
         run_something();
         if (n == most_steps_to_end) world_.fault(std::string(what) + " does not end: " + fibers_.describe());
     }
@@ -151,8 +151,8 @@ void Simulator::end_process(bool crashed) {
     }
     if (!crashed) {
         const bool by_breach = world_.hostility.is_done && exit_code_ == 70;
-        verdict_.has_ended = verdict_.has_ended || by_breach;
-        if (by_breach) verdict_.text = engine_->status().front().why_not_ready;
+        summary_.has_ended = summary_.has_ended || by_breach;
+        if (by_breach) summary_.text = engine_->status().front().why_not_ready;
         const bool expected = by_breach || exit_code_ == 0 ||
                               (exit_code_ == 65 && world_.scenario.may_stop()) ||
                               (!world_.scenario.calm && (exit_code_ == 75 || exit_code_ == 69));
@@ -174,7 +174,7 @@ void Simulator::end_process(bool crashed) {
 }
 
 void Simulator::crash() {
-    ++verdict_.crashes;
+    ++summary_.crashes;
     process_->crashed = true;
     while (!process_->jobs.empty()) process_->finish_job(0);
     for (std::size_t i = 0; i < process_->producers.size(); ++i) {
@@ -185,7 +185,7 @@ void Simulator::crash() {
 }
 
 void Simulator::stop() {
-    ++verdict_.stops;
+    ++summary_.stops;
     ++process_->draining;
     engine_->stop();
     drive_to_end("a stop");
@@ -206,9 +206,9 @@ void Simulator::check_always() {
     const auto& c = world_.scenario.component;
     if (process_ && process_->deliveries.size() > c.max_in_flight + 16U)
         world_.fault("more messages are open than max_in_flight");
-    if (verdict_.steps % 64 != 0 || !engine_) return;
+    if (summary_.steps % 64 != 0 || !engine_) return;
     for (const volley::ComponentStatus& s : engine_->status()) {
-        if (s.received != s.done + s.dead + s.dropped + s.requeued + s.abandoned + s.in_flight)
+        if (s.received != s.done + s.dead + s.dropped + s.requeued + s.released + s.in_flight)
             world_.fault("the audit does not add up");
         if (s.in_flight > c.max_in_flight) world_.fault("more in flight than max_in_flight");
     }
@@ -221,8 +221,8 @@ void Simulator::heal() {
     for (Message& m : world_.messages) {
         if (!m.poison) m.failures_left = 0;
     }
-    const std::uint64_t limit = verdict_.steps + most_steps_to_heal;
-    while (!world_.broken && verdict_.steps < limit && !world_.everything_is_safe()) {
+    const std::uint64_t limit = summary_.steps + most_steps_to_heal;
+    while (!world_.broken && summary_.steps < limit && !world_.everything_is_safe()) {
         step();
         check_always();
     }
@@ -231,18 +231,18 @@ void Simulator::heal() {
     if (!world_.broken) stop();
 }
 
-Verdict Simulator::run_hostile(Breach breach, int traced) {
+Summary Simulator::run_hostile(Breach breach, int traced) {
     world_.traced = traced;
     world_.hostility.breach = breach;
     world_.hostility.occasions_left = below(random_, 10);
     world_.make(seed_);
-    verdict_.scenario = world_.scenario.name() + ", " + rule_of(breach).name;
+    summary_.scenario = world_.scenario.name() + ", " + rule_of(breach).name;
     boot();
     const bool at_end = breach == Breach::close_unknown_status || breach == Breach::close_throws ||
                         breach == Breach::reports_in_destroy || breach == Breach::open_unknown_status;
     if (at_end) world_.hostility.occasions_left = below(random_, 2);
-    while (!world_.broken && verdict_.steps < steps_with_faults && !world_.hostility.is_done) {
-        ++verdict_.steps;
+    while (!world_.broken && summary_.steps < steps_with_faults && !world_.hostility.is_done) {
+        ++summary_.steps;
         if (at_end && chance(random_, 0.01)) stop();
         if (world_.broken || world_.hostility.is_done) break;
         run_something();
@@ -251,22 +251,22 @@ Verdict Simulator::run_hostile(Breach breach, int traced) {
         end_process(false);
         if (!world_.broken) boot();
     }
-    verdict_.is_breached = world_.hostility.is_done;
-    const std::uint64_t limit = verdict_.steps + steps_with_faults;
-    while (!world_.broken && verdict_.steps < limit && !fibers_.has_ended(engine_fiber_)) {
-        ++verdict_.steps;
+    summary_.is_breached = world_.hostility.is_done;
+    const std::uint64_t limit = summary_.steps + steps_with_faults;
+    while (!world_.broken && summary_.steps < limit && !fibers_.has_ended(engine_fiber_)) {
+        ++summary_.steps;
         run_something();
     }
-    if (verdict_.is_breached && !world_.broken && fibers_.has_ended(engine_fiber_) && exit_code_ == 70) {
-        verdict_.has_ended = true;
-        verdict_.text = engine_->status().front().why_not_ready;
+    if (summary_.is_breached && !world_.broken && fibers_.has_ended(engine_fiber_) && exit_code_ == 70) {
+        summary_.has_ended = true;
+        summary_.text = engine_->status().front().why_not_ready;
     }
     const Expectation expected = rule_of(breach).expectation;
-    if (verdict_.is_breached && !world_.broken) {
-        if (expected == Expectation::ends && !verdict_.has_ended)
+    if (summary_.is_breached && !world_.broken) {
+        if (expected == Expectation::ends && !summary_.has_ended)
             world_.fault("the component goes on, or ends with exit code " + std::to_string(exit_code_));
-        if (expected == Expectation::goes_on && verdict_.has_ended)
-            world_.fault("the component ends: " + verdict_.text);
+        if (expected == Expectation::goes_on && summary_.has_ended)
+            world_.fault("the component ends: " + summary_.text);
     }
     world_.hostility.breach = Breach::none;
     if (!world_.broken && fibers_.has_ended(engine_fiber_)) {
@@ -274,31 +274,31 @@ Verdict Simulator::run_hostile(Breach breach, int traced) {
         boot();
     }
     finish();
-    return verdict_;
+    return summary_;
 }
 
-Verdict Simulator::run(int traced) {
+Summary Simulator::run(int traced) {
     world_.traced = traced;
     world_.make(seed_);
-    verdict_.scenario = world_.scenario.name() + " messages=" + std::to_string(world_.messages.size());
+    summary_.scenario = world_.scenario.name() + " messages=" + std::to_string(world_.messages.size());
     boot();
-    while (!world_.broken && verdict_.steps < steps_with_faults) {
+    while (!world_.broken && summary_.steps < steps_with_faults) {
         step();
         check_always();
     }
     finish();
-    return verdict_;
+    return summary_;
 }
 
 void Simulator::finish() {
     if (!world_.broken) heal();
     for (const Message& m : world_.messages) {
         for (const int copies : m.stored)
-            verdict_.duplicates += copies > 1 ? static_cast<std::uint64_t>(copies - 1) : 0;
+            summary_.duplicates += copies > 1 ? static_cast<std::uint64_t>(copies - 1) : 0;
     }
-    if (world_.scenario.calm && verdict_.duplicates > 0) world_.fault("a clean stop duplicates");
-    if (world_.scenario.transactions && verdict_.duplicates > 0) world_.fault("a transaction duplicates");
-    if (world_.broken) verdict_.broken = *world_.broken + " (step " + std::to_string(verdict_.steps) + ")";
+    if (world_.scenario.calm && summary_.duplicates > 0) world_.fault("a clean stop duplicates");
+    if (world_.scenario.transactions && summary_.duplicates > 0) world_.fault("a transaction duplicates");
+    if (world_.broken) summary_.broken = *world_.broken + " (step " + std::to_string(summary_.steps) + ")";
 }
 
 }  // namespace simulation

@@ -16,7 +16,7 @@
 
 namespace simulation {
 
-struct Verdict {
+struct Summary {
     std::optional<std::string> broken;  // which promise, and when
     std::uint64_t steps = 0;
     std::uint64_t crashes = 0;
@@ -39,9 +39,9 @@ public:
     Simulator& operator=(const Simulator&) = delete;
 
     // `traced`: the message whose events are printed; -1 none.
-    Verdict run(int traced);
+    Summary run(int traced);
     // The plugin breaks the contract once.
-    Verdict run_hostile(Breach breach, int traced);
+    Summary run_hostile(Breach breach, int traced);
 
 private:
     void boot();
@@ -63,7 +63,7 @@ private:
     Random random_;
     Fibers fibers_;
     World world_;
-    Verdict verdict_;
+    Summary summary_;
     std::unique_ptr<Process> process_;
     std::unique_ptr<volley::Engine> engine_;
     std::string file_;

@@ -99,9 +99,9 @@ const volley_plugin* plugin() {
         describe(VOLLEY_KIND_PRODUCER, "PolledOrdered", producer_flags | VOLLEY_ORDERED,
                  producer_functions(true)),
         describe(VOLLEY_KIND_HANDLER, "Handler", 0, handler_functions()),
-        describe(VOLLEY_KIND_HANDLER, "HandlerKeeps", VOLLEY_KEEPS_CHAINS, handler_functions()),
+        describe(VOLLEY_KIND_HANDLER, "HandlerKeeps", VOLLEY_KEEPS_GROUPS, handler_functions()),
         describe(VOLLEY_KIND_HANDLER, "HandlerSafe", VOLLEY_THREAD_SAFE, handler_functions()),
-        describe(VOLLEY_KIND_HANDLER, "HandlerKeepsSafe", VOLLEY_KEEPS_CHAINS | VOLLEY_THREAD_SAFE,
+        describe(VOLLEY_KIND_HANDLER, "HandlerKeepsSafe", VOLLEY_KEEPS_GROUPS | VOLLEY_THREAD_SAFE,
                  handler_functions()),
     };
     static const std::vector<const volley_class*> pointers = [] {

@@ -75,7 +75,7 @@ void World::make(std::uint64_t) {
     Scenario& s = scenario;
     s.log = chance(random, 0.5);
     s.calm = chance(random, 0.15);
-    s.trouble = s.calm ? 0.0 : 0.02 + 0.2 * static_cast<double>(below(random, 100)) / 100;
+    s.failure_rate = s.calm ? 0.0 : 0.02 + 0.2 * static_cast<double>(below(random, 100)) / 100;
     s.forward = chance(random, 0.25);
     s.codec = chance(random, 0.3);
     s.interrupt = chance(random, 0.8);
@@ -121,7 +121,7 @@ void World::suit(Breach breach) {
     using enum Breach;
     Scenario& s = scenario;
     s.calm = false;
-    s.trouble = 0.02;
+    s.failure_rate = 0.02;
     const auto is_one_of = [breach](std::initializer_list<Breach> those) {
         return std::find(those.begin(), those.end(), breach) != those.end();
     };
@@ -166,7 +166,7 @@ void World::add_message(int partition) {
     m.unwanted = !scenario.forward && chance(random, 0.05);
     m.poison = scenario.has_dead_letters && !calm && chance(random, 0.05);
     m.permanent = chance(random, 0.3);
-    if (chance(random, scenario.trouble)) m.failures_left = static_cast<int>(below(random, 6));
+    if (chance(random, scenario.failure_rate)) m.failures_left = static_cast<int>(below(random, 6));
     // A clean stop must not duplicate because of a message that needs a second attempt.
     if (calm && scenario.component.retry.max_attempts > 1 && chance(random, 0.05)) m.failures_left = 1;
     if (calm) m.permanent = false;

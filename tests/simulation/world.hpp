@@ -34,7 +34,7 @@ struct Scenario {
     bool pends = false;         // the handler finishes jobs from other threads
     bool calm = false;     // nothing fails, and all that happens is a clean stop: it must duplicate nothing
     bool reloads = false;  // the configuration is in a file that changes
-    double trouble = 0.1;
+    double failure_rate = 0.1;
     int queues = 1;  // outputs of the component
     std::int64_t lease_ms = 0;
     volley::ComponentConfig component;
@@ -102,7 +102,7 @@ public:
     int traced = -1;  // the message whose events are printed; -1 none
 
     bool fails(double probability) { return !healing && chance(random, probability); }
-    bool trouble(double share = 1.0) { return fails(scenario.trouble * share); }
+    bool injects_failure(double share = 1.0) { return fails(scenario.failure_rate * share); }
     bool is_outage() const { return fibers.now_ms() < outage_ends_ms; }
     void fault(const std::string& what) {
         if (!broken) broken = what;

@@ -140,7 +140,7 @@ void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) {
     }
 }
 
-// Runs tasks in turn. After one that failed, those of its chain are left for later: they must not overtake
+// Runs tasks in turn. After one that failed, those of its group are left for later: they must not overtake
 // it. Returns < 0, with the text in `error`, if the instance failed: the tasks not done have status 0.
 template <typename Body>
 std::int32_t run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
@@ -153,9 +153,9 @@ std::int32_t run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_
         for (std::uint32_t n = 0; n < count; ++n) {
             volley_task& task = element(tasks, stride, n);
             bool behind_a_failure = false;
-            for (std::uint32_t before = 0; any_failed && task.chain != 0 && before < n; ++before) {
+            for (std::uint32_t before = 0; any_failed && task.group != 0 && before < n; ++before) {
                 const volley_task& earlier = element(tasks, stride, before);
-                behind_a_failure = behind_a_failure || (earlier.chain == task.chain && has_failed(earlier));
+                behind_a_failure = behind_a_failure || (earlier.group == task.group && has_failed(earlier));
             }
             if (behind_a_failure)
                 task.status = VOLLEY_AGAIN;

@@ -364,9 +364,9 @@ typedef struct volley_task {
                                      replaced */
   uint64_t retry_after_ms;        /* out, with VOLLEY_E_RETRY: not before this; 0: the component's backoff decides */
   uint32_t reason;                /* out: VOLLEY_REASON_… where it says more than `status` (timeout, crash); 0 none */
-  uint32_t chain;                 /* 0 none. Tasks of one chain in a call must not overtake: they are handled in turn, and once
+  uint32_t group;                 /* 0 none. Tasks of one group in a call must not overtake: they are handled in turn, and once
                                      one ends in an error the later ones are left VOLLEY_AGAIN: not started. Without
-                                     VOLLEY_KEEPS_CHAINS a call has no two of a chain */
+                                     VOLLEY_KEEPS_GROUPS a call has no two of a group */
 } volley_task;
 
 /* Given to create; valid until destroy returns. Of a job that is over, or never was, every function does nothing; emit
@@ -579,7 +579,7 @@ enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };
                                                       what it accepted arrives in that order, its own retries included */
 #define VOLLEY_JSON_BODIES    (UINT64_C(1) << 14)  /* the store's convention is JSON: the queue's default serializer is json */
 #define VOLLEY_CAN_TOMBSTONE  (UINT64_C(1) << 15)  /* producer: an absent body can be stored, apart from an empty one */
-#define VOLLEY_KEEPS_CHAINS   (UINT64_C(1) << 16)  /* handler: honours task.chain */
+#define VOLLEY_KEEPS_GROUPS   (UINT64_C(1) << 16)  /* handler: honours task.group */
 #define VOLLEY_JOINT_COMMIT   (UINT64_C(1) << 17)  /* producer: a commit may have records of every producer of this plugin that
                                                       joins its consumer; record.queue says whose */
 

@@ -59,7 +59,7 @@ struct ClassOf {
                                : VOLLEY_KIND_HANDLER;
         c.name = name;
         c.flags = flags_of<T>::value;
-        if (!is_consumer && !is_producer) c.flags |= VOLLEY_KEEPS_CHAINS;
+        if (!is_consumer && !is_producer) c.flags |= VOLLEY_KEEPS_GROUPS;
         c.config_schema = config_schema_of<T>::value;
         c.functions = &functions;
         return c;

@@ -223,7 +223,7 @@ def test_a_queue_that_they_delete_is_made_again(shared):
 
 def test_what_they_take_from_us_we_do_not_delete(shared):
     """It makes visible and receives what is in our hand; our stale ack changes nothing, the handler is told, it is counted"""
-    config = shared.config.replace("handler: forward", f'handler: "{BUILD}/tests/integration/trouble.so:Trouble", max_in_flight: 1')
+    config = shared.config.replace("handler: forward", f'handler: "{BUILD}/tests/integration/misbehaving.so:Misbehaving", max_in_flight: 1')
     volleyd = Volleyd(shared.folder, config.replace("vt: 20", "vt: 6")).wait_ready()
     mine = shared.other.send("in", '"wait"')
     wait_until((shared.folder / "waiting").exists, "the handler has it")

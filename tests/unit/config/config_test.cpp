@@ -41,7 +41,7 @@ TEST_CASE("the smallest file has every default") {
     CHECK(loaded.config->components[0].retry.max_attempts == 5);
 }
 
-TEST_CASE("the ancestor's keys are read with a note") {
+TEST_CASE("py-volley's keys are read with a note") {
     const auto loaded = load(
         "queues:\n  - {name: in, value: t, profile: kafka, data_model: volley.data_models.ComponentMessage}\n"
         "components: [{input: in, handler: forward}]\n");

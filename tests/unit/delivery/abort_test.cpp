@@ -24,7 +24,7 @@ TEST_CASE("an abort releases waiting messages at once, and others when workers a
 }
 
 TEST_CASE("an abort sends no output again, and no dead letter", "[abort]") {
-    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
+    Core core({.order = Order::none, .on_permanent = FailureAction::dead_letter});
     const Slot waits = core.receive();
     const Slot queued = core.receive();
     const Slot dead = core.receive();
@@ -37,14 +37,14 @@ TEST_CASE("an abort sends no output again, and no dead letter", "[abort]") {
     core.fail(dead);
     core.delivery.abort();
     CHECK(core.settle() == Settled{.released = {waits, queued, dead}});
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     CHECK(core.delivery.is_idle());
 }
 
 TEST_CASE("a message whose dead letter fails during an abort is released, and the component does not fail",
           "[abort]") {
     const SendFailure failure = GENERATE(SendFailure::transient, SendFailure::permanent);
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.fail(a);
@@ -56,7 +56,7 @@ TEST_CASE("a message whose dead letter fails during an abort is released, and th
 }
 
 TEST_CASE("a message whose dead letter waits for its queue is released by an abort", "[abort]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.fail(a);
@@ -82,7 +82,7 @@ TEST_CASE("a message that is released after an output may have been stored is a 
 
 TEST_CASE("a message whose dead letter is in flight at an abort is released, even if it is confirmed",
           "[abort]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.fail(a);
@@ -94,7 +94,7 @@ TEST_CASE("a message whose dead letter is in flight at an abort is released, eve
 }
 
 TEST_CASE("messages without reports at the end are released, and count as possible duplicates", "[abort]") {
-    Core core({.order = Order::none, .on_permanent = Last::dead_letter});
+    Core core({.order = Order::none, .on_permanent = FailureAction::dead_letter});
     const Slot sending = core.receive();
     const Slot dead = core.receive();
     core.start();

@@ -11,7 +11,7 @@ namespace {
 
 // One attempt, then the message is dropped, so that a message that is given up is acked.
 const Options one_attempt{
-    .order = Order::none, .max_attempts = 1, .max_delay = Millis(8000), .on_exhausted = Last::drop};
+    .order = Order::none, .max_attempts = 1, .max_delay = Millis(8000), .on_exhausted = FailureAction::drop};
 
 // Receives and fails as many messages as it takes to open the breaker.
 void open_breaker(Core& core) {
@@ -48,7 +48,7 @@ TEST_CASE("a success in between resets the count", "[breaker]") {
 }
 
 TEST_CASE("later attempts do not count", "[breaker]") {
-    Core core({.order = Order::none, .max_attempts = 30, .on_exhausted = Last::drop});
+    Core core({.order = Order::none, .max_attempts = 30, .on_exhausted = FailureAction::drop});
     const Slot slot = core.receive();
     for (int attempt = 1; attempt < 30; ++attempt) {
         REQUIRE(core.start() == Slots{slot});
@@ -62,7 +62,8 @@ TEST_CASE("later attempts do not count", "[breaker]") {
 }
 
 TEST_CASE("failures for good do not count", "[breaker]") {
-    Core core({.order = Order::none, .on_exhausted = Last::drop, .on_permanent = Last::drop});
+    Core core(
+        {.order = Order::none, .on_exhausted = FailureAction::drop, .on_permanent = FailureAction::drop});
     for (std::uint32_t i = 0; i < 2 * Breaker::opens_after; ++i) {
         const Slot slot = core.receive();
         core.start();
@@ -73,7 +74,7 @@ TEST_CASE("failures for good do not count", "[breaker]") {
 }
 
 TEST_CASE("there is a breaker only if exhausted messages leave the queue", "[breaker]") {
-    const Last last = GENERATE(Last::requeue, Last::keep_trying);
+    const FailureAction last = GENERATE(FailureAction::requeue, FailureAction::keep_trying);
     Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = last});
     for (std::uint32_t i = 0; i < 2 * Breaker::opens_after; ++i) {
         const Slot slot = core.receive();
@@ -124,8 +125,10 @@ TEST_CASE("a probe that fails is given up, and the next waits longer, up to max_
 }
 
 TEST_CASE("a probe that did not start, or failed for good, does not delay the next one", "[breaker]") {
-    Core core(
-        {.order = Order::none, .max_attempts = 1, .on_exhausted = Last::drop, .on_permanent = Last::drop});
+    Core core({.order = Order::none,
+               .max_attempts = 1,
+               .on_exhausted = FailureAction::drop,
+               .on_permanent = FailureAction::drop});
     open_breaker(core);
     const Slot a = core.receive();
     const Slot b = core.receive();

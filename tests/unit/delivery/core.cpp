@@ -26,26 +26,26 @@ Slot Core::receive(Incoming incoming) {
     return delivery.receive(incoming);
 }
 
-std::vector<Run> Core::runs(std::uint32_t worker, std::uint32_t room) {
-    std::vector<Run> out(room);
+std::vector<WorkItem> Core::items(std::uint32_t worker, std::uint32_t room) {
+    std::vector<WorkItem> out(room);
     out.resize(delivery.take(out.data(), room, worker));
     return out;
 }
 
 Slots Core::start(std::uint32_t worker, std::uint32_t room) {
     Slots slots;
-    for (const Run& run : runs(worker, room)) {
-        REQUIRE(run.step == Step::handle);
-        slots.push_back(run.slot);
+    for (const WorkItem& item : items(worker, room)) {
+        REQUIRE(item.step == Step::handle);
+        slots.push_back(item.slot);
     }
     return slots;
 }
 
 Slots Core::take(Step step) {
     Slots slots;
-    for (const Run& run : runs()) {
-        REQUIRE(run.step == step);
-        slots.push_back(run.slot);
+    for (const WorkItem& item : items()) {
+        REQUIRE(item.step == step);
+        slots.push_back(item.slot);
     }
     return slots;
 }
@@ -76,14 +76,14 @@ Settled Core::settle() {
     delivery.take_settlements(settlements);
     Settled settled;
     for (const Settlement& settlement : settlements) {
-        switch (settlement.outcome) {
-            case Outcome::ack:
+        switch (settlement.kind) {
+            case SettlementKind::ack:
                 settled.acked.push_back(settlement.slot);
                 break;
-            case Outcome::nack:
+            case SettlementKind::nack:
                 settled.nacked.push_back(settlement.slot);
                 break;
-            case Outcome::release:
+            case SettlementKind::release:
                 settled.released.push_back(settlement.slot);
         }
         delivery.settled(settlement.slot, false);

@@ -37,7 +37,7 @@ struct Core {
 
     // ---- workers
     // Takes all items for `worker`, up to `room`.
-    std::vector<Run> runs(std::uint32_t worker = 0, std::uint32_t room = 100);
+    std::vector<WorkItem> items(std::uint32_t worker = 0, std::uint32_t room = 100);
     // The same. Requires: all are handlers to start, or all are `step`.
     Slots start(std::uint32_t worker = 0, std::uint32_t room = 100);
     Slots take(Step step);

@@ -64,7 +64,7 @@ TEST_CASE("a revocation leaves the other lanes alone", "[lanes]") {
 }
 
 TEST_CASE("a failure in a revoked lane is not counted, and its message is released", "[lanes]") {
-    Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
+    Core core({.max_attempts = 1, .on_exhausted = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.delivery.revoke(0);
@@ -89,7 +89,7 @@ TEST_CASE("a failed message that holds back the commit of a revoked lane gets on
 }
 
 TEST_CASE("open messages of an ended lane are released, whatever their result", "[lanes]") {
-    Core core({.log = true, .order = Order::none, .on_permanent = Last::dead_letter});
+    Core core({.log = true, .order = Order::none, .on_permanent = FailureAction::dead_letter});
     const Slot good = core.receive(at(0));
     const Slot bad = core.receive(at(1));
     const Slot late = core.receive(at(2));
@@ -152,17 +152,17 @@ TEST_CASE("a failed output of an ended lane is not sent again", "[lanes]") {
     core.refuse(waits);
     core.delivery.end_lane(0);
     CHECK(core.settle() == Settled{.released = {waits}});
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     CHECK(core.settle() == Settled{.released = {due}});
 }
 
 TEST_CASE("a dead letter of an ended lane is not produced", "[lanes]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.fail(a);
     core.delivery.end_lane(0);
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     CHECK(core.settle() == Settled{.released = {a}});
 }
 

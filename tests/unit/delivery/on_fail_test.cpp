@@ -26,7 +26,7 @@ Slot fail_for_good(Core& core) {
 }  // namespace
 
 TEST_CASE("a dead letter is produced, and its message is acked when it is confirmed", "[on_fail]") {
-    Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
+    Core core({.max_attempts = 1, .on_exhausted = FailureAction::dead_letter});
     const Slot a = exhaust(core);
     CHECK(core.settle() == Settled{});
     CHECK(core.take(Step::dead_letter) == Slots{a});
@@ -39,7 +39,8 @@ TEST_CASE("a dead letter is produced, and its message is acked when it is confir
 
 TEST_CASE("a dead letter that its queue does not accept now is sent again, soon and without a limit",
           "[on_fail]") {
-    Core core({.max_attempts = 1, .max_delay = Millis(3'600'000), .on_exhausted = Last::dead_letter});
+    Core core(
+        {.max_attempts = 1, .max_delay = Millis(3'600'000), .on_exhausted = FailureAction::dead_letter});
     const Slot a = exhaust(core);
     for (int i = 0; i < 20; ++i) {
         CHECK(core.take(Step::dead_letter) == Slots{a});
@@ -57,7 +58,7 @@ TEST_CASE("a dead letter that its queue does not accept now is sent again, soon 
 }
 
 TEST_CASE("outputs that were sent again do not count as waiting dead letters", "[on_fail]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.ok(a, 1);
@@ -71,7 +72,7 @@ TEST_CASE("outputs that were sent again do not count as waiting dead letters", "
 }
 
 TEST_CASE("a dead letter that may be stored counts as a possible duplicate", "[on_fail]") {
-    Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
+    Core core({.max_attempts = 1, .on_exhausted = FailureAction::dead_letter});
     const Slot a = exhaust(core);
     core.take(Step::dead_letter);
     core.delivery.dead_letter_failed(a, SendFailure::unknown, core.now);
@@ -81,10 +82,10 @@ TEST_CASE("a dead letter that may be stored counts as a possible duplicate", "[o
 
 TEST_CASE("a dead letter that is refused for good stops the component, and its message is released",
           "[on_fail]") {
-    Core core({.max_attempts = 1, .on_exhausted = Last::dead_letter});
+    Core core({.max_attempts = 1, .on_exhausted = FailureAction::dead_letter});
     const Slot a = exhaust(core);
     const Slot b = core.receive();
-    core.runs(0, 1);
+    core.items(0, 1);
     core.delivery.dead_letter_failed(a, SendFailure::permanent, core.now);
     CHECK(core.delivery.failed());
     CHECK(core.delivery.failed_slot() == a);
@@ -94,19 +95,19 @@ TEST_CASE("a dead letter that is refused for good stops the component, and its m
 }
 
 TEST_CASE("requeue nacks the message with the delay max_delay", "[on_fail]") {
-    Core core({.max_attempts = 1, .max_delay = Millis(700), .on_exhausted = Last::requeue});
+    Core core({.max_attempts = 1, .max_delay = Millis(700), .on_exhausted = FailureAction::requeue});
     exhaust(core);
     std::vector<Settlement> settlements;
     core.delivery.take_settlements(settlements);
     REQUIRE(settlements.size() == 1);
-    CHECK(settlements[0].outcome == Outcome::nack);
+    CHECK(settlements[0].kind == SettlementKind::nack);
     CHECK(settlements[0].delay == Millis(700));
     CHECK(core.delivery.counters().requeued == 1);
     CHECK(is_balanced(core.delivery.counters()));
 }
 
 TEST_CASE("drop acks the message and counts it as dropped", "[on_fail]") {
-    Core core({.max_attempts = 1, .on_exhausted = Last::drop});
+    Core core({.max_attempts = 1, .on_exhausted = FailureAction::drop});
     const Slot a = exhaust(core);
     CHECK(core.settle() == Settled{.acked = {a}});
     CHECK(core.delivery.counters().dropped == 1);
@@ -114,7 +115,7 @@ TEST_CASE("drop acks the message and counts it as dropped", "[on_fail]") {
 }
 
 TEST_CASE("stop releases the message and stops the component", "[on_fail]") {
-    Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = Last::stop});
+    Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = FailureAction::stop});
     const Slot a = core.receive();
     const Slot running = core.receive();
     CHECK(core.start(0, 2) == Slots{a, running});
@@ -130,7 +131,7 @@ TEST_CASE("stop releases the message and stops the component", "[on_fail]") {
 }
 
 TEST_CASE("the failed slot is that of the first message that failed", "[on_fail]") {
-    Core core({.order = Order::none, .on_permanent = Last::stop});
+    Core core({.order = Order::none, .on_permanent = FailureAction::stop});
     const Slot a = core.receive();
     const Slot b = core.receive();
     core.start();
@@ -141,7 +142,7 @@ TEST_CASE("the failed slot is that of the first message that failed", "[on_fail]
 }
 
 TEST_CASE("keep_trying retries in place every max_delay, and counts the message as exhausted", "[on_fail]") {
-    Core core({.max_attempts = 1, .max_delay = Millis(1000), .on_exhausted = Last::keep_trying});
+    Core core({.max_attempts = 1, .max_delay = Millis(1000), .on_exhausted = FailureAction::keep_trying});
     const Slot a = exhaust(core);
     for (int i = 0; i < 20; ++i) {
         CHECK(core.delivery.exhausted() == 1);
@@ -159,7 +160,8 @@ TEST_CASE("keep_trying retries in place every max_delay, and counts the message 
 }
 
 TEST_CASE("a message that failed for good gets no further attempt", "[on_fail]") {
-    Core core({.max_attempts = 5, .on_exhausted = Last::stop, .on_permanent = Last::dead_letter});
+    Core core(
+        {.max_attempts = 5, .on_exhausted = FailureAction::stop, .on_permanent = FailureAction::dead_letter});
     const Slot a = fail_for_good(core);
     CHECK(core.take(Step::dead_letter) == Slots{a});
     CHECK(core.delivery.counters().retries == 0);
@@ -168,23 +170,23 @@ TEST_CASE("a message that failed for good gets no further attempt", "[on_fail]")
 
 TEST_CASE("every failure action is possible for a message that failed for good", "[on_fail]") {
     SECTION("requeue") {
-        Core core({.on_permanent = Last::requeue});
+        Core core({.on_permanent = FailureAction::requeue});
         const Slot a = fail_for_good(core);
         CHECK(core.settle() == Settled{.nacked = {a}});
     }
     SECTION("drop") {
-        Core core({.on_permanent = Last::drop});
+        Core core({.on_permanent = FailureAction::drop});
         const Slot a = fail_for_good(core);
         CHECK(core.settle() == Settled{.acked = {a}});
     }
     SECTION("stop") {
-        Core core({.on_permanent = Last::stop});
+        Core core({.on_permanent = FailureAction::stop});
         const Slot a = fail_for_good(core);
         CHECK(core.settle() == Settled{.released = {a}});
         CHECK(core.delivery.failed());
     }
     SECTION("keep trying") {
-        Core core({.max_delay = Millis(1000), .on_permanent = Last::keep_trying});
+        Core core({.max_delay = Millis(1000), .on_permanent = FailureAction::keep_trying});
         const Slot a = fail_for_good(core);
         CHECK(core.settle() == Settled{});
         CHECK(core.delivery.next_due() == core.now + Millis(1000));

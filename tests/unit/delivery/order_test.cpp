@@ -118,7 +118,7 @@ TEST_CASE("an output that fails before its worker returns holds the ordering gro
 
 TEST_CASE("an output that failed for good holds the ordering group until the others are confirmed",
           "[order]") {
-    Core core({.order = Order::key, .pipelined = true, .on_permanent = Last::drop});
+    Core core({.order = Order::key, .pipelined = true, .on_permanent = FailureAction::drop});
     const Slot a = core.receive(of_key(1));
     core.start();
     core.refuse(a, 0, SendFailure::permanent);
@@ -130,7 +130,7 @@ TEST_CASE("an output that failed for good holds the ordering group until the oth
 }
 
 TEST_CASE("no message of an ordering group starts before its dead letter is confirmed", "[order]") {
-    Core core({.order = Order::key, .pipelined = true, .on_permanent = Last::dead_letter});
+    Core core({.order = Order::key, .pipelined = true, .on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive(of_key(1));
     core.start();
     const Slot b = core.receive(of_key(1));
@@ -169,12 +169,12 @@ TEST_CASE("items carry their ordering group and its turn", "[order]") {
     core.receive(of_key(1));
     core.receive(of_key(1));
     core.receive(of_key(2));
-    const std::vector<Run> runs = core.runs();
-    REQUIRE(runs.size() == 3);
-    CHECK(runs[0].chain == runs[1].chain);
-    CHECK(runs[0].turn == runs[1].turn);
-    CHECK(runs[2].chain != runs[0].chain);
-    CHECK(runs[2].turn != runs[0].turn);
+    const std::vector<WorkItem> items = core.items();
+    REQUIRE(items.size() == 3);
+    CHECK(items[0].group == items[1].group);
+    CHECK(items[0].turn == items[1].turn);
+    CHECK(items[2].group != items[0].group);
+    CHECK(items[2].turn != items[0].turn);
 }
 
 TEST_CASE("further messages of a key that runs at a worker go to that worker only", "[order]") {
@@ -199,10 +199,10 @@ TEST_CASE("further messages of a key start also if earlier ones finish out of or
 TEST_CASE("a key that is not busy can go to any worker, and begins a new turn", "[order]") {
     Core core({.order = Order::key, .pipelined = true});
     const Slot a = core.receive(of_key(1));
-    const std::vector<Run> first = core.runs(0);
+    const std::vector<WorkItem> first = core.items(0);
     finish(core, a);
     const Slot b = core.receive(of_key(1));
-    const std::vector<Run> second = core.runs(1);
+    const std::vector<WorkItem> second = core.items(1);
     REQUIRE(second.size() == 1);
     CHECK(second[0].slot == b);
     CHECK(second[0].turn != first.at(0).turn);

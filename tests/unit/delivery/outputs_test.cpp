@@ -109,7 +109,7 @@ TEST_CASE("a report of another life of the slot is ignored", "[outputs]") {
 }
 
 TEST_CASE("no report is awaited for a message that no producer has", "[outputs]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     const std::uint16_t life = core.delivery.entry(a).life;
     CHECK_FALSE(core.confirm(a));  // waiting
@@ -133,12 +133,12 @@ TEST_CASE("a failed output is sent again alone and without the handler", "[outpu
     core.confirm(a, 0);
     core.refuse(a, 1);
     core.confirm(a, 2);
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     core.advance_to_due();
-    const std::vector<Run> runs = core.runs();
-    REQUIRE(runs.size() == 1);
-    CHECK(runs[0].step == Step::send_again);
-    CHECK(runs[0].attempt == 1);
+    const std::vector<WorkItem> items = core.items();
+    REQUIRE(items.size() == 1);
+    CHECK(items[0].step == Step::send_again);
+    CHECK(items[0].attempt == 1);
     CHECK_FALSE(core.confirm(a, 0));  // it is stored
     CHECK(core.settle() == Settled{});
     CHECK(core.confirm(a, 1));
@@ -176,7 +176,7 @@ TEST_CASE("a failed output waits for the reports of the others", "[outputs]") {
 }
 
 TEST_CASE("an output is sent again soon and without a limit, and no attempt is counted", "[outputs]") {
-    Core core({.max_attempts = 2, .max_delay = Millis(3'600'000), .on_exhausted = Last::drop});
+    Core core({.max_attempts = 2, .max_delay = Millis(3'600'000), .on_exhausted = FailureAction::drop});
     const Slot a = core.receive();
     core.start();
     core.ok(a, 1);
@@ -205,7 +205,7 @@ TEST_CASE("an output that may be stored counts as a possible duplicate and is se
 }
 
 TEST_CASE("an output that can never be sent fails its message, once the others are stored", "[outputs]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.ok(a, 3);
@@ -224,7 +224,7 @@ TEST_CASE("an output that can never be sent fails its message, once the others a
 }
 
 TEST_CASE("a message that fails through an output is counted by the reason of that output", "[outputs]") {
-    Core core({.on_permanent = Last::drop});
+    Core core({.on_permanent = FailureAction::drop});
     const Slot a = core.receive();
     core.start();
     core.ok(a, 1);

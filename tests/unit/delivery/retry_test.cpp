@@ -77,18 +77,18 @@ TEST_CASE("a failed message starts again when its backoff is over, and not befor
     core.advance(due - core.now - Millis(1));
     CHECK(core.start().empty());
     core.advance(Millis(1));
-    const std::vector<Run> runs = core.runs();
-    REQUIRE(runs.size() == 1);
-    CHECK(runs[0].slot == a);
-    CHECK(runs[0].step == Step::handle);
-    CHECK(runs[0].attempt == 2);
+    const std::vector<WorkItem> items = core.items();
+    REQUIRE(items.size() == 1);
+    CHECK(items[0].slot == a);
+    CHECK(items[0].step == Step::handle);
+    CHECK(items[0].attempt == 2);
     core.ok(a);
     CHECK(core.settle() == Settled{.acked = {a}});
     CHECK(core.delivery.counters().retries == 1);
 }
 
 TEST_CASE("a message is tried max_attempts times", "[retry]") {
-    Core core({.max_attempts = 3, .on_exhausted = Last::requeue});
+    Core core({.max_attempts = 3, .on_exhausted = FailureAction::requeue});
     const Slot a = core.receive();
     wait_after_failure(core, a);
     wait_after_failure(core, a);
@@ -108,7 +108,7 @@ TEST_CASE("the delay that a handler asks for is not limited by max_delay", "[ret
 
 TEST_CASE("a message that has used up its attempts waits max_delay, or longer if its handler asks for it",
           "[retry]") {
-    Core core({.max_attempts = 1, .max_delay = Millis(1000), .on_exhausted = Last::keep_trying});
+    Core core({.max_attempts = 1, .max_delay = Millis(1000), .on_exhausted = FailureAction::keep_trying});
     const Slot a = core.receive();
     CHECK(wait_after_failure(core, a) == Millis(1000));
     CHECK(wait_after_failure(core, a, Millis(10)) == Millis(1000));
@@ -120,10 +120,10 @@ TEST_CASE("a message that is returned unstarted counts no attempt and can start 
     const Slot a = core.receive();
     core.start();
     core.give_back(a);
-    const std::vector<Run> runs = core.runs();
-    REQUIRE(runs.size() == 1);
-    CHECK(runs[0].slot == a);
-    CHECK(runs[0].attempt == 1);
+    const std::vector<WorkItem> items = core.items();
+    REQUIRE(items.size() == 1);
+    CHECK(items[0].slot == a);
+    CHECK(items[0].attempt == 1);
     CHECK(core.delivery.counters().retries == 0);
 }
 

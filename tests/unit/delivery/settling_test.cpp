@@ -23,7 +23,7 @@ Slot handled(Core& core) {
 }  // namespace
 
 TEST_CASE("a settlement names the delivery, its attempts and the reason of its failure", "[settling]") {
-    Core core({.max_attempts = 2, .on_exhausted = Last::requeue});
+    Core core({.max_attempts = 2, .on_exhausted = FailureAction::requeue});
     const Slot a = core.receive({.handle = 77});
     core.start();
     core.retry(a);
@@ -63,7 +63,7 @@ TEST_CASE("a settlement that the store did not accept is returned again, soon an
 }
 
 TEST_CASE("a nack that is repeated keeps its delay", "[settling]") {
-    Core core({.max_delay = Millis(700), .on_permanent = Last::requeue});
+    Core core({.max_delay = Millis(700), .on_permanent = FailureAction::requeue});
     const Slot a = core.receive();
     core.start();
     core.fail(a);
@@ -72,7 +72,7 @@ TEST_CASE("a nack that is repeated keeps its delay", "[settling]") {
     core.advance_to_due();
     const std::vector<Settlement> again = settlements(core);
     REQUIRE(again.size() == 1);
-    CHECK(again[0].outcome == Outcome::nack);
+    CHECK(again[0].kind == SettlementKind::nack);
     CHECK(again[0].delay == Millis(700));
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("a released message whose lease is lost is not counted as a possible d
 }
 
 TEST_CASE("a settlement tells whether the slot holds more memory than it may keep", "[settling]") {
-    Core core({.order = Order::none, .on_permanent = Last::drop});
+    Core core({.order = Order::none, .on_permanent = FailureAction::drop});
     const Slot plain = core.receive();
     const Slot with_outputs = core.receive();
     const Slot with_body = core.receive();

@@ -61,7 +61,7 @@ TEST_CASE("a stop finishes running messages and unconfirmed outputs", "[stop]") 
 }
 
 TEST_CASE("a stop finishes dead letters", "[stop]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.fail(a);
@@ -82,20 +82,20 @@ TEST_CASE("messages that are received after a stop are released", "[stop]") {
 }
 
 TEST_CASE("an attempt that a stop cuts off is not counted, and its message is not given up", "[stop]") {
-    Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = Last::dead_letter});
+    Core core({.order = Order::none, .max_attempts = 1, .on_exhausted = FailureAction::dead_letter});
     const Slot failing = core.receive();
     const Slot untouched = core.receive();
     core.start();
     core.delivery.stop();
     core.retry(failing);
     core.give_back(untouched);
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     CHECK(core.settle() == Settled{.released = {failing, untouched}});
     CHECK(core.delivery.counters().failures[0] == 0);
 }
 
 TEST_CASE("a message that fails for good during a stop is given up", "[stop]") {
-    Core core({.on_permanent = Last::dead_letter});
+    Core core({.on_permanent = FailureAction::dead_letter});
     const Slot a = core.receive();
     core.start();
     core.delivery.stop();
@@ -112,7 +112,7 @@ TEST_CASE("a stop releases messages in backoff of a queue", "[stop]") {
     std::vector<Settlement> settlements;
     core.delivery.take_settlements(settlements);
     REQUIRE(settlements.size() == 1);
-    CHECK(settlements[0].outcome == Outcome::release);
+    CHECK(settlements[0].kind == SettlementKind::release);
     core.advance(Millis(3'600'000));  // its timer is ignored
     CHECK(core.start().empty());
     CHECK(core.settle() == Settled{});
@@ -156,7 +156,8 @@ TEST_CASE("a message that fails first during a stop, and holds back the commit, 
 }
 
 TEST_CASE("at a stop, a message that has used up its attempts gets no more", "[stop]") {
-    Hole hole({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
+    Hole hole(
+        {.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = FailureAction::keep_trying});
     hole.core.delivery.stop();
     CHECK(hole.core.start().empty());
     CHECK(hole.core.settle() == Settled{.released = {hole.waiting}});
@@ -234,7 +235,8 @@ TEST_CASE("after a message that a stop released, nothing of its turn starts agai
 }
 
 TEST_CASE("after a message that a stop released, nothing of its key starts", "[stop]") {
-    Core core({.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = Last::keep_trying});
+    Core core(
+        {.log = true, .order = Order::key, .max_attempts = 1, .on_exhausted = FailureAction::keep_trying});
     const Slot a = core.receive(of_key(1, 0));
     const Slot b = core.receive(of_key(1, 1));
     const Slot c = core.receive(of_key(2, 2));

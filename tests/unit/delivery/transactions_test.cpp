@@ -91,7 +91,7 @@ TEST_CASE("a transaction can be repeated any number of times", "[transactions]")
     const Slot a = taken(core);
     core.advance(Millis(3'600'000));
     CHECK(take_transaction(core).empty());  // each message is taken once
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     CHECK(core.settle() == Settled{});
     CHECK(core.delivery.is_active());
     core.delivery.transacted(a);
@@ -99,7 +99,7 @@ TEST_CASE("a transaction can be repeated any number of times", "[transactions]")
 }
 
 TEST_CASE("a refused transaction fails its message for good, and holds its key", "[transactions]") {
-    Core core({.order = Order::key, .on_permanent = Last::dead_letter});
+    Core core({.order = Order::key, .on_permanent = FailureAction::dead_letter});
     const Slot a = taken(core);
     core.delivery.transaction_refused(a, 2, core.now);
     CHECK(core.delivery.counters().failures[2] == 1);
@@ -170,7 +170,7 @@ TEST_CASE("a transaction that is committed during an abort counts as done", "[tr
 }
 
 TEST_CASE("a transaction that is refused during an abort releases its message", "[transactions]") {
-    Core core({.on_permanent = Last::drop});
+    Core core({.on_permanent = FailureAction::drop});
     const Slot a = taken(core);
     core.delivery.abort();
     core.delivery.transaction_refused(a, 0, core.now);

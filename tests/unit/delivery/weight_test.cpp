@@ -11,7 +11,7 @@ Options bounded(std::uint64_t bytes) { return {.order = Order::none, .max_in_fli
 
 Options with_letters(std::uint32_t letter_bytes) {
     return {.order = Order::none,
-            .on_permanent = Last::dead_letter,
+            .on_permanent = FailureAction::dead_letter,
             .max_in_flight_bytes = 1000,
             .letter_bytes = letter_bytes};
 }
@@ -46,8 +46,8 @@ TEST_CASE("bytes of inputs and outputs count until the message is closed", "[wei
 TEST_CASE("bytes return to zero, whatever the results of the messages", "[weight]") {
     Core core({.order = Order::none,
                .max_attempts = 1,
-               .on_exhausted = Last::requeue,
-               .on_permanent = Last::dead_letter,
+               .on_exhausted = FailureAction::requeue,
+               .on_permanent = FailureAction::dead_letter,
                .letter_bytes = 10,
                .letter_copies = 2});
     const Slot done = core.receive(of_size(100));
@@ -233,7 +233,7 @@ TEST_CASE("a quarter of the limit is reserved for outputs, even if inputs fill t
 }
 
 TEST_CASE("the bytes of a dead letter count while it is sent, each time", "[weight]") {
-    Core core({.on_permanent = Last::dead_letter, .letter_bytes = 50, .letter_copies = 3});
+    Core core({.on_permanent = FailureAction::dead_letter, .letter_bytes = 50, .letter_copies = 3});
     const Slot a = core.receive(of_size(100));
     core.start();
     core.fail(a);
@@ -254,7 +254,7 @@ TEST_CASE("dead letters wait for memory", "[weight]") {
     const Slots dead = fail_for_good(core, 4);
     CHECK(core.take(Step::dead_letter) == Slots{dead[0], dead[1], dead[2]});
     CHECK_FALSE(core.delivery.has_work());
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     core.delivery.dead_letter_confirmed(dead[1]);
     CHECK(core.delivery.has_work());
     CHECK(core.take(Step::dead_letter) == Slots{dead[3]});
@@ -264,7 +264,7 @@ TEST_CASE("if no outputs are in memory, one dead letter may be sent, however lar
     Core core(with_letters(5000));
     const Slots dead = fail_for_good(core, 2);
     CHECK(core.take(Step::dead_letter) == Slots{dead[0]});
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     core.delivery.dead_letter_confirmed(dead[0]);
     CHECK(core.take(Step::dead_letter) == Slots{dead[1]});
 }
@@ -303,7 +303,7 @@ TEST_CASE("a dead letter of an ended lane needs no memory", "[weight]") {
     const Slots dead = fail_for_good(core, 2);
     CHECK(core.take(Step::dead_letter) == Slots{dead[0]});
     core.delivery.end_lane(0);
-    CHECK(core.runs().empty());
+    CHECK(core.items().empty());
     CHECK(core.settle() == Settled{.released = {dead[1]}});
 }
 

@@ -139,12 +139,13 @@ TEST_CASE("a slot is not reused while its offset is needed", "[window]") {
 }
 
 TEST_CASE("every end of a message except a release advances the commit", "[window]") {
-    const Last last = GENERATE(Last::drop, Last::requeue, Last::dead_letter);
+    const FailureAction last =
+        GENERATE(FailureAction::drop, FailureAction::requeue, FailureAction::dead_letter);
     Core core({.log = true, .order = Order::none, .on_permanent = last});
     const Slot a = core.receive(at(0));
     core.start();
     core.fail(a);
-    if (last == Last::dead_letter) {
+    if (last == FailureAction::dead_letter) {
         core.take(Step::dead_letter);
         CHECK(core.committed() == -1);
         core.delivery.dead_letter_confirmed(a);
@@ -153,7 +154,7 @@ TEST_CASE("every end of a message except a release advances the commit", "[windo
 }
 
 TEST_CASE("nothing behind a message that was released is committed", "[window]") {
-    Core core({.log = true, .order = Order::none, .on_permanent = Last::stop});
+    Core core({.log = true, .order = Order::none, .on_permanent = FailureAction::stop});
     const Slot a = core.receive(at(0));
     const Slot b = core.receive(at(1));
     const Slot c = core.receive(at(2));

@@ -216,7 +216,7 @@ TEST_CASE("a wrong line still tells whose it is, where it can") {
 TEST_CASE("the first line of a child says what it can") {
     const Parsed hello(R"({"volley":1,"chains":true,"cancels":null})");
     CHECK(hello.answer.kind == Kind::hello);
-    CHECK(hello.answer.keeps_chains);
+    CHECK(hello.answer.keeps_groups);
     CHECK(!hello.answer.takes_cancels);
     CHECK(!refused(R"({"volley":null})").empty());
 }

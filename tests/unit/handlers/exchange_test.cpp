@@ -11,8 +11,8 @@ using namespace volley::handlers;
 namespace {
 
 struct Call {
-    explicit Call(const std::vector<std::uint32_t>& chains)
-        : fake(chains), exchange(fake.table, "test", 1000) {
+    explicit Call(const std::vector<std::uint32_t>& groups)
+        : fake(groups), exchange(fake.table, "test", 1000) {
         volley::log::configure(volley::log::Level::off, volley::log::Format::text);
         exchange.begin_child();
         exchange.begin(fake.tasks.data(), fake.count(), sizeof(volley_task));
@@ -86,7 +86,7 @@ TEST_CASE("a wrong answer fails its message for good, and nothing else") {
     CHECK(call.status(0) == VOLLEY_OK);
 }
 
-TEST_CASE("a chain goes on behind the message that a new child got before it had spoken") {
+TEST_CASE("a group goes on behind the message that a new child got before it had spoken") {
     Call call({5, 5, 5, 6});
     CHECK(call.sent() == "0 ");
     CHECK(!call.take(R"({"volley":1,"chains":true})"));
@@ -116,7 +116,7 @@ TEST_CASE("a child's abilities are those of its first line") {
     CHECK(call.outbox.bytes.find("cancelled") == std::string::npos);
 }
 
-TEST_CASE("skipped counts only behind a failure of the chain") {
+TEST_CASE("skipped counts only behind a failure of the group") {
     Call call({5, 5, 5});
     CHECK(!call.take(R"({"volley":1,"chains":true})"));
     SECTION("there is one") {
@@ -159,7 +159,7 @@ TEST_CASE("what is given back stays so, whatever still comes") {
     CHECK(call.fake.jobs[0].outputs.empty());
 }
 
-TEST_CASE("a new child gets what is not answered, and nothing behind a failure of its chain") {
+TEST_CASE("a new child gets what is not answered, and nothing behind a failure of its group") {
     Call call({5, 6, 5, 6});
     CHECK(!call.take(R"({"volley":1,"chains":true})"));
     CHECK(!call.take(answer(0, R"("fail":"x")")));

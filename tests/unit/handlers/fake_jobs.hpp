@@ -21,15 +21,15 @@ public:
         std::int32_t cancelled = 0;
     };
 
-    // `chains` has one entry a message; 0: none.
-    explicit FakeJobs(const std::vector<std::uint32_t>& chains) : jobs(chains.size()), tasks(chains.size()) {
+    // `groups` has one entry a message; 0: none.
+    explicit FakeJobs(const std::vector<std::uint32_t>& groups) : jobs(groups.size()), tasks(groups.size()) {
         table.struct_size = sizeof table;
         table.context = this;
         table.emit = &emit;
         table.explain = &explain;
         table.finish = [](void*, volley_job*, std::int32_t, std::uint64_t) {};
         table.cancelled = [](void*, volley_job* job) { return reinterpret_cast<Job*>(job)->cancelled; };
-        for (std::size_t i = 0; i < chains.size(); ++i) {
+        for (std::size_t i = 0; i < groups.size(); ++i) {
             jobs[i].body = "message " + std::to_string(i);
             jobs[i].message.body = view_of(jobs[i].body);
             tasks[i] = {};
@@ -37,7 +37,7 @@ public:
             tasks[i].message = &jobs[i].message;
             tasks[i].attempt = 1;
             tasks[i].status = no_status_yet;
-            tasks[i].chain = chains[i];
+            tasks[i].group = groups[i];
         }
     }
     FakeJobs(const FakeJobs&) = delete;

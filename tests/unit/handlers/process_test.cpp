@@ -159,10 +159,10 @@ TEST_CASE(
                                100'000};
         Handler handler(options);
         for (int i = 0; i < 20; ++i, ++calls) {
-            std::vector<std::uint32_t> chains(1 + random() % 60);
+            std::vector<std::uint32_t> groups(1 + random() % 60);
             const std::uint32_t different = 1 + static_cast<std::uint32_t>(random() % 9);
-            for (auto& chain : chains) chain = static_cast<std::uint32_t>(random()) % different;
-            FakeJobs fake(chains);
+            for (auto& group : groups) group = static_cast<std::uint32_t>(random()) % different;
+            FakeJobs fake(groups);
             for (std::size_t k = 0; k < fake.jobs.size(); ++k) {
                 fake.jobs[k].body = std::to_string(messages++);
                 fake.jobs[k].message.body = view_of(fake.jobs[k].body);

@@ -75,7 +75,7 @@ TEST_CASE("a partition that is assigned anew gets a new lane, and the old one en
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
     CHECK(settlements[0].handle == 7);
-    CHECK(settlements[0].outcome == delivery::Outcome::release);
+    CHECK(settlements[0].kind == delivery::SettlementKind::release);
     CHECK(rig.receive(8, anew, 100) != delivery::no_slot);
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("the end of one assignment ends its lane and leaves the others", "[ass
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
     CHECK(settlements[0].handle == 2);
-    CHECK(settlements[0].outcome == delivery::Outcome::release);
+    CHECK(settlements[0].kind == delivery::SettlementKind::release);
 }
 
 TEST_CASE("an assignment is found by its partition and by its lane", "[assignments]") {

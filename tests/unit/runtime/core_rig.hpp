@@ -52,18 +52,18 @@ struct Core {
         incoming.offset = offset;
         incoming.bytes = bytes;
         const Slot slot = core.receive(incoming);
-        pipeline.works.grow_to(slot);
+        pipeline.contexts.grow_to(slot);
         volley_message message{};
         message.handle = handle;
-        pipeline.works[slot].arrive(message, 0, 0);
-        pipeline.works[slot].begin();
+        pipeline.contexts[slot].arrive(message, 0, 0);
+        pipeline.contexts[slot].begin();
         return slot;
     }
     // Gives what is ready to a worker. Returns what it has to do.
-    std::vector<delivery::Run> take(std::uint32_t most = 10'000) {
-        std::vector<delivery::Run> runs(most);
-        runs.resize(core.take(runs.data(), most, 0));
-        return runs;
+    std::vector<delivery::WorkItem> take(std::uint32_t most = 10'000) {
+        std::vector<delivery::WorkItem> items(most);
+        items.resize(core.take(items.data(), most, 0));
+        return items;
     }
     void handled(Slot slot, delivery::Verdict verdict = delivery::Verdict::ok, std::uint32_t outputs = 0,
                  delivery::Instant now = {}) {

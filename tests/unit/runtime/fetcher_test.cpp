@@ -5,8 +5,8 @@
 
 #include "core_rig.hpp"
 #include "fake_store.hpp"
-#include "runtime/schedule.hpp"
 #include "runtime/receiver.hpp"
+#include "runtime/schedule.hpp"
 
 using namespace rig;
 using namespace std::chrono_literals;
@@ -133,7 +133,7 @@ TEST_CASE("nothing waits while a completion is there", "[fetcher]") {
     const runtime::Completion completion;
     rig.pipeline.completions.push(&completion, 1);
     REQUIRE(rig.fetch(10, 700ms));
-    REQUIRE(rig.fetcher.rest(700ms, true));
+    REQUIRE(rig.fetcher.wait_without_fetching(700ms, true));
     CHECK(rig.store.take_calls() == Calls{"consume 0 ms", "poll 0 ms"});
 }
 
@@ -151,12 +151,12 @@ TEST_CASE("a completion interrupts a consume that waits", "[fetcher]") {
 
 TEST_CASE("who takes nothing polls the client library, if it may be polled", "[fetcher]") {
     Rig rig;
-    REQUIRE(rig.fetcher.rest(700ms, true));
+    REQUIRE(rig.fetcher.wait_without_fetching(700ms, true));
     CHECK(rig.store.take_calls() == Calls{"poll 700 ms"});
-    REQUIRE(rig.fetcher.rest(1ms, false));
+    REQUIRE(rig.fetcher.wait_without_fetching(1ms, false));
     CHECK(rig.store.take_calls().empty());
     Rig without(Offers::no_poll);
-    REQUIRE(without.fetcher.rest(1ms, true));
+    REQUIRE(without.fetcher.wait_without_fetching(1ms, true));
     CHECK(without.store.take_calls().empty());
 }
 

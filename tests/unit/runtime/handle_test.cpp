@@ -87,46 +87,46 @@ struct Rig {
         pipeline.config.handler_timeout = std::chrono::hours(1);
         pipeline.built_in_handler = scripted();
         pipeline.in_process = true;
-        auto port = std::make_unique<Port>();
-        port->queue = "out";
-        port->blank.record.partition = -1;
-        pipeline.ports.push_back(std::move(port));
-        pipeline.works.grow_to(16);
+        auto output_queue = std::make_unique<OutputQueue>();
+        output_queue->queue = "out";
+        output_queue->blank.record.partition = -1;
+        pipeline.output_queues.push_back(std::move(output_queue));
+        pipeline.contexts.grow_to(16);
     }
     // Messages 0 to count - 1, each with its number as its body.
-    std::vector<delivery::Run> runs(std::uint32_t count) {
-        std::vector<delivery::Run> all;
+    std::vector<delivery::WorkItem> items(std::uint32_t count) {
+        std::vector<delivery::WorkItem> all;
         for (std::uint32_t i = 0; i < count; ++i) {
-            Work& work = pipeline.works[i];
+            MessageContext& context = pipeline.contexts[i];
             volley_message message{};
             message.body = view_of(bodies[i]);
             message.key = view_of("the input's key");
             message.headers = &header;
             message.header_count = 1;
-            work.arrive(message, 0, 0);
-            work.begin();
-            work.body = bodies[i];
-            all.push_back({i, delivery::Step::handle, delivery::no_chain, 1, 0});
+            context.arrive(message, 0, 0);
+            context.begin();
+            context.body = bodies[i];
+            all.push_back({i, delivery::Step::handle, delivery::no_group, 1, 0});
         }
         return all;
     }
-    Work& work(std::uint32_t slot) { return pipeline.works[slot]; }
-    std::size_t outputs(std::uint32_t slot) { return work(slot).outputs.size(); }
+    MessageContext& context(std::uint32_t slot) { return pipeline.contexts[slot]; }
+    std::size_t outputs(std::uint32_t slot) { return context(slot).outputs.size(); }
 
     static constexpr std::string_view bodies[] = {"0", "1", "2", "3", "4", "5", "6", "7"};
     volley_header header{view_of("name"), view_of("value")};
     Pipeline pipeline;
 };
 
-std::vector<Handled> handle(HandlerCall& call, const std::vector<delivery::Run>& runs) {
-    std::vector<Handled> out;
-    call.handle(runs.data(), runs.size(), out);
+std::vector<HandlerResult> handle(HandlerCall& call, const std::vector<delivery::WorkItem>& items) {
+    std::vector<HandlerResult> out;
+    call.handle(items.data(), items.size(), out);
     return out;
 }
 
-std::vector<Verdict> verdicts(const std::vector<Handled>& handled) {
+std::vector<Verdict> verdicts(const std::vector<HandlerResult>& handled) {
     std::vector<Verdict> all;
-    for (const Handled& h : handled) all.push_back(h.verdict);
+    for (const HandlerResult& h : handled) all.push_back(h.verdict);
     return all;
 }
 
@@ -146,7 +146,7 @@ TEST_CASE("a second finish, and one that comes late, end no other message", "[ha
         script.finish(first, VOLLEY_E_PERMANENT);
         return VOLLEY_OK;
     };
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
 
     std::thread other;
     script.handle = [&](const Tasks& tasks) {
@@ -159,7 +159,7 @@ TEST_CASE("a second finish, and one that comes late, end no other message", "[ha
         });
         return VOLLEY_OK;
     };
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::fail});
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::fail});
     other.join();
     call.close(0);
     script.finish(first, VOLLEY_OK);  // its table is there still
@@ -178,7 +178,7 @@ TEST_CASE("whoever names a job that is over, or never was, finds nothing", "[han
         strangers.push_back(tasks[0].job);
         return VOLLEY_OK;
     };
-    handle(call, rig.runs(1));
+    handle(call, rig.items(1));
     script.handle = [&](const Tasks& tasks) {
         script.emit(tasks[0].job, "its own");
         const auto meddle = [&] {
@@ -193,9 +193,9 @@ TEST_CASE("whoever names a job that is over, or never was, finds nothing", "[han
         std::thread(meddle).join();
         return VOLLEY_OK;
     };
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
     CHECK(rig.outputs(0) == 1);
-    CHECK(rig.work(0).last_error.empty());
+    CHECK(rig.context(0).last_error.empty());
     call.close(0);
 }
 
@@ -210,7 +210,7 @@ TEST_CASE("what is emitted after a job's end is not sent", "[handle]") {
         CHECK(script.emit(tasks[0].job, "too late") == VOLLEY_E_LOST);
         return VOLLEY_OK;
     };
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
     CHECK(rig.outputs(0) == 1);
     call.close(0);
 }
@@ -229,7 +229,7 @@ TEST_CASE("jobs of a table that is used again have tokens of their own", "[handl
             jobs = script.jobs;
             return VOLLEY_OK;
         };
-        CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
+        CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
         CHECK(rig.outputs(0) == 0);
         call.close(0);
     }
@@ -248,7 +248,7 @@ TEST_CASE("every status ends in a verdict", "[handle]") {
             tasks[0].reason = 4'000'000'000;
             return VOLLEY_OK;
         };
-        return handle(call, rig.runs(1))[0];
+        return handle(call, rig.items(1))[0];
     };
     CHECK(with(VOLLEY_OK).verdict == Verdict::ok);
     CHECK(rig.outputs(0) == 1);
@@ -256,7 +256,7 @@ TEST_CASE("every status ends in a verdict", "[handle]") {
     CHECK(rig.outputs(0) == 0);
     CHECK(with(VOLLEY_E_RETRY).verdict == Verdict::retry);
     for (std::int32_t status = VOLLEY_E_PERMANENT; status >= VOLLEY_E_UNSUPPORTED; --status) {
-        const Handled handled = with(status);
+        const HandlerResult handled = with(status);
         CHECK(handled.verdict == Verdict::fail);
         CHECK(handled.reason == VOLLEY_REASON_HANDLER_FAIL);
         CHECK(rig.outputs(0) == 0);
@@ -269,8 +269,8 @@ namespace {
 const std::int32_t undefined[] = {VOLLEY_END, 99, -99, std::numeric_limits<std::int32_t>::min()};
 
 // The handler is gone for good, and nothing of the messages was decided.
-void check_end(const HandlerCall& call, const std::vector<Handled>& handled, const Script& script) {
-    for (const Handled& h : handled) CHECK(h.verdict == Verdict::not_started);
+void check_end(const HandlerCall& call, const std::vector<HandlerResult>& handled, const Script& script) {
+    for (const HandlerResult& h : handled) CHECK(h.verdict == Verdict::not_started);
     REQUIRE(call.slot().failure());
     CHECK(call.slot().failure()->code == ErrorCode::fatal);
     CHECK(script.created == 1);
@@ -294,7 +294,7 @@ TEST_CASE("a message that ends with a status that the ABI does not define ends t
                 if (later) script.finish(tasks[1].job, status);
                 return VOLLEY_OK;
             };
-            check_end(call, handle(call, rig.runs(3)), script);
+            check_end(call, handle(call, rig.items(3)), script);
             CHECK_THAT(call.slot().failure()->text, Contains("libship.so:Ship: a message ended with"));
             CHECK(rig.outputs(1) == 0);
             call.close(0);
@@ -309,7 +309,7 @@ TEST_CASE("a message that ends with a status that the ABI does not define ends t
         script.finish(tasks[0].job, VOLLEY_PENDING);
         return VOLLEY_OK;
     };
-    check_end(call, handle(call, rig.runs(1)), script);
+    check_end(call, handle(call, rig.items(1)), script);
     call.close(0);
 }
 
@@ -322,7 +322,7 @@ TEST_CASE("a handle call with a status that the ABI does not define ends the com
             Script script;
             HandlerCall call(rig.pipeline);
             script.handle = [status](const Tasks&) { return status; };
-            check_end(call, handle(call, rig.runs(count)), script);
+            check_end(call, handle(call, rig.items(count)), script);
             CHECK_THAT(call.slot().failure()->text, Contains("libship.so:Ship: handle returned"));
             call.close(0);
         }
@@ -339,7 +339,7 @@ TEST_CASE("a handle call that says that a person must act ends the component wit
             tasks[0].status = VOLLEY_DROP;  // decided before
             return status;
         };
-        CHECK(verdicts(handle(call, rig.runs(2))) == std::vector{Verdict::drop, Verdict::not_started});
+        CHECK(verdicts(handle(call, rig.items(2))) == std::vector{Verdict::drop, Verdict::not_started});
         REQUIRE(call.slot().failure());
         CHECK(static_cast<std::int32_t>(call.slot().failure()->code) == status);
         CHECK(script.created == 1);
@@ -348,7 +348,7 @@ TEST_CASE("a handle call that says that a person must act ends the component wit
     }
 }
 
-TEST_CASE("a task may be left for later only behind a failure in its chain", "[handle]") {
+TEST_CASE("a task may be left for later only behind a failure in its group", "[handle]") {
     Rig rig;
     Script script;
     HandlerCall call(rig.pipeline);
@@ -357,11 +357,11 @@ TEST_CASE("a task may be left for later only behind a failure in its chain", "[h
         for (std::uint32_t i = 1; i < tasks.count; ++i) tasks[i].status = VOLLEY_AGAIN;
         return VOLLEY_OK;
     };
-    auto runs = rig.runs(3);
-    runs[0].chain = runs[1].chain = 7;
-    CHECK(verdicts(handle(call, runs)) == std::vector{Verdict::retry, Verdict::not_started, Verdict::retry});
+    auto items = rig.items(3);
+    items[0].group = items[1].group = 7;
+    CHECK(verdicts(handle(call, items)) == std::vector{Verdict::retry, Verdict::not_started, Verdict::retry});
     rig.pipeline.stopping = true;
-    CHECK(verdicts(handle(call, runs)) ==
+    CHECK(verdicts(handle(call, items)) ==
           std::vector{Verdict::retry, Verdict::not_started, Verdict::not_started});
     call.close(0);
 }
@@ -381,9 +381,9 @@ TEST_CASE("an output that is no output fails its message and says why", "[handle
             script.emit(tasks[0].job, record, output);
             return VOLLEY_OK;
         };
-        CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::fail});
+        CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::fail});
         CHECK(rig.outputs(0) == 0);
-        return rig.work(0).last_error;
+        return rig.context(0).last_error;
     };
     output = view_of("nowhere");
     CHECK_THAT(emitted(), Contains("has no output \"nowhere\"; its outputs are: out"));
@@ -426,11 +426,11 @@ TEST_CASE("an absent view has no bytes, whatever its size says", "[handle]") {
         script.jobs->explain(script.jobs->context, tasks[0].job, nothing);
         return VOLLEY_OK;
     };
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
     REQUIRE(rig.outputs(0) == 3);
-    for (const Output& output : rig.work(0).outputs) CHECK(is_absent(output.record.body));
-    CHECK(is_absent(rig.work(0).outputs[0].record.headers[0].value));
-    CHECK(rig.work(0).outputs[2].record.partition == -1);
+    for (const Output& output : rig.context(0).outputs) CHECK(is_absent(output.record.body));
+    CHECK(is_absent(rig.context(0).outputs[0].record.headers[0].value));
+    CHECK(rig.context(0).outputs[2].record.partition == -1);
     call.close(0);
 }
 
@@ -452,9 +452,9 @@ TEST_CASE("key and headers are the input's, the handler's, or none", "[handle]")
         script.emit(tasks[0].job, record);
         return VOLLEY_OK;
     };
-    handle(call, rig.runs(1));
+    handle(call, rig.items(1));
     REQUIRE(rig.outputs(0) == 3);
-    const auto record = [&](std::size_t i) { return rig.work(0).outputs[i].record; };
+    const auto record = [&](std::size_t i) { return rig.context(0).outputs[i].record; };
     CHECK(text_of(record(0).key) == "the input's key");
     CHECK(record(0).header_count == 1);
     CHECK_FALSE(is_absent(record(1).key));
@@ -475,17 +475,17 @@ TEST_CASE("an attempt leaves nothing behind for the next one", "[handle]") {
     const void* place = nullptr;
     script.handle = [&](const Tasks& tasks) {
         for (int i = 0; i < 20; ++i) script.emit(tasks[0].job, large);
-        place = rig.work(0).outputs.front().record.body.data;
+        place = rig.context(0).outputs.front().record.body.data;
         tasks[0].status = VOLLEY_E_RETRY;
         return VOLLEY_OK;
     };
-    auto runs = rig.runs(1);
+    auto items = rig.items(1);
     for (int attempt = 0; attempt < 3; ++attempt) {
-        CHECK(verdicts(handle(call, runs)) == std::vector{Verdict::retry});
+        CHECK(verdicts(handle(call, items)) == std::vector{Verdict::retry});
         CHECK(rig.outputs(0) == 0);
     }
     script.handle = [&](const Tasks& tasks) { return script.emit(tasks[0].job, "small"); };
-    handle(call, runs);
+    handle(call, items);
     CHECK(rig.outputs(0) == 1);
     call.close(0);
 }
@@ -507,8 +507,8 @@ TEST_CASE("a failed instance is replaced, and what it did not decide costs nothi
         for (std::uint32_t i = 0; i < tasks.count; ++i) script.emit(tasks[i].job, "x");
         return VOLLEY_OK;
     };
-    handle(call, rig.runs(1));
-    const auto handled = handle(call, rig.runs(4));
+    handle(call, rig.items(1));
+    const auto handled = handle(call, rig.items(4));
     CHECK(verdicts(handled) == std::vector{Verdict::ok, Verdict::fail, Verdict::ok, Verdict::ok});
     CHECK(rig.outputs(0) == 1);
     CHECK(script.created == 2);
@@ -534,15 +534,15 @@ TEST_CASE("the message that instances fail with is charged, and those beside it 
         }
         return VOLLEY_OK;
     };
-    const auto handled = handle(call, rig.runs(4));
+    const auto handled = handle(call, rig.items(4));
     CHECK(verdicts(handled) == std::vector{Verdict::ok, Verdict::ok, Verdict::retry, Verdict::ok});
     CHECK(handled[2].reason == VOLLEY_REASON_CRASH);
-    CHECK_THAT(rig.work(2).last_error, Contains("it is done for"));
+    CHECK_THAT(rig.context(2).last_error, Contains("it is done for"));
     call.close(0);
     CHECK(script.created == script.destroyed);
 }
 
-TEST_CASE("behind a message of its chain that is charged a message waits", "[handle]") {
+TEST_CASE("behind a message of its group that is charged a message waits", "[handle]") {
     Rig rig;
     Script script;
     HandlerCall call(rig.pipeline);
@@ -551,9 +551,9 @@ TEST_CASE("behind a message of its chain that is charged a message waits", "[han
         if (tasks.count == 1) alone.emplace_back(text_of(tasks[0].message->body));
         return tasks.count > 1 || alone.back() == "0" ? VOLLEY_E_FATAL : VOLLEY_OK;
     };
-    auto runs = rig.runs(3);
-    runs[0].chain = runs[2].chain = 5;
-    CHECK(verdicts(handle(call, runs)) == std::vector{Verdict::retry, Verdict::ok, Verdict::not_started});
+    auto items = rig.items(3);
+    items[0].group = items[2].group = 5;
+    CHECK(verdicts(handle(call, items)) == std::vector{Verdict::retry, Verdict::ok, Verdict::not_started});
     CHECK(alone == std::vector<std::string>{"0", "1"});
     call.close(0);
 }
@@ -562,19 +562,19 @@ TEST_CASE("a new instance that cannot be opened is tried again, and the componen
     Rig rig;
     Script script;
     HandlerCall call(rig.pipeline);
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
     int refusals = 2;
-    std::string trouble;
+    std::string problem;
     script.open = [&]() -> std::int32_t {
         if (refusals-- > 0) return refusals == 0 ? VOLLEY_E_RETRY : VOLLEY_E_FATAL;
-        trouble = call.slot().trouble();
+        problem = call.slot().problem();
         return VOLLEY_OK;
     };
     bool failed = false;
     script.handle = [&](const Tasks&) { return std::exchange(failed, true) ? VOLLEY_OK : VOLLEY_E_FATAL; };
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
-    CHECK_THAT(trouble, Contains("it cannot be opened"));
-    CHECK_FALSE(call.slot().is_in_trouble());
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
+    CHECK_THAT(problem, Contains("it cannot be opened"));
+    CHECK_FALSE(call.slot().has_problem());
     call.close(0);
     CHECK(script.created == script.destroyed);
 }
@@ -587,8 +587,9 @@ TEST_CASE("what needs a person, and a stop, end the wait for an instance", "[han
     script.handle = [](const Tasks&) { return VOLLEY_E_FATAL; };
     SECTION("refused credentials") {
         script.open = [] { return VOLLEY_E_UNAUTHORIZED; };
-        handle(call, rig.runs(1));
-        CHECK(verdicts(handle(call, rig.runs(2))) == std::vector{Verdict::not_started, Verdict::not_started});
+        handle(call, rig.items(1));
+        CHECK(verdicts(handle(call, rig.items(2))) ==
+              std::vector{Verdict::not_started, Verdict::not_started});
         REQUIRE(call.slot().failure());
         CHECK(call.slot().failure()->code == ErrorCode::unauthorized);
     }
@@ -597,8 +598,8 @@ TEST_CASE("what needs a person, and a stop, end the wait for an instance", "[han
             rig.pipeline.stopping = true;
             return VOLLEY_E_RETRY;
         };
-        handle(call, rig.runs(1));
-        CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::not_started});
+        handle(call, rig.items(1));
+        CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::not_started});
         CHECK_FALSE(call.slot().failure());
     }
     call.close(0);
@@ -651,12 +652,12 @@ TEST_CASE("a result that comes past the deadline is ignored, and charged as a ti
             return VOLLEY_OK;
         };
     }
-    const auto handled = handle(call, rig.runs(1));
+    const auto handled = handle(call, rig.items(1));
     if (other.joinable()) other.join();
     CHECK(verdicts(handled) == std::vector{Verdict::retry});
     CHECK(handled[0].reason == VOLLEY_REASON_TIMEOUT);
     CHECK(rig.outputs(0) == 0);
-    CHECK_THAT(rig.work(0).last_error, Contains("handler_timeout"));
+    CHECK_THAT(rig.context(0).last_error, Contains("handler_timeout"));
     CHECK(script.created == 1);
     call.close(0);
 }
@@ -678,7 +679,7 @@ TEST_CASE("an instance that never finishes a job is closed and replaced; its oth
         };
         return VOLLEY_OK;
     };
-    const auto handled = handle(call, rig.runs(2));
+    const auto handled = handle(call, rig.items(2));
     CHECK(verdicts(handled) == std::vector{Verdict::retry, Verdict::ok});
     CHECK(handled[0].reason == VOLLEY_REASON_TIMEOUT);
     CHECK(script.closed == 1);
@@ -687,7 +688,7 @@ TEST_CASE("an instance that never finishes a job is closed and replaced; its oth
     script.destroy = [] {};
     script.finish(never, VOLLEY_OK);
     script.handle = [](const Tasks&) { return VOLLEY_OK; };
-    CHECK(verdicts(handle(call, rig.runs(1))) == std::vector{Verdict::ok});
+    CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
     CHECK(script.created == 2);
     call.close(0);
 }
@@ -704,7 +705,7 @@ TEST_CASE("a child process is held to its time by its own side", "[handle]") {
         tasks[1].status = VOLLEY_AGAIN;
         return VOLLEY_OK;
     };
-    CHECK(verdicts(handle(call, rig.runs(2))) == std::vector{Verdict::ok, Verdict::not_started});
+    CHECK(verdicts(handle(call, rig.items(2))) == std::vector{Verdict::ok, Verdict::not_started});
     call.close(0);
 }
 
@@ -742,13 +743,13 @@ TEST_CASE("workers of a thread-safe class share one instance, also the next one"
         --inside;
         return fails ? VOLLEY_E_FATAL : VOLLEY_OK;
     };
-    const auto runs = rig.runs(workers);
+    const auto items = rig.items(workers);
     std::atomic<int> ok{0};
     std::vector<std::thread> threads;
     for (std::uint32_t w = 0; w < workers; ++w) {
         threads.emplace_back([&, w] {
             for (int i = 0; i < 25; ++i) {
-                if (handle(*calls[w], {runs[w]})[0].verdict == Verdict::ok && rig.outputs(w) == 1) ++ok;
+                if (handle(*calls[w], {items[w]})[0].verdict == Verdict::ok && rig.outputs(w) == 1) ++ok;
             }
         });
     }

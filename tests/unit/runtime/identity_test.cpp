@@ -8,8 +8,8 @@
 #include "volley/view.hpp"
 
 using namespace volley;
+using runtime::MessageContext;
 using runtime::Pipeline;
-using runtime::Work;
 
 namespace {
 
@@ -18,7 +18,7 @@ struct Message {
     std::int64_t timestamp_ms = 1'700'000'000'000, offset = -1;
     std::int32_t partition = -1;
 
-    void arrive(Pipeline& pipeline, Work& work) const {
+    void arrive(Pipeline& pipeline, MessageContext& context) const {
         volley_message m{};
         m.id = id.empty() ? volley_view{} : view_of(id);
         if (!source.empty()) m.source = view_of(source);
@@ -29,8 +29,8 @@ struct Message {
         m.partition = partition;
         pipeline.stores.grow_to(1);
         pipeline.stores[1] = runtime::store_name(store);
-        work.arrive(m, 0, store.empty() ? 0 : 1);
-        work.begin();
+        context.arrive(m, 0, store.empty() ? 0 : 1);
+        context.begin();
     }
 };
 
@@ -46,18 +46,18 @@ void prepare(Pipeline& pipeline, std::uint64_t app, std::uint64_t process) {
 std::string id_of(const Message& message, std::uint64_t app = 1, std::uint64_t process = 7) {
     Pipeline pipeline;
     prepare(pipeline, app, process);
-    Work work;
-    message.arrive(pipeline, work);
-    const volley_view id = runtime::stable_id(pipeline, work, "0");
+    MessageContext context;
+    message.arrive(pipeline, context);
+    const volley_view id = runtime::stable_id(pipeline, context, "0");
     return is_absent(id) ? "none" : std::string(text_of(id));
 }
 
 std::uint64_t name_of(const Message& message) {
     Pipeline pipeline;
     prepare(pipeline, 1, 7);
-    Work work;
-    message.arrive(pipeline, work);
-    return runtime::journal_name(pipeline, work);
+    MessageContext context;
+    message.arrive(pipeline, context);
+    return runtime::journal_name(pipeline, context);
 }
 
 }  // namespace
@@ -110,11 +110,11 @@ TEST_CASE("a message that its store gives neither id nor offset has no name", "[
 TEST_CASE("a slot's next message does not have the name of the last", "[identity]") {
     Pipeline pipeline;
     prepare(pipeline, 1, 7);
-    Work work;
+    MessageContext context;
     Message message;
-    message.arrive(pipeline, work);
-    const std::uint64_t first = runtime::journal_name(pipeline, work);
+    message.arrive(pipeline, context);
+    const std::uint64_t first = runtime::journal_name(pipeline, context);
     message.timestamp_ms += 1;
-    message.arrive(pipeline, work);
-    CHECK(runtime::journal_name(pipeline, work) != first);
+    message.arrive(pipeline, context);
+    CHECK(runtime::journal_name(pipeline, context) != first);
 }

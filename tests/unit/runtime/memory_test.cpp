@@ -15,35 +15,35 @@ TEST_CASE("a dead letter that is written again and again takes no more memory th
         pipeline.app = "app";
         pipeline.config.name = "component";
         pipeline.input.name = "in";
-        pipeline.dead_letters = std::make_unique<runtime::Port>();
+        pipeline.dead_letters = std::make_unique<runtime::OutputQueue>();
         pipeline.dead_letters->flags = envelope ? 0 : VOLLEY_CAN_HEADERS;
-        runtime::Work work;
+        runtime::MessageContext context;
         const std::string body(10'000, 'x');
         volley_message message{};
         message.body = view_of(body);
-        work.arrive(message, 0, 0);
-        work.begin();
-        work.explain(VOLLEY_REASON_HANDLER_FAIL, "no");
-        runtime::dead_letter(pipeline, work, 0, 1);
-        const std::size_t first = work.arena.capacity();
+        context.arrive(message, 0, 0);
+        context.begin();
+        context.explain(VOLLEY_REASON_HANDLER_FAIL, "no");
+        runtime::dead_letter(pipeline, context, 0, 1);
+        const std::size_t first = context.arena.capacity();
         for (int i = 0; i < 1000; ++i) {
-            const volley_record record = runtime::dead_letter(pipeline, work, 0, 1);
+            const volley_record record = runtime::dead_letter(pipeline, context, 0, 1);
             REQUIRE((envelope || text_of(record.body) == body));
         }
-        CHECK(work.arena.capacity() == first);
-        work.release();
-        CHECK(work.held() == 0);
+        CHECK(context.arena.capacity() == first);
+        context.shrink();
+        CHECK(context.held() == 0);
     }
 }
 
 TEST_CASE("outputs that are discarded give their memory back") {
-    runtime::Work work;
+    runtime::MessageContext context;
     for (int i = 0; i < 100; ++i) {
-        work.arena.copy(std::string(100'000, 'x'));
-        work.outputs.resize(500);
-        CHECK(work.held() > 100'000);
-        work.discard_outputs();
-        CHECK(work.held() == 0);
+        context.arena.copy(std::string(100'000, 'x'));
+        context.outputs.resize(500);
+        CHECK(context.held() > 100'000);
+        context.discard_outputs();
+        CHECK(context.held() == 0);
     }
 }
 

@@ -48,7 +48,7 @@ const Case cases[] = {
     {Cause::exhausted, "3 messages have failed max_attempts times and are tried on", false,
      [](ReadinessFacts& f) { f.exhausted = 3; }},
     {Cause::handler, "the program does not start", false,
-     [](ReadinessFacts& f) { f.handler_trouble = "the program does not start"; }},
+     [](ReadinessFacts& f) { f.handler_problem = "the program does not start"; }},
     {Cause::overdue, "a handler has been running for longer than handler_timeout", false,
      [](ReadinessFacts& f) { f.handler_overdue = true; }},
 };
@@ -79,7 +79,7 @@ TEST_CASE("each cause has its sentence, and only what is not ours to mend is an 
 TEST_CASE("of several causes the first in their order is named", "[readiness]") {
     for (std::size_t first = 0; first < std::size(cases); ++first) {
         for (std::size_t second = first + 1; second < std::size(cases); ++second) {
-            // What a handler's trouble is called while the component starts has a test of its own.
+            // What a handler's problem is called while the component starts has a test of its own.
             if (cases[first].cause == Cause::starting && cases[second].text == "the program does not start")
                 continue;
             INFO(cases[first].text << " and " << cases[second].text);
@@ -94,7 +94,7 @@ TEST_CASE("of several causes the first in their order is named", "[readiness]") 
 TEST_CASE("a component that starts says what its handler waits for", "[readiness]") {
     ReadinessFacts facts = well();
     facts.opened = false;
-    facts.handler_trouble = "the program does not start";
+    facts.handler_problem = "the program does not start";
     CHECK(readiness_of(facts).cause == Cause::starting);
     CHECK(readiness_of(facts).text == "the program does not start");
 }

@@ -20,7 +20,7 @@ constexpr delivery::Instant later = 60'000ms;  // past every backoff
 
 delivery::Options with_dead_letters() {
     delivery::Options options = unordered();
-    options.on_permanent = options.on_exhausted = delivery::Last::dead_letter;
+    options.on_permanent = options.on_exhausted = delivery::FailureAction::dead_letter;
     return options;
 }
 
@@ -29,23 +29,24 @@ struct Rig : Core {
     Rig() : Core(with_dead_letters()) {
         assignments.use_one_lane();
         for (const char* queue : {"out", "bills"}) {
-            pipeline.ports.push_back(std::make_unique<runtime::Port>());
-            pipeline.ports.back()->queue = queue;
+            pipeline.output_queues.push_back(std::make_unique<runtime::OutputQueue>());
+            pipeline.output_queues.back()->queue = queue;
         }
-        pipeline.dead_letters = std::make_unique<runtime::Port>();
+        pipeline.dead_letters = std::make_unique<runtime::OutputQueue>();
         pipeline.dead_letters->queue = "dead";
     }
-    // A message that a worker has begun, with outputs to these ports.
-    Slot begin(const std::vector<std::uint16_t>& ports) {
+    // A message that a worker has begun, with outputs to these output queues.
+    Slot begin(const std::vector<std::uint16_t>& queues) {
         const Slot slot = receive(++messages, assignments.all().front().lane);
         take();
-        for (const std::uint16_t port : ports) pipeline.works[slot].outputs.emplace_back().port = port;
+        for (const std::uint16_t queue_index : queues)
+            pipeline.contexts[slot].outputs.emplace_back().queue_index = queue_index;
         return slot;
     }
     // One that a worker has returned.
-    Slot sent(const std::vector<std::uint16_t>& ports) {
-        const Slot slot = begin(ports);
-        says_handled(slot, ports.size());
+    Slot sent(const std::vector<std::uint16_t>& queues) {
+        const Slot slot = begin(queues);
+        says_handled(slot, queues.size());
         CHECK(take_reports());
         return slot;
     }
@@ -54,21 +55,21 @@ struct Rig : Core {
         const Slot slot = sent({out});
         says_refused(slot, 0, VOLLEY_E_PERMANENT);
         CHECK(take_reports());
-        const auto runs = take();
-        REQUIRE(runs.size() == 1);
-        REQUIRE(runs[0].step == Step::dead_letter);
+        const auto items = take();
+        REQUIRE(items.size() == 1);
+        REQUIRE(items[0].step == Step::dead_letter);
         return slot;
     }
 
-    void push(Completion::Kind kind, Slot slot, std::size_t count, std::int32_t status, std::uint16_t port,
-              int life_off = 0) {
+    void push(Completion::Kind kind, Slot slot, std::size_t count, std::int32_t status,
+              std::uint16_t queue_index, int life_off = 0) {
         Completion c;
         c.kind = kind;
         c.status = static_cast<std::int16_t>(status);
         c.slot = slot;
         c.count = static_cast<std::uint32_t>(count);
         const auto life = static_cast<std::uint16_t>(core.entry(slot).life + life_off);
-        c.origin = {port, life};
+        c.origin = {queue_index, life};
         if (status == VOLLEY_OK)
             pipeline.completions.push(&c, 1);
         else
@@ -83,11 +84,11 @@ struct Rig : Core {
         if (verdict == Verdict::retry) c.detail = VOLLEY_REASON_HANDLER_RETRY;
         pipeline.completions.push(&c, 1);
     }
-    void says_stored(Slot slot, std::size_t output, std::uint16_t port = out) {
-        push(Completion::Kind::reported, slot, output, VOLLEY_OK, port);
+    void says_stored(Slot slot, std::size_t output, std::uint16_t queue_index = out) {
+        push(Completion::Kind::reported, slot, output, VOLLEY_OK, queue_index);
     }
-    void says_refused(Slot slot, std::size_t output, std::int32_t status, std::uint16_t port = out) {
-        push(Completion::Kind::reported, slot, output, status, port);
+    void says_refused(Slot slot, std::size_t output, std::int32_t status, std::uint16_t queue_index = out) {
+        push(Completion::Kind::reported, slot, output, status, queue_index);
     }
     void says_of_dead_letter(Slot slot, std::int32_t status) {
         push(Completion::Kind::dead_letter, slot, 0, status, 0);
@@ -101,7 +102,7 @@ struct Rig : Core {
     // What is to be settled is one ack of this message.
     bool is_acked(Slot slot) {
         const auto all = settlements();
-        return all.size() == 1 && all[0].slot == slot && all[0].outcome == delivery::Outcome::ack;
+        return all.size() == 1 && all[0].slot == slot && all[0].kind == delivery::SettlementKind::ack;
     }
 
     std::uint64_t messages = 0;
@@ -152,10 +153,10 @@ TEST_CASE("a message that a handler wants to see again is tried again, and has n
     CHECK(rig.failure().empty());
     CHECK(rig.settlements().empty());
     rig.core.tick(later);
-    const auto runs = rig.take();
-    REQUIRE(runs.size() == 1);
-    CHECK(runs[0].slot == slot);
-    CHECK(runs[0].attempt == 2);
+    const auto items = rig.take();
+    REQUIRE(items.size() == 1);
+    CHECK(items[0].slot == slot);
+    CHECK(items[0].attempt == 2);
 }
 
 TEST_CASE("a report of an output that the message does not have never acks it", "[reports]") {
@@ -201,12 +202,12 @@ TEST_CASE("an output that is not stored now is sent again, and only that", "[rep
         rig.says_refused(slot, 1, status, bills);
         CHECK(rig.failure().empty());
         CHECK(rig.settlements().empty());
-        CHECK_FALSE(rig.pipeline.works[slot].outputs[0].failed);
-        CHECK(rig.pipeline.works[slot].outputs[1].failed);
+        CHECK_FALSE(rig.pipeline.contexts[slot].outputs[0].failed);
+        CHECK(rig.pipeline.contexts[slot].outputs[1].failed);
         rig.core.tick(later);
-        const auto runs = rig.take();
-        REQUIRE(runs.size() == 1);
-        CHECK(runs[0].step == Step::send_again);
+        const auto items = rig.take();
+        REQUIRE(items.size() == 1);
+        CHECK(items[0].step == Step::send_again);
         rig.says_stored(slot, 1, bills);
         CHECK(rig.failure().empty());
         CHECK(rig.is_acked(slot));
@@ -222,14 +223,14 @@ TEST_CASE("a message whose output can never be stored becomes a dead letter, the
         rig.says_refused(slot, 0, status, bills);
         CHECK(rig.failure().empty());
         CHECK(rig.settlements().empty());
-        const runtime::Work& work = rig.pipeline.works[slot];
-        CHECK(work.reason ==
+        const runtime::MessageContext& context = rig.pipeline.contexts[slot];
+        CHECK(context.reason ==
               std::uint32_t{status == VOLLEY_E_TOO_LARGE ? VOLLEY_REASON_TOO_LARGE : VOLLEY_REASON_OUTPUT});
-        CHECK(work.last_error == "output to \"bills\": as the test says");
-        CHECK(work.outputs.empty());
-        const auto runs = rig.take();
-        REQUIRE(runs.size() == 1);
-        CHECK(runs[0].step == Step::dead_letter);
+        CHECK(context.last_error == "output to \"bills\": as the test says");
+        CHECK(context.outputs.empty());
+        const auto items = rig.take();
+        REQUIRE(items.size() == 1);
+        CHECK(items[0].step == Step::dead_letter);
         rig.says_of_dead_letter(slot, VOLLEY_OK);
         CHECK(rig.failure().empty());
         CHECK(rig.is_acked(slot));
@@ -241,7 +242,7 @@ TEST_CASE("a queue that takes nothing until a person acts ends the component; no
           "[reports]") {
     for (const ErrorCode code : {ErrorCode::unauthorized, ErrorCode::config, ErrorCode::fenced}) {
         Rig rig;
-        rig.pipeline.ports[out]->label = "store.so:Output";
+        rig.pipeline.output_queues[out]->label = "store.so:Output";
         const Slot slot = rig.sent({out});
         rig.says_refused(slot, 0, static_cast<std::int32_t>(code));
         CHECK(rig.failure() == "output to \"out\": store.so:Output: as the test says");
@@ -294,7 +295,7 @@ TEST_CASE("a dead letter that is too large is sent once more, cut", "[reports]")
     const Slot slot = rig.dead_lettered();
     rig.says_of_dead_letter(slot, VOLLEY_E_TOO_LARGE);
     CHECK(rig.failure().empty());
-    CHECK(rig.pipeline.works[slot].truncate);
+    CHECK(rig.pipeline.contexts[slot].truncate);
     CHECK_FALSE(rig.core.failed());
     rig.core.tick(later);
     REQUIRE(rig.take().size() == 1);
@@ -312,7 +313,7 @@ TEST_CASE("a dead letter that is refused for good stops the component, the messa
     CHECK(rig.core.failed_slot() == slot);
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
-    CHECK(settlements[0].outcome == delivery::Outcome::release);
+    CHECK(settlements[0].kind == delivery::SettlementKind::release);
 }
 
 // ---- false reports
@@ -355,12 +356,12 @@ TEST_CASE("a report of a slot that there is not is false", "[reports]") {
 TEST_CASE("a refusal of an output that there is not, or of another's, is false", "[reports]") {
     struct Case {
         std::size_t output;
-        std::uint16_t port;
+        std::uint16_t queue_index;
     };
     for (const Case c : {Case{1, out}, Case{0, bills}}) {
         Rig rig;
         const Slot slot = rig.sent({out});
-        rig.says_refused(slot, c.output, VOLLEY_E_RETRY, c.port);
+        rig.says_refused(slot, c.output, VOLLEY_E_RETRY, c.queue_index);
         CHECK_THAT(rig.failure(), Contains("reported a record twice"));
         CHECK(rig.settlements().empty());
     }
@@ -379,11 +380,12 @@ TEST_CASE("a report with a status that the ABI does not define ends the componen
     for (const std::int32_t status : {std::int32_t{VOLLEY_AGAIN}, std::int32_t{VOLLEY_PENDING}, 99, -99}) {
         INFO(status);
         Rig rig;
-        rig.pipeline.ports[out]->label = "store.so:Output";
+        rig.pipeline.output_queues[out]->label = "store.so:Output";
         rig.pipeline.dead_letters->label = "store.so:Dead";
         const Slot slot = rig.sent({out});
         rig.says_refused(slot, 0, status);
-        CHECK_THAT(rig.failure(), Contains("store.so:Output reported ") && Contains("which the ABI does not"));
+        CHECK_THAT(rig.failure(),
+                   Contains("store.so:Output reported ") && Contains("which the ABI does not"));
         CHECK(rig.reports.failure()->code == ErrorCode::fatal);
         CHECK(rig.settlements().empty());
 
@@ -405,7 +407,7 @@ TEST_CASE("a message with a report of an output that it turns out not to have is
     CHECK_THAT(rig.failure(), Contains("reported a record twice"));
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
-    CHECK(settlements[0].outcome == delivery::Outcome::release);
+    CHECK(settlements[0].kind == delivery::SettlementKind::release);
 }
 
 TEST_CASE("a report of a dead letter that was not given, or is stored already, is false", "[reports]") {

@@ -54,7 +54,7 @@ private:
 
 delivery::Options that_requeue() {
     delivery::Options options = unordered();
-    options.on_permanent = delivery::Last::requeue;
+    options.on_permanent = delivery::FailureAction::requeue;
     return options;
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("a message that is given back is nacked with its delay and its cause",
     Queue queue(that_requeue());
     const Slot slot = queue.receive(7, queue.lane());
     queue.take();
-    queue.pipeline.works[slot].explain(VOLLEY_REASON_HANDLER_FAIL, "no such customer");
+    queue.pipeline.contexts[slot].explain(VOLLEY_REASON_HANDLER_FAIL, "no such customer");
     queue.handled(slot, delivery::Verdict::fail);
     CHECK(*queue.settler.settle(start));
     CHECK(queue.store.take_calls() == Calls{"settle 7 nack in 30000 ms: no such customer"});
@@ -218,7 +218,8 @@ TEST_CASE("a release that the store does not take now is made again", "[settler]
     CHECK_FALSE(queue.settler.has_releases());
 }
 
-TEST_CASE("a release that fails as a whole is made again, and an unknown result is the connector's fault", "[settler]") {
+TEST_CASE("a release that fails as a whole is made again, and an unknown result is the connector's fault",
+          "[settler]") {
     Queue queue;
     queue.settler.release(8);
     queue.settler.release(9);

@@ -29,7 +29,7 @@ struct Rig : Core {
         take();
         for (const Slot slot : slots) {
             for (std::uint32_t n = 0; n < outputs; ++n)
-                pipeline.works[slot].outputs.emplace_back().record.token = ++records;
+                pipeline.contexts[slot].outputs.emplace_back().record.token = ++records;
             handled(slot, delivery::Verdict::ok, outputs);
         }
         return slots;
@@ -56,7 +56,7 @@ struct Rig : Core {
     delivery::Lane lane = 0;
     std::uint64_t messages = 0;
     std::uint64_t records = 0;
-    TransactionPipeline transactions{core, pipeline.works};
+    TransactionPipeline transactions{core, pipeline.contexts};
 };
 
 }  // namespace
@@ -263,7 +263,8 @@ TEST_CASE("at the end everything is released: posted, to be repeated, and taken"
     CHECK(rig.core.counters().released == 3);
     // What was on its way may be stored.
     CHECK(rig.core.counters().possible_duplicates >= 2);
-    for (const delivery::Settlement& s : rig.settlements()) CHECK(s.outcome == delivery::Outcome::release);
+    for (const delivery::Settlement& s : rig.settlements())
+        CHECK(s.kind == delivery::SettlementKind::release);
 }
 
 // ---- limits of one transaction

@@ -24,21 +24,21 @@ fake::Store that_is(bool atomic, bool posts) {
 struct Rig : Core {
     explicit Rig(fake::Store its) : store(std::move(its)) {
         assignments.use_one_lane();
-        pipeline.ports.push_back(std::make_unique<runtime::Port>());
-        port().queue = "out";
-        port().producer = fake::made_producer(store);
+        pipeline.output_queues.push_back(std::make_unique<runtime::OutputQueue>());
+        output_queue().queue = "out";
+        output_queue().producer = fake::made_producer(store);
         transactor.find();
     }
     explicit Rig(bool posts = false) : Rig(that_is(true, posts)) {}
 
-    runtime::Port& port() { return *pipeline.ports.front(); }
+    runtime::OutputQueue& output_queue() { return *pipeline.output_queues.front(); }
     // Receives and handles messages with one output each; their handles go up from 1.
     std::vector<Slot> handle(int count) {
         std::vector<Slot> slots;
         for (int i = 0; i < count; ++i) slots.push_back(receive(++messages, assignments.all().front().lane));
         take();
         for (const Slot slot : slots) {
-            pipeline.works[slot].outputs.emplace_back();
+            pipeline.contexts[slot].outputs.emplace_back();
             handled(slot, delivery::Verdict::ok, 1);
         }
         return slots;
@@ -64,7 +64,7 @@ TEST_CASE("outputs and acks are one transaction where the store offers it", "[tr
     CHECK(rig.run());
     CHECK(rig.store.take_calls() == Calls{"transaction 1 2"});
     CHECK(rig.core.counters().done == 2);
-    CHECK(rig.port().sent == 2);
+    CHECK(rig.output_queue().sent == 2);
     CHECK(rig.transactor.made_progress());
     CHECK_FALSE(rig.transactor.made_progress());
     CHECK(rig.transactor.next() == delivery::never);
@@ -90,7 +90,7 @@ TEST_CASE("a transaction that may succeed later is made again, the same, after a
         CHECK(rig.store.take_calls() == Calls{"transaction 1 2"});
         CHECK(rig.core.counters().done == 0);
         CHECK(rig.core.counters().released_by_lease == 0);
-        CHECK_FALSE(rig.port().up);
+        CHECK_FALSE(rig.output_queue().up);
         rig.handle(1);
         CHECK(rig.transactor.run(rig.transactor.next() - 1ms));
         CHECK(rig.store.take_calls().empty());
@@ -99,7 +99,7 @@ TEST_CASE("a transaction that may succeed later is made again, the same, after a
         CHECK(rig.run_later());
         CHECK(rig.store.take_calls() == Calls{"transaction 3"});
         CHECK(rig.core.counters().done == 3);
-        CHECK(rig.port().up);
+        CHECK(rig.output_queue().up);
     }
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("messages that another has are released, and the others are committed"
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
     CHECK(settlements[0].handle == 1);
-    CHECK(settlements[0].outcome == delivery::Outcome::release);
+    CHECK(settlements[0].kind == delivery::SettlementKind::release);
 }
 
 TEST_CASE("a message that can never be stored is found, and the others are committed", "[transactor]") {
@@ -128,9 +128,9 @@ TEST_CASE("a message that can never be stored is found, and the others are commi
         CHECK(rig.store.take_calls() == Calls{"transaction 1 2", "transaction 1", "transaction 2"});
         CHECK(rig.core.counters().done == 1);
         CHECK(rig.core.failed_slot() == slots[0]);  // on_fail is stop
-        CHECK(rig.pipeline.works[slots[0]].last_error ==
+        CHECK(rig.pipeline.contexts[slots[0]].last_error ==
               "output to \"out\": fake.so:Store: as the test says");
-        CHECK(rig.port().up);
+        CHECK(rig.output_queue().up);
     }
 }
 

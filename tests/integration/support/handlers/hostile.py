@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-keeps_chains, rate = sys.argv[1] == "chains", float(sys.argv[2])
+keeps_groups, rate = sys.argv[1] == "chains", float(sys.argv[2])
 chance = random.Random()
 
 
@@ -128,7 +128,7 @@ WAYS = ["random bytes", "a random line without an end", "an answer with one byte
 
 if chance.random() < rate:
     os._exit(1)  # before it has read anything
-if keeps_chains:
+if keeps_groups:
     write(b'{"volley":1,"chains":true%s}\n' % chance.choice([b"", b',"cancels":true']))
 child, begun = Child(), b""
 while chunk := os.read(0, 1 << 16):
@@ -139,6 +139,6 @@ while chunk := os.read(0, 1 << 16):
             continue
         good = child.answer(line)
         answers.append(misbehave(line, good) if chance.random() < rate else good)
-    if not keeps_chains:
+    if not keeps_groups:
         chance.shuffle(answers)
     write(b"".join(answers))

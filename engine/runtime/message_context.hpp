@@ -23,14 +23,14 @@ namespace volley::runtime {
 // One output of a message, as it was handed to a producer. Its views are the input's own, or in the message's
 // arena.
 struct Output {
-    std::uint16_t port = 0;  // index of the component's output
-    bool failed = false;     // to be sent again; set by the intake thread from the report
+    std::uint16_t queue_index = 0;  // index of the component's output
+    bool failed = false;            // to be sent again; set by the intake thread from the report
     volley_record record{};
 };
 
 inline constexpr std::size_t cache_line = 64;
 
-struct alignas(cache_line) Work {
+struct alignas(cache_line) MessageContext {
     // What a slot keeps from message to message, so that the steady state allocates nothing.
     static constexpr std::size_t kept = 2048;
     static constexpr std::size_t kept_outputs = 8;
@@ -119,7 +119,7 @@ struct alignas(cache_line) Work {
     }
 
     // The message is over: gives back what the next one in this slot may not need.
-    void release() {
+    void shrink() {
         discard_outputs();
         for (std::string* text : {&key, &first_error, &last_error})
             if (text->capacity() > kept_text) std::string().swap(*text);
@@ -134,7 +134,7 @@ struct alignas(cache_line) Work {
     }
 };
 
-using Works = delivery::Slab<Work>;
+using MessageContexts = delivery::Slab<MessageContext>;
 
 // The token of a record: the slot, which of the slot's messages, the output's place in the message, and
 // whether it is the dead letter. A report of a message that is gone is told by its life.
@@ -142,12 +142,12 @@ inline constexpr std::uint32_t slot_bits = 22, output_bits = 24, life_bits = 16;
 inline constexpr std::size_t most_outputs = (1U << output_bits) - 1;
 inline constexpr std::uint64_t dead_letter_bit = 1ULL << 63U;
 static_assert(life_bits == 8 * sizeof(std::uint16_t) && slot_bits + output_bits + life_bits < 63);
-static_assert((1U << slot_bits) == Works::max_chunks * Works::chunk_size);
+static_assert((1U << slot_bits) == MessageContexts::max_chunks * MessageContexts::chunk_size);
 
 inline std::uint16_t life_of(std::uint64_t arrivals) { return static_cast<std::uint16_t>(arrivals); }
-inline std::uint64_t token_of(delivery::Slot slot, const Work& work, std::size_t output) {
+inline std::uint64_t token_of(delivery::Slot slot, const MessageContext& context, std::size_t output) {
     return slot | (static_cast<std::uint64_t>(output) << slot_bits) |
-           (static_cast<std::uint64_t>(life_of(work.arrivals)) << (slot_bits + output_bits));
+           (static_cast<std::uint64_t>(life_of(context.arrivals)) << (slot_bits + output_bits));
 }
 inline delivery::Slot slot_of(std::uint64_t token) {
     return static_cast<delivery::Slot>(token & ((1U << slot_bits) - 1));

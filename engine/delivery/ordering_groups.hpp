@@ -17,41 +17,41 @@
 
 namespace volley::delivery {
 
-class Chains {
+class OrderingGroups {
 public:
-    explicit Chains(Entries& entries);
+    explicit OrderingGroups(Entries& entries);
 
     // Counts one more message in the group with this identity, and creates the group if there is none.
-    Chain join(std::uint64_t identity);
+    OrderingGroup join(std::uint64_t identity);
     // A message of the group is closed. With its last message the group is removed.
-    void leave(Chain chain);
+    void leave(OrderingGroup group);
 
     // Appends a waiting message to its group, or to the list of messages without a group.
     void append(Slot slot);
     // Removes it from the list, so that the messages behind it need not wait for it.
     void unlink(Slot slot);
-    // Makes the group busy on behalf of this message: no other message of it starts before release().
+    // Makes the group busy on behalf of this message: no other message of it starts before end_hold().
     void hold(Slot slot);
-    void release(Slot slot);
+    void end_hold(Slot slot);
     // A message of the group was returned unfinished: nothing else of the group starts while it is busy.
-    void stop_flow(Chain chain);
+    void stop_flow(OrderingGroup group);
     // Returns a message without a group to the front of its list.
     void put_back(Slot slot);
 
     // Moves up to `room` messages that `worker` may run now into `out`, and returns how many. The group that
     // has waited longest comes first. Marks the messages as running, and holds their groups. More than one
     // message of a group at a time only if `together`.
-    std::uint32_t take(Run* out, std::uint32_t room, std::uint32_t worker, bool together);
+    std::uint32_t take(WorkItem* out, std::uint32_t room, std::uint32_t worker, bool together);
     // The message of the group at offset `from` was released. The messages after it no longer start, because
     // they would overtake it.
-    void close(Chain chain, std::int64_t from) {
-        if (from < chains_[chain].closed_from) chains_[chain].closed_from = from;
+    void close(OrderingGroup group, std::int64_t from) {
+        if (from < groups_[group].closed_from) groups_[group].closed_from = from;
     }
-    bool is_closed(Chain chain, std::int64_t offset) const {
-        return chain != no_chain && offset >= chains_[chain].closed_from;
+    bool is_closed(OrderingGroup group, std::int64_t offset) const {
+        return group != no_group && offset >= groups_[group].closed_from;
     }
-    Slot first(Chain chain) const { return chains_[chain].head; }
-    std::uint32_t count(Chain chain) const { return chains_[chain].open; }
+    Slot first(OrderingGroup group) const { return groups_[group].head; }
+    std::uint32_t count(OrderingGroup group) const { return groups_[group].open; }
     bool has_runnable() const { return queued_ > 0; }
 
 private:
@@ -60,8 +60,8 @@ private:
         Slot head = no_slot;
         Slot tail = no_slot;
         Slot last_taken = no_slot;  // in this turn, and still in the list; no_slot: the head is next
-        Chain next_ready = no_chain;
-        Chain prev_ready = no_chain;
+        OrderingGroup next_ready = no_group;
+        OrderingGroup prev_ready = no_group;
         std::uint32_t queue = none;  // the ready queue that it is in
         std::uint32_t open = 0;
         std::uint32_t busy = 0;
@@ -71,33 +71,36 @@ private:
         std::int64_t closed_from = std::numeric_limits<std::int64_t>::max();
     };
     struct Ready {
-        Chain head = no_chain;
-        Chain tail = no_chain;
+        OrderingGroup head = no_group;
+        OrderingGroup tail = no_group;
     };
-    static constexpr Chain unordered = 0;
+    static constexpr OrderingGroup unordered = 0;
     static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
     // Ready queue 0 has the groups that any worker may take, 1 + n those for worker n only.
     static constexpr std::uint32_t shared = 0;
 
-    Chain chain_of(const Entry& entry) const { return entry.chain == no_chain ? unordered : entry.chain; }
-    void offer(Chain chain);
-    void enqueue(Chain chain, std::uint32_t queue);
-    void dequeue(Chain chain);
+    OrderingGroup group_of(const Entry& entry) const {
+        return entry.group == no_group ? unordered : entry.group;
+    }
+    void offer(OrderingGroup group);
+    void enqueue(OrderingGroup group, std::uint32_t queue);
+    void dequeue(OrderingGroup group);
     void hold_running(Entry& entry);
     Slot next_of(const State& state) const;
-    std::uint32_t take_ready(std::uint32_t queue, Run* out, std::uint32_t room, std::uint32_t worker,
+    std::uint32_t take_ready(std::uint32_t queue, WorkItem* out, std::uint32_t room, std::uint32_t worker,
                              bool together);
-    void forget_if_over(Chain chain);
-    std::uint32_t take_from(Chain chain, Run* out, std::uint32_t room, std::uint32_t worker, bool together);
+    void forget_if_over(OrderingGroup group);
+    std::uint32_t take_from(OrderingGroup group, WorkItem* out, std::uint32_t room, std::uint32_t worker,
+                            bool together);
     std::size_t bucket_of(std::uint64_t identity) const;
-    void insert(std::uint64_t identity, Chain chain);
+    void insert(std::uint64_t identity, OrderingGroup group);
     void erase(std::uint64_t identity);
     void rehash(std::size_t buckets);
 
     Entries& entries_;
-    std::vector<State> chains_;
-    std::vector<Chain> free_;
-    std::vector<Chain> table_;  // open addressing, linear probing; no_chain: empty
+    std::vector<State> groups_;
+    std::vector<OrderingGroup> free_;
+    std::vector<OrderingGroup> table_;  // open addressing, linear probing; no_group: empty
     std::size_t used_ = 0;
     std::vector<Ready> ready_;
     std::uint32_t queued_ = 0;  // groups, in all ready queues

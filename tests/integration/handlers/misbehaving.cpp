@@ -11,9 +11,9 @@
 
 namespace {
 
-class Trouble : public volley::Handler {
+class Misbehaving : public volley::Handler {
 public:
-    explicit Trouble(const volley::Context& context) : folder_(context.base_dir()) {}
+    explicit Misbehaving(const volley::Context& context) : folder_(context.base_dir()) {}
 
     void handle(const volley::Message& message, volley::Outputs& outputs) override {
         const std::string_view body = message.body();
@@ -39,4 +39,4 @@ private:
 
 }  // namespace
 
-VOLLEY_PLUGIN("trouble", "1.0.0", VOLLEY_CLASS(Trouble));
+VOLLEY_PLUGIN("misbehaving", "1.0.0", VOLLEY_CLASS(Misbehaving));

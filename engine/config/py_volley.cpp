@@ -1,10 +1,10 @@
-#include "config/ancestor.hpp"
+#include "config/py_volley.hpp"
 
 #include <algorithm>
 
 namespace volley::config {
 
-const std::vector<Profile>& ancestor_profiles() {
+const std::vector<Profile>& py_volley_profiles() {
     static const std::vector<Profile> all = {
         {"confluent", "kafka", "json", true},
         {"confluent-pydantic", "kafka", "json", true},
@@ -20,23 +20,23 @@ const std::vector<Profile>& ancestor_profiles() {
     return all;
 }
 
-std::optional<Profile> ancestor_profile(std::string_view name) {
-    for (const Profile& profile : ancestor_profiles()) {
+std::optional<Profile> py_volley_profile(std::string_view name) {
+    for (const Profile& profile : py_volley_profiles()) {
         if (name == profile.name) return profile;
     }
     return std::nullopt;
 }
 
-const std::vector<std::string>& ancestor_keys() {
+const std::vector<std::string>& py_volley_keys() {
     static const std::vector<std::string> all = {"profile", "data_model", "model_handler"};
     return all;
 }
 
-bool is_ancestor_key(std::string_view key) {
-    return std::find(ancestor_keys().begin(), ancestor_keys().end(), key) != ancestor_keys().end();
+bool is_py_volley_key(std::string_view key) {
+    return std::find(py_volley_keys().begin(), py_volley_keys().end(), key) != py_volley_keys().end();
 }
 
-std::optional<std::string> ancestor_serializer(std::string_view python_class) {
+std::optional<std::string> py_volley_serializer(std::string_view python_class) {
     if (python_class == "None") return "none";
     if (python_class.rfind("volley.serializers.", 0) != 0) return std::nullopt;
     const std::string_view name = python_class.substr(python_class.rfind('.') + 1);
@@ -45,7 +45,7 @@ std::optional<std::string> ancestor_serializer(std::string_view python_class) {
     return std::nullopt;
 }
 
-std::optional<std::string> ancestor_connector(std::string_view python_class) {
+std::optional<std::string> py_volley_connector(std::string_view python_class) {
     const auto in = [&](std::string_view module) { return python_class.rfind(module, 0) == 0; };
     if (in("volley.connectors.confluent.") || in("volley.connectors.kafka.")) return "kafka";
     if (in("volley.connectors.rsmq.")) return "rsmq";
