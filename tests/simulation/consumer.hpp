@@ -8,6 +8,11 @@
 
 namespace simulation {
 
+// What a call says that fails for a moment.
+inline std::int32_t failed(volley_error* error) {
+    return volley_fail(error, VOLLEY_E_RETRY, "the store is down");
+}
+
 class Consumer {
 public:
     Consumer(Process& process, bool log) : process_(process), world_(process.world), log_(log) {}
