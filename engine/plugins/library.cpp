@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "plugins/elf.hpp"
 #include "plugins/host.hpp"
 
 namespace volley::plugins {
@@ -86,6 +87,8 @@ Result<const Description*> load_library(const std::filesystem::path& file) {
         if (it->second->error) return *it->second->error;
         return it->second->description.get();
     }
+    if (is_cut_off(file))
+        return Error(ErrorCode::config, file.string() + ": its end is missing. Is it still being copied?");
     auto loaded = std::make_unique<Loaded>();
     if (auto opened = open_library(loaded->library, file); !opened) return opened.error();
     loaded->host = std::make_unique<detail::Host>(file.filename().string(), Services{}, "{}", "",

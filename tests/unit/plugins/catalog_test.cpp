@@ -90,6 +90,17 @@ TEST_CASE("a file that cannot be used says why and what to do", "[catalog]") {
                Contains("no file /nonexistent/none.so"));
 }
 
+TEST_CASE("a file that is still being copied is an error", "[catalog]") {
+    const auto copy = std::filesystem::temp_directory_path() / "volley_catalog_test_part.so";
+    std::filesystem::copy_file(std::string(VOLLEY_TEST_PLUGINS) + "/good.so", copy,
+                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(copy, 1000);  // its headers, and no segment
+    Catalog c = catalog();
+    const std::string text = error_of(c.find(Kind::handler, copy.string(), "/")).text;
+    std::filesystem::remove(copy);
+    CHECK_THAT(text, Contains("its end is missing"));
+}
+
 TEST_CASE("a handler's file is looked for beside the configuration too", "[catalog]") {
     Catalog nowhere({});
     CHECK(nowhere.find(Kind::handler, "good.so:Drop", VOLLEY_TEST_PLUGINS));
