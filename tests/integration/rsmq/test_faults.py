@@ -193,7 +193,8 @@ def test_a_stale_ack_does_not_delete_what_another_has_taken_over(redis, tmp_path
 
 def test_commits_that_are_made_again_do_not_overtake(redis, tmp_path):
     """They are sent one behind another without waiting, and each change of the output's attributes makes one void"""
-    job = Job(redis, tmp_path, vt=30).queue("in", output=False).queue("out")
+    # A receive whose reply does not come in time is delivered again later, out of order.
+    job = Job(redis, tmp_path, vt=30).queue("in", output=False, command_timeout_ms=20000).queue("out", command_timeout_ms=20000)
     bodies = [json.dumps({"seq": seq}) for seq in range(50_000)]
     job.put_many(bodies)
     volleyd = job.start()
