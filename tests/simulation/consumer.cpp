@@ -25,7 +25,6 @@ std::int32_t Consumer::open(volley_error* error) {
     if (!process_.crashed && world_.injects_failure(0.5)) return failed(error);
     if (breaks(Breach::open_unknown_status)) return unknown_status;
     is_open_ = true;
-    process_.reloading = false;
     process_.consumers.push_back(this);
     return VOLLEY_OK;
 }

@@ -64,7 +64,7 @@ const char* reason_to_wait(const World& world, const Delivery& before) {
 void Handler::check_start(const volley_task& task, Delivery& d) const {
     if (text_of(task.message->body) != d.body) world_.fault("a handler gets another body than was delivered");
     if (d.stage == Stage::in_handler) world_.fault("two handlers have one message");
-    if (world_.fibers.now_ms() < d.not_before_ms && process_.draining == 0 && !process_.reloading &&
+    if (world_.fibers.now_ms() < d.not_before_ms && process_.draining == 0 && !process_.reloads &&
         !world_.scenario.may_stop())
         world_.fault("message " + std::to_string(d.message) + " is tried before its handler wished: " +
                      std::to_string(d.not_before_ms - world_.fibers.now_ms()) + " ms, lost " +

@@ -90,8 +90,8 @@ void Simulator::reload() {
     world_.trace(world_.traced, "---- a reload");
     if (chance(random_, 0.8)) world_.scenario.component.handler_timeout += Milliseconds(1);
     write_file();
-    // What is left is tried at once, as at a stop; from the next open on it is not.
-    process_->reloading = true;
+    // What is left is tried at once, as at a stop.
+    process_->reloads = true;
     engine_->reload();
 }
 

@@ -73,7 +73,7 @@ struct Process {
     explicit Process(World& w) : world(w) {}
     World& world;
     bool crashed = false;
-    bool reloading = false;  // the component may be draining; until the next one opens
+    bool reloads = false;  // its configuration has been reloaded: a component may be draining at any time
     int draining =
         0;  // above 0: a stop or a revocation is on, and the engine need not wait with what is left
     std::unordered_map<std::uint64_t, Delivery> deliveries;  // open ones, by handle
