@@ -22,7 +22,7 @@ std::int32_t Consumer::settle_one(const volley_settlement& s) {
     if (world_.injects_failure()) return VOLLEY_E_RETRY;
     const int message = d->message;
     Message& m = world_.messages[static_cast<std::size_t>(message)];
-    const char* const outcomes[] = {"acked", "put back", "rejected", "released"};
+    const char* const outcomes[] = {"acked", "put back", "released", "?"};
     world_.trace(message, std::string("the engine settles it: ") + outcomes[s.outcome & 3]);
     const bool by_outage = d->stage == Stage::given_up && d->failed_in_outage;
     if (s.outcome == VOLLEY_ACK && world_.is_outage() && by_outage &&

@@ -177,7 +177,11 @@ void Process::carry_out(Posted& t) {
     bool refused = false;
     for (std::size_t i = 0; i < t.handles.size(); ++i) {
         Delivery* const d = find(t.handles[i]);
-        if (d == nullptr) return world.fault("a transaction acks a delivery that is not open");
+        if (d == nullptr) {  // released at the end of a stop, while this was on its way
+            t.results[i] = VOLLEY_E_LOST;
+            lost = true;
+            continue;
+        }
         const Message& m = world.messages[static_cast<std::size_t>(d->message)];
         refused = refused || m.refused;
         if (m.deleted_by == t.handles[i]) {
@@ -209,7 +213,7 @@ namespace {
 
 Producer* self(volley_producer* p) { return reinterpret_cast<Producer*>(p); }
 
-Posted copy_of(const volley_transaction& t) {
+Posted copy_of(Process& of, const volley_transaction& t) {
     Posted out;
     for (std::uint32_t i = 0; i < t.record_count; ++i) {
         const auto* r = &element(t.records, t.record_size, i);
@@ -220,6 +224,9 @@ Posted copy_of(const volley_transaction& t) {
     }
     for (std::uint32_t i = 0; i < t.settlement_count; ++i)
         out.handles.push_back(element(t.settlements, t.settlement_size, i).handle);
+    for (const std::uint64_t handle : out.handles) {
+        if (of.find(handle) == nullptr) of.world.fault("a transaction acks a delivery that is not open");
+    }
     return out;
 }
 
@@ -241,14 +248,14 @@ std::int32_t commit(volley_producer* p, volley_consumer*, volley_transaction* t,
     Process& of = self(p)->process();
     if (!of.posted.empty()) of.world.fault("commit while outcomes are due");
     of.world.fibers.yield();
-    Posted now = copy_of(*t);
+    Posted now = copy_of(of, *t);
     of.carry_out(now);
     return tell(of, now, *t, error);
 }
 
 void post(volley_producer* p, volley_consumer*, volley_transaction* t) {
     Process& of = self(p)->process();
-    of.posted.push_back(copy_of(*t));
+    of.posted.push_back(copy_of(of, *t));
     of.world.fibers.yield();
 }
 
