@@ -28,6 +28,7 @@ std::optional<bool> IdleWatch::look(Input& input, delivery::Instant now) {
     next_look_ = now + period;
     const auto stats = input.stats();
     if (stats && stats->ready >= 0) return stats->ready == 0 && stats->delayed <= 0;
+    if (!stats && input.has_stats()) return false;  // a store that fails to say may have something
     return now - nothing_since_ >= idle_after;
 }
 

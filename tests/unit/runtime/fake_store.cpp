@@ -119,6 +119,7 @@ const volley_ext_inspect inspect_table = [] {
     table.stats = [](void* instance, volley_stats* stats, volley_error*) -> std::int32_t {
         Store& store = *static_cast<Store*>(instance);
         store.calls.emplace_back("stats");
+        if (store.stats != VOLLEY_OK) return store.stats;
         stats->ready = store.ready;
         stats->delayed = store.delayed;
         return VOLLEY_OK;

@@ -37,6 +37,7 @@ struct Store {
     std::vector<std::int32_t> leases_left;  // of the handles, in order; those behind are VOLLEY_OK
     std::deque<std::int32_t> transactions;  // the outcomes, in order; those behind are VOLLEY_OK
     std::set<std::uint64_t> lost;           // the handles whose acks are lost, says a VOLLEY_E_LOST
+    std::int32_t stats = VOLLEY_OK;
     std::int64_t ready = -1;
     std::int64_t delayed = -1;
 

@@ -153,6 +153,17 @@ TEST_CASE("a store is asked ten times a second whether it has something", "[prog
     CHECK(store.take_calls() == Calls{"stats"});
 }
 
+TEST_CASE("a store that fails to say what it has is not idle", "[progress]") {
+    Store store = with_stats(0);
+    store.stats = VOLLEY_E_RETRY;
+    Input input = fake::open_input(store);
+    IdleWatch watch;
+    watch.start(1000ms);
+    CHECK(watch.look(input, 3000ms) == false);
+    store.stats = VOLLEY_OK;
+    CHECK(watch.look(input, 3100ms) == true);
+}
+
 TEST_CASE("a store that does not say what it has is idle after a second without a message", "[progress]") {
     for (Store store : {Store(), with_stats(-1)}) {
         Input input = fake::open_input(store);
