@@ -87,8 +87,9 @@ TEST_CASE("a passing error with messages is fatal, because they would be lost", 
     const auto passing = consume(*consumer, 5);
     REQUIRE_FALSE(passing);
     CHECK(passing.error().code == ErrorCode::fatal);
-    CHECK_THAT(passing.error().text, Contains("good.so:First: the connection broke") &&
-                                         Contains("it must return the messages, and the error from the next"));
+    CHECK_THAT(passing.error().text,
+               Contains("good.so:First: the connection broke") &&
+                   Contains("it must return the messages, and the error from the next"));
     CHECK(consume(*consumer, 6).error().code == ErrorCode::fenced);
 }
 

@@ -112,7 +112,8 @@ TEST_CASE("without leases nothing is extended", "[leases]") {
 }
 
 TEST_CASE("a result of an extension that no repetition cures ends the component", "[leases]") {
-    for (const std::int32_t result : {std::int32_t{VOLLEY_E_FENCED}, std::int32_t{VOLLEY_E_PERMANENT}, 99, -99}) {
+    for (const std::int32_t result :
+         {std::int32_t{VOLLEY_E_FENCED}, std::int32_t{VOLLEY_E_PERMANENT}, 99, -99}) {
         INFO(result);
         Rig rig;
         rig.keeper.saw(30'000, 0ms);

@@ -192,8 +192,8 @@ TEST_CASE("a producer's call that fails for good ends the component") {
 }
 
 TEST_CASE("a report that the store may take the record later is no attempt") {
-    for (const std::int32_t status : std::initializer_list<std::int32_t>{
-             VOLLEY_E_RETRY, VOLLEY_E_UNKNOWN, VOLLEY_E_FATAL, VOLLEY_E_LOST}) {
+    for (const std::int32_t status : std::initializer_list<std::int32_t>{VOLLEY_E_RETRY, VOLLEY_E_UNKNOWN,
+                                                                         VOLLEY_E_FATAL, VOLLEY_E_LOST}) {
         INFO(status);
         Script now;
         now.answers["report out"] = {status, 0, 20};
