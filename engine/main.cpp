@@ -75,7 +75,7 @@ private:
 };
 
 // coreutils' timeout signals a process, and then the process group of both.
-constexpr std::chrono::seconds same_request{1};
+constexpr std::chrono::milliseconds same_request{200};
 
 // Recognizes a signal that a tool sends more than once for one request: the same one, from the same process.
 class StopRequest {

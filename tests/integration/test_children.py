@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -152,7 +153,7 @@ def test_helpers_do_not_outlive_a_stop_that_is_not_clean(how, tmp_path):
     job.volleyd.process.terminate()
     if how == "second signal":
         wait_until(lambda: "draining" in job.volleyd.log, "it drains")
-        job.volleyd.process.terminate()
+        job.volleyd.process.send_signal(signal.SIGINT)
     assert job.volleyd.wait() == 75, job.volleyd.log
     assert "left behind" not in job.volleyd.log
     wait_until(lambda: has_ended((tmp_path / "helper.pid").read_text()), "the helper is gone")

@@ -1,6 +1,7 @@
 """What a handler in the process, or a child, can do to the engine: and what it costs."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_a_second_signal_is_no_crash_of_the_message_that_hangs(tmp_path):
         wait_until(lambda: volleyd.metric("volley_workers", state="busy") == 1, "the handler hangs")
         volleyd.process.terminate()
         wait_until(lambda: "draining" in volleyd.log, "it drains")
-        volleyd.process.terminate()
+        volleyd.process.send_signal(signal.SIGINT)
         assert volleyd.wait() == 75
         assert "at work when the last process died" not in volleyd.log
         # What it held is leased until the process is known to be gone.
