@@ -6,6 +6,8 @@ import threading
 import uuid
 from pathlib import Path
 
+from .servers import wait_until
+
 SLOW = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/slow_forward.py"]}}'
 
 
@@ -52,10 +54,18 @@ class Group:
 
     def committed(self):
         """One offset a partition; negative: none."""
-        from confluent_kafka import TopicPartition
+        from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-        asked = self.client.committed([TopicPartition(self.topic, p) for p in range(self.partitions)], timeout=20)
-        return [partition.offset for partition in asked]
+        def ask():
+            try:
+                return self.client.committed([TopicPartition(self.topic, p) for p in range(self.partitions)], timeout=20)
+            except KafkaException as error:
+                # A broker that has just started makes the topic of the offsets first.
+                assert error.args[0].code() in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+                                                KafkaError.COORDINATOR_NOT_AVAILABLE), error
+                return None
+
+        return [partition.offset for partition in wait_until(ask, "the group has a coordinator")]
 
     def close(self):
         self.client.close()
