@@ -99,11 +99,13 @@ void Consumer::break_contract_in_events() {
         p[1] = p[0];
         lose_deliveries_of(owned_[0]);
         events_->revoked(events_->context, p, 2, sizeof p[0], 1);
+        carry_out_commits();
         give_up(owned_[0].partition);
     } else if (breaks(Breach::assigns_twice)) {
         Owned& owned = owned_[0];
         Partition& partition = world_.partitions[static_cast<std::size_t>(owned.partition)];
         lose_deliveries_of(owned);
+        carry_out_commits();
         owned.epoch = ++partition.epoch;
         owned.lane = process_.next_group++;
         owned.seen = 0;
