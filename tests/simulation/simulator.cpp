@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -38,8 +39,7 @@ Simulator::~Simulator() {
 
 // In a file, so that it can be reloaded.
 void Simulator::write_file() {
-    static const std::string path = "/tmp/volley-simulate." + std::to_string(getpid()) + ".yml";
-    file_ = path;
+    file_ = std::filesystem::temp_directory_path() / ("volley-simulate." + std::to_string(getpid()) + ".yml");
     std::ofstream out(file_);
     out << yaml_of(configuration_of(world_.scenario, shutdown_timeout_));
 }
