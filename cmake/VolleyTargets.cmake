@@ -11,6 +11,7 @@ function(volley_options target)
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef
     $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast -Woverloaded-virtual -Wnon-virtual-dtor>
     $<$<BOOL:${VOLLEY_WERROR}>:-Werror> -fvisibility=hidden)
+  target_link_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-lto>)  # unless volley_optimise_across() says otherwise
   if(VOLLEY_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${VOLLEY_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${VOLLEY_SANITIZE})
@@ -24,6 +25,19 @@ function(volley_library name)
   target_include_directories(volley_${name} PUBLIC ${PROJECT_SOURCE_DIR}/engine ${PROJECT_SOURCE_DIR}/engine/include)
   target_link_libraries(volley_${name} PUBLIC ${arg_LINK})
   volley_options(volley_${name})
+endfunction()
+
+# volley_optimise_across(volleyd LIBRARIES volley_delivery …): link-time optimisation of what a message passes through, where
+# programs are built to ship. Whatever else links these libraries does without, so that tests link quickly.
+function(volley_optimise_across program)
+  cmake_parse_arguments(arg "" "" "LIBRARIES" ${ARGN})
+  if(VOLLEY_SANITIZE OR NOT CMAKE_BUILD_TYPE MATCHES "^Rel" OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    return()
+  endif()
+  foreach(library ${arg_LIBRARIES})
+    target_compile_options(${library} PRIVATE -flto -ffat-lto-objects)
+  endforeach()
+  target_link_options(${program} PRIVATE -flto=auto)
 endfunction()
 
 # volley_need(VARIABLE pkg-config-module debian-package): stops with the package's name if it is missing.

@@ -233,8 +233,9 @@ void Delivery::succeed(Slot slot, Instant now) {
         return;
     }
     entry.state = State::sending;
-    // A failed output holds the group until it has been sent again.
-    if (options_.pipelined && entry.outputs_failed == 0 && !entry.permanent) {
+    // A failed output holds the group until it has been sent again. A message without outputs to wait for
+    // leaves its group when it settles, at once.
+    if (options_.pipelined && entry.outputs_left > 0 && entry.outputs_failed == 0 && !entry.permanent) {
         groups_.unlink(slot);
         groups_.end_hold(slot);
     }

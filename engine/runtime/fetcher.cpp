@@ -44,11 +44,6 @@ Result<void> Fetcher::fetch(std::uint32_t capacity, std::uint64_t bytes, deliver
     return {};
 }
 
-void Fetcher::taken() {
-    for (std::uint32_t i = 0; i < count_; ++i) messages_[i] = blank_;  // as a consumer expects it
-    count_ = 0;
-}
-
 Result<void> Fetcher::wait_without_fetching(delivery::Millis wait, bool poll) {
     if (!poll || !input_.has_poll()) {
         pipeline_.completions.wait_for(wait);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "delivery/delivery.hpp"
@@ -32,10 +33,17 @@ public:
         pipeline_.completions.end_wait();
     }
 
-    // What fetch() took. Whoever has taken them over calls taken().
-    const std::vector<volley_message>& messages() const { return messages_; }
     std::uint32_t count() const { return count_; }
-    void taken();
+    // Hands over what fetch() took, one by one. Each is blanked at once, while it is in the cache: a second
+    // pass over a large batch cost 20 ns a message.
+    template <typename Receive>
+    void hand_over(Receive&& receive) {
+        const std::uint32_t count = std::exchange(count_, 0);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            receive(std::as_const(messages_[i]));
+            messages_[i] = blank_;  // as a consumer expects it
+        }
+    }
 
     bool may_fetch(delivery::Instant now) const { return !ended_ && now >= next_try_; }
     // When it may again, after a failure.

@@ -140,20 +140,18 @@ void Intake::fetch(std::uint32_t capacity, delivery::Millis wait) {
     const auto fetched = fetcher_.fetch(capacity, core_.byte_room(), wait, core_.is_idle());
     now_ = now();
     if (!fetched) return input_failed(fetched.error());
-    if (!input_.is_open()) return fetcher_.taken();  // given up from inside of the call
+    if (!input_.is_open()) return fetcher_.hand_over([](const auto&) {});  // given up from inside of the call
     const std::uint32_t count = fetcher_.count();
     Result<void> known;
     if (count > 0) known = receiver_.ask_identity(input_);
     if (!known) input_failed(known.error());
     const std::int64_t received_ms = unix_ms();
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const volley_message& message = fetcher_.messages()[i];
+    fetcher_.hand_over([&](const volley_message& message) {
         if (known && receiver_.receive(message, received_ms))
             leases_.saw(message.lease_ms, now_);
         else
             settler_.release(message.handle);
-    }
-    fetcher_.taken();
+    });
     if (!fetcher_.is_up()) return;
     if (count > 0) stall_watch_.received(now_);
     note_idle(count == 0);

@@ -43,9 +43,9 @@ TEST_CASE("what a consume brings is there until it is taken", "[fetcher]") {
     REQUIRE(rig.fetch());
     CHECK(rig.fetcher.is_up());
     REQUIRE(rig.fetcher.count() == 2);
-    CHECK(rig.fetcher.messages()[0].handle == 7);
-    CHECK(rig.fetcher.messages()[1].handle == 8);
-    rig.fetcher.taken();
+    std::vector<std::uint64_t> handles;
+    rig.fetcher.hand_over([&](const volley_message& m) { handles.push_back(m.handle); });
+    CHECK(handles == std::vector<std::uint64_t>{7, 8});
     CHECK(rig.fetcher.count() == 0);
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("a consumer finds its messages blank, whatever was in them before", "[
     rig.store.messages = {message(7, 3, 1), message(8, 3, 1)};
     REQUIRE(rig.fetch());
     CHECK(rig.store.batch_was_blank);
-    rig.fetcher.taken();
+    rig.fetcher.hand_over([](const volley_message&) {});
     REQUIRE(rig.fetch());
     CHECK(rig.store.batch_was_blank);
     rig.store.consume = VOLLEY_E_RETRY;  // it fills one in nevertheless
