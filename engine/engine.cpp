@@ -70,18 +70,19 @@ Error all_of(config::Loaded& loaded, const EngineOptions& options) {
 runtime::BuiltInHandler Engine::Parts::handler_for(const Config& of, const ComponentConfig& component) const {
     const auto function = functions.find(component.name);
     if (function != functions.end())
-        return {function->second->functions(), function->second->config(), "function", true};
+        return {function->second->functions(), function->second->config(), "function", true, false};
     if (component.handler.kind != HandlerConfig::Kind::process) return {};
     handlers::ProcessOptions process;
     process.exec = component.handler.process.exec;
     process.handler_timeout_ms = static_cast<std::uint64_t>(component.handler_timeout.count());
     process.startup_timeout_ms = static_cast<std::uint64_t>(of.startup_timeout.count());
     process.max_message_bytes = of.max_message_bytes;
+    process.concurrency = component.concurrency;
     std::string label;
     // It stands in logs and in the headers of dead letters.
     for (const std::string& word : config::shown_words(of, process.exec, component.path + "/handler/exec"))
         label += (label.empty() ? "" : " ") + word;
-    return {handlers::process_handler_class(), handlers::process_config(process), label, false};
+    return {handlers::process_handler_class(), handlers::process_config(process), label, false, true};
 }
 
 Result<void> Engine::Parts::make_components() {

@@ -98,7 +98,8 @@ Config effective(Config config, plugins::Catalog& catalog, const config::Environ
     }
     for (ComponentConfig& component : config.components) {
         if (component.order == Order::automatic)
-            component.order = component.workers == 1 ? Order::partition : Order::key;
+            component.order =
+                component.workers == 1 && component.concurrency == 1 ? Order::partition : Order::key;
         if (component.on_fail != OnFail::automatic) continue;
         const auto input =
             std::find_if(original.queues.begin(), original.queues.end(),

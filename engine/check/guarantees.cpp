@@ -52,9 +52,9 @@ public:
         }
         if (!component.dead_letter_queue.empty())
             dead_ = store(plugins::Kind::producer, component.dead_letter_queue);
-        order_ = component.order != Order::automatic ? component.order
-                 : component.workers == 1            ? Order::partition
-                                                     : Order::key;
+        order_ = component.order != Order::automatic                    ? component.order
+                 : component.workers == 1 && component.concurrency == 1 ? Order::partition
+                                                                        : Order::key;
     }
 
     Guarantee make() {

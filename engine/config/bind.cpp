@@ -98,6 +98,7 @@ private:
         section.names("outputs", c.outputs);
         section.text("dead_letter_queue", c.dead_letter_queue);
         section.number("workers", c.workers, 1, 1024);
+        section.number("concurrency", c.concurrency, 1, most_concurrency);
         section.choice<Order>("order", c.order,
                               {{"partition", Order::partition}, {"key", Order::key}, {"none", Order::none}});
         section.choice<OnFail>("on_fail", c.on_fail,

@@ -146,6 +146,7 @@ private:
         if (!c.dead_letter_queue.empty())
             line(4, "dead_letter_queue", quoted(c.dead_letter_queue), p + "/dead_letter_queue");
         line(4, "workers", std::to_string(c.workers), p + "/workers");
+        line(4, "concurrency", std::to_string(c.concurrency), p + "/concurrency");
         line(4, "order", name_of(c.order), p + "/order");
         line(4, "on_fail", name_of(c.on_fail), p + "/on_fail");
         out_ += "    retry:\n";

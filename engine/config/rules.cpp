@@ -84,6 +84,7 @@ private:
                           std::to_string(most) + ", not " + std::to_string(value));
             };
             range("workers", c.workers, 1024);
+            range("concurrency", c.concurrency, most_concurrency);
             range("max_in_flight", c.max_in_flight, 4'000'000);
             range("max_crashes", c.max_crashes, 1000);
             range("retry/max_attempts", c.retry.max_attempts, 1'000'000);

@@ -71,12 +71,14 @@ struct Pipe {
 };
 
 // This process's environment without secrets. VOLLEY_COMPONENT tells the child that Volley runs it.
-std::vector<std::string> environment_for(const std::string& component) {
-    std::vector<std::string> kept{"VOLLEY_COMPONENT=" + component};
+std::vector<std::string> environment_for(const ChildOptions& options) {
+    std::vector<std::string> kept{"VOLLEY_COMPONENT=" + options.component,
+                                  "VOLLEY_CONCURRENCY=" + std::to_string(options.concurrency)};
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string variable = *entry;
         const std::string name = variable.substr(0, variable.find('='));
-        if (!is_secret_variable(name) && name != "VOLLEY_COMPONENT") kept.push_back(variable);
+        if (!is_secret_variable(name) && name != "VOLLEY_COMPONENT" && name != "VOLLEY_CONCURRENCY")
+            kept.push_back(variable);
     }
     return kept;
 }
@@ -160,7 +162,7 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
         return Error(ErrorCode::retry, "cannot create pipes for a child process: " + why);
     }
     std::vector<std::string> words = options.exec;
-    std::vector<std::string> variables = environment_for(options.component);
+    std::vector<std::string> variables = environment_for(options);
     const std::vector<char*> argv = pointers(words);
     const std::vector<char*> envp = pointers(variables);
     const pid_t parent = getpid();

@@ -28,6 +28,7 @@ struct ChildOptions {
     std::string directory;                        // working directory
     std::string component;                        // name in log lines and in VOLLEY_COMPONENT
     std::function<void(const ChildEnd&)> on_end;  // called once by the second thread; may be empty
+    std::uint32_t concurrency = 1;                // VOLLEY_CONCURRENCY
 };
 
 class Child {

@@ -11,79 +11,119 @@ namespace volley::handlers {
 namespace {
 
 constexpr std::size_t outbox_low = 8 * 1024;  // written before more is appended, so the child starts early
-constexpr std::uint64_t ids_a_call = 1'000'000;
 constexpr std::uint64_t ignored_lines_logged = 10;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
-bool holds(const std::vector<std::uint32_t>& groups, std::uint32_t group) {
-    return std::find(groups.begin(), groups.end(), group) != groups.end();
-}
-
-bool has_failed(const volley_task& task) { return task.status != VOLLEY_OK && task.status != VOLLEY_DROP; }
+// A child remembers the groups that failed in a call. After so many the next call begins.
+constexpr std::uint64_t most_failed_in_call = 10'000;
 
 }  // namespace
 
-Exchange::Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer)
-    : jobs_(jobs), component_(std::move(component)), longest_answer_(longest_answer) {}
+Exchange::Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer,
+                   std::uint32_t concurrency)
+    : jobs_(jobs),
+      component_(std::move(component)),
+      longest_answer_(longest_answer),
+      concurrency_(concurrency) {}
 
-volley_task& Exchange::task(std::size_t i) const { return element(tasks_, stride_, i); }
-
-void Exchange::begin(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
-    tasks_ = tasks;
-    stride_ = stride;
-    count_ = count;
-    sent_ = first_ = 0;
-    done_.assign(count, false);
-    told_.assign(count, false);
-    begins_at_.assign(count, 0);
-    skipped_.clear();
-    lone_groups_.clear();
-    failed_groups_.clear();
-    base_id_ += ids_a_call;
-    ++call_;
+void Exchange::add(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        volley_task& task = element(tasks, stride, i);
+        task.status = VOLLEY_PENDING;
+        Request request;
+        request.job = task.job;
+        request.message = task.message;
+        request.attempt = task.attempt;
+        request.group = task.group;
+        requests_.push_back(request);
+        if (task.group == 0) continue;
+        Group& group = groups_[task.group];
+        if (group.open++ == 0) group.chain = ++chains_;
+    }
 }
 
 void Exchange::begin_child() {
-    sent_ = first_;
-    told_.assign(count_, false);
-    has_spoken_ = has_answered_ = keeps_groups_ = takes_cancels_ = false;
+    for (Request& request : requests_) {
+        request.is_sent = request.is_told = request.has_outputs = false;
+        request.at_work_since = {};
+    }
+    for (auto& [number, group] : groups_) group.is_lone = false;
+    unsent_from_ = 0;
+    in_child_ = 0;
+    has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = false;
     ignored_ = 0;
-    lone_groups_.clear();
 }
-
-bool Exchange::is_cancelled() const { return jobs_.cancelled(jobs_.context, task(first_).job) != 0; }
 
 // ---- to the child
 
-// The child may declare its capabilities after its first messages. Of an ordering group whose messages it got
-// without a group, nothing more is sent before they are answered.
+// To a child a failure counts within its call, so the number of groups that failed in one is bounded.
+void Exchange::maybe_begin_call() {
+    if (failed_in_call_ == 0 || in_child_ > 0) return;
+    failed_in_call_ = 0;
+    ++call_;
+}
+
 void Exchange::send_more(Outbox& outbox) {
-    for (; sent_ < count_ && outbox.pending().size() < outbox_low; ++sent_) {
-        if (done_[sent_]) continue;
-        const volley_task& next = task(sent_);
-        if (jobs_.cancelled(jobs_.context, next.job) != 0) return;
-        if (next.group != 0) {
-            if (holds(failed_groups_, next.group)) {
-                settle(sent_, VOLLEY_AGAIN);
-                continue;
-            }
-            if (holds(lone_groups_, next.group)) return;
-            if (!keeps_groups_) lone_groups_.push_back(next.group);
+    if (is_closed_) return;
+    maybe_begin_call();
+    if (failed_in_call_ >= most_failed_in_call) return;
+    for (std::size_t i = unsent_from_; i < requests_.size() && outbox.pending().size() < outbox_low; ++i) {
+        Request& request = requests_[i];
+        if (request.is_done || request.is_sent) {
+            if (i == unsent_from_) ++unsent_from_;
+            continue;
         }
-        begins_at_[sent_] = outbox.position();
-        append_request(outbox.bytes, {base_id_ + sent_, next.attempt, keeps_groups_ ? next.group : 0, call_},
-                       *next.message);
+        if (jobs_.cancelled(jobs_.context, request.job) != 0) {
+            not_started(request);
+            continue;
+        }
+        // Behind one that runs alone nothing is sent.
+        if (request.is_alone && in_child_ > 0) break;
+        if (send(request, first_id_ + i, outbox)) {
+            if (i == unsent_from_) ++unsent_from_;
+            if (request.is_alone) break;
+        }
     }
+    drop_finished();
+}
+
+// Returns false if it must wait. The child may declare its abilities after its first messages: of a group
+// whose messages it got without their chain, nothing more is sent before they are answered.
+bool Exchange::send(Request& request, std::uint64_t id, Outbox& outbox) {
+    std::uint64_t chain = 0;
+    if (request.group != 0) {
+        Group& group = groups_[request.group];
+        // One that runs alone is the first of its group: those behind it were given back.
+        if (group.has_failed && !request.is_alone) {
+            not_started(request);
+            return true;
+        }
+        if (group.is_lone) return false;
+        if (!keeps_groups_) group.is_lone = true;
+        if (keeps_groups_) chain = group.chain;
+    }
+    request.begins_at = outbox.position();
+    request.is_sent = true;
+    ++in_child_;
+    append_request(outbox.bytes, {id, request.attempt, chain, call_}, *request.message);
+    return true;
 }
 
 // The child still answers cancelled messages.
 void Exchange::send_cancelled(Outbox& outbox) {
     if (!takes_cancels_) return;
-    for (std::size_t i = first_; i < sent_; ++i) {
-        if (done_[i] || told_[i] || jobs_.cancelled(jobs_.context, task(i).job) == 0) continue;
-        append_cancelled(outbox.bytes, base_id_ + i);
-        told_[i] = true;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+        Request& request = requests_[i];
+        if (!request.is_sent || request.is_done || request.is_told) continue;
+        if (jobs_.cancelled(jobs_.context, request.job) == 0) continue;
+        append_cancelled(outbox.bytes, first_id_ + i);
+        request.is_told = true;
     }
+}
+
+bool Exchange::is_given_up() const {
+    constexpr std::int32_t not_even_waited_for = 2;
+    return !requests_.empty() && !requests_.front().is_done &&
+           jobs_.cancelled(jobs_.context, requests_.front().job) == not_even_waited_for;
 }
 
 // ---- from the child
@@ -95,7 +135,7 @@ std::optional<std::string> Exchange::take(const Line& line) {
     if (line.is_cut) {
         const std::string why = "the handler's answer is longer than " + std::to_string(longest_answer_) +
                                 " bytes (16 times max_message_bytes)";
-        if (!index_of(named_id(text))) return why;
+        if (request_of(named_id(text)) == nullptr) return why;
         take_wrong(text, VOLLEY_REASON_TOO_LARGE, why);
         return std::nullopt;
     }
@@ -106,12 +146,13 @@ std::optional<std::string> Exchange::take(const Line& line) {
             ignore(text, "a child declares its capabilities in its first line only");
         else
             take_hello();
-    } else if (const auto i = index_of(answer_.id)) {
-        take_answer(*i);
+    } else if (Request* const request = request_of(answer_.id)) {
+        take_answer(*request);
     } else {
         ignore(text, "it is not an answer to a message that the child has");
     }
     answer_.clear();
+    drop_finished();
     return std::nullopt;
 }
 
@@ -123,11 +164,12 @@ void Exchange::take_hello() {
 
 // An invalid answer fails its message for good, because another attempt would get the same answer.
 void Exchange::take_wrong(std::string_view line, std::uint32_t reason, const std::string& why) {
-    const auto i = index_of(named_id(line));
-    if (!i) return ignore(line, why);
-    explain(*i, why);
-    task(*i).reason = reason;
-    settle(*i, VOLLEY_E_PERMANENT);
+    Request* const request = request_of(named_id(line));
+    if (request == nullptr) return ignore(line, why);
+    has_spoken_ = has_answered_ = true;
+    explain(*request, why);
+    finish(*request, VOLLEY_E_PERMANENT, 0, reason);
+    drop_finished();
 }
 
 // A line that a library prints must not fail a message. If it was meant as an answer, the message times out.
@@ -141,34 +183,37 @@ void Exchange::ignore(std::string_view line, std::string_view why) {
     }
 }
 
-std::optional<std::size_t> Exchange::index_of(std::optional<std::uint64_t> id) const {
-    if (!id || *id < base_id_ || *id - base_id_ >= sent_ || done_[*id - base_id_]) return std::nullopt;
-    return *id - base_id_;
+Exchange::Request* Exchange::request_of(std::optional<std::uint64_t> id) {
+    if (!id || *id < first_id_ || *id - first_id_ >= requests_.size()) return nullptr;
+    Request& request = requests_[*id - first_id_];
+    return request.is_sent && !request.is_done && !request.is_skipped ? &request : nullptr;
 }
 
-void Exchange::take_answer(std::size_t i) {
-    if (!answer_.why.empty()) explain(i, answer_.why);
+void Exchange::take_answer(Request& request) {
+    has_spoken_ = has_answered_ = true;
+    if (!answer_.why.empty()) explain(request, answer_.why);
     switch (answer_.kind) {
         case Answer::Kind::retry:
-            task(i).retry_after_ms = answer_.after_ms;
-            return settle(i, VOLLEY_E_RETRY);
+            return finish(request, VOLLEY_E_RETRY, answer_.after_ms);
         case Answer::Kind::fail:
-            return settle(i, VOLLEY_E_PERMANENT);
+            return finish(request, VOLLEY_E_PERMANENT);
         case Answer::Kind::drop:
-            return settle(i, VOLLEY_DROP);
+            return finish(request, VOLLEY_DROP);
         case Answer::Kind::skipped:
-            skipped_.push_back(i);
-            return settle(i, VOLLEY_AGAIN);
+            request.is_skipped = true;
+            --in_child_;
+            if (request.group != 0) ++groups_[request.group].skipped;
+            return judge_skipped(request.group);
         case Answer::Kind::hello:
             return;
         case Answer::Kind::done:
-            for (const AnswerOutput& output : answer_.outputs) emit(i, output);
-            return settle(i, VOLLEY_OK);
+            for (const AnswerOutput& output : answer_.outputs) emit(request, output);
+            return finish(request, VOLLEY_OK);
     }
 }
 
 // A refused output fails the message; the engine records why.
-void Exchange::emit(std::size_t i, const AnswerOutput& output) {
+void Exchange::emit(const Request& request, const AnswerOutput& output) {
     volley_record record{};
     if (output.body) record.body = view_of(*output.body);
     if (output.key) record.key = view_of(*output.key);
@@ -177,66 +222,141 @@ void Exchange::emit(std::size_t i, const AnswerOutput& output) {
     record.partition = output.partition;
     record.delay_ms = output.delay_ms;
     const volley_view queue = output.queue ? view_of(*output.queue) : volley_view{};
-    jobs_.emit(jobs_.context, task(i).job, queue, &record, sizeof record, nullptr);
+    jobs_.emit(jobs_.context, request.job, queue, &record, sizeof record, nullptr);
 }
 
-void Exchange::explain(std::size_t i, std::string_view why) {
-    jobs_.explain(jobs_.context, task(i).job, view_of(why));
+void Exchange::explain(const Request& request, std::string_view why) {
+    jobs_.explain(jobs_.context, request.job, view_of(why));
 }
 
-void Exchange::settle(std::size_t i, std::int32_t status) {
-    volley_task& settled = task(i);
-    settled.status = status;
-    done_[i] = true;
-    if (i < sent_) has_spoken_ = has_answered_ = true;
-    if (settled.group != 0) {
-        lone_groups_.erase(std::remove(lone_groups_.begin(), lone_groups_.end(), settled.group),
-                           lone_groups_.end());
-        if (has_failed(settled) && !holds(failed_groups_, settled.group))
-            failed_groups_.push_back(settled.group);
+void Exchange::finish(Request& request, std::int32_t status, std::uint64_t after_ms, std::uint32_t reason) {
+    request.is_done = true;
+    if (request.is_sent && !request.is_skipped) --in_child_;
+    ++finished_;
+    jobs_.finish(jobs_.context, request.job, status, after_ms, reason);
+    if (request.group == 0) return;
+    const std::uint32_t number = request.group;
+    Group& group = groups_[number];
+    group.is_lone = false;
+    if (request.is_skipped) --group.skipped;
+    const bool has_failed = status != VOLLEY_OK && status != VOLLEY_DROP;
+    if (has_failed && !group.has_failed) {
+        group.has_failed = true;
+        ++failed_in_call_;
     }
-    while (first_ < count_ && done_[first_]) ++first_;
-    if (is_over()) judge_skipped();
+    if (--group.open == 0) {
+        groups_.erase(number);
+        return;
+    }
+    if (group.skipped > 0) judge_skipped(number);
 }
 
 // A message may be skipped only if an earlier one of its group has failed. Otherwise it would come back
-// without end.
-void Exchange::judge_skipped() {
-    for (const std::size_t i : skipped_) {
-        volley_task& skipped = task(i);
-        bool is_behind_a_failure = false;
-        for (std::size_t before = 0; before < i && skipped.group != 0; ++before)
-            is_behind_a_failure =
-                is_behind_a_failure || (task(before).group == skipped.group && has_failed(task(before)));
-        if (is_behind_a_failure) continue;
-        explain(i, "the handler skipped it, and nothing before it in its ordering group has failed");
-        skipped.status = VOLLEY_E_RETRY;
+// without end. The answers may come in another order.
+void Exchange::judge_skipped(std::uint32_t group) {
+    bool is_first = true;
+    for (Request& request : requests_) {
+        if (request.is_done || request.group != group) continue;
+        if (group == 0 && !request.is_skipped) continue;
+        if (request.is_skipped) {
+            const bool is_behind_a_failure = group != 0 && groups_[group].has_failed;
+            if (is_behind_a_failure) {
+                not_started(request);
+                return;  // that has judged the others
+            }
+            if (!is_first) return;
+            explain(request,
+                    "the handler skipped it, and nothing before it in its ordering group has failed");
+            finish(request, VOLLEY_E_RETRY);
+            return;
+        }
+        is_first = false;
     }
-    skipped_.clear();
+}
+
+void Exchange::drop_finished() {
+    while (!requests_.empty() && requests_.front().is_done) {
+        requests_.pop_front();
+        ++first_id_;
+        if (unsent_from_ > 0) --unsent_from_;
+    }
+}
+
+// ---- time
+
+void Exchange::note_at_work(Clock::time_point now) {
+    ++looks_;
+    std::uint32_t at_work = 0;
+    for (Request& request : requests_) {
+        if (at_work >= concurrency_) return;
+        if (!request.is_sent || request.is_done || request.is_skipped) continue;
+        if (request.group != 0) {
+            Group& group = groups_[request.group];
+            if (group.looked_at == looks_) continue;
+            group.looked_at = looks_;
+        }
+        ++at_work;
+        if (request.at_work_since == Clock::time_point{}) request.at_work_since = now;
+    }
+}
+
+Exchange::Clock::time_point Exchange::first_deadline(Clock::duration limit) const {
+    auto first = Clock::time_point::max();
+    for (const Request& request : requests_) {
+        if (request.is_done || request.at_work_since == Clock::time_point{}) continue;
+        first = std::min(first, request.at_work_since + limit);
+    }
+    return first;
+}
+
+bool Exchange::has_read_any(std::uint64_t bytes_read) const {
+    return std::any_of(requests_.begin(), requests_.end(), [&](const Request& request) {
+        return request.is_sent && !request.is_done && !request.is_skipped && request.begins_at < bytes_read;
+    });
+}
+
+void Exchange::time_out(Clock::time_point now, Clock::duration limit, const std::string& why) {
+    is_closed_ = true;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+        Request& request = requests_[i];
+        if (request.is_done) continue;
+        if (request.at_work_since == Clock::time_point{}) {
+            not_started(request);
+        } else if (request.at_work_since + limit <= now) {
+            explain(request, why);
+            finish(request, VOLLEY_E_RETRY, 0, VOLLEY_REASON_TIMEOUT);
+        }
+    }
+    drop_finished();
 }
 
 // ---- the child's end
 
-bool Exchange::oldest_was_read(std::uint64_t bytes_read) const {
-    return is_waiting() && begins_at_[first_] < bytes_read;
-}
-
-void Exchange::blame(std::uint32_t reason, const std::string& why) {
-    volley_task& guilty = task(first_);
-    guilty.status = VOLLEY_E_RETRY;
-    guilty.reason = reason;
-    explain(first_, why);
-    done_[first_] = true;
-    give_back();
+void Exchange::blame(std::uint64_t bytes_read, std::uint32_t reason, const std::string& why) {
+    std::vector<std::size_t> suspects;
+    note_at_work(Clock::now());
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+        const Request& request = requests_[i];
+        if (!request.is_done && request.is_sent && request.at_work_since != Clock::time_point{} &&
+            request.begins_at < bytes_read)
+            suspects.push_back(i);
+    }
+    if (suspects.size() == 1) {
+        Request& guilty = requests_[suspects.front()];
+        explain(guilty, why);
+        finish(guilty, VOLLEY_E_RETRY, 0, reason);
+    } else {
+        for (const std::size_t i : suspects) requests_[i].is_alone = true;
+    }
+    for (Request& request : requests_)
+        if (!request.is_done && !request.is_alone) not_started(request);
+    drop_finished();
 }
 
 void Exchange::give_back() {
-    for (std::size_t i = first_; i < count_; ++i) {
-        if (!done_[i]) task(i).status = VOLLEY_AGAIN;
-        done_[i] = true;
-    }
-    first_ = count_;
-    judge_skipped();
+    for (Request& request : requests_)
+        if (!request.is_done) not_started(request);
+    drop_finished();
 }
 
 }  // namespace volley::handlers

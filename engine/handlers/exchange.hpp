@@ -1,12 +1,15 @@
-// The protocol state of a call of the handler: which messages the child has, which it has answered, and which
-// must not overtake others. Reads the lines of the child and writes those of the engine. No I/O, no clock.
-// Each message of a call gets exactly one status, whatever the child writes.
+// The protocol state between the engine and a child: which messages the child has, which of them are at work,
+// and which must not overtake others. Reads the lines of the child and writes those of the engine. No I/O.
+// Each message that is added is finished exactly once, whatever the child writes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "handlers/answer.hpp"
@@ -18,77 +21,120 @@ namespace volley::handlers {
 
 class Exchange {
 public:
-    // `component` is for the log, `longest_answer` for messages about lines that were cut.
-    Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer);
+    using Clock = std::chrono::steady_clock;
 
-    // Begins a call. The child may have served earlier calls.
-    void begin(volley_task* tasks, std::uint32_t count, std::uint32_t stride);
+    // `component` is for the log, `longest_answer` for messages about lines that were cut. `concurrency`: how
+    // many messages the child has at work at a time; more are sent ahead.
+    Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer,
+             std::uint32_t concurrency = 1);
+
+    // Adds the tasks, which stay pending until they are finished.
+    void add(volley_task* tasks, std::uint32_t count, std::uint32_t stride);
     // Begins with a new child. It gets the messages that are not answered.
     void begin_child();
-    // Whether all messages have their status.
-    bool is_over() const { return first_ == count_; }
-    // The oldest message that is not answered. Requires: !is_over().
-    std::size_t oldest() const { return first_; }
-    volley_task& task(std::size_t i) const;
+    // Whether all messages are finished.
+    bool is_over() const { return requests_.empty(); }
     // Whether the child has messages that it has not answered.
-    bool is_waiting() const { return first_ < sent_; }
-    bool is_cancelled() const;
+    bool is_waiting() const { return in_child_ > 0; }
+    // How many messages were finished since the exchange was made.
+    std::uint64_t finished() const { return finished_; }
 
-    // Appends the lines that may be sent now, until the outbox is long.
+    // Appends the lines that may be sent now, until the outbox is long. Messages that are cancelled before
+    // they were sent are finished as not started.
     void send_more(Outbox& outbox);
     // Tells the child, if it asked for it, which of its messages are cancelled.
     void send_cancelled(Outbox& outbox);
+    // Whether the oldest message is not even waited for any more, because the time for a stop is over.
+    bool is_given_up() const;
 
     // Handles a line of the child. Returns why the child must be replaced, or nothing.
     std::optional<std::string> take(const Line& line);
     // Whether the child has written a line of the protocol.
     bool has_spoken() const { return has_spoken_; }
     bool has_answered() const { return has_answered_; }
-    // Whether a child that has read so many bytes has begun to read the oldest message that is not answered.
-    bool oldest_was_read(std::uint64_t bytes_read) const;
 
-    // Ends the call. The oldest message failed with the child; those behind it were not started.
-    void blame(std::uint32_t reason, const std::string& why);
-    // Ends the call. Messages that are not answered were not started: the engine runs them again, and no
-    // attempt is counted.
+    // Notes which messages are at work: the oldest that a child has, as many as it works on at a time,
+    // without those behind one of their group.
+    void note_at_work(Clock::time_point now);
+    // When the first message that is at work has been there for `limit`; the maximum if none is.
+    Clock::time_point first_deadline(Clock::duration limit) const;
+    // Whether a child that has read so many bytes has begun to read a message that it has not answered.
+    bool has_read_any(std::uint64_t bytes_read) const;
+
+    // Fails the messages that have been at work for `limit`. The others that are at work go on; the rest is
+    // not started, and nothing is sent any more.
+    void time_out(Clock::time_point now, Clock::duration limit, const std::string& why);
+    // The child is gone. The message that was at work failed with it; if there were several, each runs alone
+    // in the next child, because one of them did it. The rest is not started.
+    void blame(std::uint64_t bytes_read, std::uint32_t reason, const std::string& why);
+    // Messages that are not answered are not started: the engine runs them again, and no attempt is counted.
     void give_back();
+    // Sends nothing any more to this child.
+    void stop_sending() { is_closed_ = true; }
+    bool is_closed() const { return is_closed_; }
 
 private:
-    void take_answer(std::size_t i);
+    struct Request {
+        volley_job* job = nullptr;
+        const volley_message* message = nullptr;
+        std::uint32_t attempt = 0;
+        std::uint32_t group = 0;
+        std::uint64_t begins_at = 0;        // position in the child's input
+        Clock::time_point at_work_since{};  // zero: it is not at work
+        bool is_sent = false;
+        bool is_done = false;
+        bool is_skipped = false;  // answered so, to be judged when all before it in its group are done
+        bool is_alone = false;    // runs alone, because a child died with it and others at work
+        bool is_told = false;     // the child knows that it is cancelled
+        bool has_outputs = false;
+    };
+    // Of an ordering group with messages in the exchange.
+    struct Group {
+        std::uint64_t chain = 0;  // its name for the child; another one when it comes back
+        std::uint32_t open = 0;
+        std::uint32_t skipped = 0;
+        bool has_failed = false;
+        bool is_lone = false;  // one was sent without its chain, and nothing more is until it is answered
+        std::uint64_t looked_at = 0;  // by note_at_work()
+    };
+
+    Request* request_of(std::optional<std::uint64_t> id);
+    bool send(Request& request, std::uint64_t id, Outbox& outbox);
+    void take_answer(Request& request);
     void take_wrong(std::string_view line, std::uint32_t reason, const std::string& why);
     void take_hello();
     void ignore(std::string_view line, std::string_view why);
-    std::optional<std::size_t> index_of(std::optional<std::uint64_t> id) const;
-    void emit(std::size_t i, const AnswerOutput& output);
-    void settle(std::size_t i, std::int32_t status);
-    void explain(std::size_t i, std::string_view why);
-    void judge_skipped();
+    void emit(const Request& request, const AnswerOutput& output);
+    void explain(const Request& request, std::string_view why);
+    void finish(Request& request, std::int32_t status, std::uint64_t after_ms = 0, std::uint32_t reason = 0);
+    void not_started(Request& request) { finish(request, VOLLEY_AGAIN); }
+    void judge_skipped(std::uint32_t group);
+    void drop_finished();
+    void maybe_begin_call();
 
     const volley_jobs& jobs_;
     std::string component_;
     std::size_t longest_answer_;
+    std::uint32_t concurrency_;
 
     // Of the child.
     bool has_spoken_ = false;
     bool has_answered_ = false;
-    bool keeps_groups_ = false;               // it skips messages behind a failure in their group
-    bool takes_cancels_ = false;              // it wants to know of cancelled messages
-    std::uint64_t ignored_ = 0;               // lines
-    std::vector<std::uint32_t> lone_groups_;  // of unanswered messages that were sent without it
+    bool is_closed_ = false;
+    bool keeps_groups_ = false;   // it skips messages behind a failure in their group
+    bool takes_cancels_ = false;  // it wants to know of cancelled messages
+    std::uint64_t ignored_ = 0;   // lines
 
-    // Of the call.
-    volley_task* tasks_ = nullptr;
-    std::uint32_t stride_ = 0;
-    std::size_t count_ = 0;
-    std::size_t sent_ = 0;   // messages before it were sent, or need not be
-    std::size_t first_ = 0;  // the oldest that is not answered
-    std::vector<bool> done_;
-    std::vector<bool> told_;                // the child knows that the message is cancelled
-    std::vector<std::uint64_t> begins_at_;  // position in the child's input
-    std::vector<std::size_t> skipped_;
-    std::vector<std::uint32_t> failed_groups_;  // no more messages of these are sent in this call
-    std::uint64_t call_ = 0;
-    std::uint64_t base_id_ = 0;
+    std::deque<Request> requests_;  // in the order they came; the first is not done
+    std::uint64_t first_id_ = 1'000'000;
+    std::size_t unsent_from_ = 0;  // all before it were sent, or are done
+    std::uint32_t in_child_ = 0;
+    std::uint64_t finished_ = 0;
+    std::unordered_map<std::uint32_t, Group> groups_;
+    std::uint64_t chains_ = 0;
+    std::uint64_t call_ = 1;            // to a child a failure counts within a call
+    std::uint64_t failed_in_call_ = 0;  // groups
+    std::uint64_t looks_ = 0;
     Answer answer_;
 };
 

@@ -19,6 +19,7 @@ ProcessOptions options_of(const std::string& json) {
     options.handler_timeout_ms = config["handler_timeout_ms"].GetUint64();
     options.startup_timeout_ms = config["startup_timeout_ms"].GetUint64();
     options.max_message_bytes = config["max_message_bytes"].GetUint64();
+    options.concurrency = config["concurrency"].GetUint();
     return options;
 }
 
@@ -38,6 +39,11 @@ std::int32_t handle(volley_handler* handler, volley_task* tasks, std::uint32_t c
                     volley_error* error) {
     return detail::guard(error, [&] { detail::self<ProcessHandler>(handler).handle(tasks, count, stride); });
 }
+std::int32_t poll(volley_handler* handler, std::uint32_t timeout_ms, volley_error* error) {
+    return detail::guard(
+        error, [&] { detail::self<ProcessHandler>(handler).poll(std::chrono::milliseconds(timeout_ms)); });
+}
+void interrupt(volley_handler* handler) { detail::self<ProcessHandler>(handler).interrupt(); }
 std::int32_t close(volley_handler* handler, std::uint32_t timeout_ms, volley_error* error) {
     return detail::guard(error, [&] { detail::self<ProcessHandler>(handler).close(timeout_ms); });
 }
@@ -54,6 +60,8 @@ const volley_handler_class* process_handler_class() {
         t.handle = &handle;
         t.close = &close;
         t.destroy = &destroy;
+        t.poll = &poll;
+        t.interrupt = &interrupt;
         return t;
     }();
     return &table;
@@ -67,7 +75,8 @@ std::string process_config(const ProcessOptions& options) {
     }
     json += "],\"handler_timeout_ms\":" + std::to_string(options.handler_timeout_ms) +
             ",\"startup_timeout_ms\":" + std::to_string(options.startup_timeout_ms) +
-            ",\"max_message_bytes\":" + std::to_string(options.max_message_bytes) + '}';
+            ",\"max_message_bytes\":" + std::to_string(options.max_message_bytes) +
+            ",\"concurrency\":" + std::to_string(options.concurrency) + '}';
     return json;
 }
 

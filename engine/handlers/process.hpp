@@ -17,6 +17,7 @@ struct ProcessOptions {
     std::uint64_t handler_timeout_ms = 30'000;
     std::uint64_t startup_timeout_ms = 60'000;  // until the child reads its first message
     std::uint64_t max_message_bytes = 1 << 20;  // an answer with all its outputs may be sixteen times as long
+    std::uint32_t concurrency = 1;              // messages at work at a time
 };
 
 const volley_handler_class* process_handler_class();

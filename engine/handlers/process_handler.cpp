@@ -33,15 +33,15 @@ ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs, 
     : context_(context),
       handler_timeout_(options.handler_timeout_ms),
       startup_timeout_(std::max(options.startup_timeout_ms, options.handler_timeout_ms)),
-      jobs_(*jobs),
       lines_(options.max_message_bytes * answer_sizes),
-      exchange_(*jobs, context.component(), lines_.longest()) {
+      exchange_(*jobs, context.component(), lines_.longest(), options.concurrency) {
     child_options_.exec = options.exec;
     child_options_.directory = context.base_dir().empty() ? "/" : context.base_dir();
     child_options_.component = context.component();
+    child_options_.concurrency = options.concurrency;
     // Otherwise a child that ends while it has no message would be noticed only with the next message.
     child_options_.on_end = [this](const ChildEnd& end) {
-        if (in_call_.load() || is_started_.load() || end.with_status_0) return;
+        if (has_messages_.load() || is_started_.load() || end.with_status_0) return;
         context_.health(VOLLEY_DOWN,
                         "the handler's process ended before it read a message (" + end.text + ")");
     };
@@ -60,6 +60,7 @@ Result<void> ProcessHandler::start_child() {
     lines_.clear();
     outbox_.reset();
     exchange_.begin_child();
+    loading_since_ = Clock::now();
     return {};
 }
 
@@ -68,25 +69,20 @@ void ProcessHandler::open() {
 }
 
 void ProcessHandler::close(std::uint32_t timeout_ms) {
-    in_call_ = true;  // its end is handled by the call
+    has_messages_ = true;  // its end is no news
     if (child_) child_->end(timeout_ms);
     child_.reset();
 }
 
-// Starts a new child after the backoff. Returns false if the engine stops meanwhile, or if it cannot be
-// started.
-bool ProcessHandler::ensure_child() {
-    while (!child_ && Clock::now() < not_before_) {
-        if (exchange_.is_cancelled()) return false;
-        poll(nullptr, 0, 20);
+// Waits for the time at which a new child may be started.
+void ProcessHandler::wait_for_backoff(Clock::time_point until) {
+    const auto wait = std::min({not_before_, until, Clock::now() + look}) - Clock::now();
+    if (wait > Clock::duration(0)) {
+        pollfd woken{wake_.descriptor(), POLLIN, 0};
+        ::poll(&woken, 1, static_cast<int>(std::chrono::ceil<milliseconds>(wait).count()));
     }
-    if (child_) return true;
-    if (const auto started = start_child(); !started) {
-        report_cannot_start(started.error().text);
-        back_off(false);
-        return false;
-    }
-    return true;
+    exchange_.send_more(outbox_);  // sends nothing, but finishes what is cancelled
+    outbox_.reset();
 }
 
 void ProcessHandler::back_off(bool answered) {
@@ -116,8 +112,8 @@ void ProcessHandler::report_loading() {
     if (!is_down_) context_.health(VOLLEY_DOWN, "the handler's process is loading");
 }
 
-// The child has ended, or must be killed. The oldest message loses an attempt if the child has begun to read
-// it. A child that ends with status 0 between two messages is only replaced.
+// The child has ended, or must be killed. The message that it was at work on loses an attempt if the child
+// has begun to read it. A child that ends with status 0 between two messages is only replaced.
 void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     const std::uint64_t read = outbox_.taken - child_->unread();
     read_rest();
@@ -130,11 +126,11 @@ void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     if (!tail.empty())
         text += "; the end of its standard error: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
     const bool is_recycled = ended.with_status_0 && answered && !half_an_answer;
-    if (!exchange_.is_over() && exchange_.oldest_was_read(read) && !is_recycled) {
+    if (!exchange_.is_over() && exchange_.has_read_any(read) && !is_recycled) {
         log::warning("the handler's process is replaced",
                      {{"component", child_options_.component}, {"cause", text}});
         back_off(answered || Clock::now() - born_ >= early_death);
-        return exchange_.blame(reason, text);
+        return exchange_.blame(read, reason, text);
     }
     if (answered) {
         log::info("the handler's process ended between two messages; another is started",
@@ -146,47 +142,71 @@ void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     exchange_.give_back();
 }
 
-// ---- a call
-
-void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
-    in_call_ = true;
-    exchange_.begin(tasks, count, stride);
-    outbox_.drop_unsent();  // cancellations of the previous call
-    timed_ = count;
-    loading_since_ = Clock::now();
-    while (!exchange_.is_over()) {
-        if (!ensure_child()) {
-            exchange_.give_back();
-            break;
-        }
-        exchange_.send_more(outbox_);
-        if (exchange_.is_over()) break;
-        if (!exchange_.is_waiting()) {  // stopping, and the child has no message
-            exchange_.give_back();
-            break;
-        }
-        turn();
-    }
-    if (child_ && !is_started_ && exchange_.has_spoken()) report_started();
-    in_call_ = false;
+// A message is out of time, and the child has finished whatever else it was at work on.
+void ProcessHandler::replace() {
+    const ChildEnd ended = child_->kill();
+    child_.reset();
+    log::warning("the handler's process is replaced",
+                 {{"component", child_options_.component},
+                  {"cause", "no answer within " + std::to_string(handler_timeout_.count()) + " ms (" +
+                                ended.text + ")"}});
+    back_off(true);
+    exchange_.give_back();
 }
 
-void ProcessHandler::turn() {
-    note_progress();
+// ---- messages
+
+void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
+    if (exchange_.is_over()) loading_since_ = Clock::now();
+    has_messages_ = true;
+    exchange_.add(tasks, count, stride);
+    if (!child_ || exchange_.is_closed()) return;
+    exchange_.send_more(outbox_);
+    if (!outbox_.pending().empty() && !input_closed_) write_some();
+}
+
+void ProcessHandler::poll(milliseconds timeout) {
+    const auto until = Clock::now() + timeout;
+    const std::uint64_t finished = exchange_.finished();
+    bool is_woken = false;
+    do {
+        turn(until);
+        pollfd woken{wake_.descriptor(), POLLIN, 0};
+        is_woken = ::poll(&woken, 1, 0) > 0;
+    } while (!is_woken && !exchange_.is_over() && exchange_.finished() == finished && Clock::now() < until);
+    if (is_woken) wake_.clear();
+    if (child_ && !is_started_ && exchange_.has_spoken()) report_started();
+    has_messages_ = !exchange_.is_over();
+}
+
+void ProcessHandler::turn(Clock::time_point until) {
+    if (exchange_.is_over()) return;
+    if (!child_) {
+        if (Clock::now() < not_before_) return wait_for_backoff(until);
+        if (const auto started = start_child(); !started) {
+            report_cannot_start(started.error().text);
+            back_off(false);
+            return exchange_.give_back();
+        }
+    }
+    exchange_.send_more(outbox_);
+    if (exchange_.is_over()) return;
     const auto now = Clock::now();
-    const auto until = deadline();
-    if (now >= until) return out_of_time();
+    note_progress(now);
+    if (exchange_.is_closed() && !exchange_.is_waiting()) return replace();
+    if (now >= deadline()) return out_of_time(now);
     if (now - looked_ >= look) look_around(now);
-    if (child_) exchange(until);
+    if (child_) transfer(std::min(until, deadline()));
 }
 
 ProcessHandler::Clock::time_point ProcessHandler::deadline() const {
-    const auto of_message = is_started_ ? timed_since_ + handler_timeout_ : loading_since_ + startup_timeout_;
+    const auto of_message =
+        is_started_ ? exchange_.first_deadline(handler_timeout_) : loading_since_ + startup_timeout_;
     return leaving_since_ ? std::min(of_message, *leaving_since_ + leaving_grace) : of_message;
 }
 
-void ProcessHandler::out_of_time() {
-    if (leaving_since_) {
+void ProcessHandler::out_of_time(Clock::time_point now) {
+    if (leaving_since_ && now >= *leaving_since_ + leaving_grace) {
         return bury(VOLLEY_REASON_CRASH, output_closed_ ? "the handler's process closed its standard output"
                                                         : "the handler's process closed its standard input");
     }
@@ -194,28 +214,23 @@ void ProcessHandler::out_of_time() {
         return bury(VOLLEY_REASON_TIMEOUT,
                     "it read no message within " + std::to_string(startup_timeout_.count()) + " ms");
     }
-    bury(VOLLEY_REASON_TIMEOUT, "no answer within " + std::to_string(handler_timeout_.count()) + " ms");
+    std::string why = "no answer within " + std::to_string(handler_timeout_.count()) + " ms";
+    if (const std::string tail = child_->stderr_tail(); !tail.empty())
+        why += "; the end of its standard error: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
+    exchange_.time_out(now, handler_timeout_, why);
 }
 
-// The timeout of a message begins when it is the oldest and the program has loaded.
-void ProcessHandler::note_progress() {
-    if (!is_started_ && (exchange_.has_spoken() || child_->unread() < outbox_.taken)) {
-        report_started();
-        timed_ = exchange_.oldest();
-        timed_since_ = Clock::now();
-    }
+// The timeout of a message begins when the child can be at work on it, and not before the program has loaded.
+void ProcessHandler::note_progress(Clock::time_point now) {
+    if (!is_started_ && (exchange_.has_spoken() || child_->unread() < outbox_.taken)) report_started();
+    if (is_started_) exchange_.note_at_work(now);
     if (exchange_.has_answered()) backoff_ = milliseconds(0);
-    if (timed_ == exchange_.oldest()) return;
-    timed_ = exchange_.oldest();
-    timed_since_ = Clock::now();
 }
 
 // Sends cancellations. Kills the child when the time for a stop is over.
 void ProcessHandler::look_around(Clock::time_point now) {
     looked_ = now;
-    constexpr std::int32_t not_even_waited_for = 2;
-    const volley_task& oldest = exchange_.task(exchange_.oldest());
-    if (jobs_.cancelled(jobs_.context, oldest.job) == not_even_waited_for) {
+    if (exchange_.is_given_up()) {
         child_->kill();
         child_.reset();
         return exchange_.give_back();
@@ -224,15 +239,16 @@ void ProcessHandler::look_around(Clock::time_point now) {
     if (!is_started_ && now - loading_since_ >= loading_told_after) report_loading();
 }
 
-void ProcessHandler::exchange(Clock::time_point until) {
+void ProcessHandler::transfer(Clock::time_point until) {
     const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
     const int wait = static_cast<int>(std::clamp(left, milliseconds(0), look).count());
     const bool pending = !outbox_.pending().empty();
     // Also polls the input if there is nothing to write, to notice that it is closed.
-    pollfd fds[3] = {{output_closed_ ? -1 : child_->output(), POLLIN, 0},
+    pollfd fds[4] = {{output_closed_ ? -1 : child_->output(), POLLIN, 0},
                      {input_closed_ ? -1 : child_->input(), static_cast<short>(pending ? POLLOUT : 0), 0},
-                     {child_->end_event(), POLLIN, 0}};
-    if (poll(fds, 3, wait) < 0 && errno != EINTR) return;
+                     {child_->end_event(), POLLIN, 0},
+                     {wake_.descriptor(), POLLIN, 0}};
+    if (::poll(fds, 4, wait) < 0 && errno != EINTR) return;
     if ((fds[1].revents & POLLERR) != 0)
         input_closed_ = true;
     else if ((fds[1].revents & POLLOUT) != 0)
@@ -246,7 +262,7 @@ void ProcessHandler::exchange(Clock::time_point until) {
 // No more answers can come: the output is closed, or the child cannot get the rest of its input.
 void ProcessHandler::note_leaving() {
     if (leaving_since_ || exchange_.is_over()) return;
-    const bool no_more_input = input_closed_ && !exchange_.oldest_was_read(outbox_.taken - child_->unread());
+    const bool no_more_input = input_closed_ && !exchange_.has_read_any(outbox_.taken - child_->unread());
     if (output_closed_ || no_more_input) leaving_since_ = Clock::now();
 }
 

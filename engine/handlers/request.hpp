@@ -13,7 +13,7 @@ namespace volley::handlers {
 struct Request {
     std::uint64_t id = 0;
     std::uint32_t attempt = 0;
-    std::uint32_t group = 0;  // 0: none, or the child does not support them
+    std::uint64_t group = 0;  // 0: none, or the child does not support them
     std::uint64_t call = 0;   // groups are numbered anew in each call
 };
 

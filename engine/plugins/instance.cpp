@@ -354,6 +354,15 @@ Result<std::int32_t> HandlerInstance::handle(volley_task* tasks, std::uint32_t c
     return error.read(host_->label(), "handle", status);
 }
 
+Result<std::int32_t> HandlerInstance::poll(std::uint32_t timeout_ms) {
+    lifecycle_.calling();
+    CallError error;
+    const std::int32_t status =
+        guarded(error, [&](volley_error* e) { return functions_->poll(instance_, timeout_ms, e); });
+    if (status == VOLLEY_OK || !is_error_status(status)) return status;
+    return error.read(host_->label(), "poll", status);
+}
+
 Result<void> HandlerInstance::close(std::uint32_t timeout_ms) {
     lifecycle_.closing();
     auto closed = call(*host_, "close", functions_->close, instance_, timeout_ms);

@@ -126,6 +126,11 @@ public:
     // Returns VOLLEY_OK, or a status that the ABI does not define for it. An error: the instance failed, and
     // tasks whose status is still VOLLEY_OK are to be retried on a new one.
     Result<std::int32_t> handle(volley_task* tasks, std::uint32_t count);
+    bool has_poll() const { return functions_->poll != nullptr && functions_->interrupt != nullptr; }
+    // As handle(). Requires: has_poll().
+    Result<std::int32_t> poll(std::uint32_t timeout_ms);
+    // Requires: has_poll(). Thread: any, until the instance is closed.
+    void interrupt() const { functions_->interrupt(instance_); }
     Result<void> close(std::uint32_t timeout_ms);
     const void* extension(const char* id);
 

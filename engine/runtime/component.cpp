@@ -42,7 +42,8 @@ delivery::Options core_options(const ComponentConfig& component, bool log, bool 
             o.order = delivery::Order::none;
             break;
         case Order::automatic:
-            o.order = component.workers == 1 ? delivery::Order::partition : delivery::Order::key;
+            o.order = component.workers == 1 && component.concurrency == 1 ? delivery::Order::partition
+                                                                           : delivery::Order::key;
     }
     o.max_attempts = component.retry.max_attempts;
     o.initial_delay = component.retry.initial_delay;
@@ -224,6 +225,7 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
         p.handler_config = built_in.config;
         p.handler_label = built_in.label;
         p.in_process = built_in.in_process;
+        p.is_async = built_in.is_async;
         p.keeps_groups = true;
         return {};
     }
@@ -238,8 +240,13 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
     if (!found) return found.error();
     p.handler = *found;
     p.in_process = true;
-    p.keeps_groups = (found->flags() & VOLLEY_KEEPS_GROUPS) != 0;
-    if ((found->flags() & VOLLEY_THREAD_SAFE) != 0) p.shared_handler = std::make_shared<InstanceSlot>(p);
+    p.is_async = (found->flags() & VOLLEY_ASYNC) != 0;
+    // A task that another thread ends may fail while the next one of its group is on its way to the handler.
+    const auto* const functions = static_cast<const volley_handler_class*>(found->description->functions);
+    const bool is_shared = (found->flags() & VOLLEY_THREAD_SAFE) != 0;
+    const bool has_poll = functions->poll != nullptr && functions->interrupt != nullptr && !is_shared;
+    p.keeps_groups = (found->flags() & VOLLEY_KEEPS_GROUPS) != 0 && (!p.is_async || has_poll);
+    if (is_shared) p.shared_handler = std::make_shared<InstanceSlot>(p);
     p.handler_config = library.config;
     p.handler_label = found->label();
     return {};

@@ -19,6 +19,7 @@ struct BuiltInHandler {
     std::string config = "{}";
     std::string label;
     bool in_process = false;  // can take the process down with it
+    bool is_async = false;    // VOLLEY_ASYNC
 };
 
 class Component {

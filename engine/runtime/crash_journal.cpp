@@ -201,6 +201,16 @@ void CrashJournal::enter(std::uint32_t worker, std::uint64_t message) {
     d.count.store(count + 1, std::memory_order_release);
 }
 
+// The last one takes its place: if the process dies in between, that one stands there twice.
+void CrashJournal::leave(std::uint32_t worker, std::uint64_t message) {
+    Desk& d = desk(worker);
+    const std::uint64_t count = d.count.load(std::memory_order_relaxed);
+    auto* const found = std::find(d.messages, d.messages + count, message);
+    if (message == 0 || found == d.messages + count) return;
+    *found = d.messages[count - 1];
+    d.count.store(count - 1, std::memory_order_release);
+}
+
 void CrashJournal::leave(std::uint32_t worker) { desk(worker).count.store(0, std::memory_order_release); }
 
 void CrashJournal::forget_running() { file_->cut_off.store(1); }

@@ -45,8 +45,10 @@ public:
     // Held around the handler's call for a suspect. Thread: any.
     CallMutex& turn() { return turn_; }
 
-    // The handler is called with one more message; with none any more. Thread: the worker's own.
+    // The handler is called with one more message; one message is over; all are over. Thread: the worker's
+    // own.
     void enter(std::uint32_t worker, std::uint64_t message);
+    void leave(std::uint32_t worker, std::uint64_t message);
     void leave(std::uint32_t worker);
     // What is at work now is cut off by us: it is no crash of theirs. Thread: any.
     void forget_running();

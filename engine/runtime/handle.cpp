@@ -14,45 +14,25 @@ namespace {
 using delivery::Millis;
 using delivery::Verdict;
 
-// Past its deadline a job has as long again, and no longer than this, to be finished: clients often give up
-// just then. After that the instance is replaced.
-constexpr Millis longest_grace{5'000};
-
-HandlerResult failure(MessageContext& context, Verdict verdict, std::uint32_t reason, std::string_view why) {
-    context.explain(reason, why);
-    return {verdict, reason, 0};
-}
-
 bool has_failed(const HandlerResult& result) {
     return result.verdict != Verdict::ok && result.verdict != Verdict::drop;
 }
 
 }  // namespace
 
-HandlerCall::HandlerCall(Pipeline& pipeline)
-    : pipeline_(pipeline),
-      slot_(pipeline.shared_handler ? pipeline.shared_handler : std::make_shared<InstanceSlot>(pipeline)),
-      waiter_(pipeline) {
-    slot_->join();
-}
-
-bool HandlerCall::open() {
-    if (pipeline_.is_forward()) return true;
-    if (slot_->enter() == nullptr) return false;
-    slot_->leave_unused();
-    return true;
-}
+HandlerCall::HandlerCall(Pipeline& pipeline, InstanceSlot& slot)
+    : pipeline_(pipeline), slot_(slot), waiter_(pipeline) {}
 
 void HandlerCall::handle(const delivery::WorkItem* items, std::size_t count,
                          std::vector<HandlerResult>& out) {
     out.assign(count, HandlerResult{});
     if (count == 1) return handle_alone(items[0], out[0]);
-    Instance* const instance = slot_->enter();
+    Instance* const instance = slot_.enter();
     if (instance == nullptr) return;
     const Call called = call(*instance, items, count, out.data());
-    if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
-    if (called.ends) return slot_->leave_for_good(*called.failed);
-    slot_->leave_failed(called.failed->text);
+    if (!called.failed) return called.keeps_late ? slot_.leave_late() : slot_.leave();
+    if (called.ends) return slot_.leave_for_good(*called.failed);
+    slot_.leave_failed(called.failed->text);
     // Which of them it failed with is not known: each goes alone.
     std::vector<std::size_t> left;
     for (std::size_t i = 0; i < count; ++i) {
@@ -74,18 +54,18 @@ void HandlerCall::handle_alone(const delivery::WorkItem& item, HandlerResult& ou
     bool again = false;
     for (;;) {
         out = HandlerResult{};
-        Instance* const instance = slot_->enter();
+        Instance* const instance = slot_.enter();
         if (instance == nullptr) return;
         const bool is_charged = again || !instance->worked.load(std::memory_order_relaxed);
         const Call called = call(*instance, &item, 1, &out);
-        if (!called.failed) return called.keeps_late ? slot_->leave_late() : slot_->leave();
-        if (called.ends) return slot_->leave_for_good(*called.failed);
+        if (!called.failed) return called.keeps_late ? slot_.leave_late() : slot_.leave();
+        if (called.ends) return slot_.leave_for_good(*called.failed);
         const bool decided = ends_.front() != End::undecided;
-        slot_->leave_failed(called.failed->text);
+        slot_.leave_failed(called.failed->text);
         if (decided) return;
         if (is_charged) {
             MessageContext& context = pipeline_.contexts[item.slot];
-            out = failure(context, Verdict::retry, VOLLEY_REASON_CRASH, called.failed->text);
+            out = failed(context, Verdict::retry, VOLLEY_REASON_CRASH, called.failed->text);
             return;
         }
         again = true;
@@ -97,7 +77,8 @@ HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::WorkItem
     use(instance, count);
     // A child process is held to its time by its own side.
     const Millis limit = pipeline_.in_process ? pipeline_.config.handler_timeout : Millis(0);
-    prepare(items, count);
+    tasks_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) prepare_task(pipeline_, items[i], *jobs_[i], tasks_[i]);
     const auto begin = monotonic();
     const auto took = [begin] { return monotonic() - begin; };
     const std::int64_t begin_ms = now().count();
@@ -138,9 +119,9 @@ HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::WorkItem
             out[i] =
                 HandlerResult{};  // as if it had not started: what the handler says of it is worth nothing
         else if (ends_[i] == End::late)
-            out[i] = timed_out(*jobs_[i]->context, std::chrono::duration_cast<Millis>(all));
+            out[i] = timed_out(pipeline_, *jobs_[i]->context, std::chrono::duration_cast<Millis>(all));
         else if (ends_[i] == End::decided)
-            out[i] = result_of(i);
+            out[i] = result_of(*jobs_[i], may_skip(i));
         // The body is needed still: for the next instance, or by this one, until it is destroyed.
         if (ends_[i] == End::undecided || (ends_[i] == End::late && result.keeps_late))
             jobs_[i]->context->outputs.clear();
@@ -158,28 +139,6 @@ void HandlerCall::use(Instance& instance, std::size_t count) {
     }
     while (jobs_.size() < count) jobs_.push_back(&instance.jobs.add());
     if (ends_.size() < count) ends_.resize(count);
-}
-
-void HandlerCall::prepare(const delivery::WorkItem* items, std::size_t count) {
-    tasks_.assign(count, volley_task{});
-    const std::int64_t deadline = unix_ms() + pipeline_.config.handler_timeout.count();
-    for (std::size_t i = 0; i < count; ++i) {
-        Job& job = *jobs_[i];
-        job.slot = items[i].slot;
-        job.context = &pipeline_.contexts[items[i].slot];
-        // What an earlier attempt left behind.
-        job.context->outputs.clear();
-        job.context->arena.reset();
-        job.message = job.context->message;
-        if (!is_absent(job.message.body)) job.message.body = view_of(job.context->body);
-        job.message.flags =
-            pipeline_.input_encoding == codec::Encoding::none ? 0 : std::uint32_t{VOLLEY_MESSAGE_JSON};
-        if (!job.context->key.empty()) job.message.key = view_of(job.context->key);
-        tasks_[i].message = &job.message;
-        tasks_[i].attempt = items[i].attempt;
-        tasks_[i].deadline_ms = deadline;
-        tasks_[i].group = items[i].group == delivery::no_group ? 0 : items[i].group + 1;
-    }
 }
 
 // What the call says of task `i`. Requires: the lock of its jobs.
@@ -239,46 +198,6 @@ bool HandlerCall::may_skip(std::size_t i) const {
         if (tasks_[j].group == tasks_[i].group && status != VOLLEY_OK && status != VOLLEY_DROP) return true;
     }
     return false;
-}
-
-HandlerResult HandlerCall::timed_out(MessageContext& context, Millis took) const {
-    return failure(context, Verdict::retry, VOLLEY_REASON_TIMEOUT,
-                   "the handler took " + std::to_string(took.count()) + " ms; handler_timeout is " +
-                       std::to_string(pipeline_.config.handler_timeout.count()) + " ms");
-}
-
-HandlerResult HandlerCall::result_of(std::size_t i) {
-    const Job& job = *jobs_[i];
-    MessageContext& context = *job.context;
-    const std::uint32_t reason = job.reason < delivery::reason_count ? job.reason : 0;
-    const auto why = [&job](const char* otherwise) {
-        return job.explanation.empty() ? std::string_view(otherwise) : std::string_view(job.explanation);
-    };
-    switch (job.status) {
-        case VOLLEY_OK:
-            if (job.emit_status == VOLLEY_OK) return {Verdict::ok};
-            if (job.emit_status == VOLLEY_E_RETRY)
-                return failure(context, Verdict::retry, VOLLEY_REASON_OUTPUT,
-                               "an output could not be kept: out of memory");
-            return failure(context, Verdict::fail, VOLLEY_REASON_OUTPUT, job.emit_error);
-        case VOLLEY_DROP:
-            return {Verdict::drop};
-        case VOLLEY_AGAIN:
-            if (may_skip(i)) return {Verdict::not_started};
-            return failure(context, Verdict::retry, VOLLEY_REASON_HANDLER_RETRY,
-                           "the handler did not start it (VOLLEY_AGAIN), though nothing before it failed");
-        case VOLLEY_E_RETRY: {
-            HandlerResult result = failure(context, Verdict::retry,
-                                           reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_RETRY},
-                                           why("the handler asked to try again"));
-            result.retry_after_ms = job.retry_after_ms;
-            return result;
-        }
-        default:
-            return failure(context, Verdict::fail,
-                           reason != 0 ? reason : std::uint32_t{VOLLEY_REASON_HANDLER_FAIL},
-                           why("the handler refused it"));
-    }
 }
 
 }  // namespace volley::runtime

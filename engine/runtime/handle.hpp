@@ -9,30 +9,19 @@
 #include <vector>
 
 #include "runtime/instance_slot.hpp"
+#include "runtime/job_result.hpp"
 #include "runtime/jobs.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
-// How a message came out of its handler.
-struct HandlerResult {
-    delivery::Verdict verdict = delivery::Verdict::not_started;
-    std::uint32_t reason = VOLLEY_REASON_NONE;
-    std::uint64_t retry_after_ms = 0;
-};
-
 // One worker's way into the handler. Owned by the worker's thread.
 class HandlerCall {
 public:
-    explicit HandlerCall(Pipeline& pipeline);
+    HandlerCall(Pipeline& pipeline, InstanceSlot& slot);
     HandlerCall(const HandlerCall&) = delete;
     HandlerCall& operator=(const HandlerCall&) = delete;
-
-    // Makes and opens the handler, waiting for what it needs while the engine runs. Returns false if it
-    // stops, or if there will never be a handler: failure() says why.
-    bool open();
-    void close(std::uint32_t timeout_ms) { slot_->quit(timeout_ms); }
 
     // Calls the handler, and waits for all the messages. Unless it keeps groups no two may be of one. `out`
     // gets one entry each; why one failed is in its MessageContext. A failed instance is replaced, and called
@@ -42,7 +31,6 @@ public:
     // ---- from any thread
     // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock.
     std::int64_t in_call_since_ms() const { return in_call_since_ms_.load(std::memory_order_relaxed); }
-    const InstanceSlot& slot() const { return *slot_; }
 
 private:
     // What became of one call of an instance, and of a task in it.
@@ -61,18 +49,15 @@ private:
     void handle_alone(const delivery::WorkItem& item, HandlerResult& out);
     Call call(Instance& instance, const delivery::WorkItem* items, std::size_t count, HandlerResult* out);
     void use(Instance& instance, std::size_t count);
-    void prepare(const delivery::WorkItem* items, std::size_t count);
     End end_of(std::size_t i, bool late, bool failed);
     void await(std::unique_lock<std::mutex>& lock, std::size_t count, delivery::Millis limit,
                Nanoseconds begin);
     bool may_skip(std::size_t i) const;
     void look_at_statuses(std::size_t count, Call& result);
     void break_rule(Call& result, const std::string& what) const;
-    HandlerResult result_of(std::size_t i);
-    HandlerResult timed_out(MessageContext& context, delivery::Millis took) const;
 
     Pipeline& pipeline_;
-    std::shared_ptr<InstanceSlot> slot_;
+    InstanceSlot& slot_;
     JobWaiter waiter_;
     std::atomic<std::int64_t> in_call_since_ms_{0};
 

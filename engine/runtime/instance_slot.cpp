@@ -185,6 +185,11 @@ void InstanceSlot::close(Instance& instance, std::uint32_t timeout_ms) const {
     }
 }
 
+bool InstanceSlot::is_retiring() const {
+    const std::lock_guard lock(mutex_);
+    return retiring_;
+}
+
 void InstanceSlot::join() {
     const std::lock_guard lock(mutex_);
     ++workers_;

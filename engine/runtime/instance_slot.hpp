@@ -49,6 +49,9 @@ public:
     // Likewise, of one that keeps messages past their time: it is closed before it is destroyed.
     void leave_late();
 
+    // Whether the instance takes no more calls, because it is about to be replaced.
+    bool is_retiring() const;
+
     // One more worker uses the slot, or one less; the last closes the instance.
     void join();
     void quit(std::uint32_t timeout_ms);

@@ -149,6 +149,7 @@ volley_job* JobTable::begin(Job& job, JobWaiter& waiter) {
     job.status = VOLLEY_OK;
     job.retry_after_ms = 0;
     job.reason = 0;
+    job.late_at_ms.store(0, std::memory_order_relaxed);
     job.waiter = &waiter;
     job.owner.store(&waiter, std::memory_order_relaxed);
     job.last_token += index_mask + 1;
@@ -219,7 +220,8 @@ void JobTable::explain(void* context, volley_job* handle, volley_view text) {
     }
 }
 
-void JobTable::finish(void* context, volley_job* handle, std::int32_t status, std::uint64_t retry_after_ms) {
+void JobTable::finish(void* context, volley_job* handle, std::int32_t status, std::uint64_t retry_after_ms,
+                      std::uint32_t reason) {
     JobTable& table = *static_cast<JobTable*>(context);
     const auto token = reinterpret_cast<std::uint64_t>(handle);
     Job* const job = table.find(token);
@@ -228,10 +230,17 @@ void JobTable::finish(void* context, volley_job* handle, std::int32_t status, st
     if (job->token.load(std::memory_order_relaxed) != token) return;
     if (job->finished.load(std::memory_order_relaxed)) return;
     job->finished.store(true, std::memory_order_relaxed);
-    job->finished_late = job->waiter->is_late();
+    job->finished_late = job->is_late();
     job->status = status;
     job->retry_after_ms = retry_after_ms;
-    if (job->awaited && --job->waiter->awaited == 0) job->waiter->finished.notify_all();
+    job->reason = reason;
+    JobWaiter& waiter = *job->waiter;
+    if (waiter.wake) {
+        waiter.done.push_back(job);
+        if (this_threads_call != &waiter) waiter.wake();
+    } else if (job->awaited && --waiter.awaited == 0) {
+        waiter.finished.notify_all();
+    }
 }
 
 std::int32_t JobTable::cancelled(void* context, volley_job* handle) {
@@ -239,9 +248,8 @@ std::int32_t JobTable::cancelled(void* context, volley_job* handle) {
     with_job(context, handle, [&](Job& job) {
         const Pipeline& pipeline = job.waiter->pipeline;
         if (pipeline.aborting.load(std::memory_order_relaxed)) return;
-        const bool unwanted = pipeline.is_cut_off() ||
-                              job.context->lease_lost.load(std::memory_order_relaxed) ||
-                              job.waiter->is_late();
+        const bool unwanted =
+            pipeline.is_cut_off() || job.context->lease_lost.load(std::memory_order_relaxed) || job.is_late();
         how = unwanted ? 1 : 0;
     });
     return how;

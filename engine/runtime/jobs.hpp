@@ -6,14 +6,18 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "runtime/pipeline.hpp"
 #include "runtime/schedule.hpp"
 #include "volley/plugin.h"
 
 namespace volley::runtime {
+
+struct Job;
 
 // Whoever waits for jobs: one call of a handler at a time. Lives as long as its jobs are begun.
 struct JobWaiter {
@@ -23,10 +27,11 @@ struct JobWaiter {
     Condition finished;
     std::size_t awaited = 0;                  // jobs; guarded by the table's lock
     std::atomic<std::int64_t> late_at_ms{0};  // of the monotonic clock: past it no result counts; 0 none
-    bool is_late() const {
-        const std::int64_t late_at = late_at_ms.load(std::memory_order_relaxed);
-        return late_at != 0 && now().count() > late_at;
-    }
+    // For messages that end one by one, in place of `awaited`: the jobs that have ended, guarded by the
+    // table's lock. After each `wake` is called, under that lock, unless the waiter's own thread is in a
+    // call.
+    std::vector<Job*> done;
+    std::function<void()> wake;
 };
 
 struct Job {
@@ -48,6 +53,14 @@ struct Job {
     std::int32_t status = VOLLEY_OK;
     std::uint64_t retry_after_ms = 0;
     std::uint32_t reason = 0;
+    std::uint32_t place = 0;                  // the waiter's name for it
+    std::atomic<std::int64_t> late_at_ms{0};  // as the waiter's, of this job alone
+
+    bool is_late() const {
+        return is_past(waiter->late_at_ms.load(std::memory_order_relaxed)) ||
+               is_past(late_at_ms.load(std::memory_order_relaxed));
+    }
+    static bool is_past(std::int64_t at_ms) { return at_ms != 0 && now().count() > at_ms; }
 
     // May a message end so? Not with VOLLEY_PENDING, because it has ended.
     bool is_status_defined() const {
@@ -93,7 +106,8 @@ private:
     static std::int32_t emit(void* context, volley_job* job, volley_view output, const volley_record* record,
                              std::uint32_t record_size, volley_error* error);
     static void explain(void* context, volley_job* job, volley_view text);
-    static void finish(void* context, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms);
+    static void finish(void* context, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms,
+                       std::uint32_t reason);
     static std::int32_t cancelled(void* context, volley_job* job);
 
     // Chunk n has 64 << n jobs. They never move.

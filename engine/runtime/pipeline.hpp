@@ -1,6 +1,7 @@
 // What the threads of one component share: its parts, made before they start and gone after they ended.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,7 @@ struct Pipeline {
     std::shared_ptr<InstanceSlot> shared_handler;  // one instance for all workers; none: each has its own
     bool keeps_groups = false;                     // several messages of a group may be in one call of it
     bool in_process = false;                       // the handler can take us down with it
+    bool is_async = false;                         // VOLLEY_ASYNC: each message completes on its own
     std::string state_dir;                         // as configured
     std::unique_ptr<CrashJournal> journal;         // none: no handler that needs it, or no place to keep it
     bool is_forward() const { return !handler && built_in_handler == nullptr; }
@@ -72,7 +74,13 @@ struct Pipeline {
     std::atomic<bool> stopping{false};                           // start no handler any more
     std::atomic<bool> aborting{false};                           // give up on what is not confirmed
     std::atomic<double> last_success_seconds{0};
-    // Is a worker to give back what it has not started? On a log only when time is up: a short batch is
+    // How many messages a worker handles in a few milliseconds, so that the workers share evenly.
+    std::uint32_t batch_limit() const {
+        constexpr std::uint64_t largest_batch = 512, batch_ns = 5'000'000;
+        const auto each = std::max<std::uint64_t>(nanoseconds_per_message.load(std::memory_order_relaxed), 1);
+        return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(batch_ns / each, 1, largest_batch));
+    }
+    // Whether a worker gives back what it has not started. On a log only when time is up: a short batch is
     // sooner done than what stands behind it is done again.
     bool is_cut_off() const { return (input_is_log ? aborting : stopping).load(std::memory_order_relaxed); }
 };

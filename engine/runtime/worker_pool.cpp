@@ -8,12 +8,12 @@ namespace volley::runtime {
 namespace {
 
 constexpr std::uint32_t largest_batch = 512;
-constexpr std::uint64_t batch_ns = 5'000'000;  // a batch is about this long, so that workers share evenly
 
 }  // namespace
 
 Result<void> WorkerPool::start() {
     outstanding_.assign(pipeline_.config.workers, 0);
+    held_.assign(pipeline_.config.workers, 0);
     for (std::uint32_t i = 0; i < pipeline_.config.workers; ++i) {
         auto worker = std::make_unique<Worker>(pipeline_, i);
         try {
@@ -31,34 +31,36 @@ void WorkerPool::idle(std::uint32_t worker, std::uint32_t finished) {
         ++ready_;
         return;
     }
-    --outstanding_[worker];
+    if (!pipeline_.is_async) --outstanding_[worker];
+    held_[worker] -= finished;
     in_workers_ -= finished;
 }
 
-std::uint32_t WorkerPool::batch_limit() const {
-    const auto each =
-        std::max<std::uint64_t>(pipeline_.nanoseconds_per_message.load(std::memory_order_relaxed), 1);
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(batch_ns / each, 1, largest_batch));
-}
-
 // One is at work and one waits, so that there is no gap between them; of short ones another comes back.
-std::uint32_t WorkerPool::batches_ahead() const { return batch_limit() == largest_batch ? 3 : 2; }
+std::uint32_t WorkerPool::batches_ahead() const { return pipeline_.batch_limit() == largest_batch ? 3 : 2; }
 
 std::uint64_t WorkerPool::capacity() const {
-    return std::uint64_t{batches_ahead()} * workers_.size() * batch_limit();
+    if (pipeline_.is_async) return std::uint64_t{most_held()} * workers_.size();
+    return std::uint64_t{batches_ahead()} * workers_.size() * pipeline_.batch_limit();
+}
+
+// Of messages that complete one by one a worker has those in its handler, and some that wait.
+std::uint32_t WorkerPool::most_held() const {
+    return pipeline_.config.concurrency + 2 * pipeline_.batch_limit() - 1;
 }
 
 // The least busy worker first. Another one is asked only if it is no busier: it may have the next messages of
 // its groups, which nobody else may take; but while a worker is idle, the groups had better come to rest, so
 // that they are shared.
 void WorkerPool::dispatch(delivery::Delivery& core) {
-    const std::uint32_t ahead = batches_ahead();
+    const std::uint32_t most = pipeline_.is_async ? most_held() : batches_ahead();
+    const std::vector<std::uint32_t>& load = pipeline_.is_async ? held_ : outstanding_;
     for (bool gave = true; gave && core.has_work();) {
         gave = false;
-        const std::uint32_t least = *std::min_element(outstanding_.begin(), outstanding_.end());
-        if (least >= ahead) return;
+        const std::uint32_t least = *std::min_element(load.begin(), load.end());
+        if (least >= most) return;
         for (std::uint32_t worker = 0; worker < workers_.size() && !gave; ++worker)
-            gave = outstanding_[worker] == least && give(core, worker);
+            gave = load[worker] == least && give(core, worker);
     }
 }
 
@@ -68,12 +70,14 @@ bool WorkerPool::give(delivery::Delivery& core, std::uint32_t worker) {
     const auto open = static_cast<std::uint32_t>(core.counters().in_flight);
     const std::uint32_t waiting = open > in_workers_ ? open - in_workers_ : 1;
     const std::uint32_t share = (waiting + workers - 1) / workers;
-    batch_.resize(std::min(batch_limit(), std::max(share, 1U)));
+    const std::uint32_t room = pipeline_.is_async ? most_held() - held_[worker] : pipeline_.batch_limit();
+    batch_.resize(std::min(room, std::max(share, 1U)));
     const std::uint32_t taken = core.take(batch_.data(), static_cast<std::uint32_t>(batch_.size()), worker);
     batch_.resize(taken);
     if (taken == 0) return false;
     in_workers_ += taken;
-    ++outstanding_[worker];
+    held_[worker] += taken;
+    if (!pipeline_.is_async) ++outstanding_[worker];
     workers_[worker]->give(batch_);
     return true;
 }
@@ -108,8 +112,8 @@ bool WorkerPool::is_calling(const OutputQueue& output_queue) const {
 }
 
 std::uint32_t WorkerPool::busy() const {
-    return static_cast<std::uint32_t>(std::count_if(outstanding_.begin(), outstanding_.end(),
-                                                    [](std::uint32_t batches) { return batches > 0; }));
+    return static_cast<std::uint32_t>(
+        std::count_if(held_.begin(), held_.end(), [](std::uint32_t messages) { return messages > 0; }));
 }
 
 std::string WorkerPool::handler_problem() const {

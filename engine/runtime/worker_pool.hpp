@@ -52,12 +52,13 @@ public:
 
 private:
     bool give(delivery::Delivery& core, std::uint32_t worker);
-    std::uint32_t batch_limit() const;
     std::uint32_t batches_ahead() const;
+    std::uint32_t most_held() const;
 
     Pipeline& pipeline_;
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<std::uint32_t> outstanding_;  // batches, by worker
+    std::vector<std::uint32_t> outstanding_;  // batches, by worker; not of an asynchronous handler
+    std::vector<std::uint32_t> held_;         // messages, by worker
     std::uint32_t in_workers_ = 0;            // messages
     std::uint32_t ready_ = 0;
     std::vector<delivery::WorkItem> batch_;  // reused

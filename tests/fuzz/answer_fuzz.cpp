@@ -58,12 +58,12 @@ bool is_final(std::int32_t status) {
            status == VOLLEY_E_RETRY || status == VOLLEY_E_PERMANENT;
 }
 
-// A status stays, but for what was skipped without a reason.
+// A message is finished once, and what it ended in stays.
 void check_statuses(const FakeJobs& fake, std::vector<std::int32_t>& before) {
     for (std::size_t i = 0; i < before.size(); ++i) {
         const std::int32_t now = fake.tasks[i].status;
-        require(before[i] == no_status_yet || now == before[i] ||
-                (before[i] == VOLLEY_AGAIN && now == VOLLEY_E_RETRY));
+        require(before[i] == VOLLEY_PENDING || now == before[i]);
+        require(fake.jobs[i].finished == (now == VOLLEY_PENDING ? 0 : 1));
         require(fake.jobs[i].outputs.empty() || now == VOLLEY_OK);
         before[i] = now;
     }
@@ -83,36 +83,45 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::size_t i = 0; i < groups.size(); ++i) groups[i] = at(i + 1) % 4;
     const std::size_t piece = 1 + at(groups.size() + 1);
     const bool ends_clean = at(groups.size() + 2) % 2 == 0;
+    const std::uint32_t concurrency = 1 + at(groups.size() + 3) % 3;
+    const auto start_child = [](Exchange& exchange, Outbox& outbox) {
+        outbox.reset();
+        exchange.begin_child();
+        exchange.send_more(outbox);
+    };
 
     FakeJobs fake(groups);
-    Exchange exchange(fake.table, "fuzz", longest_answer);
+    Exchange exchange(fake.table, "fuzz", longest_answer, concurrency);
     LineReader lines(longest_answer);
     Outbox outbox;
     Answer answer;
-    std::vector<std::int32_t> statuses(groups.size(), no_status_yet);
+    std::vector<std::int32_t> statuses(groups.size(), VOLLEY_PENDING);
     exchange.begin_child();
-    exchange.begin(fake.tasks.data(), fake.count(), sizeof(volley_task));
+    exchange.add(fake.tasks.data(), fake.count(), sizeof(volley_task));
     exchange.send_more(outbox);
     for (std::size_t begin = 0; begin < input.size(); begin += piece) {
         lines.append(input.substr(begin, piece));
         while (const auto line = lines.next()) {
             require(line->text.size() <= longest_answer);
             check_line(line->text, answer);
-            if (exchange.take(*line) && !exchange.is_over()) {
-                exchange.blame(VOLLEY_REASON_CRASH, "it wrote a line without end");
+            if (exchange.take(*line)) {
+                exchange.blame(outbox.taken, VOLLEY_REASON_CRASH, "it wrote a line without end");
+                start_child(exchange, outbox);
             }
             check_statuses(fake, statuses);
             if (exchange.is_over()) continue;
+            exchange.note_at_work(Exchange::Clock::now());
             exchange.send_more(outbox);
             exchange.send_cancelled(outbox);
             outbox.advance(outbox.pending().size() / 2);
         }
     }
     if (!exchange.is_over()) {
-        if (!ends_clean && exchange.oldest_was_read(outbox.taken))
-            exchange.blame(VOLLEY_REASON_CRASH, "it died");
-        else
-            exchange.give_back();
+        if (!ends_clean) exchange.blame(outbox.taken, VOLLEY_REASON_CRASH, "it died");
+        if (at(groups.size() + 4) % 2 == 0)
+            exchange.time_out(Exchange::Clock::now(), Exchange::Clock::duration(0), "too late");
+        check_statuses(fake, statuses);
+        exchange.give_back();
     }
     require(exchange.is_over());
     for (const volley_task& task : fake.tasks) require(is_final(task.status));

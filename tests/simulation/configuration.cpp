@@ -57,7 +57,8 @@ std::string yaml_of(const volley::Config& config) {
     out += c.handler.kind == volley::HandlerConfig::Kind::forward
                ? "forward"
                : "{library: sim.so, class: " + c.handler.library.class_name + "}";
-    out += "\n    workers: " + std::to_string(c.workers);
+    out +=
+        "\n    workers: " + std::to_string(c.workers) + "\n    concurrency: " + std::to_string(c.concurrency);
     if (c.order != volley::Order::automatic)
         out += std::string("\n    order: ") + orders[static_cast<std::size_t>(c.order)];
     if (c.on_fail != volley::OnFail::automatic)

@@ -47,9 +47,9 @@ void Consumer::deliver(volley_batch& batch, int message, const Owned* owned) {
     d.id = "m" + std::to_string(message);
     if (m.key != 0 && !world_.scenario.codec) d.key = std::to_string(m.key);
     const auto& c = world_.scenario.component;
-    const volley::Order order = c.order != volley::Order::automatic ? c.order
-                                : c.workers == 1                    ? volley::Order::partition
-                                                                    : volley::Order::key;
+    const volley::Order order = c.order != volley::Order::automatic    ? c.order
+                                : c.workers == 1 && c.concurrency == 1 ? volley::Order::partition
+                                                                       : volley::Order::key;
     const std::uint64_t lane = owned == nullptr ? 1 : owned->lane;
     d.group = lane << 32U;
     d.again = owned != nullptr && owned->position <= owned->seen;

@@ -24,19 +24,23 @@ public:
         return VOLLEY_OK;
     }
     std::int32_t handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride, volley_error* error);
+    std::int32_t poll(std::uint32_t timeout_ms, volley_error* error);
+    void interrupt() { is_interrupted_ = true; }
 
 private:
     std::int32_t handle_one(volley_task& task);
     void undo(const volley_task& task);
+    void undo_pending();
     bool breaks(Breach breach) { return !process_.crashed && world_.hostility.now(breach); }
     bool is_behind(const volley_task* tasks, std::uint32_t stride, std::uint32_t i) const;
-    void check_start(const volley_task& task, Delivery& d) const;
+    bool is_behind_a_pending(const volley_task& task) const;
 
     Process& process_;
     World& world_;
     const volley_jobs* jobs_;
     volley_job* old_job_ = nullptr;  // of a call that has returned
     int old_calls_ = 0;              // since then
+    bool is_interrupted_ = false;
 };
 
 // Why a message must not start before another one of its group that came earlier; null: it may.
@@ -61,25 +65,33 @@ const char* reason_to_wait(const World& world, const Delivery& before) {
     return all || m.dead > 0 || m.dropped ? nullptr : "overtakes the outputs of";
 }
 
-void Handler::check_start(const volley_task& task, Delivery& d) const {
-    if (text_of(task.message->body) != d.body) world_.fault("a handler gets another body than was delivered");
-    if (d.stage == Stage::in_handler) world_.fault("two handlers have one message");
-    if (world_.fibers.now_ms() < d.not_before_ms && process_.draining == 0 && !process_.reloads &&
-        !world_.scenario.may_stop())
-        world_.fault("message " + std::to_string(d.message) + " is tried before its handler wished: " +
-                     std::to_string(d.not_before_ms - world_.fibers.now_ms()) + " ms, lost " +
-                     std::to_string(d.lost) + " attempt " + std::to_string(task.attempt));
-    const auto group = process_.groups.find(d.group);
-    if (group == process_.groups.end()) return;
+void check_start(Process& process, const volley_message& message, std::uint32_t attempt, const Delivery& d) {
+    World& world = process.world;
+    if (text_of(message.body) != d.body) world.fault("a handler gets another body than was delivered");
+    if (d.stage == Stage::in_handler) world.fault("two handlers have one message");
+    if (world.fibers.now_ms() < d.not_before_ms && process.draining == 0 && !process.reloads &&
+        !world.scenario.may_stop())
+        world.fault("message " + std::to_string(d.message) + " is tried before its handler wished: " +
+                    std::to_string(d.not_before_ms - world.fibers.now_ms()) + " ms, lost " +
+                    std::to_string(d.lost) + " attempt " + std::to_string(attempt));
+    const auto group = process.groups.find(d.group);
+    if (group == process.groups.end()) return;
     for (const std::uint64_t handle : group->second) {
-        if (handle == task.message->handle) return;
-        const Delivery* const before = process_.find(handle);
+        if (handle == message.handle) return;
+        const Delivery* const before = process.find(handle);
         if (before == nullptr) continue;
-        if (const char* how = reason_to_wait(world_, *before)) {
-            world_.fault("message " + std::to_string(d.message) + " " + how + " " +
-                         std::to_string(before->message) + ", an earlier one of its group");
+        if (const char* how = reason_to_wait(world, *before)) {
+            world.fault("message " + std::to_string(d.message) + " " + how + " " +
+                        std::to_string(before->message) + ", an earlier one of its group");
         }
     }
+}
+
+void begin_handling(Process& process, const volley_message& message, std::uint32_t attempt, Delivery& d) {
+    check_start(process, message, attempt, d);
+    d.stage = Stage::in_handler;
+    if (d.first_tried_ms < 0) d.first_tried_ms = process.world.fibers.now_ms();
+    process.world.trace(d.message, "it is in the handler");
 }
 
 // Is a task of the same group before it in the call that did not succeed, or is not over?
@@ -110,15 +122,35 @@ void Handler::undo(const volley_task& task) {
     world_.trace(d->message, "its handler's instance fails");
 }
 
+// The same for what it has from earlier calls.
+void Handler::undo_pending() {
+    for (std::size_t i = process_.jobs.size(); i-- > 0;) {
+        const PendingJob job = process_.jobs[i];
+        if (job.jobs != jobs_) continue;
+        volley_task task{};
+        task.message = job.message;
+        task.attempt = job.attempt;
+        task.status = VOLLEY_PENDING;
+        undo(task);
+    }
+}
+
+bool Handler::is_behind_a_pending(const volley_task& task) const {
+    return task.group != 0 && std::any_of(process_.jobs.begin(), process_.jobs.end(), [&](const auto& job) {
+               return job.jobs == jobs_ && job.group == task.group;
+           });
+}
+
 std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride,
                              volley_error* error) {
     if (breaks(Breach::handle_throws) || breaks(Breach::handle_unknown_status)) {
         for (std::uint32_t i = 0; i < count; ++i) undo(element(tasks, stride, i));
+        undo_pending();
         if (world_.hostility.breach == Breach::handle_throws) throw std::runtime_error("handle throws");
         return unknown_status;
     }
     const auto no_job = reinterpret_cast<volley_job*>(std::uint64_t{0x123456789});
-    if (breaks(Breach::finishes_no_job)) jobs_->finish(jobs_->context, no_job, VOLLEY_OK, 0);
+    if (breaks(Breach::finishes_no_job)) jobs_->finish(jobs_->context, no_job, VOLLEY_OK, 0, 0);
     if (breaks(Breach::emits_for_no_job)) {
         volley_record record{};
         volley_error lost{};
@@ -127,7 +159,7 @@ std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint3
             world_.fault("an output of no job is taken");
     }
     if (old_job_ != nullptr && old_calls_++ > 3 && breaks(Breach::finishes_late))
-        jobs_->finish(jobs_->context, old_job_, VOLLEY_OK, 0);
+        jobs_->finish(jobs_->context, old_job_, VOLLEY_OK, 0, 0);
     const std::uint32_t fails_at = world_.injects_failure(0.1) && !process_.crashed
                                        ? static_cast<std::uint32_t>(below(world_.random, count))
                                        : count;
@@ -137,9 +169,14 @@ std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint3
         if (process_.crashed) continue;
         if (i == fails_at) {
             for (std::uint32_t j = 0; j < count; ++j) undo(element(tasks, stride, j));
+            undo_pending();
             return volley_fail(error, VOLLEY_E_RETRY, "the instance fails");
         }
-        if (is_behind(tasks, stride, i)) {
+        if (world_.scenario.polls && is_behind_a_pending(task)) {
+            process_.jobs.push_back(
+                {jobs_, task.job, task.message->handle, task.attempt, task.message, task.group, false, true});
+            task.status = VOLLEY_PENDING;
+        } else if (is_behind(tasks, stride, i)) {
             task.status = VOLLEY_AGAIN;
             if (const Delivery* const d = process_.find(task.message->handle))
                 world_.trace(d->message, "the handler does not start it, behind a failure");
@@ -211,14 +248,12 @@ std::int32_t Handler::handle_one(volley_task& task) {
         world_.fault("a handler gets a message that is settled");
         return VOLLEY_OK;
     }
-    check_start(task, *d);
-    d->stage = Stage::in_handler;
-    if (d->first_tried_ms < 0) d->first_tried_ms = world_.fibers.now_ms();
-    world_.trace(d->message, "it is in the handler");
+    begin_handling(process_, *task.message, task.attempt, *d);
     for (std::uint64_t n = below(world_.random, 3); n > 0; --n) world_.fibers.yield();
     if (process_.crashed) return VOLLEY_OK;
-    if (world_.scenario.pends && chance(world_.random, 0.5)) {
-        process_.jobs.push_back({jobs_, task.job, task.message->handle, task.attempt});
+    if ((world_.scenario.pends || world_.scenario.polls) && chance(world_.random, 0.5)) {
+        process_.jobs.push_back({jobs_, task.job, task.message->handle, task.attempt, task.message,
+                                 task.group, true, world_.scenario.polls});
         return VOLLEY_PENDING;
     }
     d = process_.find(task.message->handle);
@@ -234,36 +269,96 @@ std::int32_t Handler::handle_one(volley_task& task) {
     return end.status;
 }
 
+// Ends one of those that it has, at some moment.
+std::int32_t Handler::poll(std::uint32_t timeout_ms, volley_error* error) {
+    const std::int64_t until = world_.fibers.now_ms() + timeout_ms;
+    world_.fibers.yield();
+    while (!is_interrupted_ && !process_.crashed && world_.fibers.now_ms() < until) {
+        world_.fibers.yield();
+        if (world_.injects_failure(0.01)) {
+            undo_pending();
+            return volley_fail(error, VOLLEY_E_RETRY, "the instance fails");
+        }
+        if (!chance(world_.random, 0.2)) continue;
+        const auto mine = std::find_if(process_.jobs.begin(), process_.jobs.end(),
+                                       [this](const PendingJob& job) { return job.jobs == jobs_; });
+        if (mine == process_.jobs.end()) continue;
+        const auto first = static_cast<std::size_t>(mine - process_.jobs.begin());
+        std::size_t index = first + below(world_.random, process_.jobs.size() - first);
+        if (process_.jobs[index].jobs != jobs_) index = first;
+        process_.finish_job(index);
+        break;
+    }
+    is_interrupted_ = false;
+    return VOLLEY_OK;
+}
+
 Handler* self(volley_handler* h) { return reinterpret_cast<Handler*>(h); }
 
 }  // namespace
 
 void Process::finish_job(std::size_t index) {
+    const auto of_its_group = [chosen = jobs[index]](const PendingJob& job) {
+        return job.jobs == chosen.jobs && job.group == chosen.group;
+    };
+    if (jobs[index].group != 0 && jobs[index].is_polled)
+        index = static_cast<std::size_t>(std::find_if(jobs.begin(), jobs.end(), of_its_group) - jobs.begin());
     const PendingJob job = jobs[index];
     jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(index));
-    if (crashed) return job.jobs->finish(job.jobs->context, job.job, VOLLEY_OK, 0);
+    const auto finish = [](const PendingJob& ended, std::int32_t status, std::uint64_t retry_after_ms) {
+        ended.jobs->finish(ended.jobs->context, ended.job, status, retry_after_ms, 0);
+    };
+    if (crashed) return finish(job, VOLLEY_OK, 0);
     Delivery* const d = find(job.handle);
     if (d == nullptr) return world.fault("a message is settled while its handler has it");
+    if (!job.is_started) begin_handling(*this, *job.message, job.attempt, *d);
     const End end = end_of(*this, *d, job.attempt);
     if (end.status == VOLLEY_OK) emit_outputs(*this, job.jobs, job.job, *d);
-    job.jobs->finish(job.jobs->context, job.job, end.status, end.retry_after_ms);
-    if (world.hostility.now(Breach::finishes_twice))
-        job.jobs->finish(job.jobs->context, job.job, VOLLEY_E_PERMANENT, 0);
+    finish(job, end.status, end.retry_after_ms);
+    if (world.hostility.now(Breach::finishes_twice)) finish(job, VOLLEY_E_PERMANENT, 0);
+    if (!job.is_polled || job.group == 0 || end.status == VOLLEY_OK || end.status == VOLLEY_DROP) return;
+    for (std::size_t i = 0; i < jobs.size();) {
+        if (!of_its_group(jobs[i])) {
+            ++i;
+            continue;
+        }
+        const PendingJob behind = jobs[i];
+        jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(i));
+        finish(behind, VOLLEY_AGAIN, 0);
+    }
 }
 
+namespace {
+
+volley_handler_class make_handler_functions() {
+    volley_handler_class t{};
+    t.struct_size = sizeof t;
+    t.create = [](const volley_host*, const volley_options*, const volley_jobs* jobs, volley_handler** out,
+                  volley_error*) {
+        *out = reinterpret_cast<volley_handler*>(new Handler(*current_process, jobs));
+        return std::int32_t{VOLLEY_OK};
+    };
+    t.open = [](volley_handler* h, volley_error* error) { return self(h)->open(error); };
+    t.handle = [](volley_handler* h, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
+                  volley_error* error) { return self(h)->handle(tasks, count, stride, error); };
+    t.destroy = [](volley_handler* h) { delete self(h); };
+    return t;
+}
+
+}  // namespace
+
 const volley_handler_class* handler_functions() {
+    static const volley_handler_class table = make_handler_functions();
+    return &table;
+}
+
+const volley_handler_class* polled_handler_functions() {
     static const volley_handler_class table = [] {
-        volley_handler_class t{};
-        t.struct_size = sizeof t;
-        t.create = [](const volley_host*, const volley_options*, const volley_jobs* jobs,
-                      volley_handler** out, volley_error*) {
-            *out = reinterpret_cast<volley_handler*>(new Handler(*current_process, jobs));
-            return std::int32_t{VOLLEY_OK};
+        volley_handler_class t = make_handler_functions();
+        t.poll = [](volley_handler* h, std::uint32_t timeout_ms, volley_error* error) {
+            return self(h)->poll(timeout_ms, error);
         };
-        t.open = [](volley_handler* h, volley_error* error) { return self(h)->open(error); };
-        t.handle = [](volley_handler* h, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
-                      volley_error* error) { return self(h)->handle(tasks, count, stride, error); };
-        t.destroy = [](volley_handler* h) { delete self(h); };
+        t.interrupt = [](volley_handler* h) { self(h)->interrupt(); };
         return t;
     }();
     return &table;

@@ -25,7 +25,7 @@ void Process::close(std::uint64_t handle) {
 void Process::step() {
     switch (below(world.random, 4)) {
         case 0:
-            if (!jobs.empty()) finish_job(below(world.random, jobs.size()));
+            if (!jobs.empty() && !jobs.front().is_polled) finish_job(below(world.random, jobs.size()));
             return;
         case 1: {
             const auto next =
@@ -81,7 +81,10 @@ std::string producer_class(const Scenario& s) {
            (s.ordered_outputs ? "Ordered" : "");
 }
 std::string handler_class(const Scenario& s) {
-    return std::string("Handler") + (s.keeps_groups ? "Keeps" : "") + (s.thread_safe ? "Safe" : "");
+    return std::string("Handler") + (s.keeps_groups ? "Keeps" : "") + (s.thread_safe ? "Safe" : "") +
+           (s.polls      ? "Polled"
+            : s.is_async ? "Async"
+                         : "");
 }
 
 const volley_plugin* plugin() {
@@ -103,6 +106,16 @@ const volley_plugin* plugin() {
         describe(VOLLEY_KIND_HANDLER, "HandlerSafe", VOLLEY_THREAD_SAFE, handler_functions()),
         describe(VOLLEY_KIND_HANDLER, "HandlerKeepsSafe", VOLLEY_KEEPS_GROUPS | VOLLEY_THREAD_SAFE,
                  handler_functions()),
+        describe(VOLLEY_KIND_HANDLER, "HandlerPolled", VOLLEY_ASYNC, polled_handler_functions()),
+        describe(VOLLEY_KIND_HANDLER, "HandlerKeepsPolled", VOLLEY_ASYNC | VOLLEY_KEEPS_GROUPS,
+                 polled_handler_functions()),
+        describe(VOLLEY_KIND_HANDLER, "HandlerAsync", VOLLEY_ASYNC, handler_functions()),
+        describe(VOLLEY_KIND_HANDLER, "HandlerKeepsAsync", VOLLEY_ASYNC | VOLLEY_KEEPS_GROUPS,
+                 handler_functions()),
+        describe(VOLLEY_KIND_HANDLER, "HandlerSafeAsync", VOLLEY_ASYNC | VOLLEY_THREAD_SAFE,
+                 handler_functions()),
+        describe(VOLLEY_KIND_HANDLER, "HandlerKeepsSafeAsync",
+                 VOLLEY_ASYNC | VOLLEY_KEEPS_GROUPS | VOLLEY_THREAD_SAFE, handler_functions()),
     };
     static const std::vector<const volley_class*> pointers = [] {
         std::vector<const volley_class*> out;

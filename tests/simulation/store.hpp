@@ -50,6 +50,10 @@ struct PendingJob {
     volley_job* job = nullptr;
     std::uint64_t handle = 0;
     std::uint32_t attempt = 0;
+    const volley_message* message = nullptr;
+    std::uint32_t group = 0;
+    bool is_started = true;  // false: waits for another one of its group
+    bool is_polled = false;  // its handler ends it, from inside of poll
 };
 
 // A transaction on its way.
@@ -111,6 +115,7 @@ const volley_consumer_class* log_consumer(bool interrupt);
 const volley_consumer_class* queue_consumer(bool interrupt);
 const volley_producer_class* producer_functions(bool polled);
 const volley_handler_class* handler_functions();
+const volley_handler_class* polled_handler_functions();
 const volley_ext_atomic* atomic_functions(bool posts);
 
 }  // namespace simulation

@@ -44,10 +44,12 @@ std::string Scenario::name() const {
     add(keeps_groups, "keeps-groups");
     add(thread_safe, "thread-safe");
     add(pends, "pends");
+    add(is_async, polls ? "polled-async" : "async");
     add(!interrupt, "no-interrupt");
     add(calm, "calm");
     add(reloads, "reloads");
     out += " workers=" + std::to_string(component.workers) +
+           " concurrency=" + std::to_string(component.concurrency) +
            " order=" + std::to_string(static_cast<int>(component.order)) +
            " on_fail=" + std::to_string(static_cast<int>(component.on_fail)) +
            " max_attempts=" + std::to_string(component.retry.max_attempts) +
@@ -96,6 +98,10 @@ void World::make(std::uint64_t) {
     c.name = "move";
     c.input = "in";
     c.workers = static_cast<std::uint32_t>(1 + below(random, 4));
+    s.is_async = chance(random, 0.5);
+    s.polls = s.is_async && chance(random, 0.5);
+    if (s.polls) s.thread_safe = false;
+    if (s.is_async) c.concurrency = static_cast<std::uint32_t>(1 + below(random, 8));
     const Order orders[] = {Order::partition, Order::key, Order::none, Order::automatic};
     c.order = orders[below(random, 4)];
     c.retry.max_attempts = static_cast<std::uint32_t>(1 + below(random, 4));
@@ -209,8 +215,9 @@ void World::store_dead_letter(int message, std::string_view body, std::string_vi
 // in between. Not for queues, which give back in another order, and not where order is the producers' affair.
 void World::check_first(const Message& m, int output) {
     const auto& c = scenario.component;
-    const Order order =
-        c.order == Order::automatic ? (c.workers == 1 ? Order::partition : Order::key) : c.order;
+    const Order order = c.order == Order::automatic
+                            ? (c.workers == 1 && c.concurrency == 1 ? Order::partition : Order::key)
+                            : c.order;
     if (!scenario.log || scenario.ordered_outputs || order == Order::none) return;
     if (order == Order::key && m.key == 0) return;
     if (m.gone || m.stored[static_cast<std::size_t>(output)] > 0) return;
@@ -258,8 +265,8 @@ void World::given_up() {
     const std::int64_t shortest = std::min<std::int64_t>(1000, scenario.component.retry.max_delay.count());
     const auto tried = static_cast<std::uint64_t>((fibers.now_ms() - outage_began_ms) / shortest);
     // A success of before the outage that each worker hands in late lets as many fail again.
-    const std::uint64_t to_open =
-        std::uint64_t{volley::delivery::Breaker::opens_after} * (1 + scenario.component.workers);
+    const std::uint64_t to_open = std::uint64_t{volley::delivery::Breaker::opens_after} *
+                                  (1 + scenario.component.workers * scenario.component.concurrency);
     if (given_up_in_outage > to_open + 1 + tried) fault("an outage floods the dead-letter queue");
 }
 

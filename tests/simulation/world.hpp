@@ -32,6 +32,8 @@ struct Scenario {
     bool keeps_groups = false;  // the handler takes several messages of a group in a call
     bool thread_safe = false;   // one handler for all workers
     bool pends = false;         // the handler finishes jobs from other threads
+    bool is_async = false;      // … and each message completes on its own
+    bool polls = false;         // … from inside of its poll
     bool calm = false;     // nothing fails, and all that happens is a clean stop: it must duplicate nothing
     bool reloads = false;  // the configuration is in a file that changes
     double failure_rate = 0.1;

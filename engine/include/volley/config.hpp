@@ -93,6 +93,8 @@ struct HandlerConfig {
     bool operator==(const HandlerConfig&) const = default;
 };
 
+inline constexpr std::uint32_t most_concurrency = 512;
+
 struct ComponentConfig {
     std::string name;  // default: the input's name
     std::string input;
@@ -100,6 +102,8 @@ struct ComponentConfig {
     HandlerConfig handler;
     std::string dead_letter_queue;  // empty: none
     std::uint32_t workers = 1;
+    // How many messages a worker's handler may have at once, if it completes them one by one.
+    std::uint32_t concurrency = 1;
     Order order = Order::automatic;
     RetryConfig retry;
     OnFail on_fail = OnFail::automatic;  // automatic: dead_letter with a queue for it, else the connector's

@@ -381,8 +381,8 @@ typedef struct volley_jobs {
   /* Says why the job fails; copies. At most once, before the job ends. [any] */
   void (*explain)(void *context, volley_job *, volley_view text);
   /* Ends a job left VOLLEY_PENDING, also before handle has returned; a second time does nothing. The statuses of
-   * volley_task, but not VOLLEY_PENDING. retry_after_ms as there. [any] */
-  void (*finish)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms);
+   * volley_task, but not VOLLEY_PENDING. retry_after_ms and reason as there. [any] */
+  void (*finish)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms, uint32_t reason);
   int32_t (*cancelled)(void *context, volley_job *);   /* 1: the result is no longer wanted; 2: nor is it waited for. [any] */
 } volley_jobs;
 
@@ -404,6 +404,12 @@ typedef struct volley_handler_class {
   int32_t (*close)(volley_handler *, uint32_t timeout_ms, volley_error *);
   void (*destroy)(volley_handler *);               /* required. As the consumer's */
   const void *(*get_extension)(volley_handler *, const char *id);
+  /* Both or neither, and only with VOLLEY_ASYNC and without VOLLEY_THREAD_SAFE: for a handler without threads of its own.
+   * While tasks are pending, poll waits up to timeout_ms, on the thread of handle, and returns once a task is finished.
+   * interrupt makes a poll that waits return now, or the next one at once; it calls nothing of the host. A poll that fails
+   * is as a handle that fails. [any] */
+  int32_t (*poll)(volley_handler *, uint32_t timeout_ms, volley_error *);
+  void (*interrupt)(volley_handler *);
 } volley_handler_class;
 
 /* ---- Extensions ---------------------------------------------------------------------------------------------- */
@@ -580,6 +586,11 @@ enum { VOLLEY_KIND_CONSUMER = 1, VOLLEY_KIND_PRODUCER, VOLLEY_KIND_HANDLER };
 #define VOLLEY_JSON_BODIES    (UINT64_C(1) << 14)  /* the store's convention is JSON: the queue's default serializer is json */
 #define VOLLEY_CAN_TOMBSTONE  (UINT64_C(1) << 15)  /* producer: an absent body can be stored, apart from an empty one */
 #define VOLLEY_KEEPS_GROUPS   (UINT64_C(1) << 16)  /* handler: honours task.group */
+/* Handler: leaves tasks pending, and each message completes as soon as its task is finished. The instance has at most
+ * `concurrency` tasks at a time. No two of them are of one group, unless it has VOLLEY_KEEPS_GROUPS and a poll: then, of a
+ * group whose task ends in an error, the later ones that it has are finished with VOLLEY_AGAIN. Without this flag the engine waits until all
+ * tasks of a call are finished before it makes the next call. */
+#define VOLLEY_ASYNC          (UINT64_C(1) << 18)
 #define VOLLEY_JOINT_COMMIT   (UINT64_C(1) << 17)  /* producer: a commit may have records of every producer of this plugin that
                                                       joins its consumer; record.queue says whose */
 

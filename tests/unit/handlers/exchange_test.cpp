@@ -11,11 +11,11 @@ using namespace volley::handlers;
 namespace {
 
 struct Call {
-    explicit Call(const std::vector<std::uint32_t>& groups)
-        : fake(groups), exchange(fake.table, "test", 1000) {
+    explicit Call(const std::vector<std::uint32_t>& groups, std::uint32_t concurrency = 1)
+        : fake(groups), exchange(fake.table, "test", 1000, concurrency) {
         volley::log::configure(volley::log::Level::off, volley::log::Format::text);
         exchange.begin_child();
-        exchange.begin(fake.tasks.data(), fake.count(), sizeof(volley_task));
+        exchange.add(fake.tasks.data(), fake.count(), sizeof(volley_task));
         exchange.send_more(outbox);
     }
     std::optional<std::string> take(const std::string& line, bool is_cut = false) {
@@ -88,13 +88,13 @@ TEST_CASE("a wrong answer fails its message for good, and nothing else") {
 
 TEST_CASE("a group goes on behind the message that a new child got before it had spoken") {
     Call call({5, 5, 5, 6});
-    CHECK(call.sent() == "0 ");
+    CHECK(call.sent() == "0 3 ");
     CHECK(!call.take(R"({"volley":1,"chains":true})"));
-    CHECK(call.sent() == "0 ");
+    CHECK(call.sent() == "0 3 ");
     SECTION("it succeeds") {
         CHECK(!call.take(done(0)));
-        CHECK(call.sent() == "0 1 2 3 ");
-        CHECK(call.outbox.bytes.find(R"("chain":5)") != std::string::npos);
+        CHECK(call.sent() == "0 3 1 2 ");
+        CHECK(call.outbox.bytes.find(R"("chain":1)") != std::string::npos);
     }
     SECTION("it fails") {
         CHECK(!call.take(answer(0, R"("retry":"later")")));
@@ -139,14 +139,73 @@ TEST_CASE("only a message that the child has read was at work") {
     Call call({0, 0});
     const std::size_t first_line = call.outbox.bytes.find('\n') + 1;
     call.outbox.advance(call.outbox.bytes.size());
-    CHECK(!call.exchange.oldest_was_read(0));
-    CHECK(call.exchange.oldest_was_read(1));
+    CHECK(!call.exchange.has_read_any(0));
+    CHECK(call.exchange.has_read_any(1));
     CHECK(!call.take(done(0)));
-    CHECK(!call.exchange.oldest_was_read(first_line));
-    CHECK(call.exchange.oldest_was_read(first_line + 1));
-    call.exchange.blame(VOLLEY_REASON_CRASH, "it died");
+    CHECK(!call.exchange.has_read_any(first_line));
+    CHECK(call.exchange.has_read_any(first_line + 1));
+    call.exchange.blame(first_line + 1, VOLLEY_REASON_CRASH, "it died");
     CHECK(call.status(1) == VOLLEY_E_RETRY);
     CHECK(call.fake.jobs[1].explanation == "it died");
+}
+
+TEST_CASE("of several messages at work, each runs alone in the next child") {
+    Call call({0, 0, 0, 0}, 2);
+    call.outbox.advance(call.outbox.bytes.size());
+    call.exchange.note_at_work(Exchange::Clock::now());
+    call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died");
+    CHECK(call.status(0) == VOLLEY_PENDING);
+    CHECK(call.status(1) == VOLLEY_PENDING);
+    CHECK(call.status(2) == VOLLEY_AGAIN);
+    CHECK(call.status(3) == VOLLEY_AGAIN);
+    const auto next_child = [&call] {
+        call.outbox.reset();
+        call.exchange.begin_child();
+        call.exchange.send_more(call.outbox);
+    };
+    next_child();
+    CHECK(call.sent() == "0 ");
+    SECTION("the first one is innocent") {
+        CHECK(!call.take(done(0)));
+        CHECK(call.sent() == "0 1 ");
+        call.outbox.advance(call.outbox.bytes.size());
+        call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died again");
+        CHECK(call.status(0) == VOLLEY_OK);
+        CHECK(call.status(1) == VOLLEY_E_RETRY);
+        CHECK(call.fake.jobs[1].explanation == "it died again");
+    }
+    SECTION("the first one did it") {
+        call.outbox.advance(call.outbox.bytes.size());
+        call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died again");
+        CHECK(call.status(0) == VOLLEY_E_RETRY);
+        next_child();
+        CHECK(!call.take(done(1)));
+        CHECK(call.status(1) == VOLLEY_OK);
+    }
+    CHECK(call.exchange.is_over());
+}
+
+TEST_CASE("a message that is out of time lets the others at work go on") {
+    Call call({0, 7, 7, 0}, 2);
+    CHECK(!call.take(R"({"volley":1,"chains":true})"));
+    const auto begin = Exchange::Clock::now();
+    const std::chrono::milliseconds second(1000);
+    call.exchange.note_at_work(begin);
+    CHECK(call.exchange.first_deadline(second) == begin + second);
+    CHECK(!call.take(done(0)));
+    // The third waits for the second, so the fourth is at work.
+    call.exchange.note_at_work(begin + second / 2);
+    call.exchange.time_out(begin + second, second, "too slow");
+    CHECK(call.status(1) == VOLLEY_E_RETRY);
+    CHECK(call.fake.tasks[1].reason == VOLLEY_REASON_TIMEOUT);
+    CHECK(call.status(2) == VOLLEY_AGAIN);
+    CHECK(call.status(3) == VOLLEY_PENDING);
+    CHECK(call.exchange.is_waiting());
+    CHECK(!call.take(done(1)));  // too late
+    CHECK(!call.take(done(3)));
+    CHECK(call.status(1) == VOLLEY_E_RETRY);
+    CHECK(call.status(3) == VOLLEY_OK);
+    CHECK(call.exchange.is_over());
 }
 
 TEST_CASE("what is given back stays so, whatever still comes") {

@@ -66,6 +66,7 @@ public:
         now_ = &fake;
         REQUIRE(table_->handle(handler_, fake.tasks.data(), fake.count(), sizeof(volley_task), nullptr) ==
                 VOLLEY_OK);
+        while (!fake.is_over()) REQUIRE(table_->poll(handler_, 1000, nullptr) == VOLLEY_OK);
     }
     const std::string& folder() const { return folder_; }
 
@@ -85,6 +86,11 @@ private:
         table.explain = [](void* self, volley_job* job, volley_view text) {
             const volley_jobs& jobs = static_cast<Handler*>(self)->now_->table;
             jobs.explain(jobs.context, job, text);
+        };
+        table.finish = [](void* self, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms,
+                          std::uint32_t reason) {
+            const volley_jobs& jobs = static_cast<Handler*>(self)->now_->table;
+            jobs.finish(jobs.context, job, status, retry_after_ms, reason);
         };
         table.cancelled = [](void* self, volley_job* job) {
             const volley_jobs& jobs = static_cast<Handler*>(self)->now_->table;
@@ -179,7 +185,8 @@ TEST_CASE(
                 if (good) ++done;
                 if (good || failed) continue;
                 FAIL("message " << fake.jobs[k].body << " has status " << status << " and "
-                                << fake.jobs[k].outputs.size() << " outputs");
+                                << fake.jobs[k].outputs.size() << " outputs"
+                                << (fake.jobs[k].outputs.empty() ? "" : ": " + fake.jobs[k].outputs.front()));
             }
         }
     }

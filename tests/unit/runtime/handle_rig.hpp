@@ -45,7 +45,9 @@ struct Script {
         record.body = view_of(body);
         return emit(job, record);
     }
-    void finish(volley_job* job, std::int32_t status) const { jobs->finish(jobs->context, job, status, 0); }
+    void finish(volley_job* job, std::int32_t status) const {
+        jobs->finish(jobs->context, job, status, 0, 0);
+    }
     bool cancelled(volley_job* job) const { return jobs->cancelled(jobs->context, job) != 0; }
 };
 
@@ -79,6 +81,31 @@ inline const volley_handler_class* scripted_handler() {
     }();
     return &table;
 }
+
+// A worker's way into the handler, without the worker.
+class Caller {
+public:
+    explicit Caller(Pipeline& pipeline)
+        : slot_(pipeline.shared_handler ? pipeline.shared_handler : std::make_shared<InstanceSlot>(pipeline)),
+          call_(pipeline, *slot_) {
+        slot_->join();
+    }
+    bool open() {
+        if (slot_->enter() == nullptr) return false;
+        slot_->leave_unused();
+        return true;
+    }
+    void handle(const delivery::WorkItem* items, std::size_t count, std::vector<HandlerResult>& out) {
+        call_.handle(items, count, out);
+    }
+    void close(std::uint32_t timeout_ms) { slot_->quit(timeout_ms); }
+    const InstanceSlot& slot() const { return *slot_; }
+    std::int64_t in_call_since_ms() const { return call_.in_call_since_ms(); }
+
+private:
+    std::shared_ptr<InstanceSlot> slot_;
+    HandlerCall call_;
+};
 
 // A component with one output, without its threads.
 struct Rig {
@@ -118,7 +145,7 @@ struct Rig {
     Pipeline pipeline;
 };
 
-inline std::vector<HandlerResult> handle(HandlerCall& call, const std::vector<delivery::WorkItem>& items) {
+inline std::vector<HandlerResult> handle(Caller& call, const std::vector<delivery::WorkItem>& items) {
     std::vector<HandlerResult> out;
     call.handle(items.data(), items.size(), out);
     return out;

@@ -16,7 +16,7 @@ using Catch::Matchers::Contains;
 TEST_CASE("a second finish, and one that comes late, end no other message", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     volley_job* first = nullptr;
     script.handle = [&](const Tasks& tasks) {
         first = tasks[0].job;
@@ -48,7 +48,7 @@ TEST_CASE("a second finish, and one that comes late, end no other message", "[ha
 TEST_CASE("whoever names a job that is over, or never was, finds nothing", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     std::vector<volley_job*> strangers{nullptr};
     for (const std::uint64_t made_up :
          {1ULL, 63ULL, 64ULL, 1ULL << 24U, ~0ULL, 0xFFFFFFULL, (5ULL << 24U) + 9'000'000U})
@@ -81,7 +81,7 @@ TEST_CASE("whoever names a job that is over, or never was, finds nothing", "[han
 TEST_CASE("what is emitted after a job's end is not sent", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     script.handle = [&](const Tasks& tasks) {
         tasks[0].status = VOLLEY_PENDING;
         CHECK(script.emit(tasks[0].job, "in time") == VOLLEY_OK);
@@ -100,7 +100,7 @@ TEST_CASE("jobs of a table that is used again have tokens of their own", "[handl
     volley_job* first = nullptr;
     const volley_jobs* jobs = nullptr;
     for (int life = 0; life < 2; ++life) {
-        HandlerCall call(rig.pipeline);
+        Caller call(rig.pipeline);
         script.handle = [&](const Tasks& tasks) {
             if (life == 1 && script.jobs == jobs)
                 CHECK(script.emit(first, "of the life before") == VOLLEY_E_LOST);
@@ -119,7 +119,7 @@ TEST_CASE("jobs of a table that is used again have tokens of their own", "[handl
 TEST_CASE("every status ends in a verdict", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     const auto with = [&](std::int32_t status) {
         script.handle = [&script, status](const Tasks& tasks) {
             script.emit(tasks[0].job, "x");
@@ -148,7 +148,7 @@ namespace {
 const std::int32_t undefined[] = {VOLLEY_END, 99, -99, std::numeric_limits<std::int32_t>::min()};
 
 // The handler is gone for good, and nothing of the messages was decided.
-void check_end(const HandlerCall& call, const std::vector<HandlerResult>& handled, const Script& script) {
+void check_end(const Caller& call, const std::vector<HandlerResult>& handled, const Script& script) {
     for (const HandlerResult& h : handled) CHECK(h.verdict == Verdict::not_started);
     REQUIRE(call.slot().failure());
     CHECK(call.slot().failure()->code == ErrorCode::fatal);
@@ -166,7 +166,7 @@ TEST_CASE("a message that ends with a status that the ABI does not define ends t
             Rig rig;
             rig.pipeline.handler_label = "libship.so:Ship";
             Script script;
-            HandlerCall call(rig.pipeline);
+            Caller call(rig.pipeline);
             script.handle = [&script, status, later](const Tasks& tasks) {
                 script.emit(tasks[1].job, "x");
                 tasks[1].status = later ? std::int32_t{VOLLEY_PENDING} : status;
@@ -182,7 +182,7 @@ TEST_CASE("a message that ends with a status that the ABI does not define ends t
     // Once finished, a job cannot be pending.
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     script.handle = [&script](const Tasks& tasks) {
         tasks[0].status = VOLLEY_PENDING;
         script.finish(tasks[0].job, VOLLEY_PENDING);
@@ -199,7 +199,7 @@ TEST_CASE("a handle call with a status that the ABI does not define ends the com
             Rig rig;
             rig.pipeline.handler_label = "libship.so:Ship";
             Script script;
-            HandlerCall call(rig.pipeline);
+            Caller call(rig.pipeline);
             script.handle = [status](const Tasks&) { return status; };
             check_end(call, handle(call, rig.items(count)), script);
             CHECK_THAT(call.slot().failure()->text, Contains("libship.so:Ship: handle returned"));
@@ -213,7 +213,7 @@ TEST_CASE("a handle call that says that a person must act ends the component wit
         INFO(status);
         Rig rig;
         Script script;
-        HandlerCall call(rig.pipeline);
+        Caller call(rig.pipeline);
         script.handle = [status](const Tasks& tasks) {
             tasks[0].status = VOLLEY_DROP;  // decided before
             return status;
@@ -230,7 +230,7 @@ TEST_CASE("a handle call that says that a person must act ends the component wit
 TEST_CASE("a task may be left for later only behind a failure in its group", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     script.handle = [](const Tasks& tasks) {
         tasks[0].status = VOLLEY_E_RETRY;
         for (std::uint32_t i = 1; i < tasks.count; ++i) tasks[i].status = VOLLEY_AGAIN;
@@ -250,7 +250,7 @@ TEST_CASE("a task may be left for later only behind a failure in its group", "[h
 TEST_CASE("an output that is no output fails its message and says why", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     volley_header headers[2]{{view_of("a"), {}}, {{}, view_of("a value without a name")}};
     const volley_view endless{"x", std::numeric_limits<std::size_t>::max()};
     volley_record record{};
@@ -289,7 +289,7 @@ TEST_CASE("an output that is no output fails its message and says why", "[handle
 TEST_CASE("an absent view has no bytes, whatever its size says", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     script.handle = [&](const Tasks& tasks) {
         const volley_view nothing{nullptr, 1'000'000};
         volley_header header{view_of("h"), nothing};
@@ -316,7 +316,7 @@ TEST_CASE("an absent view has no bytes, whatever its size says", "[handle]") {
 TEST_CASE("key and headers are the input's, the handler's, or none", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     const std::string binary("\0\xff", 2);
     script.handle = [&](const Tasks& tasks) {
         volley_header twice[]{{view_of("h"), view_of(binary)}, {view_of("h"), {}}};
@@ -349,7 +349,7 @@ TEST_CASE("key and headers are the input's, the handler's, or none", "[handle]")
 TEST_CASE("an attempt leaves nothing behind for the next one", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     const std::string large(100'000, 'x');
     const void* place = nullptr;
     script.handle = [&](const Tasks& tasks) {

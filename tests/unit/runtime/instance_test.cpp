@@ -15,7 +15,7 @@ using Catch::Matchers::Contains;
 TEST_CASE("a failed instance is replaced, and what it did not decide costs nothing", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     int calls = 0;
     script.handle = [&](const Tasks& tasks) {
         if (++calls == 2) {
@@ -42,7 +42,7 @@ TEST_CASE("a failed instance is replaced, and what it did not decide costs nothi
 TEST_CASE("the message that instances fail with is charged, and those beside it are not", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     bool thrown = false;
     SECTION("by status") {}
     SECTION("by an exception that leaves the plugin") { thrown = true; }
@@ -65,7 +65,7 @@ TEST_CASE("the message that instances fail with is charged, and those beside it 
 TEST_CASE("behind a message of its group that is charged a message waits", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     std::vector<std::string> alone;
     script.handle = [&](const Tasks& tasks) {
         if (tasks.count == 1) alone.emplace_back(text_of(tasks[0].message->body));
@@ -81,7 +81,7 @@ TEST_CASE("behind a message of its group that is charged a message waits", "[han
 TEST_CASE("a new instance that cannot be opened is tried again, and the component says why", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
     int refusals = 2;
     std::string problem;
@@ -102,7 +102,7 @@ TEST_CASE("a new instance that cannot be opened is tried again, and the componen
 TEST_CASE("what needs a person, and a stop, end the wait for an instance", "[handle]") {
     Rig rig;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     REQUIRE(call.open());
     script.handle = [](const Tasks&) { return VOLLEY_E_FATAL; };
     SECTION("refused credentials") {
@@ -131,13 +131,13 @@ TEST_CASE("an open that asks to be called again is called again, of the same ins
     Script script;
     int refusals = 1;
     script.open = [&] { return refusals-- > 0 ? VOLLEY_E_RETRY : VOLLEY_OK; };
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     CHECK(call.open());
     CHECK(script.created == 1);
     call.close(0);
 
     script.open = [] { return VOLLEY_E_FATAL; };
-    HandlerCall other(rig.pipeline);
+    Caller other(rig.pipeline);
     CHECK_FALSE(other.open());
     REQUIRE(other.slot().failure());
     CHECK(other.slot().failure()->code == ErrorCode::fatal);
@@ -151,7 +151,7 @@ TEST_CASE("a result that comes past the deadline is ignored, and charged as a ti
     Rig rig;
     rig.pipeline.config.handler_timeout = 30ms;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     std::thread other;
     SECTION("of a call that takes too long") {
         script.handle = [&](const Tasks& tasks) {
@@ -187,7 +187,7 @@ TEST_CASE("an instance that never finishes a job is closed and replaced; its oth
     Rig rig;
     rig.pipeline.config.handler_timeout = 30ms;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     volley_job* never = nullptr;
     bool readable = false;
     script.handle = [&](const Tasks& tasks) {
@@ -218,7 +218,7 @@ TEST_CASE("a child process is held to its time by its own side", "[handle]") {
     rig.pipeline.in_process = false;
     rig.pipeline.config.handler_timeout = 1ms;
     Script script;
-    HandlerCall call(rig.pipeline);
+    Caller call(rig.pipeline);
     script.handle = [&](const Tasks& tasks) {
         std::this_thread::sleep_for(10ms);
         CHECK_FALSE(script.cancelled(tasks[0].job));
@@ -236,8 +236,8 @@ TEST_CASE("workers of a thread-safe class share one instance, also the next one"
     rig.pipeline.shared_handler = std::make_shared<InstanceSlot>(rig.pipeline);
     Script script;
     constexpr std::uint32_t workers = 4;
-    std::vector<std::unique_ptr<HandlerCall>> calls;
-    for (std::uint32_t w = 0; w < workers; ++w) calls.push_back(std::make_unique<HandlerCall>(rig.pipeline));
+    std::vector<std::unique_ptr<Caller>> calls;
+    for (std::uint32_t w = 0; w < workers; ++w) calls.push_back(std::make_unique<Caller>(rig.pipeline));
     std::atomic<int> inside{0}, most{0}, count{0}, in_failed{0};
     std::atomic<bool> failed{false};
     std::mutex mutex;
