@@ -1,0 +1,3 @@
+module ship
+
+go 1.18
