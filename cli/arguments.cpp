@@ -6,6 +6,7 @@
 
 #include "check/guarantees.hpp"
 #include "config/diagnostics.hpp"
+#include "init_choices.hpp"
 #include "queue_access.hpp"
 
 namespace volley::cli {
@@ -19,6 +20,18 @@ CLI::App* add_verb(CLI::App& app, Arguments& a, Verb verb, const char* name, con
     CLI::App* added = app.add_subcommand(name, what);
     added->callback([&a, verb] { a.verb = verb; });
     return added;
+}
+
+void add_init(CLI::App& app, Arguments& a) {
+    CLI::App* init = add_verb(app, a, Verb::init, "init", "Write a small project that runs at once");
+    CLI::Option* folder = init->add_option("DIR", a.init.folder, "A folder that does not exist, or is empty");
+    init->add_option("--handler", a.init.handler, "One of " + listed_names(names_of(handler_choices())))
+        ->capture_default_str();
+    const std::string connectors = "one of " + listed_names(names_of(connector_choices()));
+    init->add_option("--from", a.init.from, "The connector of the input: " + connectors)
+        ->capture_default_str();
+    init->add_option("--to", a.init.to, "The connector of the output: " + connectors)->capture_default_str();
+    init->add_flag("--list", a.init.list, "Say more about the choices")->excludes(folder);
 }
 
 void add_configuration_verbs(CLI::App& app, Arguments& a) {
@@ -154,6 +167,7 @@ std::string unknown_verb(const CLI::App& app) {
 
 // What the parser cannot say: null if nothing is missing.
 const char* missing(const Arguments& a) {
+    if (a.verb == Verb::init && a.init.folder.empty() && !a.init.list) return "give a DIR, or --list";
     if (a.verb == Verb::send && a.send.bodies.empty() && a.send.file.empty()) return "give a BODY or --file";
     const bool chooses = a.verb == Verb::dlq_retry || a.verb == Verb::dlq_delete;
     if (chooses && !a.dead_letters.all && a.dead_letters.ids.empty()) return "give an ID or --all";
@@ -164,14 +178,18 @@ const char* missing(const Arguments& a) {
 
 std::optional<int> parse(int argc, char** argv, Arguments& a) {
     CLI::App app{
-        "The operator's tool of Volley.\n\n  volley send orders '{\"id\": 1}'\n  volley peek orders --limit "
-        "3\n  volley dlq list\n"};
+        "The operator's tool of Volley.\n\n"
+        "  volley init shop\n"
+        "  volley send orders '{\"id\": 1}'\n"
+        "  volley peek orders --limit 3\n"
+        "  volley dlq list\n"};
     app.set_version_flag("--version", std::string("volley ") + VOLLEY_VERSION);
     app.add_option("-c,--config", a.config, "The configuration file")->capture_default_str();
     app.add_option("--plugin-dir", a.plugin_dirs, "Look here for plugins first; may be repeated")
         ->allow_extra_args(false);
     app.require_subcommand(1);
     app.fallthrough();
+    add_init(app, a);
     add_configuration_verbs(app, a);
     add_queue_verbs(app, a);
     add_dead_letter_verbs(app, a);

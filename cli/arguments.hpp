@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dead_letters.hpp"
+#include "init.hpp"
 #include "queues.hpp"
 
 namespace volley::cli {
@@ -13,6 +14,7 @@ namespace volley::cli {
 enum class Verb : std::uint8_t {
     check,
     explain,
+    init,
     migrate,
     plugins,
     send,
@@ -34,6 +36,7 @@ struct Arguments {
     std::string format = "text";
     std::string code;
     std::string migrate_path;
+    Init init;
     bool guarantees = false;
     std::vector<std::string> required;
     Send send;

@@ -114,6 +114,8 @@ int run(const cli::Arguments& a) {
             return check_file(a);
         case cli::Verb::explain:
             return explain(a.code);
+        case cli::Verb::init:
+            return cli::init(a.init);
         case cli::Verb::migrate:
             return cli::migrate(a.migrate_path);
         case cli::Verb::plugins:
