@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from support.servers import ROOT
-from support.volleyd import VOLLEYD
+from support.volleyd import VOLLEY, VOLLEYD
 
 SERVER = ROOT / "build" / "node" / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
 
@@ -100,3 +100,12 @@ def test_an_editor_completes_keys_connectors_and_their_own_keys(editor):
     assert {"kafka", "rsmq", "sqlite"} <= editor.completions("file:///type.yml", "queues:\n  in:\n    type: \n", 2, 10)
     text = "queues:\n  in:\n    type: rsmq\n    config:\n      \n"
     assert {"host", "ns", "vt"} <= editor.completions("file:///config.yml", text, 4, 6)
+
+
+def test_an_editor_finds_the_schema_of_a_new_project_by_its_first_line(editor, tmp_path):
+    project = tmp_path / "with space"
+    subprocess.run([str(VOLLEY), "init", str(project), "--to", "kafka"], check=True, capture_output=True)
+    editor.settings["yaml"]["schemas"] = {}
+    text = (project / "volley.yml").read_text()
+    assert editor.problems((project / "volley.yml").as_uri(), text) == []
+    assert editor.problems((project / "wrong.yml").as_uri(), text.replace("workers:", "worker:")) != []
