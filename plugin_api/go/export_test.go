@@ -1,0 +1,6 @@
+package volleyhandler
+
+// For tests of other packages.
+var (
+	Serve = serve
+)

@@ -1,0 +1,3 @@
+module volleyhandler
+
+go 1.21
