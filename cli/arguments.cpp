@@ -58,6 +58,25 @@ void add_configuration_verbs(CLI::App& app, Arguments& a) {
     add_verb(app, a, Verb::plugins, "plugins", "Show the plugins that are found");
 }
 
+void add_handler_check(CLI::App& app, Arguments& a) {
+    HandlerCheck& h = a.handler_check;
+    CLI::App* verb = add_verb(app, a, Verb::handler_check, "handler-check",
+                              "Test whether a program speaks the protocol for handlers");
+    verb->add_option("PROGRAM", h.program, "The program and its arguments, behind --");
+    verb->add_option("--timeout", h.timeout, "How long it may take to start, and for each answer")
+        ->capture_default_str();
+    verb->add_option("--version", h.version, "The version of the protocol that is offered to it")
+        ->check(CLI::IsMember({1, 2}))
+        ->capture_default_str();
+    verb->add_option("--body", h.body, "JSON for the messages, if it does not understand {}");
+    verb->add_flag("--echo", h.echo, "It is the echo program of plugin_api/protocol: check what it forwards");
+    verb->add_option("--only", h.only, "Run this check alone; may be repeated")->allow_extra_args(false);
+    verb->add_option("--tolerate", h.tolerate, "A failure of this check is a warning; may be repeated")
+        ->allow_extra_args(false);
+    verb->add_flag("--list", h.list, "Show the checks, and run nothing");
+    verb->add_flag("--json", h.json, "One object with all results");
+}
+
 void add_window(CLI::App* verb, Window& window, bool required) {
     auto* from =
         verb->add_option("--from", window.from,
@@ -191,6 +210,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
     app.fallthrough();
     add_init(app, a);
     add_configuration_verbs(app, a);
+    add_handler_check(app, a);
     add_queue_verbs(app, a);
     add_dead_letter_verbs(app, a);
     try {

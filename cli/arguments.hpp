@@ -7,6 +7,7 @@
 
 #include "dead_letters.hpp"
 #include "init.hpp"
+#include "handler_check.hpp"
 #include "queues.hpp"
 
 namespace volley::cli {
@@ -17,6 +18,7 @@ enum class Verb : std::uint8_t {
     init,
     migrate,
     plugins,
+    handler_check,
     send,
     peek,
     replay,
@@ -45,6 +47,7 @@ struct Arguments {
     Queues queues;
     Purge purge;
     DeadLetters dead_letters;
+    HandlerCheck handler_check;
 };
 
 // Parses; prints help, the version and mistakes itself. Returns the exit code instead of arguments if there

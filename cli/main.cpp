@@ -120,6 +120,8 @@ int run(const cli::Arguments& a) {
             return cli::migrate(a.migrate_path);
         case cli::Verb::plugins:
             return plugins_listed(a);
+        case cli::Verb::handler_check:
+            return cli::handler_check(a.handler_check);
         case cli::Verb::send:
             return on_queues(cli::send, a.send);
         case cli::Verb::peek:

@@ -272,12 +272,20 @@ ChildEnd Child::kill() {
     return ended_;
 }
 
-ChildEnd Child::end(std::uint32_t timeout_ms) {
-    if (pid_ <= 0) return ended_;
+void Child::close_input() {
     if (input_ >= 0) ::close(input_);
     input_ = -1;
+}
+
+void Child::terminate() const {
+    if (pid_ > 0) ::kill(-pid_, SIGTERM);
+}
+
+ChildEnd Child::end(std::uint32_t timeout_ms) {
+    if (pid_ <= 0) return ended_;
+    close_input();
     if (!wait_for_end(timeout_ms / 2)) {
-        ::kill(-pid_, SIGTERM);
+        terminate();
         wait_for_end(timeout_ms - timeout_ms / 2);
     }
     return kill();

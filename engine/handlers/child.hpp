@@ -49,6 +49,9 @@ public:
     bool has_ended() const;
     std::size_t unread() const;  // bytes in the pipe of its input
 
+    void close_input();
+    // Sends SIGTERM to its process group.
+    void terminate() const;
     // Closes its input. After half of `timeout_ms` sends SIGTERM to its process group, and finally kills the
     // group.
     ChildEnd end(std::uint32_t timeout_ms);
