@@ -22,6 +22,21 @@ async function meet(count, ms) {
   if (!(await Promise.race([met, sleep(ms, false)]))) throw new Fail("alone");
 }
 
+// As the protocol has it.
+function sourceOf({ source }) {
+  const { queue, id, partition, offset, deliveries, timestamp } = source;
+  const isBinary = id instanceof Uint8Array;
+  return {
+    queue,
+    id: isBinary ? undefined : id,
+    id_base64: isBinary ? Buffer.from(id).toString("base64") : undefined,
+    partition,
+    offset,
+    deliveries,
+    timestamp_ms: timestamp == null ? undefined : Number(timestamp),
+  };
+}
+
 async function wait(message, ms) {
   const signal = message.signal;
   const cancelled = new Promise((resolve) => {
@@ -52,6 +67,9 @@ async function handle(message, out) {
         if (body.do === "parts") await out.flush?.();
       }
       if (body.then === "fail") throw new Fail("behind its parts");
+      return;
+    case "source":
+      out.send("out", sourceOf(message));
       return;
     case "print":
       process.stdout.write("noise");

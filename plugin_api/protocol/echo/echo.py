@@ -3,6 +3,7 @@
     volley handler-check --echo -- python3 echo.py
 """
 
+import base64
 import os
 import sys
 import threading
@@ -27,6 +28,17 @@ def meet(count, seconds):
         meeting.notify_all()
         if not meeting.wait_for(lambda: arrived >= count, seconds):
             raise Fail("alone")
+
+
+def source_of(message):
+    """As the protocol has it."""
+    source = message.source
+    fields = {name: getattr(source, name) for name in ("queue", "id", "partition", "offset", "deliveries")}
+    if isinstance(source.id, bytes):
+        fields["id"], fields["id_base64"] = None, base64.b64encode(source.id).decode()
+    if source.timestamp is not None:
+        fields["timestamp_ms"] = round(source.timestamp.timestamp() * 1000)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def wait(message, seconds):
@@ -58,6 +70,8 @@ def handle(message, out):
         if body.get("then") == "fail":
             raise Fail("behind its parts")
         return
+    if do == "source":
+        return out.send("out", source_of(message))
     if do == "print":
         print("noise", end="", flush=True)
     if do == "sleep":

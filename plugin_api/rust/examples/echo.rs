@@ -28,7 +28,11 @@ fn meet(command: &Command) -> bool {
     MEETING.notify_all();
     let within = Duration::from_millis(command.within_ms);
     let alone = |arrived: &mut u32| *arrived < command.count;
-    !MEETING.wait_timeout_while(arrived, within, alone).unwrap().1.timed_out()
+    !MEETING
+        .wait_timeout_while(arrived, within, alone)
+        .unwrap()
+        .1
+        .timed_out()
 }
 
 fn wait(message: &Message, within: Duration) -> bool {
@@ -62,7 +66,10 @@ pub fn handle(message: &Message, out: &mut Outputs) -> Result<(), Error> {
         "fail" => return Err(Error::Fail(command.why)),
         "retry" => {
             let after = command.after_ms.map(Duration::from_millis);
-            return Err(Error::Retry { why: command.why, after });
+            return Err(Error::Retry {
+                why: command.why,
+                after,
+            });
         }
         "drop" => return Err(Error::Drop(command.why)),
         "throw" => panic!("thrown"),
@@ -76,7 +83,14 @@ pub fn handle(message: &Message, out: &mut Outputs) -> Result<(), Error> {
         _ => {}
     }
     let headers = Some(&message.headers).filter(|headers| !headers.0.is_empty());
-    out.send(To { key: message.key.as_deref(), headers, ..To::from("out") }, &message.body);
+    out.send(
+        To {
+            key: message.key.as_deref(),
+            headers,
+            ..To::from("out")
+        },
+        &message.body,
+    );
     Ok(())
 }
 

@@ -45,7 +45,10 @@ pub enum Error {
 
 impl Error {
     pub fn retry(why: impl Into<String>) -> Self {
-        Error::Retry { why: why.into(), after: None }
+        Error::Retry {
+            why: why.into(),
+            after: None,
+        }
     }
 }
 
@@ -62,8 +65,16 @@ impl<E: std::error::Error> From<E> for Error {
 pub fn run(handle: impl Fn(&Message, &mut Outputs) -> Result<(), Error> + Sync) -> io::Result<()> {
     let answers = process::take_output()?;
     process::ignore_sigterm();
-    let concurrency = std::env::var("VOLLEY_CONCURRENCY").ok().and_then(|text| text.parse::<usize>().ok());
-    serve(io::stdin().lock(), answers, concurrency.unwrap_or(1).max(1), concurrency.is_some(), handle)
+    let concurrency = std::env::var("VOLLEY_CONCURRENCY")
+        .ok()
+        .and_then(|text| text.parse::<usize>().ok());
+    serve(
+        io::stdin().lock(),
+        answers,
+        concurrency.unwrap_or(1).max(1),
+        concurrency.is_some(),
+        handle,
+    )
 }
 
 /// `run` without a process. `splits`: the engine takes partial answers.
@@ -127,7 +138,10 @@ impl<H: Fn(&Message, &mut Outputs) -> Result<(), Error> + Sync, W: Write> Server
         }
         let message = request.message()?;
         let flag = Arc::clone(&message.cancelled);
-        self.unanswered.lock().expect("no thread panics with the lock").insert(message.id.clone(), flag);
+        self.unanswered
+            .lock()
+            .expect("no thread panics with the lock")
+            .insert(message.id.clone(), flag);
         self.order.add(message);
         Ok(())
     }
@@ -140,7 +154,10 @@ impl<H: Fn(&Message, &mut Outputs) -> Result<(), Error> + Sync, W: Write> Server
             } else {
                 self.answer(&id, &message)
             };
-            self.unanswered.lock().expect("no thread panics with the lock").remove(&message.id);
+            self.unanswered
+                .lock()
+                .expect("no thread panics with the lock")
+                .remove(&message.id);
             self.write(line);
             self.order.done(message.call, message.chain, failed);
         }
@@ -175,5 +192,6 @@ impl<H: Fn(&Message, &mut Outputs) -> Result<(), Error> + Sync, W: Write> Server
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a text")
 }

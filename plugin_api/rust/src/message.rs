@@ -208,18 +208,32 @@ mod tests {
         let digits = read(r#"{"id":"1","body":{"n":1e400, "m":12345678901234567890}}"#);
         assert!(matches!(digits.body, Body::Json(raw) if raw.get() == r#"{"n":1e400, "m":12345678901234567890}"#));
         assert!(matches!(read(r#"{"id":"1","body":null}"#).body, Body::Json(raw) if raw.get() == "null"));
-        assert!(matches!(read(r#"{"id":"1","body":null,"tombstone":true}"#).body, Body::Tombstone));
+        assert!(matches!(
+            read(r#"{"id":"1","body":null,"tombstone":true}"#).body,
+            Body::Tombstone
+        ));
         assert!(matches!(read(r#"{"id":"1","base64":"/w=="}"#).body, Body::Bytes(bytes) if bytes == [255]));
     }
 
     #[test]
     fn headers_of_every_form() {
         let line = r#"{"id":"1","body":1,"headers":{"b":["x",{"base64":"/w=="},null],"a":"y"}}"#;
-        let expected = [("b", Some(b"x".to_vec())), ("b", Some(vec![255])), ("b", None), ("a", Some(b"y".to_vec()))];
+        let expected = [
+            ("b", Some(b"x".to_vec())),
+            ("b", Some(vec![255])),
+            ("b", None),
+            ("a", Some(b"y".to_vec())),
+        ];
         let expected = expected.map(|(name, value)| (name.as_bytes().to_vec(), value)).to_vec();
         assert_eq!(read(line).headers, Headers(expected));
         let pairs = read(r#"{"id":"1","body":1,"headers":[[{"base64":"/w=="},"x"],["a",null]]}"#);
-        assert_eq!(pairs.headers, Headers(vec![(vec![255], Some(b"x".to_vec())), (b"a".to_vec(), None)]));
-        assert_eq!(read(r#"{"id":"1","body":1,"headers":null}"#).headers, Headers::default());
+        assert_eq!(
+            pairs.headers,
+            Headers(vec![(vec![255], Some(b"x".to_vec())), (b"a".to_vec(), None)])
+        );
+        assert_eq!(
+            read(r#"{"id":"1","body":1,"headers":null}"#).headers,
+            Headers::default()
+        );
     }
 }

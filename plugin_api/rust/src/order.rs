@@ -53,7 +53,10 @@ impl Order {
         let mut state = self.lock();
         loop {
             if let Some(message) = state.ready.pop_front() {
-                let skip = state.chains.get(&(message.call, message.chain)).is_some_and(|chain| chain.failed);
+                let skip = state
+                    .chains
+                    .get(&(message.call, message.chain))
+                    .is_some_and(|chain| chain.failed);
                 return Some((message, skip));
             }
             if state.ended {
@@ -66,7 +69,9 @@ impl Order {
     /// The message is answered, so the next of its chain may begin.
     pub fn done(&self, call: u64, chain: u64, failed: bool) {
         let mut state = self.lock();
-        let Some(chain) = state.chains.get_mut(&(call, chain)) else { return };
+        let Some(chain) = state.chains.get_mut(&(call, chain)) else {
+            return;
+        };
         chain.failed |= failed;
         match chain.waiting.pop_front() {
             None => chain.busy = false,

@@ -20,7 +20,10 @@ pub struct To<'a> {
 
 impl<'a> From<&'a str> for To<'a> {
     fn from(queue: &'a str) -> Self {
-        To { queue: Some(queue), ..To::default() }
+        To {
+            queue: Some(queue),
+            ..To::default()
+        }
     }
 }
 
@@ -34,7 +37,11 @@ pub struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     pub(crate) fn new(id: &'a str, write: Option<&'a dyn Fn(String)>) -> Self {
-        Outputs { id, pending: String::new(), write }
+        Outputs {
+            id,
+            pending: String::new(),
+            write,
+        }
     }
 
     /// Sends a body as it came in: JSON digit by digit, bytes, or a tombstone.
@@ -59,7 +66,11 @@ impl<'a> Outputs<'a> {
     /// returns an error later, the engine discards them.
     pub fn flush(&mut self) {
         if let (Some(write), false) = (self.write, self.pending.is_empty()) {
-            write(format!("{{\"id\":{},\"outputs\":[{}],\"more\":true}}", quoted(self.id), self.pending));
+            write(format!(
+                "{{\"id\":{},\"outputs\":[{}],\"more\":true}}",
+                quoted(self.id),
+                self.pending
+            ));
             self.pending.clear();
         }
     }
