@@ -158,10 +158,15 @@ Session::Diagnosis Session::diagnose() {
     }
     if (const auto unknown = find_unknown(sent_, spoken_))
         return {counted + ", and " + *unknown, "repeat the \"id\" of the message in its answer"};
-    if (const auto noise = find_noise(spoken_); noise)
+    if (const auto noise = find_noise(spoken_)) {
+        const bool is_answer = std::any_of(spoken_.begin(), spoken_.end(), [](const Spoken& one) {
+            return one.what == Spoken::What::noise && one.line.front() == '{' && handlers::named_id(one.line);
+        });
         return {counted + ", and " + *noise,
-                "standard output is for answers alone: print to standard error, and end each answer with a "
-                "newline"};
+                is_answer ? "write each answer as one line of valid JSON with the fields of the protocol"
+                          : "standard output is for answers alone: print to standard error, and end each "
+                            "answer with a newline"};
+    }
     const bool inside = lines_.is_inside();
     if (output_closed_) return {counted + ": it closed its standard output", "keep it open"};
     // Output that appears at the end of the input was kept in a buffer.

@@ -9,10 +9,19 @@ FAULT = sys.argv[1] if len(sys.argv) > 1 else ""
 VERSION = 1 if FAULT == "version 1" else 2
 
 
+unwritten = []
+
+
 def write(line, end="\n"):
-    sys.stdout.write(line + end)
+    unwritten.append(line + end)
     if FAULT != "no flush":
-        sys.stdout.flush()
+        flush()
+
+
+def flush():
+    sys.stdout.write("".join(unwritten))
+    sys.stdout.flush()
+    unwritten.clear()
 
 
 def forwarded(request, line):
@@ -25,9 +34,10 @@ def forwarded(request, line):
     if FAULT == "joins repeated headers" and isinstance(output.get("headers"), dict):
         output["headers"] = {name: value[0] if isinstance(value, list) else value for name, value in output["headers"].items()}
     written = json.dumps(output)
-    if FAULT != "writes numbers anew" and isinstance(output.get("body"), (int, float)):
-        number = line[line.rindex('"body":') + 7:line.rindex("}")]
-        written = written.replace(json.dumps(output["body"]), number)
+    if FAULT != "writes numbers anew" and "body" in output:
+        begin = line.index('"body":') + len('"body":')
+        _, end = json.JSONDecoder().raw_decode(line, begin)
+        written = json.dumps({**output, "body": 0}).replace('"body": 0', f'"body": {line[begin:end]}')
     return f'"outputs":[{written}]'
 
 
@@ -102,6 +112,7 @@ for one in lines():
     answer(one)
     if FAULT == "ends after one":
         break
+flush()
 if FAULT == "ignores the end":
     time.sleep(3600)
 if FAULT == "ends with 1":
