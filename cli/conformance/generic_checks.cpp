@@ -1,7 +1,7 @@
-// Checks that hold for any handler: that answers arrive, ids, lines, and the end.
-#include <algorithm>
+// Checks that hold for any handler: that answers arrive, ids, lines, and messages of every form.
 #include <string>
 
+#include "conformance/requests.hpp"
 #include "conformance/suite.hpp"
 
 namespace volley::cli::conformance {
@@ -9,28 +9,6 @@ namespace volley::cli::conformance {
 namespace {
 
 constexpr std::size_t megabyte = std::size_t{1} << 20;
-
-std::string line_of(std::uint64_t id, const std::string& members) {
-    return "{\"id\":\"" + std::to_string(id) + "\"," + members + '}';
-}
-
-std::string plain(std::uint64_t id, const Program& program) {
-    return line_of(id, "\"attempt\":1,\"body\":" + program.body);
-}
-
-std::string in_chain(const Sent& message, const Program& program) {
-    return line_of(message.id, "\"call\":" + std::to_string(message.call) + ",\"chain\":" +
-                                   std::to_string(message.chain) + ",\"attempt\":1,\"body\":" + program.body);
-}
-
-void send_plain(Session& session, const Program& program, std::uint64_t count) {
-    const std::uint64_t first = session.sent().size() + 1;
-    for (std::uint64_t id = first; id < first + count; ++id) session.send({id}, plain(id, program));
-}
-
-std::string messages(std::size_t count) {
-    return count == 1 ? "one message" : std::to_string(count) + " messages at once";
-}
 
 Verdict starts(const Program& program) {
     return in_session(program, 1, [&](Session& session) {
@@ -81,52 +59,6 @@ Verdict clean_output(const Program& program) {
             return warned(messages(count), *noise,
                           "print to standard error: volleyd ignores such a line, and one without a newline "
                           "spoils the answer behind it");
-        return passed();
-    });
-}
-
-Verdict chains(const Program& program) {
-    return in_session(program, 4, [&](Session& session) {
-        send_plain(session, program, 1);
-        if (!session.wait_answers()) return not_answered(session, messages(1));
-        if (!session.abilities().chains) {
-            for (const Spoken& one : session.spoken())
-                if (one.kind == handlers::Answer::Kind::skipped)
-                    return failed(messages(1), excerpt(one.line),
-                                  "\"skipped\" is for messages of a chain behind one that failed");
-            return skipped("its first line does not declare \"chains\":true");
-        }
-        constexpr std::uint64_t count = 60;
-        for (std::uint64_t i = 0; i < count; ++i) {
-            const Sent message{100 + i, 7, static_cast<std::uint32_t>(i % 3 + 1)};
-            session.send(message, in_chain(message, program));
-        }
-        const std::string what = std::to_string(count) + " messages of three chains";
-        if (!session.wait_answers()) return not_answered(session, what);
-        if (const auto broken = find_broken_chain(session.sent(), session.spoken()))
-            return failed(what, *broken,
-                          "handle the messages of one call and chain one after another; behind a retry or "
-                          "fail, answer {\"id\":…,\"skipped\":true}");
-        return passed();
-    });
-}
-
-struct Shape {
-    const char* name;
-    std::string members;
-};
-
-// Each in a message of its own.
-Verdict shapes_answered(const Program& program, const std::vector<Shape>& shapes) {
-    return in_session(program, 1, [&](Session& session) {
-        std::uint64_t id = 0;
-        for (const Shape& shape : shapes) {
-            ++id;
-            session.send({id}, line_of(id, shape.members));
-            if (!session.wait_answers())
-                return not_answered(session,
-                                    std::string(shape.name) + ": " + excerpt(line_of(id, shape.members)));
-        }
         return passed();
     });
 }
@@ -207,63 +139,6 @@ Verdict numbers(const Program& program) {
                   {"a number beyond double", R"("attempt":1,"body":[1e400])"}});
 }
 
-std::string came_of(const std::optional<handlers::ChildEnd>& end) {
-    return end ? "the end with " + end->text : std::string("no end");
-}
-
-Verdict ends(const Program& program) {
-    return in_session(program, 1, [&](Session& session) {
-        send_plain(session, program, 1);
-        if (!session.wait_answers()) return not_answered(session, messages(1));
-        const auto end = session.finish();
-        if (!end)
-            return failed("the end of standard input",
-                          "no end within " + std::to_string(program.timeout.count()) + " ms",
-                          "end when standard input ends; volleyd sends SIGTERM and then SIGKILL");
-        if (!end->with_status_0)
-            return failed("the end of standard input", end->text, "end with exit status 0");
-        return passed();
-    });
-}
-
-Verdict ends_after_work(const Program& program) {
-    return in_session(program, 1, [&](Session& session) {
-        constexpr std::size_t count = 50;
-        send_plain(session, program, count);
-        const auto end = session.finish();
-        const std::string what = messages(count) + " and the end of standard input";
-        const std::size_t left = unanswered(session.sent(), session.spoken());
-        if (left > 0)
-            return failed(what,
-                          came_of(end) + ", and " + std::to_string(left) + " messages without an answer",
-                          "answer everything that was read before the program ends");
-        if (!end || !end->with_status_0)
-            return failed(what, came_of(end), "end with exit status 0 when the last message is answered");
-        return passed();
-    });
-}
-
-// A version 2 package promises it: service managers signal whole process groups.
-Verdict sigterm(const Program& program) {
-    return in_session(program, 1, [&](Session& session) {
-        constexpr std::size_t count = 300;
-        send_plain(session, program, count);
-        if (!session.wait_answers(1)) return not_answered(session, messages(count));
-        const bool promises = session.abilities().version >= 2;
-        session.terminate();
-        const bool answered = session.wait_answers();
-        const std::size_t left = unanswered(session.sent(), session.spoken());
-        const auto end = session.finish();
-        if (answered && end && end->with_status_0) return passed();
-        Verdict verdict =
-            failed(messages(count) + " and then SIGTERM to the process group",
-                   came_of(end) + ", and " + std::to_string(left) + " messages without an answer",
-                   "ignore SIGTERM, and end when standard input is closed; those messages lose an attempt");
-        if (!promises) verdict.status = Status::warn;
-        return verdict;
-    });
-}
-
 }  // namespace
 
 std::vector<Check> generic_checks() {
@@ -274,7 +149,6 @@ std::vector<Check> generic_checks() {
          [](const Program& p) { return answers(p, 200); }},
         {"each-once", "it answers each message once, under its own id", false, each_once},
         {"clean-output", "nothing but answers is on its standard output", false, clean_output},
-        {"chains", "it keeps the order of a chain, and skips behind a failure only", false, chains},
         {"shapes", "it answers bodies, keys and headers of every form", false, shapes},
         {"nulls", "a key and headers of null are as good as none", false, nulls},
         {"unknown-fields", "it ignores fields of a request that it does not know", false, unknown_fields},
@@ -283,9 +157,6 @@ std::vector<Check> generic_checks() {
         {"nesting", "it answers a body that is 64 levels deep", false, nesting},
         {"line-ends", "it skips CR and empty lines between requests", false, line_ends},
         {"large", "it answers a message with a body of 1 MB", false, large},
-        {"ends", "it ends with status 0 when its standard input is closed", false, ends},
-        {"ends-after-work", "it answers what it has before it ends", false, ends_after_work},
-        {"sigterm", "SIGTERM to its process group does not cost a message", false, sigterm},
     };
 }
 

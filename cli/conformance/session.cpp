@@ -1,11 +1,6 @@
 #include "conformance/session.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstdlib>
 
 #include "conformance/verdict.hpp"
@@ -35,6 +30,11 @@ std::string last_words(const handlers::Child& child) {
     return chosen.empty() ? std::string() : "; its standard error has " + excerpt(chosen);
 }
 
+bool is_malformed_answer(const Spoken& one) {
+    return one.what == Spoken::What::noise && one.line.front() == '{' &&
+           handlers::named_id(one.line).has_value();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::start(const Program& program, std::uint32_t concurrency) {
@@ -42,48 +42,33 @@ Result<std::unique_ptr<Session>> Session::start(const Program& program, std::uin
         setenv("VOLLEY_CONCURRENCY", std::to_string(concurrency).c_str(), 1);
     else
         unsetenv("VOLLEY_CONCURRENCY");
-    std::signal(SIGPIPE, SIG_IGN);  // a program may close its input
     auto child = handlers::Child::start({program.exec, ".", "handler-check", {}});
     if (!child) return child.error();
-    std::unique_ptr<Session> session(new Session());
-    session->program_ = program;
-    session->child_ = std::move(*child);
-    return session;
+    return std::unique_ptr<Session>(new Session(program, std::move(*child)));
 }
 
 void Session::send(const Sent& message, std::string_view line) {
-    sent_.push_back(message);
-    unwritten_ += line;
-    unwritten_ += '\n';
+    expect(message);
+    wire_.write(line);
+    wire_.write("\n");
 }
 
 bool Session::wait_ready() {
-    return run_until(
-        [&] {
-            const bool has_read = written_ > 0 && child_->unread() < written_;
-            return !spoken_.empty() || has_read;
-        },
-        program_.timeout);
+    return run_until([&] { return !spoken_.empty() || wire_.was_read(); }, program_.timeout);
 }
-
-bool Session::wait_answers() { return wait_answers(sent_.size()); }
 
 bool Session::wait_answers(std::size_t count) {
     return run_until([&] { return sent_.size() - unanswered(sent_, spoken_) >= count; }, program_.timeout);
 }
 
 std::optional<handlers::ChildEnd> Session::finish() {
-    if (!run_until([&] { return unwritten_.empty(); }, program_.timeout) && !child_->has_ended())
+    handlers::Child& child = wire_.child();
+    if (!run_until([&] { return wire_.is_written(); }, program_.timeout) && !child.has_ended())
         return std::nullopt;
-    child_->close_input();
-    input_closed_ = true;
-    if (!wait_end()) return std::nullopt;
-    return child_->kill();
-}
-
-bool Session::wait_end() {
+    wire_.close_input();
     run_until([] { return false; }, program_.timeout);
-    return child_->has_ended();
+    if (!child.has_ended()) return std::nullopt;
+    return child.kill();
 }
 
 Abilities Session::abilities() const {
@@ -93,92 +78,69 @@ Abilities Session::abilities() const {
 
 // Returns whether `done` holds. Gives up when the program has ended, or shows no progress for too long.
 bool Session::run_until(const std::function<bool()>& done, milliseconds timeout) {
+    constexpr std::int64_t look = 20;
     auto last = Clock::now();
-    for (std::uint64_t seen = progress_; !done();) {
-        if (child_->has_ended()) {
-            read_some();  // what it wrote before its end
+    std::vector<std::string> lines;
+    for (std::uint64_t seen = wire_.progress(); !done();) {
+        lines.clear();
+        if (wire_.child().has_ended()) {
+            wire_.read_some(lines);  // what it wrote before its end
+            take(lines);
             return done();
         }
-        if (progress_ != seen) {
-            seen = progress_;
+        if (wire_.progress() != seen) {
+            seen = wire_.progress();
             last = Clock::now();
         }
         const auto left = std::chrono::ceil<milliseconds>(last + timeout - Clock::now()).count();
         if (left <= 0) return false;
-        constexpr std::int64_t look = 20;
-        turn(static_cast<int>(std::min<std::int64_t>(left, look)));
+        wire_.turn(static_cast<int>(std::min<std::int64_t>(left, look)), lines);
+        take(lines);
     }
     return true;
 }
 
-void Session::turn(int wait_ms) {
-    const bool writes = !unwritten_.empty() && !input_closed_;
-    pollfd fds[3] = {{output_closed_ ? -1 : child_->output(), POLLIN, 0},
-                     {writes ? child_->input() : -1, POLLOUT, 0},
-                     {child_->end_event(), POLLIN, 0}};
-    if (poll(fds, 3, wait_ms) < 0) return;
-    if (fds[1].revents != 0) write_some();
-    if (fds[0].revents != 0) read_some();
+void Session::take(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) spoken_.push_back(read_spoken(line));
 }
 
-void Session::write_some() {
-    const ssize_t n = ::write(child_->input(), unwritten_.data(), unwritten_.size());
-    if (n > 0) {
-        unwritten_.erase(0, static_cast<std::size_t>(n));
-        written_ += static_cast<std::size_t>(n);
-        ++progress_;
-    } else if (errno == EPIPE) {
-        input_closed_ = true;
-        unwritten_.clear();
+// Nothing if the lines of the program do not explain it.
+std::optional<Diagnosis> Session::diagnose_lines() const {
+    if (const auto unknown = find_unknown(sent_, spoken_))
+        return Diagnosis{*unknown, "repeat the \"id\" of the message in its answer"};
+    if (const auto noise = find_noise(spoken_)) {
+        if (std::any_of(spoken_.begin(), spoken_.end(), is_malformed_answer))
+            return Diagnosis{*noise,
+                             "write each answer as one line of valid JSON with the fields of the protocol"};
+        return Diagnosis{*noise,
+                         "standard output is for answers alone: print to standard error, and end each answer "
+                         "with a newline"};
     }
+    return std::nullopt;
 }
 
-void Session::read_some() {
-    char buffer[64 * 1024];
-    for (ssize_t n = 1; !output_closed_ && n > 0;) {
-        n = ::read(child_->output(), buffer, sizeof buffer);
-        if (n == 0) output_closed_ = true;
-        if (n <= 0) return;
-        ++progress_;
-        lines_.append({buffer, static_cast<std::size_t>(n)});
-        while (const auto line = lines_.next())
-            if (line->text.find_first_not_of(" \t\r") != std::string_view::npos)
-                spoken_.push_back(read_spoken(line->text));
-    }
-}
-
-Session::Diagnosis Session::diagnose() {
+Diagnosis Session::diagnose() {
     const std::size_t before = unanswered(sent_, spoken_);
     const std::string counted = std::to_string(before) + " of " + std::to_string(sent_.size()) +
                                 (sent_.size() == 1 ? " message" : " messages") + " without an answer";
-    if (child_->has_ended()) {
-        const std::string end = child_->kill().text;  // before last_words(), which is complete then
-        return {counted + ": the program ended (" + end + ")" + last_words(*child_),
+    handlers::Child& child = wire_.child();
+    if (child.has_ended()) {
+        const std::string end = child.kill().text;  // before last_words(), which is complete then
+        return {counted + ": the program ended (" + end + ")" + last_words(child),
                 "a handler runs until its standard input is closed"};
     }
-    if (const auto unknown = find_unknown(sent_, spoken_))
-        return {counted + ", and " + *unknown, "repeat the \"id\" of the message in its answer"};
-    if (const auto noise = find_noise(spoken_)) {
-        const bool is_answer = std::any_of(spoken_.begin(), spoken_.end(), [](const Spoken& one) {
-            return one.what == Spoken::What::noise && one.line.front() == '{' && handlers::named_id(one.line);
-        });
-        return {counted + ", and " + *noise,
-                is_answer ? "write each answer as one line of valid JSON with the fields of the protocol"
-                          : "standard output is for answers alone: print to standard error, and end each "
-                            "answer with a newline"};
-    }
-    const bool inside = lines_.is_inside();
-    if (output_closed_) return {counted + ": it closed its standard output", "keep it open"};
+    if (const auto lines = diagnose_lines()) return {counted + ", and " + lines->came, lines->advice};
+    if (wire_.is_output_closed()) return {counted + ": it closed its standard output", "keep it open"};
+    const bool inside = wire_.is_inside_line();
     // Output that appears at the end of the input was kept in a buffer.
-    child_->close_input();
-    input_closed_ = true;
+    wire_.close_input();
     constexpr milliseconds grace{2000};
     run_until([&] { return unanswered(sent_, spoken_) < before; }, std::min(grace, program_.timeout));
     if (unanswered(sent_, spoken_) < before)
         return {counted + " until its standard input was closed", "flush standard output after each answer"};
     if (inside)
         return {counted + ", and a line without its end", "end each answer with a newline, and flush it"};
-    return {counted + " within " + std::to_string(program_.timeout.count()) + " ms" + last_words(*child_),
+    return {counted + " within " + std::to_string(program_.timeout.count()) + " ms" + last_words(child),
             "answer each message with a line {\"id\":…}; --timeout gives it more time"};
 }
 

@@ -1,4 +1,5 @@
-// A run of a handler program: a fresh child as volleyd starts it, what is written to it, and what it says.
+// A run of a handler program: a fresh child as volleyd starts it, the messages that it gets, and what it
+// says.
 #pragma once
 
 #include <chrono>
@@ -11,8 +12,7 @@
 #include <vector>
 
 #include "conformance/spoken.hpp"
-#include "handlers/child.hpp"
-#include "handlers/lines.hpp"
+#include "conformance/wire.hpp"
 
 namespace volley::cli::conformance {
 
@@ -23,56 +23,51 @@ struct Program {
     std::string body = "{}";                    // JSON of the messages of the generic checks
 };
 
+// What happened in place of an answer, and what the author of the program can do.
+struct Diagnosis {
+    std::string came;
+    std::string advice;
+};
+
 class Session {
 public:
     // `concurrency` becomes VOLLEY_CONCURRENCY with version 2. Sets variables of this process: one session at
     // a time.
-    static Result<std::unique_ptr<Session>> start(const Program& program, std::uint32_t concurrency = 1);
+    static Result<std::unique_ptr<Session>> start(const Program& program, std::uint32_t concurrency);
 
     // Waits for the first line, or until the program has read what was sent. Returns whether it did.
     bool wait_ready();
     // Queues bytes. They are written while this object waits for something.
-    void write(std::string_view bytes) { unwritten_ += bytes; }
+    void write(std::string_view bytes) { wire_.write(bytes); }
     // Registers a message whose line was written.
     void expect(const Sent& message) { sent_.push_back(message); }
     // Registers a message and queues its line.
     void send(const Sent& message, std::string_view line);
-    // Waits until every message has its answer. Returns whether that came before the timeout and the end.
-    bool wait_answers();
-    // Waits until at least so many messages have their answers.
+    // Waits until so many messages have their answers. Returns whether that came before the timeout and the
+    // end.
     bool wait_answers(std::size_t count);
+    bool wait_answers() { return wait_answers(sent_.size()); }
     // Writes the rest, closes the input, and waits for the end. Nothing if the program does not end in time.
     std::optional<handlers::ChildEnd> finish();
-    // Waits for the end without closing the input first.
-    bool wait_end();
-    void terminate() { child_->terminate(); }  // SIGTERM to its process group
+    void terminate() { wire_.child().terminate(); }  // SIGTERM to its process group
 
     const std::vector<Sent>& sent() const { return sent_; }
     const std::vector<Spoken>& spoken() const { return spoken_; }
     Abilities abilities() const;
-    // What happened in place of the expected answer, and what its author can do. May close the input.
-    struct Diagnosis {
-        std::string came;
-        std::string advice;
-    };
+    // Says why messages have no answer. May close the input and end the program.
     Diagnosis diagnose();
 
 private:
+    explicit Session(Program program, std::unique_ptr<handlers::Child> child)
+        : program_(std::move(program)), wire_(std::move(child)) {}
     bool run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout);
-    void turn(int wait_ms);
-    void read_some();
-    void write_some();
+    void take(const std::vector<std::string>& lines);
+    std::optional<Diagnosis> diagnose_lines() const;
 
     Program program_;
-    std::unique_ptr<handlers::Child> child_;
-    handlers::LineReader lines_{std::size_t{64} << 20};
-    std::string unwritten_;
-    std::size_t written_ = 0;  // in all
+    Wire wire_;
     std::vector<Sent> sent_;
     std::vector<Spoken> spoken_;
-    bool output_closed_ = false;
-    bool input_closed_ = false;
-    std::uint64_t progress_ = 0;
 };
 
 }  // namespace volley::cli::conformance

@@ -4,7 +4,8 @@ namespace volley::cli::conformance {
 
 std::vector<Check> all_checks() {
     std::vector<Check> out = generic_checks();
-    for (Check& check : echo_checks()) out.push_back(std::move(check));
+    for (auto part : {ability_checks(), end_checks(), echo_checks()})
+        out.insert(out.end(), part.begin(), part.end());
     return out;
 }
 

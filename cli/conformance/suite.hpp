@@ -22,6 +22,8 @@ std::vector<Check> all_checks();
 
 // Parts of all_checks().
 std::vector<Check> generic_checks();
+std::vector<Check> ability_checks();
+std::vector<Check> end_checks();
 std::vector<Check> echo_checks();
 
 // Starts the program and judges it. A program that cannot be started has failed.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,41 @@ def test_the_handlers_of_version_1_pass_as_such(tmp_path):
     result = handler_check("--version", "1", "--timeout", "30s", "--", *python(tmp_path))
     assert result.returncode == 0, result.stdout
     assert "FAIL" not in result.stdout
+
+
+@pytest.mark.parametrize("language", [cpp, go, java], ids=["cpp", "go", "java"])
+def test_version_1_has_no_partial_answers(language, tmp_path):
+    result = handler_check("--echo", "--version", "1", "--timeout", "30s", "--only", "echo-parts", "--only", "echo-chains",
+                           "--only", "echo-concurrency", "--", *language(tmp_path))
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.startswith("PASS  echo-chains\nPASS  echo-parts\nSKIP  echo-concurrency"), result.stdout
+
+
+def example(language, fence):
+    text = (ROOT / "plugin_api" / language / "README.md").read_text()
+    return re.search(rf"```{fence}\n(.*?)```", text, re.S).group(1)
+
+
+def go_example(folder):
+    need("go")
+    (folder / "main.go").write_text(example("go", "go"))
+    module = ROOT / "plugin_api" / "go"
+    (folder / "go.mod").write_text(f"module ship\n\ngo 1.21\n\nrequire volleyhandler v0.0.0\n\nreplace volleyhandler => {module}\n")
+    built("go", "build", "-o", folder / "ship", ".", cwd=folder)
+    return [folder / "ship"]
+
+
+def java_example(folder):
+    need("javac")
+    (folder / "Ship.java").write_text(example("java", "java"))
+    built("javac", "-nowarn", "-d", folder, *(ROOT / "plugin_api" / "java").glob("src/volley/handler/*.java"), folder / "Ship.java")
+    return ["java", "-cp", folder, "Ship"]
+
+
+@pytest.mark.parametrize("program", [go_example, java_example], ids=["go", "java"])  # cargo test compiles that for Rust
+def test_the_example_of_a_page_is_a_handler(program, tmp_path):
+    result = handler_check("--timeout", "30s", "--", *program(tmp_path))
+    assert result.returncode == 0, result.stdout
 
 
 def faulty(fault, *arguments):

@@ -13,6 +13,10 @@
 //! docs/handler-protocol.md with it over standard input and output. What the program prints goes to standard error, and so
 //! into Volley's log.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod base64;
 mod message;
 mod order;
