@@ -1,8 +1,10 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
 
 #include "check/guarantees.hpp"
 #include "config/diagnostics.hpp"
@@ -62,7 +64,8 @@ void add_handler_check(CLI::App& app, Arguments& a) {
     HandlerCheck& h = a.handler_check;
     CLI::App* verb = add_verb(app, a, Verb::handler_check, "handler-check",
                               "Test whether a program speaks the protocol for handlers");
-    verb->add_option("PROGRAM", h.program, "The program and its arguments, behind --");
+    verb->footer(
+        "The program and its arguments follow behind --:\n  volley handler-check -- python3 ship.py");
     verb->add_option("--timeout", h.timeout, "How long it may take to start, and for each answer")
         ->capture_default_str();
     verb->add_option("--version", h.version, "The version of the protocol that is offered to it")
@@ -166,6 +169,16 @@ void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
     add_choice(remove, d);
 }
 
+// Takes the words behind -- of handler-check, and returns how many are before. CLI11 would take apart a word
+// in brackets.
+int cut_program(int argc, char** argv, Arguments& a) {
+    char** const end = argv + argc;
+    char** const cut = std::find(argv, end, std::string_view("--"));
+    if (cut == end || std::find(argv, cut, std::string_view("handler-check")) == cut) return argc;
+    a.handler_check.program.assign(cut + 1, end);
+    return static_cast<int>(cut - argv);
+}
+
 // The verb that was nearly given: the first word that the parser could not place, at the level that it
 // reached.
 std::string unknown_verb(const CLI::App& app) {
@@ -196,6 +209,7 @@ const char* missing(const Arguments& a) {
 }  // namespace
 
 std::optional<int> parse(int argc, char** argv, Arguments& a) {
+    argc = cut_program(argc, argv, a);
     CLI::App app{
         "The operator's tool of Volley.\n\n"
         "  volley init shop\n"

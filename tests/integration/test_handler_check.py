@@ -219,6 +219,12 @@ def test_the_environment_of_a_handler_is_that_of_volleyd():
     assert "error: handler-check None" in said["1"] and "error: handler-check 1" in said["2"]
 
 
+def test_the_words_of_the_program_reach_it_as_they_are():
+    words = ["-c", "import sys; sys.exit(f'error: {sys.argv[1:]}')", "[a, b]", "--json", "-x", "--", ""]
+    said = handler_check("--only", "answers", "--", sys.executable, *words).stdout
+    assert "error: ['[a, b]', '--json', '-x', '--', '']" in said
+
+
 def test_the_checks_are_listed():
     listed = handler_check("--list")
     names = [line.split()[0] for line in listed.stdout.splitlines()]
@@ -229,6 +235,7 @@ def test_the_checks_are_listed():
 
 @pytest.mark.parametrize("arguments, word", [
     ([], "give the program"),
+    (["true"], "not expected"),
     (["--only", "answer", "--", "true"], 'did you mean "answers"?'),
     (["--timeout", "soon", "--", "true"], "--timeout is not a duration"),
     (["--body", "{", "--", "true"], "--body is not JSON"),
