@@ -45,6 +45,12 @@ pid_t number_from(const Child& child) {
 
 bool is_alive(pid_t pid) { return kill(pid, 0) == 0; }
 
+// Also true for a zombie, which nobody may wait for.
+bool is_gone(pid_t pid) {
+    waitpid(pid, nullptr, WNOHANG);
+    return !is_alive(pid) || access(("/proc/" + std::to_string(pid) + "/exe").c_str(), F_OK) != 0;
+}
+
 }  // namespace
 
 TEST_CASE("a child's end is seen although a process that left its group holds its pipes") {
@@ -77,12 +83,22 @@ TEST_CASE("a child that does not end gets SIGTERM, then SIGKILL, and its group w
         const auto child = shell("trap '' TERM; sleep 1000 & echo $!; while :; do sleep 0.01; done");
         const pid_t helper = number_from(*child);
         CHECK(child->end(200).text == "killed by SIGKILL");
-        CHECK(within_a_minute([&] {
-            waitpid(helper, nullptr, WNOHANG);
-            return !is_alive(helper) ||
-                   access(("/proc/" + std::to_string(helper) + "/exe").c_str(), F_OK) != 0;
-        }));
+        CHECK(within_a_minute([&] { return is_gone(helper); }));
     }
+}
+
+TEST_CASE("a child is told to end by the end of its input, or by SIGTERM to its group") {
+    const auto reader = shell("cat > /dev/null; exit 4");
+    CHECK_FALSE(reader->has_ended());
+    reader->close_input();
+    REQUIRE(within_a_minute([&] { return reader->has_ended(); }));
+    CHECK(reader->kill().text == "exit status 4");
+    const auto sleeper = shell("sleep 1000 & echo $!; wait");
+    const pid_t helper = number_from(*sleeper);
+    sleeper->terminate();
+    REQUIRE(within_a_minute([&] { return sleeper->has_ended(); }));
+    CHECK(within_a_minute([&] { return is_gone(helper); }));
+    CHECK(sleeper->kill().text == "killed by SIGTERM");
 }
 
 TEST_CASE("all children of a process are killed at once with their groups") {
