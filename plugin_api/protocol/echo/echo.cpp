@@ -1,5 +1,5 @@
-// The echo program of the protocol for handlers without any library: see ../README.md. It copies the texts of the JSON
-// values that it forwards and decodes none of them, so it keeps every digit. One message at a time.
+// The echo program of the protocol for handlers without any library: see ../README.md. It copies the texts of
+// the JSON values that it forwards and decodes none of them, so it keeps every digit. One message at a time.
 //
 //     g++ -std=c++17 -O2 -o echo echo.cpp && volley handler-check --echo -- ./echo
 #include <chrono>
@@ -18,13 +18,15 @@
 
 namespace {
 
-// Steps over the values of a JSON text. The engine writes valid JSON, so nothing is checked beyond what is needed.
+// Steps over the values of a JSON text. The engine writes valid JSON, so nothing is checked beyond what is
+// needed.
 class Scanner {
 public:
     explicit Scanner(std::string_view text) : text_(text) {}
 
     char peek() {
-        while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+        while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+            ++at_;
         if (at_ == text_.size()) throw std::runtime_error("the line ends too early");
         return text_[at_];
     }
@@ -40,11 +42,16 @@ public:
         int depth = 0;
         do {
             const char c = peek();
-            if (c == '"') skip_string();
-            else if (c == '{' || c == '[') ++depth, ++at_;
-            else if (c == '}' || c == ']') --depth, ++at_;
-            else if (c == ',' || c == ':') ++at_;
-            else skip_word();
+            if (c == '"')
+                skip_string();
+            else if (c == '{' || c == '[')
+                ++depth, ++at_;
+            else if (c == '}' || c == ']')
+                --depth, ++at_;
+            else if (c == ',' || c == ':')
+                ++at_;
+            else
+                skip_word();
         } while (depth > 0);
         return text_.substr(begin, at_ - begin);
     }
@@ -118,8 +125,10 @@ std::string copies(const std::string& id, const Members& body, bool parts) {
     std::string outputs;
     for (int n = 0; n < number_of(body, "count"); ++n) {
         const std::string output = R"({"queue":"out","body":)" + std::to_string(n) + '}';
-        if (parts) write_line(id + R"(,"outputs":[)" + output + R"(],"more":true})");
-        else outputs += (outputs.empty() ? "" : ",") + output;
+        if (parts)
+            write_line(id + R"(,"outputs":[)" + output + R"(],"more":true})");
+        else
+            outputs += (outputs.empty() ? "" : ",") + output;
     }
     return R"("outputs":[)" + outputs + ']';
 }
@@ -130,7 +139,8 @@ std::string outcome(const std::string& id, const Members& request) {
     const Members body = text.front() == '{' ? members_of(text) : Members{};
     const std::string what = text_of(body, "do");
     if (what == "\"fail\"") return "\"fail\":" + text_of(body, "why");
-    if (what == "\"retry\"") return "\"retry\":" + text_of(body, "why") + ",\"after_ms\":" + text_of(body, "after_ms", "0");
+    if (what == "\"retry\"")
+        return "\"retry\":" + text_of(body, "why") + ",\"after_ms\":" + text_of(body, "after_ms", "0");
     if (what == "\"drop\"") return "\"drop\":" + text_of(body, "why");
     if (what == "\"none\"") return "\"outputs\":[]";
     if (what == "\"copy\"") return copies(id, body, false);
@@ -142,7 +152,8 @@ std::string outcome(const std::string& id, const Members& request) {
     if (what == "\"throw\"") throw std::runtime_error("thrown");
     if (what == "\"print\"") std::fputs("noise", stderr);  // standard output is for answers alone
     if (what == "\"sleep\"") std::this_thread::sleep_for(std::chrono::milliseconds(number_of(body, "ms")));
-    if (what == "\"source\"") return R"("outputs":[{"queue":"out","body":)" + text_of(request, "source") + "}]";
+    if (what == "\"source\"")
+        return R"("outputs":[{"queue":"out","body":)" + text_of(request, "source") + "}]";
     if (what == "\"meet\"") return R"("fail":"alone")";  // nobody else is at work
     return forwarded(request);
 }
