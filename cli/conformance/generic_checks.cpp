@@ -15,8 +15,11 @@ Verdict starts(const Program& program) {
         send_plain(session, program, 1);
         if (!session.wait_ready()) {
             const auto what = session.diagnose();
-            return failed("one message", what.came,
-                          "write the first line, or read standard input, as soon as the program has loaded");
+            const bool is_silent = session.spoken().empty();
+            return failed(
+                "one message", what.came,
+                is_silent ? "write the first line, or read standard input, as soon as the program has loaded"
+                          : what.advice);
         }
         const Spoken* first = session.spoken().empty() ? nullptr : &session.spoken().front();
         if (first != nullptr && first->what == Spoken::What::hello) return passed(first->line);

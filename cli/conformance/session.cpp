@@ -54,7 +54,7 @@ void Session::send(const Sent& message, std::string_view line) {
 }
 
 bool Session::wait_ready() {
-    return run_until([&] { return !spoken_.empty() || wire_.was_read(); }, program_.timeout);
+    return run_until([&] { return spoken_.size() > noise_ || wire_.was_read(); }, program_.timeout);
 }
 
 bool Session::wait_answers(std::size_t count) {
@@ -76,10 +76,13 @@ Abilities Session::abilities() const {
     return read_abilities(spoken_.front().line);
 }
 
-// Returns whether `done` holds. Gives up when the program has ended, or shows no progress for too long.
+// Returns whether `done` holds. Gives up when the program has ended, shows no progress for too long, or
+// writes without end.
 bool Session::run_until(const std::function<bool()>& done, milliseconds timeout) {
     constexpr std::int64_t look = 20;
+    constexpr std::size_t most_noise = 10'000;
     auto last = Clock::now();
+    const auto end = last + 10 * timeout;
     std::vector<std::string> lines;
     for (std::uint64_t seen = wire_.progress(); !done();) {
         lines.clear();
@@ -92,8 +95,9 @@ bool Session::run_until(const std::function<bool()>& done, milliseconds timeout)
             seen = wire_.progress();
             last = Clock::now();
         }
-        const auto left = std::chrono::ceil<milliseconds>(last + timeout - Clock::now()).count();
-        if (left <= 0) return false;
+        const auto until = std::min(last + timeout, end);
+        const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+        if (left <= 0 || noise_ > most_noise) return false;
         wire_.turn(static_cast<int>(std::min<std::int64_t>(left, look)), lines);
         take(lines);
     }
@@ -101,7 +105,10 @@ bool Session::run_until(const std::function<bool()>& done, milliseconds timeout)
 }
 
 void Session::take(const std::vector<std::string>& lines) {
-    for (const std::string& line : lines) spoken_.push_back(read_spoken(line));
+    for (const std::string& line : lines) {
+        spoken_.push_back(read_spoken(line));
+        if (spoken_.back().what == Spoken::What::noise) ++noise_;
+    }
 }
 
 // Nothing if the lines of the program do not explain it.

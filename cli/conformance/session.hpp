@@ -68,6 +68,7 @@ private:
     Wire wire_;
     std::vector<Sent> sent_;
     std::vector<Spoken> spoken_;
+    std::size_t noise_ = 0;  // lines of `spoken_` that are noise
 };
 
 }  // namespace volley::cli::conformance

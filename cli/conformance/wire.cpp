@@ -36,8 +36,9 @@ void Wire::write_some() {
 }
 
 void Wire::read_some(std::vector<std::string>& lines) {
+    constexpr int most_reads = 16;  // the child may write without end; a pipe holds no more
     char buffer[64 * 1024];
-    while (!output_closed_) {
+    for (int reads = 0; reads < most_reads && !output_closed_; ++reads) {
         const ssize_t n = ::read(child_->output(), buffer, sizeof buffer);
         if (n == 0) output_closed_ = true;
         if (n <= 0) return;

@@ -21,7 +21,7 @@ public:
     // Writes and reads what is possible, after waiting for that at most so long. Appends lines that are not
     // empty.
     void turn(int wait_ms, std::vector<std::string>& lines);
-    // Reads what is there. After the end of the child: the rest.
+    // Reads what is there, up to 1 MB. After the end of the child: the rest.
     void read_some(std::vector<std::string>& lines);
     void close_input();
 

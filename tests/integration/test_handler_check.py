@@ -190,6 +190,14 @@ def test_what_only_surprises_is_a_warning(fault, check, words):
         assert word in line
 
 
+@pytest.mark.parametrize("script", ["while True: print('noise')", "while True: print('noise', end='')"], ids=["lines", "one line"])
+def test_a_program_that_prints_without_end_has_failed(script):
+    result = handler_check("--timeout", "1s", "--", sys.executable, "-c", script)
+    assert result.returncode == 1
+    assert result.stdout.startswith("FAIL  starts: sent one message; came 1 of 1 message without an answer"), result.stdout
+    assert "SKIP  answers: the program does not start" in result.stdout
+
+
 def test_a_program_that_does_not_exist_has_failed():
     result = handler_check("--", "/nonexistent/handler")
     assert result.returncode == 1
