@@ -310,7 +310,7 @@ class _Work:
 
     def _call(self, name: str) -> None:
         method = getattr(self.given, name, None)
-        result = method() if callable(method) else None
+        result: Any = method() if callable(method) else None
         if hasattr(result, "__await__"):
             _run(result)
 
@@ -949,7 +949,7 @@ _writer = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 def _make_json() -> Callable[[Any], str]:
     """The writer's own encode() makes its inner part anew for each value. That part is no documented name: if it is not as
     expected, encode() it is."""
-    make, join = json.encoder.c_make_encoder, "".join
+    make, join = getattr(json.encoder, "c_make_encoder"), "".join
     try:
         encode = make(None, _writer.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
         if join(encode({"a": [1.5, None, "\u00e9"]}, 0)) != '{"a":[1.5,null,"\u00e9"]}':
@@ -1012,9 +1012,11 @@ def _header(value: Any) -> Any:
 def _written_headers(headers: Headers) -> str:
     """An object where the names are text and each stands once, else pairs."""
     if isinstance(headers, Mapping) and all(type(value) is str and type(name) is str for name, value in headers.items()):
-        return "{" + ",".join(f"{_text(name)}:{_text(value)}" for name, value in headers.items()) + "}"
+        texts: Any = headers.items()
+        return "{" + ",".join(f"{_text(name)}:{_text(value)}" for name, value in texts) + "}"
     pairs = []
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+    given: Iterable[tuple[Any, Any]] = headers.items() if isinstance(headers, Mapping) else headers
+    for name, value in given:
         for one in value if isinstance(value, (list, tuple)) else [value]:
             pairs.append(f"[{_header_text(name)},{_header_text(one)}]")
     return "[" + ",".join(pairs) + "]"
@@ -1086,7 +1088,7 @@ def _take_streams() -> tuple[int, int]:
         os.dup2(nothing, 0)
         os.close(nothing)
         os.dup2(2, 1)
-        sys.stdout.reconfigure(line_buffering=True)  # what is printed is in the log at once
+        getattr(sys.stdout, "reconfigure")(line_buffering=True)  # what is printed is in the log at once
     return _streams
 
 

@@ -1,0 +1,1 @@
+../volley_handler.py
