@@ -5,14 +5,21 @@
 //     await run(handle);
 //
 // volleyd starts the script for a component with `handler: {exec: [node, ship.mjs]}`. This file stands alone: install
-// the package, or copy the file beside the script. It reads one JSON line a message and answers each in turn with one
-// JSON line; a handler is awaited before the next begins.
+// the package, or copy the file beside the script. It speaks the protocol of docs/handler-protocol.md: one JSON line per
+// message on standard input, one JSON line per answer on standard output.
 //
-// Standard output belongs to the protocol: what the script or its libraries print goes to standard error, and so into
-// Volley's log. Under volleyd that begins with the import of this module.
+// Standard output belongs to the protocol: what the script or its libraries print goes to standard error, and so to
+// Volley's log. Under volleyd this begins with the import of this module. volley-handler.d.ts has the types.
 
-// The message fails now and may succeed later; not before `afterMs` if that is given. A time that has passed is no wish.
-// Throws RangeError for what is no time.
+import { isatty } from "node:tty";
+
+// Outputs of a message that wait for its answer, in characters; with more, a part of the answer is written.
+const partSize = 256 << 10;
+// Lines that are read and not begun, in characters; with more, the rest stays in the pipe.
+const mostWaiting = 4 << 20;
+
+// The message fails now and may succeed later; not before `afterMs` if that is given. An `afterMs` in the past is ignored.
+// Throws RangeError if it is not a time.
 export class Retry extends Error {
   constructor(why = "", { afterMs } = {}) {
     super(why);
@@ -23,35 +30,55 @@ export class Retry extends Error {
 // The message fails for good.
 export class Fail extends Error {}
 
-// The message is not wanted: acked without outputs, and counted.
+// The message is not wanted: it is acked without outputs, and counted.
 export class Drop extends Error {}
 
-// What came in. `request` is the decoded line of the protocol.
+// A message. `request` is the decoded line of the protocol.
 export class Message {
-  #incoming;
+  #cancellations;
+  #source;
 
-  constructor(request, incoming) {
+  constructor(request, cancellations) {
     this.id = request.id; // the engine's name for it in this conversation, not the store's
     this.attempt = request.attempt ?? 1;
     this.headers = headersOf(request.headers);
-    this.#incoming = incoming;
-    // A string, or a Buffer if it is no UTF-8, or undefined.
+    this.#cancellations = cancellations;
+    this.#source = request.source;
+    // A string, or a Buffer if it is not UTF-8, or undefined.
     this.key = "key_base64" in request ? Buffer.from(request.key_base64, "base64") : request.key;
     this.tombstone = request.tombstone ?? false; // it has no body
     this.isJson = "body" in request && !this.tombstone;
-    // The JSON value where the queue's serializer is json or msgpack; else the text, or a Buffer if it is no UTF-8.
+    // The JSON value if the queue's serializer is json or msgpack; else the text, or a Buffer if it is not UTF-8.
     this.body = request.body;
     if ("text" in request) this.body = request.text;
     else if ("base64" in request) this.body = Buffer.from(request.base64, "base64");
   }
 
-  // An AbortSignal: nobody waits for the message any more, because its lease was lost, and another consumer has it, or
-  // Volley stops. A handler that works long may give up then, and throw Retry; what it returns instead is right, too.
+  // An AbortSignal: the result is no longer wanted, because the lease was lost, so another consumer has the message, or
+  // Volley is stopping. A handler that runs for a long time may then give up, and throw Retry.
   get signal() {
-    return this.#incoming?.signalOf(this.id) ?? new AbortController().signal;
+    return this.#cancellations?.signalOf(this.id) ?? new AbortController().signal;
   }
 
-  // The body as text; JSON is written anew. null for a tombstone; throws if it is no UTF-8.
+  // Where the message comes from. What the store does not know is undefined.
+  get source() {
+    const { queue, id, id_base64, partition, offset, timestamp_ms, deliveries } = this.#source ?? {};
+    return {
+      queue, // its name in the store (topic)
+      id: id_base64 === undefined ? id : Buffer.from(id_base64, "base64"),
+      partition,
+      offset,
+      timestamp: timestamp_ms === undefined ? undefined : new Date(timestamp_ms),
+      deliveries, // how often the store has delivered it, this time included
+    };
+  }
+
+  // The body as a JSON value; a text or bytes body is parsed. null for a tombstone; throws if it is not JSON.
+  json() {
+    return this.isJson || this.tombstone ? this.body : JSON.parse(this.text);
+  }
+
+  // The body as text; JSON is written anew. null for a tombstone; throws if it is not UTF-8.
   get text() {
     if (this.tombstone) return null;
     if (this.isJson) return JSON.stringify(this.body);
@@ -65,13 +92,21 @@ export class Message {
   }
 }
 
-// What goes out when the handler returns; nothing of it if it throws.
+// Ends the outputs of a message. Returns the outcome if there is one, and what is left to send.
+let endOutputs;
+
+// The outputs of a message. They go out when the handler returns; none of them if it throws.
 export class Outputs {
   #message;
+  #write; // writes a line; undefined if the engine does not accept partial answers
+  #sent = []; // as JSON objects of the protocol
+  #size = 0; // of those in #sent, in characters
+  #decision;
+  #isAnswered = false;
 
-  constructor(message) {
+  constructor(message, write) {
     this.#message = message;
-    this.sent = []; // as the protocol has them: JSON objects
+    this.#write = write;
   }
 
   // Sends to one of the component's outputs, or to every one with null.
@@ -79,6 +114,7 @@ export class Outputs {
   // `body`: a Buffer goes out as it is; a string as it came in, as a JSON string if the message is JSON, else as the
   // text itself; null as a tombstone if the message is one; anything else as JSON. So `message.body` is sent on as it is.
   // `key` and `headers` are the message's unless given: `{ ...message.headers, "seen-by": "me" }` adds one.
+  // Throws after the message was answered.
   send(queue, body, options) {
     this.#send(queue, this.#written(body), options);
   }
@@ -88,6 +124,36 @@ export class Outputs {
     this.#send(queue, '"tombstone":true', options);
   }
 
+  // Writes what was sent so far, so that it need not be kept in memory. It is discarded if the message then fails.
+  // `send` does so by itself from time to time. Without effect if the engine does not accept partial answers.
+  async flush() {
+    this.#size = 0;
+    if (!this.#write || this.#sent.length === 0 || this.#isAnswered) return;
+    const part = `{"id":"${this.#message.id}","outputs":[${this.#sent.join(",")}],"more":true}\n`;
+    this.#sent = [];
+    await this.#write(part);
+  }
+
+  // The outcome of one message of a batch, as if Retry, Fail or Drop were thrown for it.
+  retry(why, options) {
+    this.#decision = outcomeOf(new Retry(why, options));
+  }
+
+  fail(why) {
+    this.#decision = outcomeOf(new Fail(why));
+  }
+
+  drop(why) {
+    this.#decision = outcomeOf(new Drop(why));
+  }
+
+  static {
+    endOutputs = (out) => {
+      out.#isAnswered = true;
+      return { message: out.#message, decision: out.#decision, sent: out.#sent };
+    };
+  }
+
   #send(queue, written, { key, headers, delayMs, partition } = {}) {
     const output = queue == null ? {} : { queue };
     if (key != null) Object.assign(output, textOrBase64("key", "key_base64", key));
@@ -95,7 +161,11 @@ export class Outputs {
     if (delayMs != null) output.delay_ms = milliseconds(delayMs);
     if (partition != null) output.partition = partition;
     const others = JSON.stringify(output).slice(1, -1);
-    this.sent.push(`{${written}${others === "" ? "" : ","}${others}}`);
+    if (this.#isAnswered) throw new Error("the message is already answered: outputs are sent before the handler returns");
+    const sent = `{${written}${others === "" ? "" : ","}${others}}`;
+    this.#sent.push(sent);
+    this.#size += sent.length;
+    if (this.#size > partSize) this.flush().catch(() => {}); // a write that fails ends the process, see Conversation
   }
 
   // The body's member of the output. JSON is not wrapped into a string: that would be written and read twice.
@@ -109,74 +179,358 @@ export class Outputs {
   }
 }
 
-// Calls `handle` for each message, and awaits it, until Volley closes standard input.
+// Calls the handler for each message until Volley closes standard input and every message is answered.
 //
-// What it throws decides, as Retry, Fail and Drop say; anything else is a Retry, with its stack in Volley's log.
-export async function run(handle) {
+// `handler` is a function `handle(message, out)`, or an object with a method `handle(message, out)` or
+// `handleBatch(messages, outs)`, or a class, which is instantiated. Its `open()` runs before the first message, and
+// `close()` after the last one. If `open()` throws, the process prints the error and exits with status 1. As many handlers
+// run at a time as the component's concurrency says; messages of one ordering group are handled one after another.
+//
+// What the handler throws decides, as Retry, Fail and Drop say; anything else is a Retry, with its stack in Volley's log.
+export async function run(handler) {
   const write = takeOutput();
+  const signals = new IgnoredSignals();
+  let work;
+  try {
+    work = new Work(handler);
+    await work.open();
+  } catch (error) {
+    console.error(error);
+    process.exit(1);
+  }
   const send = (text) => new Promise((resolve, reject) => write(text, (error) => (error ? reject(error) : resolve())));
   // Volley may then send messages of one ordering group ahead; those behind a failure are skipped.
-  await send('{"volley":1,"chains":true,"cancels":true}\n');
-  const failedGroups = new FailedGroups();
-  const incoming = new Requests(process.stdin);
+  const hello = { volley: 2, chains: true, cancels: true, source: true, batches: work.hasBatches || undefined };
   try {
-    for (let lines = await incoming.take(); lines.length > 0; lines = await incoming.take()) {
-      let ready = "";
-      let began = performance.now();
-      for (const line of lines) {
-        ready += `${await answerTo(handle, JSON.parse(line), failedGroups, incoming)}\n`;
-        // Together they cost less; but none waits long for the others.
-        if (performance.now() - began > 2) {
-          await send(ready);
-          ready = "";
-          began = performance.now();
-        }
-      }
-      if (ready !== "") await send(ready);
-    }
+    await send(`${JSON.stringify(hello)}\n`);
+    await new Conversation(work, send, signals).serve(process.stdin);
   } finally {
     process.stdin.destroy(); // or it would keep a process alive that answers nobody
+    await work.close();
+    signals.restore();
   }
 }
 
-// The ordering groups of the current call in which a message has failed.
+// What was given to `run`.
+class Work {
+  #given;
+  #isMethod;
+
+  constructor(given) {
+    const isClass = typeof given === "function" && /^class\b/.test(Function.prototype.toString.call(given));
+    this.#given = isClass ? new given() : given;
+    this.#isMethod = typeof this.#given?.handle === "function";
+    this.hasBatches = typeof this.#given?.handleBatch === "function";
+  }
+
+  open() {
+    return this.#given?.open?.();
+  }
+
+  close() {
+    return this.#given?.close?.();
+  }
+
+  // Returns what the handler returns.
+  handle(messages, outs, isBatch) {
+    if (this.hasBatches && (isBatch || !this.#isMethod)) return this.#given.handleBatch(messages, outs);
+    return this.#isMethod ? this.#given.handle(messages[0], outs[0]) : this.#given(messages[0], outs[0]);
+  }
+}
+
+// The ordering groups in which a message has failed, of the latest calls with failures.
 class FailedGroups {
-  #call;
-  #failed = new Set();
+  #calls = new Map();
 
   hasFailed({ call, chain: group }) {
-    return call === this.#call && this.#failed.has(group);
+    return this.#calls.size > 0 && this.#calls.get(call)?.has(group) === true;
   }
 
   fail({ call, chain: group }) {
-    if (call !== this.#call) {
-      this.#call = call;
-      this.#failed.clear();
-    }
-    if (group !== undefined) this.#failed.add(group);
+    if (group === undefined) return;
+    if (!this.#calls.has(call)) this.#calls.set(call, new Set());
+    this.#calls.get(call).add(group);
+    if (this.#calls.size > 1000) this.#calls.delete(this.#calls.keys().next().value);
   }
 }
 
-async function answerTo(handle, request, failedGroups, incoming) {
-  const message = new Message(request, incoming);
-  const out = new Outputs(message);
-  const id = message.id;
-  if (failedGroups.hasFailed(request)) return JSON.stringify({ id, skipped: true });
-  try {
-    judge(await handle(message, out));
-  } catch (error) {
-    if (!(error instanceof Drop)) failedGroups.fail(request);
-    return JSON.stringify({ id, ...outcomeOf(error) });
+// What a line asks for: a message, or a batch.
+class Task {
+  blocked = 0; // groups in which it is not the first
+
+  constructor(line) {
+    const request = JSON.parse(line);
+    this.size = line.length;
+    this.isBatch = request.batch != null;
+    this.requests = request.batch ?? [request];
+    this.groups = new Set();
+    for (const { call, chain } of this.requests) if (chain !== undefined) this.groups.add(`${call}/${chain}`);
   }
-  return `{"id":"${id}","outputs":[${out.sent.join(",")}]}`;
+}
+
+// Which tasks may begin: those that share an ordering group one after another, and at most `limit` at a time.
+class Schedule {
+  #limit;
+  #active = 0;
+  #ready = new Queue();
+  #groups = new Map();
+
+  constructor(limit) {
+    this.#limit = limit;
+  }
+
+  add(task) {
+    for (const group of task.groups) {
+      const tasks = this.#groups.get(group);
+      if (tasks) {
+        task.blocked += 1;
+        tasks.push(task);
+      } else this.#groups.set(group, new Queue(task));
+    }
+    if (task.blocked === 0) this.#ready.push(task);
+  }
+
+  next() {
+    if (this.#active === this.#limit || this.#ready.length === 0) return undefined;
+    this.#active += 1;
+    return this.#ready.shift();
+  }
+
+  end(task) {
+    this.#active -= 1;
+    for (const group of task.groups) {
+      const tasks = this.#groups.get(group);
+      tasks.shift();
+      if (tasks.length === 0) this.#groups.delete(group);
+      else if (--tasks.first.blocked === 0) this.#ready.push(tasks.first);
+    }
+  }
+
+  get isEmpty() {
+    return this.#active === 0 && this.#ready.length === 0;
+  }
+}
+
+// First in, first out. An array's shift() moves all that is behind.
+class Queue {
+  #items;
+  #begin = 0;
+
+  constructor(...items) {
+    this.#items = items;
+  }
+
+  get length() {
+    return this.#items.length - this.#begin;
+  }
+
+  get first() {
+    return this.#items[this.#begin];
+  }
+
+  push(item) {
+    this.#items.push(item);
+  }
+
+  shift() {
+    const item = this.#items[this.#begin];
+    this.#items[this.#begin++] = undefined;
+    if (this.#begin > 1000 && this.#begin * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#begin);
+      this.#begin = 0;
+    }
+    return item;
+  }
+}
+
+// The messages that are read and not answered.
+class Conversation {
+  #work;
+  #send;
+  #signals;
+  #part; // writes a partial answer; only engines that set the variable accept them
+  #schedule;
+  #failedGroups = new FailedGroups();
+  #controllers = new Map(); // of the messages; undefined until a signal is asked for, or the message is cancelled
+  #waiting = 0; // characters of lines that are not begun
+  #answers = "";
+  #flushes = false; // a flush is scheduled or under way
+  #turnEnds = 0;
+  #isResting = false; // until the flush: input and timers have their turn
+  #stream;
+  #begun = [];
+  #ended = false;
+  #over;
+  #fail;
+
+  constructor(work, send, signals) {
+    this.#work = work;
+    this.#send = send;
+    this.#signals = signals;
+    const { VOLLEY_CONCURRENCY: concurrency } = process.env;
+    this.#schedule = new Schedule(Math.max(1, Number.parseInt(concurrency, 10) || 1));
+    if (concurrency !== undefined) this.#part = (line) => this.#write(line);
+  }
+
+  // Returns when the stream has ended and every message is answered.
+  serve(stream) {
+    this.#stream = stream;
+    return new Promise((resolve, reject) => {
+      this.#over = resolve;
+      this.#fail = reject;
+      stream.on("data", (chunk) => this.#read(chunk));
+      stream.on("error", reject);
+      stream.on("end", () => {
+        this.#ended = true;
+        this.#signals.restore();
+        this.#goOn();
+      });
+    });
+  }
+
+  signalOf(id) {
+    return this.#controllerOf(id).signal;
+  }
+
+  #controllerOf(id) {
+    const controller = this.#controllers.get(id) ?? new AbortController();
+    if (this.#controllers.has(id)) this.#controllers.set(id, controller);
+    return controller;
+  }
+
+  // Lines end at a line feed alone: JSON strings may hold other separators, and node:readline would break them.
+  #read(chunk) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      const rest = chunk.subarray(from, end);
+      const line = (this.#begun.length === 0 ? rest : Buffer.concat([...this.#begun, rest])).toString();
+      this.#begun = [];
+      from = end + 1;
+      if (line.startsWith('{"cancelled":')) this.#controllerOf(JSON.parse(line).cancelled).abort();
+      else this.#take(new Task(line));
+    }
+    if (from < chunk.length) this.#begun.push(chunk.subarray(from));
+    this.#goOn();
+    // What is beyond waits in the pipe, cancellations too.
+    if (this.#waiting > mostWaiting) this.#stream.pause();
+  }
+
+  #take(task) {
+    this.#waiting += task.size;
+    for (const { id } of task.requests) this.#controllers.set(id, undefined);
+    this.#schedule.add(task);
+  }
+
+  #goOn() {
+    while (!this.#isResting && this.#answers.length <= mostWaiting) {
+      const task = this.#schedule.next();
+      if (!task) break;
+      this.#waiting -= task.size;
+      this.#begin(task);
+    }
+    if (this.#ended) {
+      if (this.#schedule.isEmpty && this.#answers === "" && !this.#flushes) this.#over();
+    } else if (this.#waiting <= mostWaiting && this.#stream.isPaused()) this.#stream.resume();
+  }
+
+  #begin(task) {
+    const requests = []; // that are handled
+    const messages = [];
+    const outs = [];
+    for (const request of task.requests) {
+      if (this.#failedGroups.hasFailed(request)) {
+        this.#answers += `${skipped(request.id)}\n`;
+      } else {
+        requests.push(request);
+        messages.push(new Message(request, this));
+        outs.push(new Outputs(messages.at(-1), this.#part));
+      }
+    }
+    const finish = (decision) => {
+      for (const answer of answersOf(requests, outs, decision, this.#failedGroups)) this.#answers += `${answer}\n`;
+      for (const { id } of task.requests) this.#controllers.delete(id);
+      this.#schedule.end(task);
+      this.#flushSoon();
+    };
+    if (outs.length === 0) return finish();
+    const ended = decisionOf(this.#work, messages, outs, task.isBatch);
+    if (!(ended instanceof Promise)) return finish(ended);
+    ended.then(finish).then(() => this.#goOn()).catch(this.#fail);
+  }
+
+  // What ends in one turn of the event loop is written together; but none waits long for the others.
+  #flushSoon() {
+    if (!this.#flushes) {
+      this.#flushes = true;
+      this.#turnEnds = performance.now() + 2;
+      setImmediate(() => this.#flush().catch(this.#fail));
+    } else if (performance.now() > this.#turnEnds) this.#isResting = true;
+  }
+
+  async #flush() {
+    while (this.#answers !== "") {
+      const answers = this.#answers;
+      this.#answers = "";
+      this.#isResting = false;
+      await this.#write(answers);
+    }
+    this.#flushes = false;
+    this.#isResting = false;
+    this.#goOn();
+  }
+
+  async #write(text) {
+    try {
+      await this.#send(text);
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+  }
+}
+
+// Calls the handler. Returns the outcome if it applies to all its messages, or undefined; a promise of it if need be.
+function decisionOf(work, messages, outs, isBatch) {
+  try {
+    const result = work.handle(messages, outs, isBatch);
+    if (typeof result?.then === "function") {
+      return Promise.resolve(result).then((returned) => judge(returned)).catch(outcomeOf);
+    }
+    judge(result);
+  } catch (error) {
+    return outcomeOf(error);
+  }
+  return undefined;
+}
+
+// The answers to messages that were handled. `decision` applies to all of them if there is one.
+function answersOf(requests, outs, decision, failedGroups) {
+  return outs.map((out, i) => {
+    const { message, decision: own, sent } = endOutputs(out);
+    const outcome = decision ?? own;
+    if (outcome) {
+      if (!outcome.drop) failedGroups.fail(requests[i]);
+      return JSON.stringify({ id: message.id, ...outcome });
+    }
+    if (failedGroups.hasFailed(requests[i])) return skipped(message.id); // with an earlier message of the same batch
+    return `{"id":"${message.id}","outputs":[${sent.join(",")}]}`;
+  });
+}
+
+function skipped(id) {
+  return JSON.stringify({ id, skipped: true });
 }
 
 function outcomeOf(error) {
-  if (error instanceof Fail) return { fail: wellFormed(error.message) || true };
-  if (error instanceof Drop) return { drop: wellFormed(error.message) || true };
-  if (error instanceof Retry) return { retry: wellFormed(error.message) || true, after_ms: error.afterMs };
-  console.error(error);
-  return { retry: wellFormed(String(error)) || true };
+  try {
+    if (error instanceof Fail) return { fail: wellFormed(error.message) || true };
+    if (error instanceof Drop) return { drop: wellFormed(error.message) || true };
+    if (error instanceof Retry) return { retry: wellFormed(error.message) || true, after_ms: error.afterMs };
+    console.error(error);
+    return { retry: wellFormed(String(error)) || true };
+  } catch {
+    return { retry: "the handler threw what cannot be shown as text" };
+  }
 }
 
 // A generator has not run: nothing would come of it.
@@ -185,66 +539,28 @@ function judge(result) {
   throw new Fail("the handler is a generator, which nobody runs: outputs are sent with out.send()");
 }
 
-// The lines that come in: messages, and which of them nobody waits for any more. Lines end at a line feed alone: JSON
-// strings may hold other separators, and node:readline would break them.
-class Requests {
-  #begun = [];
-  #lines = []; // of messages that are not begun
-  #controllers = new Map(); // of messages whose signal was asked for, or that are cancelled
-  #waiting = 0; // bytes of #lines
-  #ended = false;
-  #arrived = () => {};
-  #stream;
+// While standard input is open, SIGTERM and SIGINT do nothing: they reach the whole process group or service when somebody
+// stops Volley, which then closes standard input.
+class IgnoredSignals {
+  #names = [];
+  #listener = () => {};
 
-  constructor(stream) {
-    this.#stream = stream;
-    stream.on("data", (chunk) => this.#read(chunk));
-    stream.on("end", () => {
-      this.#ended = true;
-      this.#arrived();
-    });
+  constructor() {
+    if (isatty(0)) return;
+    // A script's own listener stays.
+    this.#names = ["SIGTERM", "SIGINT"].filter((name) => process.listenerCount(name) === 0);
+    for (const name of this.#names) process.on(name, this.#listener);
   }
 
-  // The messages' lines that are there, as soon as there are some; none when Volley has closed its end.
-  async take() {
-    if (this.#lines.length === 0 && !this.#ended) {
-      this.#controllers.clear(); // all is answered
-      await new Promise((resolve) => (this.#arrived = resolve));
-    }
-    const lines = this.#lines;
-    this.#lines = [];
-    this.#waiting = 0;
-    this.#stream.resume();
-    return lines;
-  }
-
-  signalOf(id) {
-    return this.#controllerOf(id).signal;
-  }
-
-  #controllerOf(id) {
-    if (!this.#controllers.has(id)) this.#controllers.set(id, new AbortController());
-    return this.#controllers.get(id);
-  }
-
-  #read(chunk) {
-    let from = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      const line = Buffer.concat([...this.#begun, chunk.subarray(from, end)]).toString();
-      this.#begun = [];
-      from = end + 1;
-      if (line.startsWith('{"cancelled":')) this.#controllerOf(JSON.parse(line).cancelled).abort();
-      else {
-        this.#lines.push(line);
-        this.#waiting += line.length;
-      }
-    }
-    // What is beyond waits in the pipe, cancellations too.
-    if (this.#waiting > 4 << 20) this.#stream.pause();
-    if (from < chunk.length) this.#begun.push(chunk.subarray(from));
-    if (this.#lines.length > 0) this.#arrived();
+  // Signals have their usual effect again.
+  restore() {
+    for (const name of this.#names) process.off(name, this.#listener);
+    this.#names = [];
   }
 }
+
+// For volley-handler/testing; not for handlers.
+export const internals = { Work, FailedGroups, decisionOf, answersOf };
 
 function wellFormed(text) {
   return Buffer.from(text).toString();
