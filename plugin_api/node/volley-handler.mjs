@@ -217,8 +217,8 @@ class Work {
   #isMethod;
 
   constructor(given) {
-    const isClass = typeof given === "function" && /^class\b/.test(Function.prototype.toString.call(given));
-    this.#given = isClass ? new given() : given;
+    this.isClass = typeof given === "function" && /^class\b/.test(Function.prototype.toString.call(given));
+    this.#given = this.isClass ? new given() : given;
     this.#isMethod = typeof this.#given?.handle === "function";
     this.hasBatches = typeof this.#given?.handleBatch === "function";
   }
@@ -256,16 +256,37 @@ class FailedGroups {
 
 // What a line asks for: a message, or a batch.
 class Task {
+  groups = [];
   blocked = 0; // groups in which it is not the first
+  #line;
+  #requests;
+  #isBatch;
 
   constructor(line) {
-    const request = JSON.parse(line);
+    this.#line = line;
     this.size = line.length;
-    this.isBatch = request.batch != null;
-    this.requests = request.batch ?? [request];
-    this.groups = new Set();
-    for (const { call, chain } of this.requests) if (chain !== undefined) this.groups.add(`${call}/${chain}`);
   }
+
+  // Parsed when they are needed: lines that wait take less memory.
+  get requests() {
+    if (!this.#requests) {
+      const request = JSON.parse(this.#line);
+      this.#line = undefined;
+      this.#isBatch = request.batch != null;
+      this.#requests = request.batch ?? [request];
+    }
+    return this.#requests;
+  }
+
+  get isBatch() {
+    return this.requests !== undefined && this.#isBatch;
+  }
+}
+
+function groupsOf(requests) {
+  const groups = [];
+  for (const { call, chain } of requests) if (chain !== undefined) groups.push(`${call}/${chain}`);
+  return groups.length < 2 ? groups : [...new Set(groups)];
 }
 
 // Which tasks may begin: those that share an ordering group one after another, and at most `limit` at a time.
@@ -273,19 +294,20 @@ class Schedule {
   #limit;
   #active = 0;
   #ready = new Queue();
-  #groups = new Map();
+  #groups = new Map(); // from a group with a task that is ready or has begun, to the tasks behind it
 
   constructor(limit) {
     this.#limit = limit;
   }
 
   add(task) {
+    if (this.#limit > 1) task.groups = groupsOf(task.requests); // else all are in turn
     for (const group of task.groups) {
-      const tasks = this.#groups.get(group);
-      if (tasks) {
+      const behind = this.#groups.get(group);
+      if (behind) {
         task.blocked += 1;
-        tasks.push(task);
-      } else this.#groups.set(group, new Queue(task));
+        behind.push(task);
+      } else this.#groups.set(group, new Queue());
     }
     if (task.blocked === 0) this.#ready.push(task);
   }
@@ -299,10 +321,12 @@ class Schedule {
   end(task) {
     this.#active -= 1;
     for (const group of task.groups) {
-      const tasks = this.#groups.get(group);
-      tasks.shift();
-      if (tasks.length === 0) this.#groups.delete(group);
-      else if (--tasks.first.blocked === 0) this.#ready.push(tasks.first);
+      const behind = this.#groups.get(group);
+      if (behind.length === 0) this.#groups.delete(group);
+      else {
+        const next = behind.shift();
+        if (--next.blocked === 0) this.#ready.push(next);
+      }
     }
   }
 
@@ -313,19 +337,11 @@ class Schedule {
 
 // First in, first out. An array's shift() moves all that is behind.
 class Queue {
-  #items;
+  #items = [];
   #begin = 0;
-
-  constructor(...items) {
-    this.#items = items;
-  }
 
   get length() {
     return this.#items.length - this.#begin;
-  }
-
-  get first() {
-    return this.#items[this.#begin];
   }
 
   push(item) {
@@ -351,12 +367,12 @@ class Conversation {
   #part; // writes a partial answer; only engines that set the variable accept them
   #schedule;
   #failedGroups = new FailedGroups();
-  #controllers = new Map(); // of the messages; undefined until a signal is asked for, or the message is cancelled
+  #controllers = new Map(); // of messages whose signal was asked for, or that are cancelled
   #waiting = 0; // characters of lines that are not begun
   #answers = "";
-  #flushes = false; // a flush is scheduled or under way
+  #flushAtEnd; // of this turn of the event loop
   #turnEnds = 0;
-  #isResting = false; // until the flush: input and timers have their turn
+  #isWriting = false; // no message begins meanwhile
   #stream;
   #begun = [];
   #ended = false;
@@ -393,9 +409,8 @@ class Conversation {
   }
 
   #controllerOf(id) {
-    const controller = this.#controllers.get(id) ?? new AbortController();
-    if (this.#controllers.has(id)) this.#controllers.set(id, controller);
-    return controller;
+    if (!this.#controllers.has(id)) this.#controllers.set(id, new AbortController());
+    return this.#controllers.get(id);
   }
 
   // Lines end at a line feed alone: JSON strings may hold other separators, and node:readline would break them.
@@ -417,19 +432,18 @@ class Conversation {
 
   #take(task) {
     this.#waiting += task.size;
-    for (const { id } of task.requests) this.#controllers.set(id, undefined);
     this.#schedule.add(task);
   }
 
   #goOn() {
-    while (!this.#isResting && this.#answers.length <= mostWaiting) {
+    while (!this.#isWriting) {
       const task = this.#schedule.next();
       if (!task) break;
       this.#waiting -= task.size;
       this.#begin(task);
     }
     if (this.#ended) {
-      if (this.#schedule.isEmpty && this.#answers === "" && !this.#flushes) this.#over();
+      if (this.#schedule.isEmpty && this.#answers === "" && !this.#isWriting) this.#over();
     } else if (this.#waiting <= mostWaiting && this.#stream.isPaused()) this.#stream.resume();
   }
 
@@ -446,39 +460,62 @@ class Conversation {
         outs.push(new Outputs(messages.at(-1), this.#part));
       }
     }
-    const finish = (decision) => {
-      for (const answer of answersOf(requests, outs, decision, this.#failedGroups)) this.#answers += `${answer}\n`;
-      for (const { id } of task.requests) this.#controllers.delete(id);
-      this.#schedule.end(task);
-      this.#flushSoon();
-    };
-    if (outs.length === 0) return finish();
-    const ended = decisionOf(this.#work, messages, outs, task.isBatch);
-    if (!(ended instanceof Promise)) return finish(ended);
-    ended.then(finish).then(() => this.#goOn()).catch(this.#fail);
+    let decision;
+    try {
+      const result = outs.length === 0 ? undefined : this.#work.handle(messages, outs, task.isBatch);
+      if (typeof result?.then === "function") {
+        this.#wait(result, task, requests, outs).catch(this.#fail);
+        return;
+      }
+      judge(result);
+    } catch (error) {
+      decision = outcomeOf(error);
+    }
+    this.#finish(task, requests, outs, decision);
+  }
+
+  async #wait(result, task, requests, outs) {
+    let decision;
+    try {
+      judge(await result);
+    } catch (error) {
+      decision = outcomeOf(error);
+    }
+    this.#finish(task, requests, outs, decision);
+    this.#goOn();
+  }
+
+  #finish(task, requests, outs, decision) {
+    for (let i = 0; i < outs.length; ++i) this.#answers += `${answerOf(requests[i], outs[i], decision, this.#failedGroups)}\n`;
+    this.#schedule.end(task);
+    if (this.#schedule.isEmpty) this.#controllers.clear();
+    else if (this.#controllers.size > 0) for (const { id } of task.requests) this.#controllers.delete(id);
+    this.#flushSoon();
   }
 
   // What ends in one turn of the event loop is written together; but none waits long for the others.
   #flushSoon() {
-    if (!this.#flushes) {
-      this.#flushes = true;
+    if (this.#isWriting) return; // these, too
+    if (this.#flushAtEnd === undefined) {
       this.#turnEnds = performance.now() + 2;
-      setImmediate(() => this.#flush().catch(this.#fail));
-    } else if (performance.now() > this.#turnEnds) this.#isResting = true;
+      this.#flushAtEnd = setImmediate(() => this.#flush());
+    } else if (performance.now() > this.#turnEnds) this.#flush();
   }
 
   async #flush() {
+    clearImmediate(this.#flushAtEnd);
+    this.#flushAtEnd = undefined;
+    this.#isWriting = true;
     while (this.#answers !== "") {
       const answers = this.#answers;
       this.#answers = "";
-      this.#isResting = false;
-      await this.#write(answers);
+      if (!(await this.#write(answers).then(() => true, () => false))) return;
     }
-    this.#flushes = false;
-    this.#isResting = false;
+    this.#isWriting = false;
     this.#goOn();
   }
 
+  // Fails the conversation, too, if it fails.
   async #write(text) {
     try {
       await this.#send(text);
@@ -489,32 +526,16 @@ class Conversation {
   }
 }
 
-// Calls the handler. Returns the outcome if it applies to all its messages, or undefined; a promise of it if need be.
-function decisionOf(work, messages, outs, isBatch) {
-  try {
-    const result = work.handle(messages, outs, isBatch);
-    if (typeof result?.then === "function") {
-      return Promise.resolve(result).then((returned) => judge(returned)).catch(outcomeOf);
-    }
-    judge(result);
-  } catch (error) {
-    return outcomeOf(error);
+// The answer to a message that was handled. `decision` applies to all of a batch if there is one.
+function answerOf(request, out, decision, failedGroups) {
+  const { message, decision: own, sent } = endOutputs(out);
+  const outcome = decision ?? own;
+  if (outcome) {
+    if (!outcome.drop) failedGroups.fail(request);
+    return JSON.stringify({ id: message.id, ...outcome });
   }
-  return undefined;
-}
-
-// The answers to messages that were handled. `decision` applies to all of them if there is one.
-function answersOf(requests, outs, decision, failedGroups) {
-  return outs.map((out, i) => {
-    const { message, decision: own, sent } = endOutputs(out);
-    const outcome = decision ?? own;
-    if (outcome) {
-      if (!outcome.drop) failedGroups.fail(requests[i]);
-      return JSON.stringify({ id: message.id, ...outcome });
-    }
-    if (failedGroups.hasFailed(requests[i])) return skipped(message.id); // with an earlier message of the same batch
-    return `{"id":"${message.id}","outputs":[${sent.join(",")}]}`;
-  });
+  if (failedGroups.hasFailed(request)) return skipped(message.id); // with an earlier message of the same batch
+  return `{"id":"${message.id}","outputs":[${sent.join(",")}]}`;
 }
 
 function skipped(id) {
@@ -560,7 +581,7 @@ class IgnoredSignals {
 }
 
 // For volley-handler/testing; not for handlers.
-export const internals = { Work, FailedGroups, decisionOf, answersOf };
+export const internals = { Work, FailedGroups, answerOf, headersOf, judge, outcomeOf, textOrBase64, writtenHeaders };
 
 function wellFormed(text) {
   return Buffer.from(text).toString();

@@ -295,3 +295,295 @@ def test_ten_thousand_messages(kind, tmp_path, concurrency):
     assert all("outputs" in answer for answer in child.by_id(10_000).values())
     writer.join()
     assert child.end() == []
+
+
+# ---- partial answers
+
+
+def test_what_is_flushed_is_written_before_the_message_ends(kind, tmp_path):
+    child = does(kind, tmp_path, 2)
+    child.hello()
+    child.write(message(1, flushed=3, sends=2))
+    lines = child.take(4)
+    assert [line.get("more") for line in lines] == [True, True, True, None]
+    assert [outputs(line) for line in lines] == [["flushed"]] * 3 + [[[0, ""], [1, ""]]]
+    # A failure says what becomes of the parts; none of what was not flushed goes out.
+    child.write(message(2, flushed=1, then="fail"))
+    assert child.take(2) == [{"id": "2", "outputs": [{"body": "flushed", "queue": "out"}], "more": True}, {"id": "2", "fail": "never"}]
+    assert child.end() == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_many_outputs_are_written_in_parts(kind, tmp_path, concurrency):
+    child = does(kind, tmp_path, concurrency)
+    child.hello()
+    child.write(message(1, sends=1000, size=2000), message(2, sends=3))
+    sent = {"1": [], "2": []}
+    ended, parts = set(), 0
+    while len(ended) < 2:
+        line, = child.take()
+        assert line["id"] not in ended
+        assert len(json.dumps(line)) < 300_000
+        sent[line["id"]] += [number for number, _ in outputs(line)]
+        if line.get("more"):
+            parts += 1
+        else:
+            ended.add(line["id"])
+    assert sent == {"1": list(range(1000)), "2": [0, 1, 2]} and parts >= 7
+    assert child.end() == []
+
+
+def test_an_engine_of_version_1_gets_no_parts(kind, tmp_path):
+    child = does(kind, tmp_path)
+    child.hello()
+    answer, = child.ask(message(1, flushed=2, sends=1000, size=1000)).values()
+    assert len(outputs(answer)) == 1002 and "more" not in answer
+    assert child.end() == []
+
+
+# ---- batches
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_batch_is_one_call_and_each_message_has_its_outcome(batches, tmp_path, concurrency):
+    child = does(batches, tmp_path, concurrency)
+    assert child.hello()["batches"] is True
+    child.write({"batch": [message(n, then=then, sends=n) for n, then in enumerate(["ok", "retry", "fail", "drop", "ok"])]})
+    answers = child.by_id(5)
+    assert outputs(answers["0"]) == [] and len(outputs(answers["4"])) == 4
+    assert answers["1"] == {"id": "1", "retry": "later", "after_ms": 1500}
+    assert answers["2"] == {"id": "2", "fail": "never"} and answers["3"] == {"id": "3", "drop": "not wanted"}
+    assert (tmp_path / "batches.txt").read_text().splitlines() == [f"{n} of 5" for n in range(5)]
+    # A message that comes alone is a batch of one.
+    assert len(outputs(child.ask(message(5))["5"])) == 1
+    assert "5 of 1" in (tmp_path / "batches.txt").read_text()
+    assert child.end() == []
+
+
+def test_what_a_batch_handler_raises_applies_to_all_its_messages(batches, tmp_path):
+    child = does(batches, tmp_path, 2)
+    child.hello()
+    child.write({"batch": [message(1), message(2, **{"raise": True}), message(3)]}, {"batch": [message(4), message(5, then="throw")]})
+    answers = child.by_id(5)
+    assert all(answers[n] == {"id": n, "retry": "all of them"} for n in "123")
+    assert "it broke" in answers["4"]["retry"] and answers["4"]["retry"] == answers["5"]["retry"]
+    assert child.end() == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_batches_keep_the_order_of_chains(batches, tmp_path, concurrency):
+    child = does(batches, tmp_path, concurrency)
+    child.hello()
+    # 2 and 3 are behind 1 in its batch, 5 and 9 in later ones; 7 and 8 depend on nothing of it.
+    child.write({"batch": [message(1, chain=1, until="gate", then="retry"), message(2, chain=1), message(3, chain=1, then="drop"),
+                           message(4, chain=2)]},
+                {"batch": [message(5, chain=1), message(6, chain=2), message(7)]},
+                {"batch": [message(8, chain=3)]}, message(9, chain=1))
+    child.wait_begun(1)
+    if concurrency == 3:
+        assert set(child.by_id(1)) == {"8"}
+    assert not {"5", "6", "7", "9"} & set(child.begun)
+    (tmp_path / "gate").touch()
+    answers = child.by_id(9 if concurrency == 1 else 8)
+    assert {n for n, answer in answers.items() if answer.get("skipped")} == {"2", "5", "9"}
+    assert "retry" in answers["1"] and "drop" in answers["3"]
+    assert not {"5", "9"} & set(child.begun)
+    assert child.end() == []
+
+
+def test_a_message_of_a_batch_is_cancelled(batches, tmp_path):
+    child = does(batches, tmp_path, 2)
+    child.hello()
+    child.write({"batch": [message(1), message(2, until_cancelled=True, then="retry")]})
+    child.wait_begun(2)
+    child.write({"cancelled": "2"})
+    answers = child.by_id(2)
+    assert "outputs" in answers["1"] and answers["2"]["retry"] == "later"
+    assert child.end() == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_ten_thousand_messages_in_batches(batches, tmp_path, concurrency):
+    child = does(batches, tmp_path, concurrency)
+    child.hello()
+    lines = [{"batch": [message(n, chain=n % 7) for n in range(first, first + 50)]} for first in range(0, 10_000, 50)]
+    writer = threading.Thread(target=child.write, args=lines)
+    writer.start()
+    assert all("outputs" in answer for answer in child.by_id(10_000).values())
+    writer.join()
+    assert child.end() == []
+
+
+@pytest.mark.parametrize("name", ["coroutine", "threads", "batches", "coroutine-batches"])
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_message_that_python_cannot_read_fails_alone(name, tmp_path, concurrency):
+    child = does(name, tmp_path, concurrency)
+    child.hello()
+    bad = b'{"id":"2","call":1,"chain":1,"body":{"n":[' + b"9" * 5000 + b"]}}"
+    if "batches" in name:
+        child.write(b'{"batch":[{"id":"1","body":{}},' + bad + b',{"id":"3","call":1,"chain":1,"body":{}},{"id":"4","body":{}}]}\n')
+    else:
+        child.write(message(1), bad + b"\n", message(3, chain=1), message(4))
+    answers = child.by_id(4)
+    assert "cannot read" in answers["2"]["fail"] and answers["3"] == {"id": "3", "skipped": True}
+    assert outputs(answers["1"]) and outputs(answers["4"])
+    assert child.end() == []
+
+
+# ---- objects and classes
+
+
+class Script:
+    """A script in one of the languages, beside an installed package."""
+
+    def __init__(self, folder, language):
+        self.folder, self.language = folder, language
+
+    def start(self, python, node, concurrency=None, **arguments):
+        if self.language == "node":
+            if not shutil.which("node"):
+                pytest.skip("node is not installed")
+            shutil.copytree(NODE, self.folder / "node_modules" / "volley-handler")
+            (self.folder / "handler.mjs").write_text(node)
+            return Child(self.folder, ["node", "handler.mjs"], concurrency, **arguments)
+        (self.folder / "handler.py").write_text(python)
+        return Child(self.folder, [sys.executable, "handler.py"], concurrency, **arguments)
+
+
+@pytest.fixture(params=["python", "node"])
+def script(request, tmp_path):
+    return Script(tmp_path, request.param)
+
+
+LIFE_IN_PYTHON = """
+from pathlib import Path
+from volley_handler import run
+def say(what): Path("said.txt").open("a").write(what + "\\n")
+class Life:
+    def __init__(self): say("made")
+    {}def open(self): say("opened"); self.name = "ada"
+    {}def handle(self, message, out): say("handles"); out.send("out", self.name)
+    {}def close(self): say("closed")
+run({})
+"""
+LIFE_IN_NODE = """
+import {{ appendFileSync }} from "node:fs";
+import {{ run }} from "volley-handler";
+const say = (what) => appendFileSync("said.txt", what + "\\n");
+class Life {{
+  constructor() {{ say("made"); }}
+  {} open() {{ say("opened"); this.name = "ada"; }}
+  {} handle(message, out) {{ say("handles"); out.send("out", this.name); }}
+  {} close() {{ say("closed"); }}
+}}
+await run({});
+"""
+
+
+@pytest.mark.parametrize("what", ["a class", "an object"])
+@pytest.mark.parametrize("methods", [("", "", ""), ("async ", "async ", "async "), ("async ", "", "async "), ("", "async ", "")])
+@pytest.mark.parametrize("concurrency", [None, 3])
+def test_an_object_is_opened_before_the_first_line_and_closed_after_the_last(script, what, methods, concurrency):
+    child = script.start(LIFE_IN_PYTHON.format(*methods, "Life" if what == "a class" else "Life()"),
+                         LIFE_IN_NODE.format(*methods, "Life" if what == "a class" else "new Life()"), concurrency)
+    assert child.hello() == {"volley": 2, "chains": True, "cancels": True, "source": True}
+    said = script.folder / "said.txt"
+    assert said.read_text().split() == ["made", "opened"]
+    assert all(outputs(answer) == ["ada"] for answer in child.ask(message(1), message(2)).values())
+    assert child.end() == []
+    assert said.read_text().split() == ["made", "opened", "handles", "handles", "closed"]
+
+
+@pytest.mark.parametrize("where", ["open", "coroutine", "constructor"])
+def test_an_object_that_does_not_open_ends_the_process_before_the_first_line(script, where):
+    python = {"open": "def open(self): raise OSError('no database')", "coroutine": "async def open(self): raise OSError('no database')",
+              "constructor": "def __init__(self): raise OSError('no database')"}[where]
+    node = {"open": "open() { throw new Error('no database'); }", "coroutine": "async open() { throw new Error('no database'); }",
+            "constructor": "constructor() { throw new Error('no database'); }"}[where]
+    child = script.start(f"from volley_handler import run\nclass H:\n    {python}\n    def handle(self, message, out): pass\nrun(H)",
+                         f"import {{ run }} from 'volley-handler'; await run(class {{ {node} handle() {{}} }});")
+    assert child.take() == [None]
+    assert child.process.wait(60) == 1
+    assert "no database" in child.log and "handler." in child.log
+
+
+def test_an_error_in_close_is_told_by_the_status(script):
+    child = script.start("from volley_handler import run\nclass H:\n    def handle(self, message, out): pass\n"
+                         "    def close(self): raise OSError('not closed')\nrun(H)",
+                         "import { run } from 'volley-handler'; await run({ handle() {}, close() { throw new Error('not closed'); } });")
+    child.hello()
+    child.ask(message(1))
+    child.process.stdin.close()
+    assert child.process.wait(60) == 1 and "not closed" in child.log
+
+
+def test_an_output_after_the_answer_is_an_error_for_who_sends_it(script):
+    child = script.start("""
+import volley_handler
+earlier = []
+def handle(message, out):
+    if earlier:
+        earlier[0].flush()
+        earlier[0].send("out", "late")
+    earlier.append(out)
+volley_handler.run(handle)
+""", """
+import { run } from "volley-handler";
+const earlier = [];
+await run(async (message, out) => {
+  if (earlier.length > 0) {
+    await earlier[0].flush();
+    earlier[0].send("out", "late");
+  }
+  earlier.push(out);
+});
+""", 1)
+    child.hello()
+    assert child.ask(message(1))["1"] == {"id": "1", "outputs": []}
+    assert "already answered" in child.ask(message(2))["2"]["retry"]
+    assert child.end() == []
+
+
+SOURCE_IN_PYTHON = """
+from volley_handler import run
+def handle(message, out):
+    source = message.source
+    out.send("out", [source.queue, repr(source.id), source.partition, source.offset, source.deliveries,
+                     source.timestamp and source.timestamp.isoformat(), message.json()])
+run(handle)
+"""
+SOURCE_IN_NODE = """
+import { run } from "volley-handler";
+await run((message, out) => {
+  const { queue, id, partition, offset, deliveries, timestamp } = message.source;
+  const shown = Buffer.isBuffer(id) ? `b'${id.toString("latin1")}'` : id === undefined ? "None" : `'${id}'`;
+  const time = timestamp && timestamp.toISOString().replace("Z", "000+00:00").replace(".000000", "");
+  out.send("out", [queue, shown, partition, offset, deliveries, time, message.json()]);
+});
+"""
+
+
+def test_a_message_says_where_it_comes_from_and_its_body_as_json(script):
+    child = script.start(SOURCE_IN_PYTHON, SOURCE_IN_NODE, 1)
+    assert child.hello()["source"] is True
+    whole = {"queue": "orders", "id": "1-0", "partition": 3, "offset": 12, "timestamp_ms": 1700000000123, "deliveries": 2}
+    answers = child.ask({"id": "1", "source": whole, "body": {"a": 1}}, {"id": "2", "source": {"id_base64": "/w=="}, "text": '["ü"]'},
+                        {"id": "3", "base64": "eyJhIjoi/yJ9"}, {"id": "4", "tombstone": True, "body": None}, {"id": "5", "text": "{"})
+    sent = {number: json.loads(json.dumps(answer["outputs"][0]["body"]) if "outputs" in answer else "null") for number, answer in answers.items()}
+    assert sent["1"] == ["orders", "'1-0'", 3, 12, 2, "2023-11-14T22:13:20.123000+00:00", {"a": 1}]
+    assert sent["2"][1] in (r"b'\xff'", "b'ÿ'") and sent["2"][6] == ["ü"]
+    assert [one for i, one in enumerate(sent["4"]) if i != 1] == [None] * 6
+    assert "retry" in answers["3"] and "retry" in answers["5"]
+    assert child.end() == []
+
+
+def test_a_child_may_read_its_messages_from_a_file(script):
+    (script.folder / "lines").write_text("".join(json.dumps(message(n)) + "\n" for n in range(1000)))
+    python = "from volley_handler import run\nasync def handle(message, out): out.send('out', message.body)\nrun(handle)"
+    child = script.start(python, "import { run } from 'volley-handler'; await run((message, out) => out.send('out', message.body));", 4)
+    child.hello()
+    assert child.end() == []
+    program = "node handler.mjs" if script.language == "node" else f"{sys.executable} handler.py"
+    done = subprocess.run(f"{program} < lines | grep -c outputs", shell=True, cwd=script.folder, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(PYTHON), "VOLLEY_CONCURRENCY": "4"}, timeout=60)
+    assert done.stdout.strip() == "1000", done.stderr
