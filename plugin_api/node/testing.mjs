@@ -9,7 +9,7 @@
 //       assert.deepEqual(outputs[0].body, { order: 1 });
 //     });
 //
-// The module under test must not call `run` when it is imported: keep the handler in a file of its own.
+// The module under test calls `run` only under Volley: `if (process.env.VOLLEY_COMPONENT) await run(handle);`.
 import { internals, Message, Outputs } from "./volley-handler.mjs";
 
 const { Work, FailedGroups, answerOf, headersOf, judge, outcomeOf, textOrBase64, writtenHeaders } = internals;

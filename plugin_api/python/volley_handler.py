@@ -245,7 +245,7 @@ class BatchHandler(Protocol):
     It may have `open()` and `close()`, too. Each method may be `async`.
     """
 
-    def handle_batch(self, messages: Sequence[Message], outs: Sequence[Outputs]) -> Any: ...
+    def handle_batch(self, messages: list[Message], outs: list[Outputs]) -> Any: ...
 
 
 AnyHandler = Union[Callable[[Message, Outputs], Any], Handler, BatchHandler, Callable[[], Union[Handler, BatchHandler]]]
@@ -694,7 +694,7 @@ class _Conversation:
 
     def _end(self, task: _Task) -> None:
         for request in task.requests:
-            del self._cancelled[request["id"]]
+            self._cancelled.pop(request["id"], None)
         self._schedule.end(task)
 
     def is_over(self) -> bool:
@@ -733,9 +733,7 @@ class _Coroutines:
 
     def _arrive_from_file(self) -> None:
         self._is_paused = True
-        self._arrive()
-        if not self._incoming.ended:
-            self._resume()
+        self._arrive()  # which resumes
 
     def _arrive(self) -> None:
         try:
@@ -768,6 +766,7 @@ class _Coroutines:
     def _go_on(self) -> None:
         self._is_scheduled = False
         try:
+            # Here and not when a message ends: what begins together often ends, and is written, together.
             while task := self._conversation.begin():
                 running = self._loop.create_task(self._handle(task))
                 self._running.add(running)
@@ -790,7 +789,10 @@ class _Coroutines:
             _judge(await result if hasattr(result, "__await__") else result)
         except (Exception, asyncio.CancelledError) as error:
             decision = _decision_of(error)
-        self._conversation.finish(task, decision)
+        try:
+            self._conversation.finish(task, decision)
+        except Exception as error:  # nobody would see it
+            return self._end(error)
         self._go_on_soon()
 
     def is_cancelled(self, number: str) -> bool:

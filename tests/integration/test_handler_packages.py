@@ -587,3 +587,212 @@ def test_a_child_may_read_its_messages_from_a_file(script):
     done = subprocess.run(f"{program} < lines | grep -c outputs", shell=True, cwd=script.folder, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(PYTHON), "VOLLEY_CONCURRENCY": "4"}, timeout=60)
     assert done.stdout.strip() == "1000", done.stderr
+
+
+# ---- in tests of handlers
+
+
+def environment():
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("VOLLEY_")}, "PYTHONPATH": str(PYTHON)}
+
+
+def run_program(folder, *command):
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, input="input of the test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def node_folder(tmp_path):
+    if not shutil.which("node"):
+        pytest.skip("node is not installed")
+    shutil.copytree(NODE, tmp_path / "node_modules" / "volley-handler")
+    return tmp_path
+
+
+def test_the_import_of_a_handler_takes_no_streams_outside_of_volley(tmp_path):
+    (tmp_path / "ship.py").write_text("from volley_handler import run\nprint('loads')\nif __name__ == '__main__': run(None)\n")
+    said = run_program(tmp_path, sys.executable, "-c", "import sys, ship; from volley_handler import testing; print(sys.stdin.read())")
+    assert said == "loads\ninput of the test\n"
+
+
+def test_the_import_of_a_handler_takes_no_streams_outside_of_volley_in_node(node_folder):
+    (node_folder / "ship.mjs").write_text("import { run } from 'volley-handler'; console.log('loads');\n"
+                                          "if (process.env.VOLLEY_COMPONENT) await run();")
+    (node_folder / "uses.mjs").write_text("import './ship.mjs'; import 'volley-handler/testing'; import { readFileSync } from 'node:fs';\n"
+                                          "console.log(readFileSync(0, 'utf8'));")
+    assert run_program(node_folder, "node", "uses.mjs") == "loads\ninput of the test\n"
+
+
+def test_python_handlers_are_called_without_an_engine(tmp_path):
+    (tmp_path / "uses.py").write_text('''
+from datetime import datetime, timezone
+from volley_handler import Drop, Fail, Retry, testing
+
+def sends(message, out):
+    out.send("a", message.body, delay=1.5, partition=2)
+    out.flush()
+    out.send(None, b"\\xff", key=b"\\xfe", headers=[("n", "1"), ("n", None)])
+    out.send_tombstone("t")
+
+first, second, third = testing.call(sends, {"n": 2**70}, key="k", headers={"h": b"\\xff"}).outputs
+assert (first.queue, first.body, first.key, first.headers, first.delay, first.partition) == ("a", {"n": 2**70}, "k", {"h": b"\\xff"}, 1.5, 2)
+assert (second.queue, second.body, second.key, second.headers, second.delay) == (None, b"\\xff", b"\\xfe", {"n": ["1", None]}, None)
+assert third.tombstone and third.body is None and not first.tombstone
+
+for body, is_json in ((b"\\xff", False), ("text", False), (None, False), ([1], True)):
+    assert testing.call(lambda message, out: out.send("q", [message.is_json]) or True, body).outputs[0].body == [is_json]
+assert testing.call(sends, "x", json=True).outputs[0].body == "x"
+
+def raises(error):
+    def handle(message, out):
+        out.send("q", 1)
+        raise error
+    return testing.call(handle, {})
+
+result = raises(Retry("later", after=2))
+assert (result.verdict, result.why, result.after, result.outputs) == ("retry", "later", 2.0, [])
+assert (raises(Fail("bad")).verdict, raises(Drop()).verdict, raises(Drop()).why) == ("fail", "drop", "")
+assert raises(KeyError("it")).verdict == "retry" and "KeyError" in raises(KeyError("it")).why
+assert testing.call(lambda message, out: [1], {}).verdict == "fail"
+
+async def coroutine(message, out):
+    source = message.source
+    out.send("q", [message.attempt, source.queue, repr(source.id), source.timestamp.year, source.offset, message.cancelled])
+when = datetime(2026, 1, 2, tzinfo=timezone.utc)
+result = testing.call(coroutine, "x", attempt=3, source={"queue": "o", "id": b"\\xff", "timestamp": when}, cancelled=True)
+assert result.outputs[0].body == [3, "o", repr(b"\\xff"), 2026, None, True], result
+
+class Batch:
+    steps = []
+    async def open(self): self.steps.append("open")
+    def close(self): self.steps.append("close")
+    def handle_batch(self, messages, outs):
+        for message, out in zip(messages, outs):
+            out.send("q", message.key)
+            if message.body == "retry": out.retry("later", after=1)
+            if message.body == "drop": out.drop("away")
+            if message.body == "raise": raise Fail("all")
+results = testing.call_batch(Batch, [testing.Input("a", key="k"), "retry", "drop"])
+assert [result.verdict for result in results] == ["ok", "retry", "drop"] and results[1].after == 1
+assert results[0].outputs[0].body == "k" and Batch.steps == ["open", "close"]
+assert [result.why for result in testing.call_batch(Batch(), ["a", "raise"])] == ["all", "all"]
+assert testing.call(Batch, "retry").verdict == "retry"
+try:
+    testing.call_batch(sends, [1])
+    assert False
+except TypeError:
+    pass
+''')
+    run_program(tmp_path, sys.executable, "uses.py")
+
+
+def test_node_handlers_are_called_without_an_engine(node_folder):
+    (node_folder / "uses.mjs").write_text('''
+import assert from "node:assert/strict";
+import { Drop, Fail, Retry } from "volley-handler";
+import { call, callBatch } from "volley-handler/testing";
+
+async function sends(message, out) {
+  out.send("a", message.body, { delayMs: 1500, partition: 2 });
+  await out.flush();
+  out.send(null, Buffer.from([255]), { key: Buffer.from([254]), headers: [["n", "1"], ["n", null]] });
+  out.sendTombstone("t");
+}
+const [first, second, third] = (await call(sends, { n: 2 }, { key: "k", headers: { h: Buffer.from([255]) } })).outputs;
+assert.deepEqual(first, { queue: "a", body: { n: 2 }, key: "k", headers: { h: Buffer.from([255]) }, delayMs: 1500, partition: 2, tombstone: false });
+assert.deepEqual([second.queue, second.body, second.key, second.headers], [null, Buffer.from([255]), Buffer.from([254]), { n: ["1", null] }]);
+assert.ok(third.tombstone && third.body === null);
+for (const [body, isJson] of [[Buffer.from([255]), false], ["text", false], [null, false], [[1], true]]) {
+  assert.deepEqual((await call((message, out) => out.send("q", [message.isJson]), body)).outputs[0].body, [isJson]);
+}
+const raises = (error) => call((message, out) => { out.send("q", 1); throw error; }, {});
+assert.deepEqual(await raises(new Retry("later", { afterMs: 2 })), { verdict: "retry", why: "later", afterMs: 2, outputs: [] });
+assert.equal((await raises(new Fail("bad"))).verdict, "fail");
+assert.equal((await raises(new Drop())).why, "");
+assert.match((await raises(new TypeError("it"))).why, /TypeError: it/);
+const about = (message, out) => out.send("q", [message.attempt, message.source.queue, message.source.timestamp.getTime(), message.source.offset ?? null, message.signal.aborted]);
+const { outputs } = await call(about, {}, { attempt: 3, source: { queue: "o", id: Buffer.from([255]), timestamp: new Date(5) }, signal: AbortSignal.abort() });
+assert.deepEqual(outputs[0].body, [3, "o", 5, null, true]);
+const steps = [];
+class Batch {
+  async open() { steps.push("open"); }
+  close() { steps.push("close"); }
+  handleBatch(messages, outs) {
+    for (const [i, { body, key }] of messages.entries()) {
+      outs[i].send("q", key ?? "none");
+      if (body === "retry") outs[i].retry("later", { afterMs: 1 });
+      if (body === "throw") throw new Fail("all");
+    }
+  }
+}
+const results = await callBatch(Batch, [{ body: "a", key: "k" }, { body: "retry" }]);
+assert.deepEqual(results.map(({ verdict }) => verdict), ["ok", "retry"]);
+assert.equal(results[0].outputs[0].body, "k");
+assert.deepEqual(steps, ["open", "close"]);
+assert.deepEqual((await callBatch(new Batch(), [{ body: "a" }, { body: "throw" }])).map(({ why }) => why), ["all", "all"]);
+assert.equal((await call(Batch, "retry")).verdict, "retry");
+await assert.rejects(callBatch(sends, [{ body: 1 }]), TypeError);
+''')
+    run_program(node_folder, "node", "uses.mjs")
+
+
+def test_the_installed_package_has_types_and_testing(tmp_path):
+    source = shutil.copytree(PYTHON, tmp_path / "source")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--target", "packages", source],
+                   cwd=tmp_path, check=True)
+    installed = tmp_path / "packages" / "volley_handler"
+    assert (installed / "py.typed").exists()
+    assert (installed / "__init__.py").read_text() == (PYTHON / "volley_handler.py").read_text()
+    program = "import volley_handler.testing as testing; print(testing.__file__, testing.call(lambda message, out: None, {}).verdict)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "PYTHONPATH": "packages"},
+                          capture_output=True, text=True)
+    assert done.stdout.split() == [str(installed / "testing.py"), "ok"], done.stderr
+
+
+# ---- what the pages show
+
+
+def snippets(folder, fence):
+    """The blocks of a page that begin with their file's name, written into `folder`."""
+    page = (PYTHON if fence == "python" else NODE) / "README.md"
+    blocks = re.findall(rf"```{fence}\n(?:#|//) (\S+)\n(.*?)```", page.read_text(), re.S)
+    for name, block in blocks:
+        (folder / name).write_text(block)
+    whole = re.findall(rf"```{fence}\n(.*?)```", page.read_text(), re.S)
+    assert len(whole) == len(blocks) + 1, "each block but the first, which test_handler_sdks.py runs, begins with the name of its file"
+    return {name for name, _ in blocks}
+
+
+EXPECTED = {"stock": {"place": "B12"}, "enrich": {"enriched": True}, "insert": {}, "ship": {}}
+
+
+def runs(child):
+    child.hello()
+    answer, = child.ask({"id": "1", "attempt": 1, "body": {"item": "lamp", "order": 7}}).values()
+    assert child.end() == []
+    output, = answer["outputs"]
+    assert output["queue"] == "shipments"
+    return output["body"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_handlers_of_the_page_for_python_run(name, tmp_path):
+    assert snippets(tmp_path, "python") == {f"{shown}.py" for shown in [*EXPECTED, "test_ship"]}
+    assert runs(Child(tmp_path, [sys.executable, f"{name}.py"], 2)) == {"item": "lamp", "order": 7, **EXPECTED[name]}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_handlers_of_the_page_for_node_run(name, node_folder):
+    assert snippets(node_folder, "js") == {f"{shown}.mjs" for shown in [*EXPECTED, "ship.test"]}
+    assert runs(Child(node_folder, ["node", f"{name}.mjs"], 2)) == {"item": "lamp", "order": 7, **EXPECTED[name]}
+
+
+def test_the_tests_of_the_page_for_python_pass(tmp_path):
+    snippets(tmp_path, "python")
+    assert "2 passed" in run_program(tmp_path, sys.executable, "-m", "pytest", "-q", "test_ship.py")
+
+
+def test_the_tests_of_the_page_for_node_pass(node_folder):
+    snippets(node_folder, "js")
+    assert "pass 2" in run_program(node_folder, "node", "--test", "ship.test.mjs")
