@@ -737,6 +737,8 @@ class _Coroutines:
 
     def _arrive(self) -> None:
         try:
+            if not self._incoming.is_readable():  # is_cancelled has read it
+                return
             self._receive()
             self._go_on()
         except BaseException as error:  # a callback's exception would only be logged

@@ -218,6 +218,18 @@ def test_a_message_is_cancelled_while_others_go_on(kind, tmp_path):
     assert child.end() == []
 
 
+def test_handlers_that_ask_whether_they_are_cancelled_hold_nothing_up(kind, tmp_path):
+    child = does(kind, tmp_path, 12)
+    child.hello()
+    child.write(*[message(n, until_cancelled=True) for n in range(10)])
+    child.wait_begun(*range(10))
+    for n in range(10, 510):  # lines that arrive while others ask
+        child.ask(message(n))
+    child.write(*[{"cancelled": str(n)} for n in range(10)])
+    assert set(child.by_id(10)) == set(map(str, range(10)))
+    assert child.end() == []
+
+
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_what_was_read_is_answered_after_standard_input_is_closed(kind, tmp_path, concurrency):
     child = does(kind, tmp_path, concurrency)
