@@ -205,7 +205,7 @@ class Outputs:
     def _send(self, queue: Optional[str], written: str, key: Union[str, bytes, None], headers: Optional[Headers],
               delay: Optional[Delay], partition: Optional[int]) -> None:
         if queue is not None:
-            written += f',"queue":{_text(queue)}'
+            written += _queue_members.get(queue) or _queue_member(queue)
         if key is not None:
             written += "," + _text_or_base64("key", "key_base64", key)
         if headers is not None:
@@ -977,6 +977,16 @@ def _text(text: str) -> str:
     if not text.isascii():
         text.encode()  # raises for half a surrogate pair, which no JSON line can carry
     return _string(text)
+
+
+_queue_members: dict[str, str] = {}
+
+
+def _queue_member(queue: str) -> str:
+    written = f',"queue":{_text(queue)}'
+    if len(_queue_members) < 1000:  # there are few; this is for a handler that makes up names
+        _queue_members[queue] = written
+    return written
 
 
 def _text_or_base64(text: str, other: str, value: Union[str, bytes]) -> str:

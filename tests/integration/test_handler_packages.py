@@ -757,7 +757,7 @@ def test_the_installed_package_has_types_and_testing(tmp_path):
     assert (installed / "py.typed").exists()
     assert (installed / "__init__.py").read_text() == (PYTHON / "volley_handler.py").read_text()
     program = "import volley_handler.testing as testing; print(testing.__file__, testing.call(lambda message, out: None, {}).verdict)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "PYTHONPATH": "packages"},
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "packages")},
                           capture_output=True, text=True)
     assert done.stdout.split() == [str(installed / "testing.py"), "ok"], done.stderr
 
