@@ -11,23 +11,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
 from support import servers  # noqa: E402
+from support.environments import py_volley  # noqa: E402, F401
 from support.volleyd import Volleyd  # noqa: E402
 
 BUILD = ROOT / "build" / "release"
 BIN = BUILD / "bin"
 PAIRS = 5
-
-
-def py_volley():
-    """The interpreter of an environment that has it."""
-    home = ROOT / "build" / "py-volley"
-    wanted = "py-volley[kafka,rsmq]==1.3.1"
-    installed = home / "installed.txt"
-    if not installed.exists() or installed.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([home / "bin" / "pip", "install", "-q", "--disable-pip-version-check", wanted], check=True)
-        installed.write_text(wanted)
-    return home / "bin" / "python"
 
 
 class Cpu:

@@ -1,0 +1,116 @@
+"""Where a function's outputs go: a queue of volleyd's, or a producer in Python."""
+
+from __future__ import annotations
+
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any, Dict, Optional
+
+from volley_handler import Message, Outputs
+
+from volley.bodies import writer
+from volley.bridge import original_of
+from volley.logging import logger
+from volley.queues import Queue
+
+
+def sink_of(queue: Queue, source: Queue) -> "Sink":
+    if queue.connector is None:
+        return ProducerSink(queue, source)
+    return RsmqSink(queue) if queue.connector == "rsmq" else Sink(queue)
+
+
+class Sink:
+    """One of volleyd's outputs."""
+
+    is_outside = False
+    keeps_reasons = True  # in headers
+
+    def __init__(self, queue: Queue):
+        self.name = queue.name
+        self.data_model = queue.data_model
+        self.write = writer(queue)
+
+    def send(self, out: Outputs, message: Message, body: Any, options: Dict[str, Any]) -> bool:
+        """Returns whether it is, or will be, stored. `options` are the third element of a function's tuple."""
+        if body is None:
+            out.send_tombstone(self.name, **_known(options, "key", "headers"))
+        else:
+            out.send(self.name, body, **_known(options, "key", "headers"))
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+class RsmqSink(Sink):
+    keeps_reasons = False  # a dead letter of volleyd's is JSON around the body, which readers of the queue do not expect
+
+    def send(self, out: Outputs, message: Message, body: Any, options: Dict[str, Any]) -> bool:
+        if options.get("encode") or not isinstance(body, (str, bytes)):
+            body = body if isinstance(body, str) else json.dumps(body)
+        out.send(self.name, body, **_known(options, "delay"))
+        return True
+
+
+def _known(options: Dict[str, Any], *names: str) -> Dict[str, Any]:
+    return {name: options[name] for name in names if options.get(name) is not None} if options else options
+
+
+class ProducerSink(Sink):
+    """A class of the application's, called in this process."""
+
+    is_outside = True
+    keeps_reasons = False
+
+    def __init__(self, queue: Queue, source: Queue):
+        super().__init__(queue)
+        self._value = queue.value
+        self._from_bridge = source.connector is None
+        self._producer = queue.connector_class(queue_name=queue.value, config=queue.pass_through_config)
+        self._report = _Report()
+        if self._producer.callback_delivery:
+            self._producer.init_callbacks(
+                consumer=SimpleNamespace(on_success=self._report.succeed, on_fail=self._report.fail))
+
+    def send(self, out: Outputs, message: Message, body: Any, options: Dict[str, Any]) -> bool:
+        if isinstance(body, str):
+            body = body.encode()
+        self._report.begin()
+        context = original_of(message).message_context if self._from_bridge else message.id
+        try:
+            accepted = self._producer.produce(queue_name=self._value, message=body, message_context=context, **options)
+        except Exception:
+            logger.exception("The producer of %r failed", self.name)
+            return False
+        return bool(accepted) and (not self._producer.callback_delivery or self._report.wait())
+
+    def close(self) -> None:
+        self._producer.shutdown()
+
+
+class _Report:
+    """Of a producer that says later, on any thread, what became of a message."""
+
+    def __init__(self) -> None:
+        self._told = threading.Event()
+        self._succeeded: Optional[bool] = None
+
+    def begin(self) -> None:
+        self._told.clear()
+        self._succeeded = None
+
+    def succeed(self, _: Any) -> None:
+        self._succeeded = True
+        self._told.set()
+
+    def fail(self, _: Any) -> None:
+        self._succeeded = False
+        self._told.set()
+
+    def wait(self) -> bool:
+        self._told.wait()
+        return bool(self._succeeded)
+
+
