@@ -2,11 +2,12 @@
 
 import json
 import signal
+import urllib.request
 
 import pytest
-from support.environments import compat, py_volley
-from support.py_volley import APPS, BOTH, Run, on_py_volley, on_volleyd
-from support.servers import wait_until
+from support.environments import py_volley
+from support.py_volley import APPS, BOTH, Run
+from support.servers import free_port
 from support.stores import Kafka, Rsmq
 
 
@@ -44,9 +45,6 @@ class OnRsmq:
         key = f"{self.store.ns}:{queue}"
         ids = redis.zrange(key, 0, -1)
         return sorted(redis.hget(f"{key}:Q", each) for each in ids)
-
-    def is_settled(self):
-        return not self.stored("in")
 
 
 class OnKafka:
@@ -130,4 +128,131 @@ def test_outputs_and_dead_letters_are_the_same_bytes(codec, queues, tmp_path):
         assert app.stop() == 0, app.log
         assert "the end" in app.lines, app.log
         stored[name] = {queue: at.stored(queue) for queue in ("out", "other", "dead")}
+    assert stored["volleyd"] == stored["py-volley"]
+
+
+def test_messages_that_the_function_refuses_come_back(rsmq, tmp_path):
+    """After the visibility timeout, and for as long as it refuses them: they are no dead letters."""
+    for name, start in BOTH.items():
+        at = rsmq()
+        at.put([b'{"id": 1, "do": "false once"}', b'{"id": 2}', b'{"id": 3, "do": "never"}'])
+        app = start(tmp_path / name, APPS / "orders.py", **at.environment(vt=1))
+        app.wait_for("it was tried seven times", lambda: app.said.count("handling 3 never") > 6)
+        app.wait_for("the others are done", lambda: len(at.stored("out")) == 2)
+        assert app.stop() == 0, app.log
+        assert len(at.stored("in")) == 1 and at.stored("dead") == []
+
+
+def test_a_refused_message_stops_an_application_of_kafka(kafka, tmp_path):
+    for name, start in BOTH.items():
+        at = kafka()
+        at.put([b'{"id": 1}', b'{"id": 2, "do": "never"}'])
+        app = start(tmp_path / name, APPS / "orders.py", **at.environment())
+        app.wait()
+        assert len(at.stored("out")) == 1 and at.stored("dead") == []
+        assert at.committed() == 1, app.log
+
+
+def test_delays_keys_and_headers_go_out_as_asked(rsmq, kafka, tmp_path):
+    stored = {}
+    for name, start in BOTH.items():
+        in_redis, in_kafka = rsmq(), kafka()
+        in_redis.put([b'{"id": 1, "do": "options", "options": {"delay": 3600}}'])
+        in_kafka.put([b'{"id": 1, "do": "options", "options": {"key": "k\\u00fc", "headers": {"a": "b", "c": ""}}}', b'{"id": 2}'])
+        first = start(tmp_path / name, APPS / "orders.py", **in_redis.environment())
+        second = start(tmp_path / name, APPS / "orders.py", **in_kafka.environment())
+        first.wait_for("the delayed one is there", lambda: in_redis.stored("out"))
+        second.wait_for("both are there", lambda: len(in_kafka.stored("out")) == 2)
+        assert (first.stop(), second.stop()) == (0, 0), first.log + second.log
+        redis = in_redis.store.redis()
+        [(_, visible)] = redis.zrange(f"{in_redis.store.ns}:out", 0, -1, withscores=True)
+        assert visible / 1000 - redis.time()[0] > 3000
+        stored[name] = sorted((m.key() or b"", m.headers() or [], m.value()) for m in in_kafka.store.take_messages("out"))
+    assert stored["volleyd"] == stored["py-volley"]
+    assert stored["volleyd"][1][:2] == ("kü".encode(), [("a", b"b"), ("c", b"")])
+
+
+def test_an_application_goes_on_where_the_other_stopped(kafka, tmp_path):
+    """The same group, and its offsets."""
+    at = kafka()
+    environment = at.environment()
+    for turn, (name, start) in enumerate([*BOTH.items(), *BOTH.items()]):
+        at.put([b'{"id": %d}' % (100 * turn + n) for n in range(50)])
+        app = start(tmp_path / name, APPS / "orders.py", **environment)
+        app.wait_for("all is out", lambda: len(at.stored("out")) >= 50 * (turn + 1))
+        assert app.stop() == 0, app.log
+        assert at.committed() == 50 * (turn + 1)
+    ids = [json.loads(body)["id"] for body in at.stored("out")]
+    assert sorted(ids) == sorted({100 * turn + n for turn in range(4) for n in range(50)}), "none twice, none missing"
+
+
+def readme_apps(folder, replaced):
+    """The application that py-volley's package has in its description, with other addresses."""
+    folder.mkdir()
+    site = next((py_volley().parent.parent / "lib").glob("python3*/site-packages"))
+    text = next(site.glob("py_volley-*.dist-info/METADATA")).read_text()
+    for name in ("my_config.py", "app_0.py", "app_1.py"):
+        block = next(part for part in text.split("```python\n") if part.startswith(f"# ./{name}")).split("```")[0]
+        for old, new in replaced.items():
+            block = block.replace(old, new)
+        (folder / name).write_text(block)
+
+
+def test_the_example_of_its_own_description_runs(kafka_server, redis_server, tmp_path):
+    said = {}
+    for name, start in BOTH.items():
+        topic = kafka_server.topic("readme")
+        readme_apps(tmp_path / name, {"localhost:9092": kafka_server.bootstrap, "6379": str(redis_server.port),
+                                      "my.kafka.topic.name": topic, 'app_name="app_0",': 'app_name="app_0", metrics_port=None,'})
+        at = OnKafka(kafka_server)
+        at.store.topics["in"] = topic
+        at.put([json.dumps({"my_values": [1, 2, 3]}).encode()])
+        apps = [start(tmp_path / name, f"app_{n}.py") for n in range(2)]
+        apps[1].wait_for("it says that it is done", lambda: "That's it, we are done!" in apps[1].said)
+        assert [app.stop() for app in apps] == [0, 0], apps[0].log + apps[1].log
+        lines = [[line for line in app.said if line.startswith(("Received", "the_max", "The maximum", "That"))] for app in apps]
+        said[name] = lines, at.stored("in")
+    assert said["volleyd"] == said["py-volley"]
+    assert len(said["volleyd"][1]) == 5
+
+
+def test_names_of_metrics_are_the_ones_of_py_volley(rsmq, tmp_path):
+    """With the function's own metrics beside them. Its values are read from the child."""
+    names = {}
+    for name, start in BOTH.items():
+        at, port = rsmq(), free_port()
+        at.put([b'{"id": 1}', b'{"id": 2}', b"{"])
+        app = start(tmp_path / name, APPS / "counting.py", METRICS_PORT=str(port), **at.environment())
+        app.wait_for("all is dealt with", lambda: len(at.stored("out")) + len(at.stored("dead")) == 3)
+        text = app.wait_for("its metrics", lambda: metrics(port))
+        assert app.stop() == 0, app.log
+        ours = ("messages_", "volley_app_", "heartbeats_total", "process_time_seconds_count", "orders_seen")
+        names[name] = {line for line in text.splitlines() if line.startswith(ours) and "created" not in line}
+    # py-volley beats also while there is nothing to do.
+    assert {line for line in names["volleyd"] if "heart" not in line} == {line for line in names["py-volley"] if "heart" not in line}
+    assert any("heartbeats_total" in line for line in names["volleyd"])
+
+
+def metrics(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+            return response.read().decode()
+    except OSError:
+        return None
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_connectors_in_python_run(end, tmp_path):
+    """A consumer and a producer of the application's own; the consumer is told what became of each message."""
+    stored = {}
+    for name, start in BOTH.items():
+        folder = tmp_path / name
+        (folder / "in").mkdir(parents=True)
+        for n, body in enumerate([b'{"n": 1}', b'{"n": "2"}', b'{"n": 3, "ok": false}', b"bad", b'{"n": 4}']):
+            (folder / "in" / str(n)).write_bytes(body)
+        app = start(folder, APPS / "folders.py")
+        app.wait_for("all is told", lambda: (folder / "told").exists() and len((folder / "told").read_text().splitlines()) == 5)
+        assert app.stop(end) == 0, app.log
+        stored[name] = {path.name: path.read_bytes() for path in sorted((folder / "out").iterdir())}
+        stored[name].update(told=(folder / "told").read_text(), shut=(folder / "shut").read_text())
     assert stored["volleyd"] == stored["py-volley"]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
-from volley.models import PydanticParserModelHandler
+import orjson
+from pydantic import BaseModel
+from volley_handler import Message
+
+from volley.bridge import original_of
+from volley.connectors.confluent import BatchJsonConfluentConsumer
+from volley.models import PydanticModelHandler, PydanticParserModelHandler
 from volley.queues import Queue
 from volley.serializers import JsonSerialization, OrJsonSerialization
 
@@ -12,43 +18,69 @@ from volley.serializers import JsonSerialization, OrJsonSerialization
 _TAKE_TEXT = (JsonSerialization, OrJsonSerialization, PydanticParserModelHandler)
 
 
+def unwrapper(queue: Queue) -> Optional[Callable[[Message], Any]]:
+    """What takes the body out of a message whose body is not just that; None for all others."""
+    if queue.connector is None:
+        return lambda message: original_of(message).message
+    if queue.connector_class is BatchJsonConfluentConsumer:
+        return lambda message: b"[" + (message.bytes or b"") + b"]"
+    return None
+
+
 def reader(queue: Queue) -> Callable[[Any], Any]:
     """What makes the function's message of a body. It raises what the serializer or the model handler raises."""
-    serializer, handler, model = queue.serializer, queue.model_handler, queue.data_model
-    first = serializer if serializer is not None else handler
-    takes_text = type(first) in _TAKE_TEXT or _decodes(queue)
-    deserialize = serializer.deserialize if serializer is not None else None
-    validate = _plain_validation(queue)
+    takes_text = _decodes(queue) or type(queue.serializer or queue.model_handler) in _TAKE_TEXT
+    if type(queue.serializer) is OrJsonSerialization:
+        deserialize: Callable[[Any], Any] = orjson.loads  # what it calls
+    else:
+        deserialize = queue.serializer.deserialize if queue.serializer is not None else _same
+    construct = _constructor(queue)
 
     def read(body: Any) -> Any:
-        if not takes_text and type(body) is str:
-            body = body.encode()
-        if deserialize is not None:
-            body = deserialize(body)
-        if validate is not None:
-            return validate(body)
-        return body if handler is None else handler.construct(message=body, schema=model)
+        return construct(deserialize(body))
 
-    return read
+    def read_bytes(body: Any) -> Any:
+        return construct(deserialize(body.encode() if type(body) is str else body))
+
+    return read if takes_text else read_bytes
 
 
-def _plain_validation(queue: Queue) -> Any:
-    from volley.models import PydanticModelHandler
+def writer(queue: Queue) -> Callable[[Any], Any]:
+    """What makes a body of a message."""
+    serialize = queue.serializer.serialize if queue.serializer is not None else _same
+    handler, model = queue.model_handler, queue.data_model
+    if handler is None:
+        return serialize
+    deconstruct = handler.deconstruct
+    if type(handler) is not PydanticModelHandler or not _is_its_own(model, "model_dump"):
+        return lambda value: serialize(deconstruct(value))
+    to_python = model.__pydantic_serializer__.to_python  # what model_dump calls
+    return lambda value: serialize(to_python(value) if type(value) is model else deconstruct(value))
 
-    return getattr(queue.data_model, "model_validate", None) if type(queue.model_handler) is PydanticModelHandler else None
+
+def _constructor(queue: Queue) -> Callable[[Any], Any]:
+    handler, model = queue.model_handler, queue.data_model
+    if handler is None:
+        return _same
+    if type(handler) is PydanticModelHandler and _is_its_own(model, "model_validate"):
+        return model.__pydantic_validator__.validate_python  # what model_validate calls
+    return lambda value: handler.construct(message=value, schema=model)
+
+
+def _is_its_own(model: Any, method: str) -> bool:
+    """Whether it is pydantic 2's: some models have one of their own."""
+    own = getattr(model, method, None)
+    return own is not None and getattr(own, "__func__", own) is _function(getattr(BaseModel, method, None))
+
+
+def _function(method: Any) -> Any:
+    return getattr(method, "__func__", method)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _decodes(queue: Queue) -> bool:
     """PyRSMQ hands over text if its client is told to."""
     return bool(queue.connector == "rsmq" and (queue.pass_through_config.get("options") or {}).get("decode_responses"))
-
-
-def writer(queue: Queue) -> Callable[[Any], Any]:
-    """What makes a body of a message."""
-    serializer, handler = queue.serializer, queue.model_handler
-    if handler is None:
-        return serializer.serialize if serializer is not None else lambda model: model
-    if serializer is None:
-        return handler.deconstruct
-    deconstruct, serialize = handler.deconstruct, serializer.serialize
-    return lambda model: serialize(deconstruct(model))

@@ -6,6 +6,7 @@ from typing import Any, Callable, List, Optional, Tuple, Union
 
 from volley_handler import Message
 
+from volley.bridge import original_of
 from volley.queues import Queue
 
 
@@ -49,6 +50,8 @@ def _text(name: Union[str, bytes]) -> str:
 
 
 def context_of(queue: Queue) -> Callable[[Message], Any]:
+    if queue.connector is None:
+        return lambda message: original_of(message).message_context
     if queue.connector != "kafka":
         return lambda message: message.id
     topic = None if "," in queue.value or queue.value.startswith("^") else queue.value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, Optional
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, Optional
 
 from volley.logging import logger
 
@@ -16,6 +17,7 @@ class Counts:
 
     app_name: str
     input_name: str
+    produced: Dict[str, int]  # by output
     valid: int = 0
     invalid: int = 0
     successes: int = 0  # of the function
@@ -23,7 +25,69 @@ class Counts:
     function_seconds: float = 0
     cycles: int = 0
     cycle_seconds: float = 0
-    produced: Dict[str, int] = field(default_factory=dict)  # by output
+
+    def reading(self, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def counted(body: Any) -> Any:
+            try:
+                model = read(body)
+            except Exception:
+                self.invalid += 1
+                raise
+            self.valid += 1
+            return model
+
+        return counted
+
+    def calling(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return self._timed(function, self._called)
+
+    def handling(self, handle: Callable[..., Any]) -> Callable[..., Any]:
+        return self._timed(handle, self._handled)
+
+    def sending(self, name: str, send: Callable[..., bool]) -> Callable[..., bool]:
+        def counted(*arguments: Any) -> bool:
+            self.produced[name] += 1
+            return send(*arguments)
+
+        return counted
+
+    def _called(self, seconds: Optional[float]) -> None:
+        if seconds is None:
+            self.failures += 1
+        else:
+            self.successes += 1
+            self.function_seconds += seconds
+
+    def _handled(self, seconds: Optional[float]) -> None:
+        if seconds is not None:
+            self.cycles += 1
+            self.cycle_seconds += seconds
+
+    @staticmethod
+    def _timed(function: Callable[..., Any], done: Callable[[Optional[float]], None]) -> Callable[..., Any]:
+        """Tells `done` how long each call took, or None if it raised."""
+
+        def timed(*arguments: Any, **more: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                result = function(*arguments, **more)
+            except BaseException:
+                done(None)
+                raise
+            done(time.perf_counter() - begun)
+            return result
+
+        async def timed_async(*arguments: Any, **more: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                result = await function(*arguments, **more)
+            except BaseException:
+                done(None)
+                raise
+            done(time.perf_counter() - begun)
+            return result
+
+        return timed_async if inspect.iscoroutinefunction(function) else timed
 
     def collect(self) -> Iterator[Any]:
         """A collector of prometheus_client."""
@@ -36,7 +100,7 @@ class Counts:
         yield consumed
         produced = CounterMetricFamily("messages_produced_count", "Messages to outputs",
                                        labels=["volley_app", "source", "destination"])
-        for name, count in list(self.produced.items()):
+        for name, count in self.produced.items():
             produced.add_metric([self.app_name, self.input_name, name], count)
         yield produced
         completions = CounterMetricFamily("volley_app_completions", "Calls of the function", labels=["app_name", "status"])
@@ -50,10 +114,8 @@ class Counts:
         yield seconds
 
 
-def serve(port: Optional[int], counts: Counts) -> None:
+def serve(port: int, counts: Counts) -> None:
     """Beside the application's own metrics. Without prometheus_client there are none, and a warning."""
-    if port is None:
-        return
     try:
         from prometheus_client import REGISTRY
     except ImportError:

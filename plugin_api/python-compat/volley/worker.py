@@ -5,40 +5,45 @@ from __future__ import annotations
 import os
 import signal
 import time
-import traceback
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict
 
 from volley_handler import Drop, Fail, Message, Outputs, Retry
 
 from volley import metrics
-from volley.bodies import reader
-from volley.bridge import BRIDGED_FAILURES, original_of
-from volley.connectors.confluent import BatchJsonConfluentConsumer
+from volley.bodies import reader, unwrapper
+from volley.bridge import BRIDGED_FAILURES
 from volley.context import context_of
 from volley.logging import logger
 from volley.serving import Application
 from volley.sinks import Sink, sink_of
-
-Output = Tuple[Any, ...]  # the queue's name, the message, and perhaps the producer's arguments
 
 
 class Worker:
     """Handles the messages of one application, one after the other."""
 
     def __init__(self, application: Application):
-        self._application = application
         engine = application.engine
         self._input = engine.input
+        self._func = application.func
         self._read = reader(engine.input)
+        self._unwrapped = unwrapper(engine.input)
         self._context = context_of(engine.input) if application.wants_context else None
-        self._counts = metrics.Counts(engine.app_name, engine.input_queue)
         self._sinks: Dict[str, Sink] = {name: sink_of(queue, engine.input) for name, queue in engine.outputs.items()}
         self._dead = engine.dead_letter_queue
         self._most_attempts = int(os.environ.get("VOLLEY_MAX_ATTEMPTS", 5))
         self.handle: Callable[[Message, Outputs], Any] = self._handle_async if application.is_async else self._handle
+        if engine.metrics_port is not None:
+            self._count(metrics.Counts(engine.app_name, engine.input_queue, dict.fromkeys(engine.outputs, 0)), engine.metrics_port)
+
+    def _count(self, counts: metrics.Counts, port: int) -> None:
+        self._read = counts.reading(self._read)
+        self._func = counts.calling(self._func)
+        for sink in self._sinks.values():
+            sink.send = counts.sending(sink.name, sink.send)  # type: ignore[method-assign]
+        self.handle = counts.handling(self.handle)
+        metrics.serve(port, counts)
 
     def __enter__(self) -> "Worker":
-        metrics.serve(self._application.engine.metrics_port, self._counts)
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -46,93 +51,70 @@ class Worker:
             sink.close()
 
     def _handle(self, message: Message, out: Outputs) -> None:
-        begun = time.perf_counter()
-        arguments = self._arguments(message, out)
-        if arguments is None:
-            return
-        called = time.perf_counter()
         try:
-            result = self._application.func(arguments[0], **arguments[1])
-            self._returned(called)
-            self._finish(result, message, out)
+            model = self._read(message.body if self._unwrapped is None else self._unwrapped(message))
+        except Exception as error:
+            return self._invalid(error, message, out)
+        try:
+            result = self._func(model) if self._context is None else self._func(model, msg_ctx=self._context(message))
+            if result is not True and result is not None:
+                self._finish(result, message, out)
         except Exception as error:
             self._raised(error, message, out)
-        self._counts.cycles += 1
-        self._counts.cycle_seconds += time.perf_counter() - begun
 
     async def _handle_async(self, message: Message, out: Outputs) -> None:
-        begun = time.perf_counter()
-        arguments = self._arguments(message, out)
-        if arguments is None:
-            return
-        called = time.perf_counter()
         try:
-            result = await self._application.func(arguments[0], **arguments[1])
-            self._returned(called)
-            self._finish(result, message, out)
+            model = self._read(message.body if self._unwrapped is None else self._unwrapped(message))
+        except Exception as error:
+            return self._invalid(error, message, out)
+        try:
+            result = await (self._func(model) if self._context is None else self._func(model, msg_ctx=self._context(message)))
+            if result is not True and result is not None:
+                self._finish(result, message, out)
         except Exception as error:
             self._raised(error, message, out)
-        self._counts.cycles += 1
-        self._counts.cycle_seconds += time.perf_counter() - begun
 
-    def _arguments(self, message: Message, out: Outputs) -> Optional[Tuple[Any, Dict[str, Any]]]:
-        """The function's; None if the message is invalid, and is dealt with."""
-        original = original_of(message) if self._input.connector is None else None
-        body = message.body if original is None else original.message
-        if self._input.connector_class is BatchJsonConfluentConsumer:
-            body = b"[" + (message.bytes or b"") + b"]"
-        try:
-            model = self._read(body)
-        except Exception as error:
-            logger.error("The message is invalid: %r: %s", body, error)
-            self._counts.invalid += 1
-            self._dead_letter(f"{type(error).__name__}: {error}", message, body, out)
-            return None
-        self._counts.valid += 1
-        if self._context is None:
-            return model, _NOTHING
-        return model, {"msg_ctx": self._context(message) if original is None else original.message_context}
-
-    def _returned(self, called: float) -> None:
-        self._counts.successes += 1
-        self._counts.function_seconds += time.perf_counter() - called
+    def _invalid(self, error: Exception, message: Message, out: Outputs) -> None:
+        body = message.body if self._unwrapped is None else self._unwrapped(message)
+        logger.error("The message is invalid: %r: %s", body, error)
+        self._dead_letter(f"{type(error).__name__}: {error}", message, body, out)
 
     def _raised(self, error: Exception, message: Message, out: Outputs) -> None:
         if isinstance(error, (Retry, Fail, Drop)):
             raise error
-        self._counts.failures += 1
         if self._dead is None or message.attempt < self._most_attempts:
             raise error  # it is tried again
-        traceback.print_exc()
-        self._dead_letter(f"{type(error).__name__}: {error}", message, message.body, out)
+        logger.error("The function failed %d times", message.attempt, exc_info=error)
+        body = message.body if self._unwrapped is None else self._unwrapped(message)
+        self._dead_letter(f"{type(error).__name__}: {error}", message, body, out)
 
     def _finish(self, result: Any, message: Message, out: Outputs) -> None:
-        if result is True or result is None:
-            return
+        """Of a result that is neither True nor None."""
         if result is False:
-            self._not_done("the function returned False", out)
-            return
+            return self._not_done("the function returned False", out)
         if isinstance(result, tuple) and len(result) in (2, 3) and isinstance(result[0], str):
             result = [result]
-        written: List[Tuple[Sink, Any, Dict[str, Any]]] = []
-        for name, model, *options in result:
+        later = []  # producers in Python come last: what they have cannot be taken back
+        for output in result:
+            name, model = output[0], output[1]
+            options = output[2] if len(output) > 2 else None
             sink = self._sinks.get(name)
             if sink is None:
                 raise KeyError(f"{name!r} is no output of the application")
             if sink.data_model is not None and not isinstance(model, sink.data_model):
                 raise TypeError(f"{name!r} takes {sink.data_model}, not {type(model)}")
             try:
-                written.append((sink, sink.write(model), options[0] if options else _NOTHING))
+                body = sink.write(model)
+                if sink.is_outside:
+                    later.append((sink, body, options))
+                else:
+                    sink.send(out, message, body, options)
             except Exception:
                 logger.exception("An output for %r cannot be written: %r", name, model)
-                self._not_done("an output cannot be written", out)
-                return
-            self._counts.produced[name] = self._counts.produced.get(name, 0) + 1
-        # Sinks outside of volleyd come last: what they have cannot be taken back.
-        for sink, body, options in sorted(written, key=_is_outside) if len(written) > 1 else written:
+                return self._not_done("an output cannot be written", out)
+        for sink, body, options in later:
             if not sink.send(out, message, body, options):
-                self._not_done(f"an output to {sink.name!r} failed", out)
-                return
+                return self._not_done(f"an output to {sink.name!r} failed", out)
 
     def _not_done(self, why: str, out: Outputs) -> None:
         """What py-volley's consumers do in on_fail."""
@@ -160,12 +142,5 @@ class Worker:
             self._not_done(f"there is no dead-letter queue: {why}", out)
         elif sink.keeps_reasons:
             raise Fail(why)  # volleyd's dead letter has these bytes, and says more in its headers
-        elif not sink.send(out, message, body, _NOTHING):
+        elif not sink.send(out, message, body, None):
             raise Retry(f"the dead-letter queue failed: {why}")
-
-
-_NOTHING: Dict[str, Any] = {}
-
-
-def _is_outside(written: Tuple[Sink, Any, Dict[str, Any]]) -> bool:
-    return written[0].is_outside
