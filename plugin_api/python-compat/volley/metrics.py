@@ -6,12 +6,12 @@ import inspect
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple
 
 from volley.logging import logger
 
 
-@dataclass
+@dataclass(eq=False)  # a registry wants to hash it
 class Counts:
     """What the child counts. It is made into metrics when somebody reads them."""
 
@@ -94,24 +94,28 @@ class Counts:
         from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
 
         yield CounterMetricFamily("heartbeats", "Messages that were begun", value=self.valid + self.invalid)
-        consumed = CounterMetricFamily("messages_consumed_count", "Messages of the input", labels=["volley_app", "status"])
-        consumed.add_metric([self.app_name, "success"], self.valid)
-        consumed.add_metric([self.app_name, "fail"], self.invalid)
-        yield consumed
-        produced = CounterMetricFamily("messages_produced_count", "Messages to outputs",
-                                       labels=["volley_app", "source", "destination"])
-        for name, count in self.produced.items():
-            produced.add_metric([self.app_name, self.input_name, name], count)
-        yield produced
-        completions = CounterMetricFamily("volley_app_completions", "Calls of the function", labels=["app_name", "status"])
-        completions.add_metric([self.app_name, "success"], self.successes)
-        completions.add_metric([self.app_name, "failure"], self.failures)
-        yield completions
+        yield _counter("messages_consumed_count", "Messages of the input", ("volley_app", "status"),
+                       {(self.app_name, "success"): self.valid, (self.app_name, "fail"): self.invalid})
+        yield _counter("messages_produced_count", "Messages to outputs", ("volley_app", "source", "destination"),
+                       {(self.app_name, self.input_name, name): count for name, count in self.produced.items()})
+        yield _counter("volley_app_completions", "Calls of the function", ("app_name", "status"),
+                       {(self.app_name, "success"): self.successes, (self.app_name, "failure"): self.failures})
         seconds = SummaryMetricFamily("process_time_seconds", "Time of the function, and of the whole message",
                                       labels=["volley_app", "process_name"])
         seconds.add_metric([self.app_name, "component"], self.successes, self.function_seconds)
         seconds.add_metric([self.app_name, "cycle"], self.cycles, self.cycle_seconds)
         yield seconds
+
+
+def _counter(name: str, text: str, labels: Sequence[str], values: Dict[Tuple[str, ...], int]) -> Any:
+    """A label that counts nothing is not there, as in py-volley."""
+    from prometheus_client.core import CounterMetricFamily
+
+    counter = CounterMetricFamily(name, text, labels=labels)
+    for of, value in values.items():
+        if value > 0:
+            counter.add_metric(of, value)
+    return counter
 
 
 def serve(port: int, counts: Counts) -> None:
