@@ -19,7 +19,7 @@ from support.environments import compat, py_volley
 PAIRS = 3
 SLOW, FAST = 10_000, 200_000  # messages
 BODY = b'{"id": 12345, "pad": "' + b"x" * 76 + b'"}'
-VOLLEYD = {"VOLLEYD": str(BIN / "volleyd"), "VOLLEY_PLUGIN_DIR": str(BUILD / "plugins")}
+VOLLEYD = {"VOLLEYD": str(BIN / "volleyd"), "VOLLEY_PLUGIN_PATH": str(BUILD / "plugins")}
 
 
 class Rsmq:

@@ -259,3 +259,36 @@ def test_connectors_in_python_run(end, tmp_path):
         stored[name] = {path.name: path.read_bytes() for path in sorted((folder / "out").iterdir())}
         stored[name].update(told=(folder / "told").read_text(), shut=(folder / "shut").read_text())
     assert stored["volleyd"] == stored["py-volley"]
+
+
+def test_what_a_function_is_told_of_a_message(kafka, rsmq, tmp_path):
+    stored = {}
+    topic = kafka().store.topic("in")  # the same for both, for its name is in the output
+    for name, start in BOTH.items():
+        logged, queued = kafka(), rsmq()
+        logged.store.topics["in"] = topic
+        if not stored:
+            logged.put([b'{"a": 1}'], key=b"k\xff", headers=[("h", b"1"), ("h", None)])
+            logged.put([b'{"a": "\xc3\xbc"}'])
+        queued.put([b'{"a": 1}'])
+        apps = [start(tmp_path / name, APPS / "origins.py", **at.environment()) for at in (logged, queued)]
+        apps[0].wait_for("both are there", lambda: len(logged.stored("out")) == 2)
+        apps[1].wait_for("it is there", lambda: queued.stored("out"))
+        assert [app.stop() for app in apps] == [0, 0], apps[0].log + apps[1].log
+        stored[name] = logged.stored("out"), queued.stored("out")
+    assert stored["volleyd"] == stored["py-volley"]
+
+
+def test_a_profile_for_batches(kafka, tmp_path):
+    """On volleyd each batch has one message."""
+    stored = {}
+    for name, start in BOTH.items():
+        at = kafka()
+        at.put([b'{"a": %d}' % n for n in range(7)])
+        environment = at.environment()
+        environment["IN"] = json.dumps({**json.loads(environment["IN"]), "profile": "confluent-batch-json"})
+        app = start(tmp_path / name, APPS / "origins.py", **environment)
+        app.wait_for("all are there", lambda: len(at.stored("out")) == 7)
+        assert app.stop() == 0, app.log
+        stored[name] = at.stored("out")
+    assert stored["volleyd"] == stored["py-volley"]

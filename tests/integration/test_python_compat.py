@@ -7,11 +7,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 from support.environments import COMPAT_V1, compat
 from support.py_volley import Run, on_volleyd
-from support.servers import ROOT
+from support.servers import ROOT, free_port
 from support.volleyd import VOLLEYD
 
 PACKAGE = ROOT / "plugin_api" / "python-compat"
@@ -282,3 +283,36 @@ def test_the_package_installs(tmp_path):
     installed = {str(path.relative_to(packages)) for path in packages.rglob("*.py") if path.parts[-2] != "__pycache__"}
     wanted = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")}
     assert wanted <= installed
+
+
+def test_workers_and_volleyds_own_probes_are_on_request(tmp_path):
+    port = free_port()
+    app = App(tmp_path, START + """
+import time
+
+@engine.stream_app
+def handle(message):
+    while len(os.listdir("busy")) < 2:
+        open(f"busy/{os.getpid()}", "w").close()
+        time.sleep(0.01)
+    return [("out", message)]
+
+if __name__ == "__main__":
+    os.makedirs("busy", exist_ok=True)
+    handle()
+""", VOLLEY_WORKERS="2", VOLLEY_OPERATIONS=f"127.0.0.1:{port}")
+    app.put("{}", "{}")
+    app.wait_empty()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        assert 'volley_messages_settled_total' in response.read().decode()
+    app.stop()
+    assert len(app.rows("out")) == 2
+
+
+def test_nothing_outlives_an_application_that_is_killed(tmp_path):
+    app = App(tmp_path, START + "engine.stream_app(lambda message: [('out', message)])()\n")
+    app.put("{}")
+    app.wait_empty()
+    app.run.process.kill()
+    app.run.reader.join(60)
+    assert not app.run.reader.is_alive(), "its output is still open in another process"

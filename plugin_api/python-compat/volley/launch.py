@@ -34,7 +34,7 @@ def run(application: Application) -> int:
         path = folder / "volley.yml"
         # JSON is YAML; the folder is ours alone, for there may be passwords in it.
         path.write_text(json.dumps(engine_config.of(application, folder), indent=1))
-        command = [program, "--config", str(path), *_plugin_dirs()]
+        command = [program, "--config", str(path)]
         with _starting(command, application) as process:
             return consumer.wait(process)
     finally:
@@ -52,11 +52,6 @@ def _volleyd() -> str:
     if program is None:
         raise FileNotFoundError("volleyd is not in PATH: install it, or name it with the variable VOLLEYD")
     return program
-
-
-def _plugin_dirs() -> List[str]:
-    dirs = filter(None, os.environ.get("VOLLEY_PLUGIN_DIR", "").split(os.pathsep))
-    return [word for one in dirs for word in ("--plugin-dir", one)]
 
 
 def _environment(application: Application) -> Dict[str, str]:

@@ -74,7 +74,7 @@ class Run:
 
 
 def on_volleyd(folder, *words, packages=COMPAT, **environment):
-    own = {"VOLLEYD": str(VOLLEYD), "VOLLEY_PLUGIN_DIR": str(BUILD / "plugins")}
+    own = {"VOLLEYD": str(VOLLEYD), "VOLLEY_PLUGIN_PATH": str(BUILD / "plugins")}
     return Run(folder, [compat(packages), *words], {**own, **environment})
 
 
