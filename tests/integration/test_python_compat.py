@@ -3,6 +3,7 @@ compares the two."""
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,7 +14,8 @@ import pytest
 from support.environments import COMPAT_V1, compat
 from support.py_volley import Run, on_volleyd
 from support.servers import ROOT, free_port
-from support.volleyd import VOLLEYD
+from support.stores import Kafka
+from support.volleyd import BUILD, VOLLEYD
 
 PACKAGE = ROOT / "plugin_api" / "python-compat"
 
@@ -316,3 +318,45 @@ def test_nothing_outlives_an_application_that_is_killed(tmp_path):
     app.run.process.kill()
     app.run.reader.join(60)
     assert not app.run.reader.is_alive(), "its output is still open in another process"
+
+
+def page_blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.S)
+
+
+def test_the_page_runs(kafka_server, tmp_path):
+    """Every command and every snippet of docs/from-py-volley.md."""
+    page = "docs/from-py-volley.md"
+    for block in page_blocks(page, "python"):
+        (tmp_path / re.match(r"# (\S+\.py)\n", block).group(1)).write_text(block)
+    [configuration] = page_blocks(page, "yaml")
+    (tmp_path / "volley.yml").write_text(configuration)
+    install, start, start_volleyd = page_blocks(page, "console")
+
+    shutil.copytree(ROOT / "plugin_api", tmp_path / "plugin_api")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    topics = {name: kafka_server.topic(name) for name in ("incoming.orders", "large.orders", "dead.orders")}
+    for file in ("orders.py", "volley.yml"):
+        text = (tmp_path / file).read_text()
+        for name, topic in topics.items():
+            text = text.replace(name, topic)
+        (tmp_path / file).write_text(text)
+
+    environment = {"PATH": f"{tmp_path / 'venv' / 'bin'}:{VOLLEYD.parent}:{os.environ['PATH']}",
+                   "VOLLEY_PLUGIN_PATH": str(BUILD / "plugins")}
+    done = subprocess.run(["sh", "-ec", install], cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run(["python", "test_orders.py"], cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    at = Kafka(kafka_server, partitions=1)
+    at.topics = topics
+    for turn, command in enumerate((start, start_volleyd), 1):
+        at.put("incoming.orders", ['{"id": "1", "amount": 5}', '{"id": "2", "amount": 1000}', '{"id": "x"}'], ["a", "b", "c"])
+        command = command.replace("localhost:9092", kafka_server.bootstrap)
+        app = Run(tmp_path, ["sh", "-c", "exec env " + command], environment)
+        app.wait_for("all is dealt with", lambda: len(at.take("large.orders")) + len(at.take("dead.orders")) == 2 * turn)
+        assert app.stop() == 0, app.log
+    assert [(message.key(), message.value()) for message in at.take_messages("large.orders")] == [
+        (b"2", b'{"id":2,"amount":1000.0}')] * 2
+    assert at.take("dead.orders") == ['{"id": "x"}'] * 2
