@@ -201,6 +201,45 @@ if __name__ == "__main__":
     assert app.rows("out") == [('{"n": 42}',)]
 
 
+def test_serializers_and_model_handlers_of_its_own(tmp_path):
+    app = App(tmp_path, START + """
+from dataclasses import dataclass
+from volley.models.base import BaseModelHandler
+from volley.serializers.base import BaseSerialization
+
+class Words(BaseSerialization):
+    def serialize(self, message):
+        return b" ".join(message)
+    def deserialize(self, message):
+        return message.split(b" ")
+
+@dataclass
+class Pair:
+    name: bytes
+    value: bytes
+
+class Pairs(BaseModelHandler):
+    def construct(self, message, schema):
+        return schema(*message)
+    def deconstruct(self, model):
+        return [model.name, model.value]
+
+for queue in ("in", "out"):
+    config[queue].update(serializer=Words, model_handler=Pairs, data_model=Pair)
+engine = Engine(input_queue="in", output_queues=["out"], dead_letter_queue="dead", metrics_port=None, queue_config=config)
+
+@engine.stream_app
+def handle(pair):
+    return [("out", Pair(pair.value, pair.name))]
+handle()
+""")
+    app.put("a b", b"\xff \x00", "a b c")
+    app.wait_empty()
+    app.stop()
+    assert app.rows("out", "CAST(body AS BLOB)") == [(b"b a",), (b"\x00 \xff",)]
+    assert app.rows("dead") == [("a b c",)]
+
+
 def test_pydantic_1(tmp_path):
     script = START.replace('"sqlite"', '"sqlite" + os.environ["CODEC"]') + """
 class Order(BaseModel):
@@ -234,7 +273,10 @@ def handle(message, msg_ctx: Any):
 """)
     test = """
 import app
+from volley.connectors.rsmq import RSMQConsumer
 from volley.data_models import GenericMessage
+class Own(RSMQConsumer):
+    pass
 message = GenericMessage(a=1)
 assert app.handle.__wrapped__(message, None) == [("out", message)]
 assert (app.handle.__name__, app.handle.__doc__) == ("handle", "Says so.")
@@ -245,7 +287,7 @@ for wrong in (lambda: 1, lambda a, b: 1):
     except TypeError:
         continue
     raise AssertionError
-for wrong, error in (({"input_queue": "none"}, KeyError), ({"queue_config": {"in": {"value": "x", "profile": "none"}}}, ValueError),
+for wrong, error in (({"queue_config": {"in": {"value": "x", "profile": "rsmq", "consumer": Own}}}, TypeError), ({"input_queue": "none"}, KeyError), ({"queue_config": {"in": {"value": "x", "profile": "none"}}}, ValueError),
                      ({"queue_config": {"in": {"value": "x"}}}, ValueError), ({"queue_config": {"in": {"profile": "rsmq"}}}, KeyError)):
     try:
         app.Engine(**{"input_queue": "in", "queue_config": app.config, **wrong})

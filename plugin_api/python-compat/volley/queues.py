@@ -25,17 +25,20 @@ class Queue:
     @property
     def connector(self) -> Optional[str]:
         """The type of volleyd's connector, or None if the class is one for the bridge."""
-        return self.connector_class.__dict__.get("connector")  # not what a class derived from ours inherits
+        return getattr(self.connector_class, "connector", None)
 
 
 def construct_queue(name: str, given: Mapping[str, Any], uses: ConnectionType) -> Queue:
     profile = construct_profile(name, given, uses)
     if given.get("value") is None:
         raise KeyError(f"queue {name!r} has no `value`, its name in the store")
+    connector_class: Any = profile.consumer if uses is ConnectionType.CONSUMER else profile.producer
+    if hasattr(connector_class, "connector") and "connector" not in connector_class.__dict__:
+        raise TypeError(f"queue {name!r}: {connector_class.__name__} is derived from a connector whose work volleyd does itself")
     return Queue(
         name=name,
         value=str(given["value"]),
-        connector_class=profile.consumer if uses is ConnectionType.CONSUMER else profile.producer,  # type: ignore[arg-type]
+        connector_class=connector_class,
         data_model=profile.data_model,
         model_handler=profile.model_handler() if profile.model_handler else None,
         serializer=profile.serializer() if profile.serializer else None,
