@@ -44,8 +44,8 @@ class Counts:
     def handling(self, handle: Callable[..., Any]) -> Callable[..., Any]:
         return self._timed(handle, self._handled)
 
-    def sending(self, name: str, send: Callable[..., bool]) -> Callable[..., bool]:
-        def counted(*arguments: Any) -> bool:
+    def sending(self, name: str, send: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
             self.produced[name] += 1
             return send(*arguments)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from types import SimpleNamespace
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from volley_handler import Message, Outputs
 
-from volley.bodies import writer
+from volley.bodies import text_writer, writer
 from volley.bridge import original_of
 from volley.logging import logger
 from volley.queues import Queue
@@ -29,6 +29,10 @@ def _writes_as_expected() -> bool:
 _may_write = _writes_as_expected()
 
 
+class _Nothing:
+    """The type of no message."""
+
+
 def sink_of(queue: Queue, source: Queue) -> "Sink":
     if queue.connector is None:
         return ProducerSink(queue, source)
@@ -46,6 +50,20 @@ class Sink:
         self.data_model = queue.data_model
         self.write = writer(queue)
         self._end = ',"queue":' + _quoted(queue.name) + "}"
+        # `put` takes what is of exactly this type, and has no options.
+        self.plain_type: Any = _Nothing
+        text = text_writer(queue)
+        if text is not None and _may_write and queue.connector is not None:
+            self.plain_type = queue.data_model
+            self.put = self._putter(text)
+
+    def _putter(self, text: Callable[[Any], bytes]) -> Callable[[List[str], Any], None]:
+        begin, end, quoted = '{"text":', self._end, _quoted
+
+        def put(sent: List[str], model: Any) -> None:
+            sent.append(begin + quoted(text(model).decode()) + end)
+
+        return put
 
     def send(self, out: Outputs, message: Message, body: Any, options: Optional[Dict[str, Any]]) -> bool:
         """Returns whether it is, or will be, stored. `options` are the third element of a function's tuple."""

@@ -18,6 +18,10 @@ from volley.serving import Application
 from volley.sinks import Sink, sink_of
 
 
+class _WrongType(TypeError):
+    """An output is no instance of its queue's data model."""
+
+
 class Worker:
     """Handles the messages of one application, one after the other."""
 
@@ -40,6 +44,8 @@ class Worker:
         self._func = counts.calling(self._func)
         for sink in self._sinks.values():
             sink.send = counts.sending(sink.name, sink.send)  # type: ignore[method-assign]
+            if hasattr(sink, "put"):
+                sink.put = counts.sending(sink.name, sink.put)
         self.handle = counts.handling(self.handle)
         metrics.serve(port, counts)
 
@@ -96,25 +102,34 @@ class Worker:
             result = [result]
         later = []  # producers in Python come last: what they have cannot be taken back
         for output in result:
-            name, model = output[0], output[1]
-            options = output[2] if len(output) > 2 else None
-            sink = self._sinks.get(name)
+            model = output[1]
+            sink = self._sinks.get(output[0])
             if sink is None:
-                raise KeyError(f"{name!r} is no output of the application")
-            if sink.data_model is not None and not isinstance(model, sink.data_model):
-                raise TypeError(f"{name!r} takes {sink.data_model}, not {type(model)}")
+                raise KeyError(f"{output[0]!r} is no output of the application")
             try:
+                if type(model) is sink.plain_type and len(output) == 2:
+                    sink.put(out.sent, model)
+                    continue
+                self._check_type(sink, model)
+                options = output[2] if len(output) > 2 else None
                 body = sink.write(model)
                 if sink.is_outside:
                     later.append((sink, body, options))
                 else:
                     sink.send(out, message, body, options)
+            except _WrongType:
+                raise
             except Exception:
-                logger.exception("An output for %r cannot be written: %r", name, model)
+                logger.exception("An output for %r cannot be written: %r", output[0], model)
                 return self._not_done("an output cannot be written", out)
         for sink, body, options in later:
             if not sink.send(out, message, body, options):
                 return self._not_done(f"an output to {sink.name!r} failed", out)
+
+    @staticmethod
+    def _check_type(sink: Sink, model: Any) -> None:
+        if sink.data_model is not None and not isinstance(model, sink.data_model):
+            raise _WrongType(f"{sink.name!r} takes {sink.data_model}, not {type(model)}")
 
     def _not_done(self, why: str, out: Outputs) -> None:
         """What py-volley's consumers do in on_fail."""
