@@ -26,7 +26,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def run(application: Application) -> int:
-    """Returns volleyd's exit code. SIGTERM and SIGINT are passed on to it."""
+    """Returns volleyd's exit code, or 128 and the signal that ended it. SIGTERM and SIGINT are passed on to it."""
     program = _volleyd()
     folder = Path(tempfile.mkdtemp(prefix="volley-"))
     try:
@@ -36,7 +36,8 @@ def run(application: Application) -> int:
         path.write_text(json.dumps(engine_config.of(application, folder), indent=1))
         command = [program, "--config", str(path)]
         with _starting(command, application) as process:
-            return consumer.wait(process)
+            code = consumer.wait(process)
+            return code if code >= 0 else 128 - code  # killed by a signal, as a shell has it
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -78,10 +79,7 @@ def _main_script() -> Dict[str, Any]:
         raise RuntimeError("an application needs a script: it cannot be started from an interactive Python")
     # In a process of multiprocessing the script is what starts processes; there it only defines the application.
     name = "__main__" if multiprocessing.parent_process() is None else "__mp_main__"
-    module = None
-    if spec is not None:
-        module = spec.name
-    return {"name": name, "module": module, "file": os.path.abspath(file) if file else None}
+    return {"name": name, "module": spec.name if spec else None, "file": os.path.abspath(file) if file else None}
 
 
 @contextmanager
@@ -94,18 +92,25 @@ def _starting(command: List[str], application: Application) -> Iterator[subproce
         if os.getppid() != here:
             os._exit(1)
 
-    sys.stdout.flush()
-    # A session of its own: Ctrl-C reaches it once, from us, and not twice.
-    process = subprocess.Popen(command, env=_environment(application), start_new_session=True, stdin=subprocess.DEVNULL,
-                               preexec_fn=in_the_new_process)
+    process = None
+    asked = []  # to stop, before there is a process
 
     def pass_on(number: int, _: Any) -> None:
         logger.warning("Received kill: %s", number)
-        process.send_signal(number)
+        if process is None:
+            asked.append(number)
+        else:
+            process.send_signal(number)
 
     previous = {}
     if threading.current_thread() is threading.main_thread():
         previous = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    sys.stdout.flush()
+    # A session of its own: Ctrl-C reaches it once, from us, and not twice.
+    process = subprocess.Popen(command, env=_environment(application), start_new_session=True, stdin=subprocess.DEVNULL,
+                               preexec_fn=in_the_new_process)
+    for number in asked:
+        process.send_signal(number)
     try:
         yield process
     finally:
