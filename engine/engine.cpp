@@ -78,6 +78,11 @@ runtime::BuiltInHandler Engine::Parts::handler_for(const Config& of, const Compo
     process.startup_timeout_ms = static_cast<std::uint64_t>(of.startup_timeout.count());
     process.max_message_bytes = of.max_message_bytes;
     process.concurrency = component.concurrency;
+    process.env = component.handler.process.env;
+    process.clear_env = component.handler.process.clear_env;
+    process.working_dir = component.handler.process.working_dir;
+    for (const QueueConfig& queue : of.queues)
+        if (queue.name == component.input) process.queue = queue.value;
     std::string label;
     // It stands in logs and in the headers of dead letters.
     for (const std::string& word : config::shown_words(of, process.exec, component.path + "/handler/exec"))

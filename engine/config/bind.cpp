@@ -146,6 +146,9 @@ private:
             return;
         Section section(node, "handler", c.path + "/handler", config_, diagnostics_);
         section.names("exec", handler.process.exec);
+        section.texts("env", handler.process.env);
+        section.boolean("clear_env", handler.process.clear_env);
+        section.text("working_dir", handler.process.working_dir);
         section.text("library", handler.library.library);
         section.text("class", handler.library.class_name);
         section.json("config", handler.library.config);
@@ -158,13 +161,28 @@ private:
                         : "a handler has \"exec\" or \"library\", and here is neither",
                 "write exec: [python3, ship.py] for a program, or library: libship.so for a shared object");
         }
+        for (const char* key : {"env", "clear_env", "working_dir"}) {
+            const Node* name = node.find_key(key);
+            if (process || !library || name == nullptr) continue;
+            diagnostics_.error(
+                "V0114", name->mark, "a shared object takes no \"" + std::string(key) + "\"",
+                "it belongs to a program; a shared object has its settings in config:", name->length);
+        }
+        for (const auto& [name, value] : handler.process.env) {
+            if (!name.empty() && name.find('=') == std::string::npos &&
+                name.find('\0') == std::string::npos && value.find('\0') == std::string::npos)
+                continue;
+            section.wrong(*node.find("env"), "env",
+                          "a mapping from the names of environment variables to text",
+                          "a name is not empty and has no \"=\", and nothing has a NUL");
+        }
         for (const char* key : {"class", "config"}) {
             const Node* name = node.find_key(key);
             if (!process || library || name == nullptr) continue;
             diagnostics_.error(
                 "V0114", name->mark, "a program takes no \"" + std::string(key) + "\"",
                 "it belongs to a handler of a shared object; a program has its arguments in exec:, "
-                "and its environment",
+                "and its environment in env:",
                 name->length);
         }
         const Node* exec = node.find("exec");

@@ -160,6 +160,20 @@ private:
         line(4, "max_crashes", std::to_string(c.max_crashes), p + "/max_crashes");
     }
 
+    void print_process(const ProcessHandler& p, const std::string& path) {
+        std::string text = "{exec: " + listed(shown_words(config_, p.exec, path + "/exec"));
+        std::string env;
+        for (const auto& [name, value] : p.env) {
+            const auto origin = config_.origins.find(path + "/env/" + name);
+            const bool secret = origin != config_.origins.end() && origin->second.origin == "secret";
+            env += (env.empty() ? "" : ", ") + quoted(name) + ": " + quoted(secret ? "***" : value);
+        }
+        if (!env.empty()) text += ", env: {" + env + "}";
+        if (p.clear_env) text += ", clear_env: true";
+        if (!p.working_dir.empty()) text += ", working_dir: " + quoted(p.working_dir);
+        line(4, "handler", text + "}", path);
+    }
+
     void print_handler(const HandlerConfig& h, const std::string& path) {
         const std::string spec =
             quoted(h.library.library + (h.library.class_name.empty() ? "" : ":" + h.library.class_name));
@@ -169,9 +183,7 @@ private:
             case HandlerConfig::Kind::function:
                 return line(4, "handler", "a function of the program", path);
             case HandlerConfig::Kind::process:
-                return line(4, "handler",
-                            "{exec: " + listed(shown_words(config_, h.process.exec, path + "/exec")) + "}",
-                            path);
+                return print_process(h.process, path);
             case HandlerConfig::Kind::library:
                 break;
         }

@@ -155,6 +155,21 @@ void Section::names(const char* key, std::vector<std::string>& out) {
     }
 }
 
+void Section::texts(const char* key, std::map<std::string, std::string>& out) {
+    const Node* value = find(key);
+    if (value == nullptr) return;
+    if (value->kind != Node::Kind::mapping) return wrong(*value, key, "a mapping", "write {NAME: value}");
+    for (const auto& [name, text] : value->members) {
+        Mark mark = text.mark;
+        if (text.secret) mark.origin = "secret";
+        config_.origins[path_ + "/" + key + "/" + name.scalar] = mark;
+        if (text.kind == Node::Kind::scalar)
+            out[name.scalar] = text.scalar;
+        else if (text.kind != Node::Kind::null)
+            wrong(text, key, "a mapping from name to text", "write {NAME: value}, without further brackets");
+    }
+}
+
 void Section::json(const char* key, std::string& out) {
     const Node* value = find(key);
     if (value == nullptr) return;

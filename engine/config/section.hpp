@@ -1,6 +1,7 @@
 // Reads one mapping of the file, key by key. Each value has the type of its key, and unknown keys are errors.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,9 @@ public:
     void size(const char* key, std::uint64_t& out);
     void boolean(const char* key, bool& out);
     void names(const char* key, std::vector<std::string>& out);
+    // Returns a mapping from name to text, as it is written: numbers keep their digits. A null value is left
+    // out.
+    void texts(const char* key, std::map<std::string, std::string>& out);
     // Returns a mapping as JSON, and records the position of each of its keys.
     void json(const char* key, std::string& out);
 

@@ -155,6 +155,10 @@ void AnswerReader::read_member(std::string_view name) {
         answer_.keeps_groups = field.kind == Field::Kind::yes;
     } else if (name == "cancels") {
         answer_.takes_cancels = field.kind == Field::Kind::yes;
+    } else if (name == "source") {
+        answer_.takes_source = field.kind == Field::Kind::yes;
+    } else if (name == "more") {
+        answer_.has_more = field.kind == Field::Kind::yes;
     } else if (given && belongs_into_output(name)) {
         in_.fail("\"" + std::string(name) + "\" stands outside of \"outputs\"");
     }
@@ -212,6 +216,10 @@ void AnswerReader::read_output() {
             read_key(name, output);
         } else if (name == "delay_ms") {
             output.delay_ms = milliseconds(name);
+        } else if (name == "without_key") {
+            output.without_key = read_field(in_).kind == Field::Kind::yes;
+        } else if (name == "without_headers") {
+            output.without_headers = read_field(in_).kind == Field::Kind::yes;
         } else if (name == "partition") {
             const Field field = read_field(in_);
             const auto number = is_number(field) ? whole_number(field.raw, false) : std::nullopt;
@@ -387,7 +395,7 @@ void Answer::clear() {
     id.reset();
     why = {};
     after_ms = 0;
-    keeps_groups = takes_cancels = false;
+    keeps_groups = takes_cancels = takes_source = has_more = false;
     outputs.clear();
     headers.clear();
     texts.clear();

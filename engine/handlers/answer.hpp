@@ -20,6 +20,8 @@ struct AnswerOutput {
     std::optional<std::string_view> key;    // none: that of the message
     std::size_t first_header = 0;           // index in `headers` of the answer
     std::uint32_t header_count = 0;         // 0: those of the message
+    bool without_key = false;               // no key at all, not even the message's
+    bool without_headers = false;           // likewise
     std::int32_t partition = -1;
     std::uint64_t delay_ms = 0;
 };
@@ -33,6 +35,8 @@ struct Answer {
     std::uint64_t after_ms = 0;
     bool keeps_groups = false;   // hello
     bool takes_cancels = false;  // hello
+    bool takes_source = false;   // hello
+    bool has_more = false;       // partial: the message goes on, and another answer follows
     std::vector<AnswerOutput> outputs;
     std::vector<volley_header> headers;  // of all outputs, in their order
     std::string texts;                   // decoded strings

@@ -70,17 +70,23 @@ struct Pipe {
     }
 };
 
-// This process's environment without secrets. VOLLEY_COMPONENT tells the child that Volley runs it.
+// This process's environment, and what Volley tells a child. Python writes its output at once, and in UTF-8,
+// because a line in a buffer is an answer that does not come.
 std::vector<std::string> environment_for(const ChildOptions& options) {
-    std::vector<std::string> kept{"VOLLEY_COMPONENT=" + options.component,
-                                  "VOLLEY_CONCURRENCY=" + std::to_string(options.concurrency)};
+    std::map<std::string, std::string> all{{"PYTHONUNBUFFERED", "1"}, {"PYTHONUTF8", "1"}};
     for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string variable = *entry;
-        const std::string name = variable.substr(0, variable.find('='));
-        if (!is_secret_variable(name) && name != "VOLLEY_COMPONENT" && name != "VOLLEY_CONCURRENCY")
-            kept.push_back(variable);
+        const std::string_view variable = *entry;
+        const std::size_t equals = variable.find('=');
+        if (equals == std::string_view::npos) continue;
+        const std::string name(variable.substr(0, equals));
+        if (!options.clear_env || name == "PATH") all[name] = variable.substr(equals + 1);
     }
-    return kept;
+    for (const auto& [name, value] : options.env) all[name] = value;
+    all["VOLLEY_COMPONENT"] = options.component;
+    all["VOLLEY_CONCURRENCY"] = std::to_string(options.concurrency);
+    std::vector<std::string> out;
+    for (const auto& [name, value] : all) out.push_back(name + "=" + value);
+    return out;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
@@ -137,16 +143,6 @@ bool is_readable(int fd, int timeout_ms) {
 }
 
 }  // namespace
-
-bool is_secret_variable(const std::string& name) {
-    std::string upper(name);
-    std::transform(upper.begin(), upper.end(), upper.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    for (const char* word : {"SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "TOKEN", "KEY", "CREDENTIAL"}) {
-        if (upper.find(word) != std::string::npos) return true;
-    }
-    return upper.size() > 5 && upper.compare(upper.size() - 5, 5, "_PASS") == 0;
-}
 
 Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
     Pipe in;

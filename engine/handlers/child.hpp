@@ -1,12 +1,13 @@
-// A child process with pipes. It has a process group of its own, inherits only three descriptors and a
-// filtered environment, and is killed when this process ends. Owned and used by one thread. A second,
-// internal thread logs its standard error and notices its end.
+// A child process with pipes. It has a process group of its own, inherits only three descriptors, and is
+// killed when this process ends. Owned and used by one thread. A second, internal thread logs its standard
+// error and notices its end.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,6 +30,8 @@ struct ChildOptions {
     std::string component;                        // name in log lines and in VOLLEY_COMPONENT
     std::function<void(const ChildEnd&)> on_end;  // called once by the second thread; may be empty
     std::uint32_t concurrency = 1;                // VOLLEY_CONCURRENCY
+    std::map<std::string, std::string> env = {};  // variables beside those of this process
+    bool clear_env = false;                       // … of which it gets only PATH
 };
 
 class Child {
@@ -80,9 +83,6 @@ private:
     mutable std::mutex mutex_;
     std::string tail_;
 };
-
-// Whether a variable is withheld from children, because its name says that it is a secret.
-bool is_secret_variable(const std::string& name);
 
 // Kills the process groups of all children, for a process that ends without destroying them. Thread: any.
 void kill_children();

@@ -19,11 +19,12 @@ constexpr std::uint64_t most_failed_in_call = 10'000;
 }  // namespace
 
 Exchange::Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer,
-                   std::uint32_t concurrency)
+                   std::uint32_t concurrency, std::string queue)
     : jobs_(jobs),
       component_(std::move(component)),
       longest_answer_(longest_answer),
-      concurrency_(concurrency) {}
+      concurrency_(concurrency),
+      queue_(std::move(queue)) {}
 
 void Exchange::add(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -49,7 +50,7 @@ void Exchange::begin_child() {
     for (auto& [number, group] : groups_) group.is_lone = false;
     unsent_from_ = 0;
     in_child_ = 0;
-    has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = false;
+    has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = takes_source_ = false;
     ignored_ = 0;
 }
 
@@ -104,7 +105,10 @@ bool Exchange::send(Request& request, std::uint64_t id, Outbox& outbox) {
     request.begins_at = outbox.position();
     request.is_sent = true;
     ++in_child_;
-    append_request(outbox.bytes, {id, request.attempt, chain, call_}, *request.message);
+    append_request(
+        outbox.bytes,
+        {id, request.attempt, chain, call_, takes_source_ ? std::string_view(queue_) : std::string_view()},
+        *request.message);
     return true;
 }
 
@@ -160,6 +164,7 @@ void Exchange::take_hello() {
     has_spoken_ = true;
     keeps_groups_ = answer_.keeps_groups;
     takes_cancels_ = answer_.takes_cancels;
+    takes_source_ = answer_.takes_source;
 }
 
 // An invalid answer fails its message for good, because another attempt would get the same answer.
@@ -208,6 +213,8 @@ void Exchange::take_answer(Request& request) {
             return;
         case Answer::Kind::done:
             for (const AnswerOutput& output : answer_.outputs) emit(request, output);
+            request.has_outputs = request.has_outputs || !answer_.outputs.empty();
+            if (answer_.has_more) return;
             return finish(request, VOLLEY_OK);
     }
 }
@@ -217,6 +224,8 @@ void Exchange::emit(const Request& request, const AnswerOutput& output) {
     volley_record record{};
     if (output.body) record.body = view_of(*output.body);
     if (output.key) record.key = view_of(*output.key);
+    if (output.without_key) record.flags |= VOLLEY_RECORD_OWN_KEY;
+    if (output.without_headers) record.flags |= VOLLEY_RECORD_OWN_HEADERS;
     record.headers = answer_.headers.data() + output.first_header;
     record.header_count = output.header_count;
     record.partition = output.partition;
@@ -341,12 +350,15 @@ void Exchange::blame(std::uint64_t bytes_read, std::uint32_t reason, const std::
             request.begins_at < bytes_read)
             suspects.push_back(i);
     }
-    if (suspects.size() == 1) {
-        Request& guilty = requests_[suspects.front()];
-        explain(guilty, why);
-        finish(guilty, VOLLEY_E_RETRY, 0, reason);
-    } else {
-        for (const std::size_t i : suspects) requests_[i].is_alone = true;
+    for (const std::size_t i : suspects) {
+        Request& suspect = requests_[i];
+        // The outputs of partial answers are dropped only with the attempt.
+        if (suspects.size() == 1 || suspect.has_outputs) {
+            explain(suspect, why);
+            finish(suspect, VOLLEY_E_RETRY, 0, reason);
+        } else {
+            suspect.is_alone = true;
+        }
     }
     for (Request& request : requests_)
         if (!request.is_done && !request.is_alone) not_started(request);

@@ -25,8 +25,9 @@ public:
 
     // `component` is for the log, `longest_answer` for messages about lines that were cut. `concurrency`: how
     // many messages the child has at work at a time; more are sent ahead.
+    // `queue` is the name of the input, for messages that do not name their source.
     Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer,
-             std::uint32_t concurrency = 1);
+             std::uint32_t concurrency = 1, std::string queue = {});
 
     // Adds the tasks, which stay pending until they are finished.
     void add(volley_task* tasks, std::uint32_t count, std::uint32_t stride);
@@ -116,6 +117,7 @@ private:
     std::string component_;
     std::size_t longest_answer_;
     std::uint32_t concurrency_;
+    std::string queue_;
 
     // Of the child.
     bool has_spoken_ = false;
@@ -123,6 +125,7 @@ private:
     bool is_closed_ = false;
     bool keeps_groups_ = false;   // it skips messages behind a failure in their group
     bool takes_cancels_ = false;  // it wants to know of cancelled messages
+    bool takes_source_ = false;   // it wants to know where messages are from
     std::uint64_t ignored_ = 0;   // lines
 
     std::deque<Request> requests_;  // in the order they came; the first is not done

@@ -20,6 +20,11 @@ ProcessOptions options_of(const std::string& json) {
     options.startup_timeout_ms = config["startup_timeout_ms"].GetUint64();
     options.max_message_bytes = config["max_message_bytes"].GetUint64();
     options.concurrency = config["concurrency"].GetUint();
+    options.queue = config["queue"].GetString();
+    for (const auto& variable : config["env"].GetObject())
+        options.env.emplace(variable.name.GetString(), variable.value.GetString());
+    options.clear_env = config["clear_env"].GetBool();
+    options.working_dir = config["working_dir"].GetString();
     return options;
 }
 
@@ -76,7 +81,18 @@ std::string process_config(const ProcessOptions& options) {
     json += "],\"handler_timeout_ms\":" + std::to_string(options.handler_timeout_ms) +
             ",\"startup_timeout_ms\":" + std::to_string(options.startup_timeout_ms) +
             ",\"max_message_bytes\":" + std::to_string(options.max_message_bytes) +
-            ",\"concurrency\":" + std::to_string(options.concurrency) + '}';
+            ",\"concurrency\":" + std::to_string(options.concurrency) + ",\"queue\":";
+    append_json_string(json, options.queue);
+    json += ",\"env\":{";
+    for (const auto& [name, value] : options.env) {
+        if (json.back() != '{') json += ',';
+        append_json_string(json, name);
+        json += ':';
+        append_json_string(json, value);
+    }
+    json += std::string("},\"clear_env\":") + (options.clear_env ? "true" : "false") + ",\"working_dir\":";
+    append_json_string(json, options.working_dir);
+    json += '}';
     return json;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct ProcessOptions {
     std::uint64_t startup_timeout_ms = 60'000;  // until the child reads its first message
     std::uint64_t max_message_bytes = 1 << 20;  // an answer with all its outputs may be sixteen times as long
     std::uint32_t concurrency = 1;              // messages at work at a time
+    std::string queue = {};                     // the name of the input in its store
+    std::map<std::string, std::string> env = {};  // added to the environment
+    bool clear_env = false;                       // … of which otherwise only PATH is left
+    std::string working_dir = {};                 // empty: the folder of the configuration
 };
 
 const volley_handler_class* process_handler_class();

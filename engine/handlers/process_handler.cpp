@@ -34,9 +34,16 @@ ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs, 
       handler_timeout_(options.handler_timeout_ms),
       startup_timeout_(std::max(options.startup_timeout_ms, options.handler_timeout_ms)),
       lines_(options.max_message_bytes * answer_sizes),
-      exchange_(*jobs, context.component(), lines_.longest(), options.concurrency) {
+      exchange_(*jobs, context.component(), lines_.longest(), options.concurrency, options.queue) {
     child_options_.exec = options.exec;
     child_options_.directory = context.base_dir().empty() ? "/" : context.base_dir();
+    if (!options.working_dir.empty()) {
+        const bool is_absolute = options.working_dir.front() == '/';
+        child_options_.directory =
+            is_absolute ? options.working_dir : child_options_.directory + "/" + options.working_dir;
+    }
+    child_options_.env = options.env;
+    child_options_.clear_env = options.clear_env;
     child_options_.component = context.component();
     child_options_.concurrency = options.concurrency;
     // Otherwise a child that ends while it has no message would be noticed only with the next message.

@@ -125,6 +125,27 @@ void append_headers(std::string& out, const volley_message& m) {
     out += ',';
 }
 
+void append_number(std::string& out, std::string_view name, std::int64_t number) {
+    out += ",\"";
+    out += name;
+    out += "\":" + std::to_string(number);
+}
+
+// Where the message is from: only what its store knows.
+void append_source(std::string& out, std::string_view queue, const volley_message& m) {
+    out += "\"source\":{";
+    append_bytes(out, "queue", is_absent(m.source) ? queue : text_of(m.source));
+    if (!is_absent(m.id)) {
+        out += ',';
+        append_bytes(out, "id", text_of(m.id));
+    }
+    if (m.partition >= 0) append_number(out, "partition", m.partition);
+    if (m.offset >= 0) append_number(out, "offset", m.offset);
+    if (m.timestamp_ms > 0) append_number(out, "timestamp_ms", m.timestamp_ms);
+    if (m.delivery_count > 0) append_number(out, "deliveries", m.delivery_count);
+    out += "},";
+}
+
 }  // namespace
 
 void append_request(std::string& out, const Request& request, const volley_message& m) {
@@ -138,6 +159,7 @@ void append_request(std::string& out, const Request& request, const volley_messa
         out += ',';
     }
     if (m.header_count > 0) append_headers(out, m);
+    if (!request.queue.empty()) append_source(out, request.queue, m);
     out += "\"attempt\":" + std::to_string(request.attempt) + ",";
     if (is_absent(m.body)) {
         out += "\"tombstone\":true,\"body\":null";

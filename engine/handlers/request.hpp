@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "volley/plugin.h"
 
@@ -15,6 +16,8 @@ struct Request {
     std::uint32_t attempt = 0;
     std::uint64_t group = 0;  // 0: none, or the child does not support them
     std::uint64_t call = 0;   // groups are numbered anew in each call
+    // Adds "source", with this queue unless the message names another; empty: no "source".
+    std::string_view queue = {};
 };
 
 // Appends the line of a message with its newline: {"id":"7","key":"k","headers":{…},"attempt":1,"body":…}. A

@@ -76,6 +76,8 @@ std::int32_t emit_from(Job& job, const volley_view& output, const volley_record&
     const Pipeline& pipeline = job.waiter->pipeline;
     if (job.finished.load(std::memory_order_relaxed))
         return volley_fail(error, VOLLEY_E_LOST, "the job is finished already");
+    if (job.context->held() > pipeline.config.max_in_flight_bytes)
+        return refuse(job, error, ErrorCode::permanent, "its outputs are more than max_in_flight_bytes");
     if (const char* flaw = flaw_of(record)) return refuse(job, error, ErrorCode::permanent, flaw);
     bool found = false;
     for (const auto& output_queue : pipeline.output_queues) {

@@ -74,7 +74,10 @@ struct LibraryHandler {
     bool operator==(const LibraryHandler&) const = default;
 };
 struct ProcessHandler {
-    std::vector<std::string> exec;  // program and arguments; no shell
+    std::vector<std::string> exec;           // program and arguments; no shell
+    std::map<std::string, std::string> env;  // added to the environment of this process
+    bool clear_env = false;                  // … or to nothing but its PATH
+    std::string working_dir;                 // empty: the folder of the configuration; relative to it
     bool operator==(const ProcessHandler&) const = default;
 };
 
