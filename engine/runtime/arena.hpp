@@ -1,6 +1,6 @@
-// Copies of bytes that live as long as their message: one bump per copy, all freed at once. The first chunk
-// is kept, so that the steady state allocates nothing. Not thread-safe: whoever has the message in hand owns
-// it.
+// Memory for copies of bytes that live as long as their message. An allocation bumps a pointer; reset() frees
+// everything at once. The arena keeps its first chunk, so the steady state does not allocate from the heap.
+// Not thread-safe: the thread that currently owns the message uses it.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace volley::runtime {
 
 class Arena {
 public:
-    // Returns room for `size` bytes, aligned for any type; valid until reset().
+    // Returns `size` bytes, aligned for any type. Valid until reset().
     void* allocate(std::size_t size) {
         const std::size_t aligned = (size + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
         if (aligned > left_) add_chunk(aligned);
@@ -31,10 +31,10 @@ public:
         return {static_cast<const char*>(at), bytes.size()};
     }
 
-    // Bytes taken from the heap.
+    // Returns the number of bytes taken from the heap.
     std::size_t capacity() const { return capacity_; }
 
-    // Forgets everything, and gives back what one unusually large message took.
+    // Frees everything, and returns to the heap what an unusually large message took.
     void reset() {
         left_ += static_cast<std::size_t>(next_ - start_);
         next_ = start_;
@@ -70,7 +70,7 @@ private:
         left_ = chunk.size;
     }
 
-    // The chunk in use is the last; these say it without a look there.
+    // The chunk in use is chunks_.back(). These fields cache its bounds.
     std::byte* start_ = nullptr;
     std::byte* next_ = nullptr;
     std::size_t left_ = 0;

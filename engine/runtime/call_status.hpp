@@ -1,4 +1,4 @@
-// What the status of a connector's call means to its component.
+// What the status of a connector's call means for its component.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,22 @@
 
 namespace volley::runtime {
 
-// A status of a call that is no error the ABI knows is a fault of the connector.
+// A failed call whose status is not an error of the ABI is a fault of the connector: fatal.
 inline ErrorCode code_of(std::int32_t status) {
     return plugins::is_error_status(status) ? static_cast<ErrorCode>(status) : ErrorCode::fatal;
 }
 
-// The same call may succeed later.
+// Whether the same call may succeed later.
 inline bool is_passing(ErrorCode code) {
     return code == ErrorCode::retry || code == ErrorCode::unknown || code == ErrorCode::lost;
 }
 
-// This record, or these records, can never be stored; the connector is well.
+// Whether the store can never take this record, or these records, although the connector works.
 inline bool is_refusal(ErrorCode code) {
     return code == ErrorCode::permanent || code == ErrorCode::too_large || code == ErrorCode::unsupported;
 }
 
-// No restart helps before a person has acted, or another process has ended.
+// Whether a restart is useless until a person acts or another process ends.
 inline bool needs_a_person(ErrorCode code) {
     return code == ErrorCode::config || code == ErrorCode::unauthorized || code == ErrorCode::fenced;
 }

@@ -1,6 +1,6 @@
-// After the loop: what is not confirmed by now is released. Producers report everything when they are closed,
-// then the deliveries can be closed, then the consumer. Every step has its own time, and is taken only for
-// what was opened.
+// After the loop: releases every message that is not confirmed by now. Order of the steps: producers close
+// first, because they then report everything; after that, deliveries can be settled; the consumer closes
+// last. Each step has its own time limit, and applies only to what was opened.
 #include <algorithm>
 
 #include "log/log.hpp"
@@ -11,10 +11,10 @@ namespace volley::runtime {
 
 namespace {
 
-constexpr delivery::Millis close_timeout{5'000};  // of all producers and the consumer together
-constexpr delivery::Millis least_to_close{100};   // of each, when that is used up
+constexpr delivery::Millis close_timeout{5'000};  // for all producers and the consumer together
+constexpr delivery::Millis least_to_close{100};   // for each of them, when close_timeout is used up
 constexpr delivery::Millis least_to_commit{100};
-constexpr delivery::Millis abandon_after{1'000};  // for everything, once the drain deadline has passed
+constexpr delivery::Millis abandon_after{1'000};  // for everything, after the drain deadline has passed
 
 delivery::Millis time_left(delivery::Instant deadline) {
     return std::clamp(deadline - now(), least_to_close, close_timeout);
@@ -31,8 +31,8 @@ void Intake::shut_down() {
         out_of_time() ? now_ + abandon_after : now_ + std::max(options_.shutdown_timeout, abandon_after);
     join_workers(deadline);
     take_reports();
-    // All that is closed shares one span, which ends a second after the drain deadline at the latest; what
-    // comes last has a moment nevertheless.
+    // All close calls share one time span, which ends at most one second after the drain deadline. The last
+    // ones still get least_to_close.
     delivery::Instant close_by = now() + close_timeout;
     if (drain_deadline_) close_by = std::min(close_by, *drain_deadline_ + abandon_after);
     if (input_.is_open()) transactor_.await_outcomes(close_by);
@@ -48,8 +48,8 @@ void Intake::shut_down() {
 }
 
 void Intake::join_workers(delivery::Instant deadline) {
-    // A child that does not end by itself has half of what is left of a stop: producers and the consumer are
-    // closed after it.
+    // A child process that does not end by itself gets half of the remaining time, because the producers and
+    // the consumer close after it.
     const delivery::Instant close_by =
         drain_deadline_ ? std::min(deadline, *drain_deadline_ + abandon_after) : deadline;
     workers_.finish(std::clamp((close_by - now()) / 2, delivery::Millis(0), close_timeout));
@@ -66,7 +66,7 @@ void Intake::join_workers(delivery::Instant deadline) {
     }
 }
 
-// One that a hanging worker is calling is left alone; so is the consumer, then.
+// Does not close a producer that a hanging worker is calling. In that case the consumer is not closed either.
 void Intake::close_output_queues(delivery::Instant deadline) {
     const auto close_one = [&](OutputQueue& output_queue) {
         if (!workers_.is_calling(output_queue))
@@ -79,8 +79,8 @@ void Intake::close_output_queues(delivery::Instant deadline) {
     if (!hung()) core_.end_reports();
 }
 
-// A worker that hangs still reads its messages: their consumer must neither be closed nor destroyed. The
-// process is about to end, and the store delivers them again.
+// A worker that hangs may still read its messages, so their consumer must be neither closed nor destroyed.
+// The process is about to end, and the store delivers the messages again.
 void Intake::close_input(delivery::Instant deadline) {
     settle_last(deadline);
     commit_last(deadline);
@@ -91,7 +91,7 @@ void Intake::close_input(delivery::Instant deadline) {
     }
 }
 
-// What is done and not acked at the end is done again.
+// A message that is done but not acked at the end is processed again.
 void Intake::settle_last(delivery::Instant deadline) {
     for (std::uint32_t tries = 1; input_.is_open(); ++tries) {
         core_.settle_now();
@@ -108,7 +108,8 @@ void Intake::settle_last(delivery::Instant deadline) {
     status_.out_of_time.store(true, std::memory_order_release);
 }
 
-// What is not committed at the end is done again, so a stop without it is not clean.
+// Messages whose offsets are not committed at the end are processed again, so a stop without the commit is
+// not clean.
 void Intake::commit_last(delivery::Instant deadline) {
     for (std::uint32_t tries = 1; input_.is_open(); ++tries) {
         const delivery::Millis left = std::max(deadline - now(), least_to_commit);

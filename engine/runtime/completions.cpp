@@ -30,8 +30,8 @@ void Completions::push(Completion completion, std::string_view text) {
     ring();
 }
 
-// Once is enough: the intake thread drains before it waits again. Called outside the lock, because it goes
-// into a plugin, which may hold a lock of its own while it reports to us.
+// One call is enough, because the intake thread drains before it waits again. The caller calls the function
+// outside the lock: it calls a plugin, which may hold a lock of its own while it reports to the engine.
 const std::function<void()>* Completions::take_wake() { return std::exchange(wake_, nullptr); }
 
 void Completions::drain(Drained& out) {

@@ -68,8 +68,9 @@ delivery::Options core_options(const ComponentConfig& component, bool log, bool 
             if (!component.dead_letter_queue.empty()) {
                 o.on_exhausted = o.on_permanent = FailureAction::dead_letter;
             } else {
-                // Without a dead-letter queue nothing may be lost: what may succeed is tried for ever; what
-                // cannot is put back where the store can do that, and stops a log, where it cannot.
+                // Without a dead-letter queue, no message may be lost. A message that may still succeed is
+                // retried without end. One that cannot succeed is requeued if the store supports it; a log
+                // does not, so the component stops.
                 o.on_exhausted = FailureAction::keep_trying;
                 o.on_permanent = log ? FailureAction::stop : FailureAction::requeue;
             }
@@ -127,7 +128,7 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
         p.dead_letters = std::move(*output_queue);
     }
     if (auto handler = made->make_handler(catalog, built_in); !handler) return handler.error();
-    // Until it is known, a handler is taken for slow: no more is taken than can soon start.
+    // Until it is measured, a handler counts as slow: the engine takes no more messages than can start soon.
     if (!p.is_forward()) p.nanoseconds_per_message.store(1'000'000);
     if (auto decoder = made->make_decoder(p.input_encoding); !decoder) return decoder.error();
 
@@ -193,7 +194,7 @@ Result<std::unique_ptr<OutputQueue>> Component::make_output_queue(const Config& 
     output_queue->encoding = encoding_of(queue, found->flags());
     output_queue->schema = queue.schema.kind != SchemaConfig::Kind::none;
     output_queue->has_schema_of_input = output_queue->schema && queue.schema == pipeline_.input.schema;
-    // A dead letter is the original bytes: nothing encodes or checks it.
+    // A dead letter holds the original bytes, so nothing encodes or checks it.
     if (!dead_letters) {
         auto encoder = codec::Encoder::make(output_queue->encoding, queue.schema, {config.max_message_bytes});
         if (!encoder) return encoder.error();

@@ -1,5 +1,5 @@
-// What a component shows to other threads, and what they ask of it. The intake thread writes; any thread
-// reads.
+// The state that a component shares with other threads: what it shows them, and what they ask of it. The
+// intake thread writes the first; any thread reads it.
 #pragma once
 
 #include <atomic>
@@ -18,16 +18,16 @@ namespace volley::runtime {
 class ComponentStatus {
 public:
     std::atomic<bool> stop_requested{false};
-    std::atomic<bool> opened{false};  // the connectors, and a handler for each worker
+    std::atomic<bool> opened{false};  // the connectors, and one handler per worker, are open
     std::atomic<bool> ended{false};
-    std::atomic<bool> idle{false};         // nothing in flight, and the store has nothing for us
-    std::atomic<bool> hung{false};         // a worker could not be joined
-    std::atomic<bool> out_of_time{false};  // it gave up draining at the deadline, or its last commit failed
+    std::atomic<bool> idle{false};  // nothing is in flight, and the store has no message for this consumer
+    std::atomic<bool> hung{false};  // a worker could not be joined
+    std::atomic<bool> out_of_time{false};  // it stopped draining at the deadline, or its last commit failed
     std::atomic<bool> stopped_by_message{false};
-    std::atomic<std::int64_t> turned{0};         // when the loop last began a turn; ms of the monotonic clock
-    std::atomic<std::int64_t> waiting_since{0};  // for progress; 0: nothing waits for it
+    std::atomic<std::int64_t> turned{0};  // when the loop last began a turn, in ms of the monotonic clock
+    std::atomic<std::int64_t> waiting_since{0};  // since when work waits for progress; 0: none waits
 
-    // Keeps the first failure. Returns whether this is it.
+    // Stores the error if it is the first. Returns whether it is.
     bool fail(Error error) {
         const std::lock_guard lock(mutex_);
         if (failure_) return false;
@@ -40,13 +40,14 @@ public:
         return failure_;
     }
 
-    // What the consumer says of its own health. Thread: any.
+    // Stores the health that the consumer reports about itself. Thread: any.
     void set_health(std::uint32_t state, std::string text) {
         const std::lock_guard lock(mutex_);
         is_down_ = state == VOLLEY_DOWN;
         health_ = std::move(text);
     }
-    // Why the consumer is down; empty: it is not. A consumer that does not say why is "down".
+    // Returns why the consumer is down, or an empty text if it is not down. If the consumer gives no reason,
+    // the text is a general one.
     std::string down() const {
         const std::lock_guard lock(mutex_);
         if (!is_down_) return {};

@@ -33,28 +33,28 @@ constexpr int most_processes = 64;  // of one component on one machine
 }  // namespace
 
 struct CrashJournal::Suspect {
-    std::uint64_t message;  // 0: a free place
+    std::uint64_t message;  // 0: the entry is free
     std::uint32_t crashes;
     std::uint32_t last_seconds;  // Unix time
 };
 
-// What a worker's handler has in hand. The count is written last.
+// The messages that a worker's handler has. `count` is written last.
 struct CrashJournal::Desk {
     std::atomic<std::uint64_t> count;
     std::uint64_t messages[most_at_once];
 };
 
-// Desks follow: as many as `workers` says, or more of a run before.
+// The desks follow: `workers` of them, or more if an earlier run had more workers.
 struct CrashJournal::File {
     char magic[8];
-    std::atomic<std::uint32_t> cut_off;  // 1: the process ended its handlers' work itself
+    std::atomic<std::uint32_t> cut_off;  // 1: the engine ended the process while handlers were running
     std::uint32_t workers;               // desks in use
     Suspect suspects[most_suspects];
 };
 
 namespace {
 
-// What may be otherwise at the next start, without a person who changes something.
+// Whether the error may be gone at the next start although nobody changes anything.
 bool is_passing(int error) {
     return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO || error == ENOMEM ||
            error == EMFILE || error == ENFILE;
@@ -66,7 +66,7 @@ Error cannot(const std::string& path, const char* what, int error) {
     return Error(ErrorCode::config, text + "; give state_dir a folder that can be written");
 }
 
-// Gives the file so many bytes that are really there. Returns an errno.
+// Allocates the blocks of the file up to `size` bytes. Returns an errno.
 int allocate(int descriptor, std::size_t size) {
     int error = EINTR;
     while (error == EINTR) error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(size));
@@ -75,7 +75,8 @@ int allocate(int descriptor, std::size_t size) {
 
 }  // namespace
 
-// Returns whether it is ours now; if not, errno says why, 0: another process has it.
+// Returns whether this process now has the lock. If not, errno has the reason; 0: another process has the
+// lock.
 bool CrashJournal::lock_file(const std::string& path) {
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor_ < 0) return false;
@@ -86,7 +87,8 @@ bool CrashJournal::lock_file(const std::string& path) {
     return false;
 }
 
-// How many desks the last run left; 0 if the file is new, of another version, or not whole.
+// Returns the number of desks that the last run left; 0 if the file is new, of another version, or
+// incomplete.
 std::uint32_t CrashJournal::workers_before() const {
     struct Head {
         char magic[8];
@@ -119,7 +121,7 @@ Result<std::unique_ptr<CrashJournal>> CrashJournal::open(const std::string& dire
         return cannot(path, "cannot be made", errno);
     journal->size_ = sizeof(File) + std::max(before, workers) * sizeof(Desk);
     if (const int error = allocate(journal->descriptor_, journal->size_); error != 0) {
-        // Half a journal is of no use, and takes room on a full disk.
+        // A partial journal is useless, and takes space on a full disk.
         if (before == 0 && ::ftruncate(journal->descriptor_, 0) != 0)
             return cannot(path, "cannot be made", errno);
         return cannot(path, "cannot be made", error);
@@ -165,7 +167,7 @@ void CrashJournal::suspect(std::uint64_t message, std::uint32_t now_seconds) {
     if (known == place_of_.end()) {
         const auto* const free = std::find_if(std::begin(file_->suspects), std::end(file_->suspects),
                                               [](const Suspect& s) { return s.message == 0; });
-        // Full of others: this one is suspected in its next crash.
+        // The table is full. The message becomes a suspect at its next crash.
         if (free == std::end(file_->suspects)) return;
         known = place_of_.emplace(message, static_cast<std::uint32_t>(free - file_->suspects)).first;
     }
@@ -217,7 +219,7 @@ void CrashJournal::forget_running() { file_->cut_off.store(1); }
 
 std::string journal_file(const std::string& app, const std::string& component,
                          const std::string& configuration) {
-    constexpr std::size_t longest = 60;  // of each name; the hash tells what is cut
+    constexpr std::size_t longest = 60;  // of each name; the hash distinguishes names that are cut
     const auto plain = [](const std::string& name) {
         std::string out = name.substr(0, longest);
         for (char& c : out) {
@@ -235,7 +237,7 @@ std::string journal_file(const std::string& app, const std::string& component,
 
 std::string journal_directory(const std::string& configured) {
     if (!configured.empty()) return configured;
-    // systemd lists several with colons between them; the first is the service's own.
+    // systemd separates several directories with colons; the first is the service's own.
     if (const char* state = std::getenv("STATE_DIRECTORY"); state != nullptr && *state != '\0')
         return std::string(state).substr(0, std::string_view(state).find(':'));
     const std::string usual = "/var/lib/volley";

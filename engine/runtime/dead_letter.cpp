@@ -11,7 +11,7 @@ namespace volley::runtime {
 
 namespace {
 
-// What is kept of a body that its dead-letter queue finds too large.
+// The number of bytes that remain of a body that is too large for the dead-letter queue.
 constexpr std::size_t truncated_bytes = 16 * 1024;
 
 std::string iso_time(std::int64_t unix_milliseconds) {
@@ -23,7 +23,7 @@ std::string iso_time(std::int64_t unix_milliseconds) {
     return std::string(text, n) + '.' + std::to_string(1000 + unix_milliseconds % 1000).substr(1) + 'Z';
 }
 
-// name and value pairs; values are copied into the arena.
+// Pairs of a name and a value. The values are copied into the arena.
 class Headers {
 public:
     Headers(MessageContext& context, std::size_t capacity)
@@ -76,8 +76,8 @@ std::string_view envelope(MessageContext& context, const Headers& headers, std::
     writer.Key("headers");
     codec::write_headers(writer, {headers.begin(), headers.end()});
     if (!is_absent(context.message.key)) codec::write_bytes(writer, "key", text_of(context.message.key));
-    if (is_absent(
-            context.message.body)) {  // a tombstone: `volley dlq retry` must not make an empty body of it
+    if (is_absent(context.message.body)) {
+        // A tombstone: `volley dlq retry` must not turn it into an empty body.
         writer.Key("body");
         writer.Null();
     } else {
@@ -87,7 +87,7 @@ std::string_view envelope(MessageContext& context, const Headers& headers, std::
     return context.arena.copy({buffer.GetString(), buffer.GetSize()});
 }
 
-// Without its envelope a dead letter loses what its store has no place for.
+// Whether the store can hold every part of the message; if not, the dead letter needs an envelope.
 bool holds_as_it_is(const OutputQueue& output_queue, const volley_message& message) {
     return output_queue.can(VOLLEY_CAN_HEADERS) &&
            (is_absent(message.key) || output_queue.can(VOLLEY_CAN_KEY)) &&
@@ -111,7 +111,8 @@ volley_record dead_letter(const Pipeline& pipeline, MessageContext& context, del
     record.token = token_of(slot, context, 0) | dead_letter_bit;
     record.queue = view_of(output_queue.value);
     record.partition = -1;
-    // So that a store that can drops the second copy, if we die between its confirmation and the ack.
+    // The id lets a store that deduplicates drop the second copy if the process dies between the confirmation
+    // and the ack.
     record.id = stable_id(pipeline, context, "dead");
     std::string_view body = text_of(m.body);
     if (context.truncate) body = body.substr(0, truncated_bytes);

@@ -1,5 +1,5 @@
-// Decode: from the input's bytes to the body that the handler sees, checked against the queue's schema on the
-// way.
+// Decoding: turns the input's bytes into the body that the handler sees, and checks it against the queue's
+// schema.
 #pragma once
 
 #include <optional>
@@ -10,9 +10,9 @@
 
 namespace volley::runtime {
 
-// Fills context.body. Returns why the message can never be handled, or nothing. A message that was decoded is
-// not parsed again. `keep`, if not null, is left holding the tree of the body, if there was one to make.
-// Thread: whoever has the message in hand.
+// Fills context.body. Returns why the message can never be handled, or nothing. Does not parse a message that
+// is already decoded. If `keep` is not null, it receives the parsed tree of the body, if there is one.
+// Thread: the one that owns the message.
 std::optional<codec::Failure> decode(const Pipeline& pipeline, MessageContext& context,
                                      codec::Parsed* keep = nullptr);
 

@@ -1,5 +1,5 @@
-// Gives back the memory of outputs that will not be sent, and of a dead letter that was not taken and is
-// written anew. Thread: intake.
+// Frees the memory of outputs that will not be sent, and of a dead letter that was not accepted and is built
+// anew. Thread: intake.
 #pragma once
 
 #include "delivery/delivery.hpp"

@@ -14,7 +14,8 @@ bool is_reserved(const volley_header& header) {
     return text_of(header.name).substr(0, reserved_prefix.size()) == reserved_prefix;
 }
 
-// The input's headers without those that only we may set: a sender must not forge attempts or ids.
+// Passes the input's headers on, except those that only the engine may set: a sender must not forge attempts
+// or ids.
 void pass_headers(MessageContext& context, volley_record& record) {
     const volley_message& m = context.message;
     bool any_reserved = false;
@@ -59,9 +60,9 @@ void copy_headers(MessageContext& context, volley_record& record) {
 
 bool is_same(const volley_view& a, const volley_view& b) { return a.data == b.data && a.size == b.size; }
 
-// The original bytes go on as they are between equal serializers; forward also passes them with `none` on
-// either side, whereas what a handler sends to a json queue is checked. What was checked on the way in is not
-// checked by the same schema again.
+// Equal serializers pass the original bytes on unchanged. forward does the same if either side is `none`,
+// whereas the engine checks what a handler sends to a json queue. A body that was checked when it came in is
+// not checked against the same schema again.
 bool passes_untouched(const Pipeline& pipeline, const MessageContext& context, const volley_record& record,
                       const OutputQueue& output_queue) {
     const bool checked = !output_queue.schema || output_queue.has_schema_of_input;

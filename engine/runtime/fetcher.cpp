@@ -16,7 +16,7 @@ Fetcher::Fetcher(Pipeline& pipeline, Input& input)
 
 Result<void> Fetcher::fetch(std::uint32_t capacity, std::uint64_t bytes, delivery::Millis wait,
                             bool is_idle) {
-    // Without interrupt, completions are met by short waits.
+    // A consumer without interrupt waits only briefly, so that completions are noticed.
     constexpr delivery::Millis blind_busy{2};
     constexpr delivery::Millis blind_idle{50};
     if (!input_.can_interrupt()) wait = std::min(wait, is_idle ? blind_idle : blind_busy);
@@ -31,7 +31,7 @@ Result<void> Fetcher::fetch(std::uint32_t capacity, std::uint64_t bytes, deliver
     wait_in(wait, [&](delivery::Millis time) { result = input_.consume(batch, time); });
     count_ = 0;
     if (!result) {
-        messages_.clear();  // whatever was filled in
+        messages_.clear();  // whatever the consumer filled in
         return failed(result.error());
     }
     count_ = batch.count;

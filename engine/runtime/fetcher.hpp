@@ -1,5 +1,5 @@
-// Fetches messages, and waits: the intake's only waits while it runs are in here, and end when something
-// completes. Thread: intake.
+// Fetches messages, and waits. The intake waits nowhere else while it runs, and a completion ends each wait.
+// Thread: intake.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,14 @@ class Fetcher {
 public:
     Fetcher(Pipeline& pipeline, Input& input);
 
-    // Takes up to `capacity` messages of `bytes` together into messages(), waiting up to `wait` for the
-    // first. Requires: the input is open and may_fetch(). Errors: the consumer cannot go on.
+    // Fetches up to `capacity` messages with at most `bytes` in total, and waits up to `wait` for the first.
+    // hand_over() passes them on. Requires: the input is open and may_fetch(). Errors: the consumer cannot go
+    // on.
     Result<void> fetch(std::uint32_t capacity, std::uint64_t bytes, delivery::Millis wait, bool is_idle);
-    // Takes nothing; a client library goes on being polled. `poll`: only if it may be polled now. Errors:
-    // likewise.
+    // Waits without fetching. If `poll` is set, it polls the client library meanwhile. Errors: the consumer
+    // cannot go on.
     Result<void> wait_without_fetching(delivery::Millis wait, bool poll);
-    // Waits inside of a connector's call that interrupt() ends.
+    // Waits inside a connector's call that interrupt() ends.
     template <typename Call>
     void wait_in(delivery::Millis wait, Call&& call) {
         if (!pipeline_.completions.prepare_to_wait(wake())) wait = delivery::Millis(0);
@@ -34,21 +35,21 @@ public:
     }
 
     std::uint32_t count() const { return count_; }
-    // Hands over what fetch() took, one by one. Each is blanked at once, while it is in the cache: a second
-    // pass over a large batch cost 20 ns a message.
+    // Passes the fetched messages to `receive`, one by one. Blanks each one at once, while it is in the
+    // cache: a second pass over a large batch cost 20 ns per message.
     template <typename Receive>
     void hand_over(Receive&& receive) {
         const std::uint32_t count = std::exchange(count_, 0);
         for (std::uint32_t i = 0; i < count; ++i) {
             receive(std::as_const(messages_[i]));
-            messages_[i] = blank_;  // as a consumer expects it
+            messages_[i] = blank_;  // the consumer expects it blank
         }
     }
 
     bool may_fetch(delivery::Instant now) const { return !ended_ && now >= next_try_; }
-    // When it may again, after a failure.
+    // When fetching may resume after a failure.
     delivery::Instant next_try() const { return next_try_; }
-    // The input has said that nothing will ever come.
+    // The input has reported that no message will ever come again.
     bool has_ended() const { return ended_; }
     // The last call into the input succeeded.
     bool is_up() const { return is_up_; }

@@ -1,6 +1,6 @@
-// Holds a log's input back while the window is full, and lets it go on when there is room again. A window
-// that is full for a moment only is waited for: pausing throws away what the client has fetched. The group
-// allows minutes between two polls; such a wait is nothing to it. Thread: intake.
+// Pauses a log's input while the window is full, and resumes it when there is room again. If the window is
+// full only for a moment, it waits instead, because a pause discards what the client has fetched. A consumer
+// group allows minutes between two polls, so the wait is harmless. Thread: intake.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace volley::runtime {
 
 class FlowControl {
 public:
-    // Pauses or resumes the input if it is time to. Errors: the connector does not; it is asked again.
+    // Pauses or resumes the input if that is due. Errors: the connector failed; the next call tries again.
     Result<void> keep(Input& input, const Assignments& assignments, bool wants_messages,
                       delivery::Instant now) {
         constexpr delivery::Millis pause_after{500};
@@ -28,13 +28,14 @@ public:
         paused_ = hold ? Paused::all : Paused::none;
         return {};
     }
-    // A partition that is new is not paused, while the others stay as they are: keep() pauses or resumes all.
+    // A partition was assigned. It is not paused, while the others keep their state; keep() then pauses or
+    // resumes all of them.
     void assigned() {
         if (paused_ == Paused::all) paused_ = Paused::some;
     }
 
     bool is_paused() const { return paused_ == Paused::all; }
-    // Full, and not paused yet.
+    // The window is full, and the input is not paused yet.
     bool is_held_for_a_moment() const { return full_since_ && paused_ == Paused::none; }
 
 private:

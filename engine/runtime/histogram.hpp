@@ -1,4 +1,4 @@
-// Durations counted by bucket, without a lock: added to by one thread each, read by any.
+// Counts durations by bucket, without a lock. Any thread may add and read.
 #pragma once
 
 #include <atomic>

@@ -11,13 +11,14 @@ namespace {
 
 using text::Fingerprint;
 
-// Of all but source, partition, offset and id; computed once for a message.
+// Returns a hash of everything except source, partition, offset and id. Computed once per message.
 std::uint64_t origin_of(const Pipeline& pipeline, MessageContext& context) {
     if (context.origin != 0) return context.origin;
     const volley_message& m = context.message;
     const auto time = static_cast<std::uint64_t>(m.timestamp_ms);
     if (context.store != 0) {
-        // Both are hashes; of one store and one application, different times give different origins.
+        // Both operands are hashes. Within one store and one application, different timestamps give different
+        // origins.
         constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
         return context.origin = (pipeline.stores[context.store] ^ pipeline.id_seed) + time * odd;
     }
@@ -29,8 +30,8 @@ std::uint64_t origin_of(const Pipeline& pipeline, MessageContext& context) {
     return context.origin = f.value();
 }
 
-// Writes eight hexadecimal digits, of the lowest four bits first: all at once, because an id is made for each
-// output.
+// Writes eight hexadecimal digits, lowest four bits first. Converts all digits at once, because every output
+// gets an id.
 void write_hex(std::uint64_t value, char* to) {
     constexpr std::uint64_t ones = 0x0101010101010101;
     value &= 0xffffffff;
@@ -59,7 +60,7 @@ volley_view stable_id(const Pipeline& pipeline, MessageContext& context, std::st
     const volley_message& m = context.message;
     if (!has_own_id(m)) return {};
     const std::string_view id = text_of(m.id);
-    constexpr std::size_t numbers = 64;  // of a partition, an offset and the origin, with their separators
+    constexpr std::size_t numbers = 64;  // for a partition, an offset and the origin, with separators
     const std::size_t most = m.source.size + id.size() + pipeline.id_head.size() + pipeline.id_tail.size() +
                              what.size() + numbers + PaddedText::block;
     char* const begin = static_cast<char*>(context.arena.allocate(most));

@@ -1,7 +1,8 @@
-// What tells a message from every other, for good: the ids of its outputs and dead letters and its name in
-// the crash journal are made of it. A message's own id is unique in its store only, and a store may be made
-// anew under the same name. So the store's identity (volley.identity/1) and the message's time belong to it.
-// Of a store that has no identity the content stands in, and ids hold for the life of the process.
+// The identity of a message. The ids of its outputs and dead letters, and its name in the crash journal, are
+// derived from it. A message's own id is unique only within its store, and a store may be created anew under
+// the same name. Therefore the identity also includes the store's identity (volley.identity/1) and the
+// message's timestamp. If a store has no identity, the content takes its place, and ids stay the same only
+// while the process runs.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +13,20 @@
 
 namespace volley::runtime {
 
-// What MessageContext::store keeps of a store's identity; never 0.
+// Returns the number in Pipeline::stores that stands for a store's identity; never 0.
 std::uint64_t store_name(std::string_view identity);
 
-// Does the store give the message an id or an offset? Without one it cannot be told from others.
+// Returns whether the store gives the message an id or an offset. Without one, the message cannot be
+// distinguished from others.
 bool has_own_id(const volley_message& message);
 
-// Names an output for good: the same message gives the same id after a crash. It is made of where the message
-// is from, the component, and `what`: the output's number, or "dead". Absent if the message cannot be told
-// from others. In the message's arena.
+// Returns the permanent id of an output: the same message gives the same id after a crash. It consists of the
+// message's origin, the component and `what`: the output's index, or "dead". Absent if the message cannot be
+// distinguished from others. The text is in the message's arena.
 volley_view stable_id(const Pipeline& pipeline, MessageContext& context, std::string_view what);
 
-// The message's name in the crash journal: the same after a restart. 0: it cannot be told from others.
+// Returns the message's name in the crash journal, which stays the same after a restart; 0: it cannot be
+// distinguished from others.
 std::uint64_t journal_name(const Pipeline& pipeline, MessageContext& context);
 
 }  // namespace volley::runtime

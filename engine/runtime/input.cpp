@@ -14,7 +14,7 @@ namespace {
 
 std::uint32_t milliseconds(delivery::Millis time) { return static_cast<std::uint32_t>(time.count()); }
 
-// While it lives the consumer may announce partitions, on this thread.
+// While it exists, the consumer may announce partitions on this thread.
 class Announcing {
 public:
     explicit Announcing(std::atomic<std::thread::id>& thread) : thread_(thread) {

@@ -1,6 +1,5 @@
-// The input's consumer and what it offers of the ABI. Keeps the order of calls: nothing is called on a
-// consumer that was not opened, nothing but close() on one that failed for good, nothing on a closed one.
-// Thread: intake, except interrupt().
+// The input's consumer and its extensions of the ABI. Enforces the order of calls: no calls before open(),
+// only close() after a permanent failure, and no calls after close(). Thread: intake, except interrupt().
 #pragma once
 
 #include <atomic>
@@ -28,37 +27,37 @@ public:
           identity_(other.identity_),
           failure_(std::move(other.failure_)) {}
 
-    // Looks up the extensions, and lets a consumer with partitions call `events` from its own calls. Before
-    // open(). Borrows `events` until close().
+    // Looks up the extensions. A consumer with partitions may then call `events` from within its own calls.
+    // Call it before open(). Borrows `events` until close().
     void attach(const volley_partition_events& events);
-    // May be tried again after an error.
+    // Can be repeated after an error.
     Result<void> open();
     bool is_open() const { return state_ == State::open; }
-    // A consumer that is done for, or whose place another process has: only close() is called any more.
+    // The consumer has failed for good or is fenced: from now on only close() is called.
     void give_up() {
         if (state_ == State::open) state_ = State::failed;
     }
-    // May the consumer announce partitions now, and on this thread? Thread: any.
+    // Returns whether the consumer may announce partitions now, on the calling thread. Thread: any.
     bool may_announce() const {
         return announces_.load(std::memory_order_relaxed) == std::this_thread::get_id();
     }
-    // Does nothing unless it was opened.
+    // Does nothing if the consumer was not opened.
     Result<void> close(delivery::Millis timeout);
 
-    // Requires: is_open(). Errors of all: with the connector's label.
+    // These calls require is_open(). The text of each error begins with the connector's label.
     Result<std::int32_t> consume(volley_batch& batch, delivery::Millis timeout);
     Result<void> poll(delivery::Millis timeout);
     Result<void> settle(volley_settlement* settlements, std::uint32_t count);
-    // Requires: has_offsets(). An assignment that is not ours any more is no error.
+    // Requires: has_offsets(). A partition that is not assigned any more is not an error.
     Result<void> commit(const std::vector<volley_partition>& partitions, bool wait, delivery::Millis timeout);
-    // Requires: has_partitions(). Does nothing if the consumer cannot.
+    // Requires: has_partitions(). Does nothing if the consumer cannot pause.
     Result<void> pause(const std::vector<volley_partition>& partitions, bool paused);
-    // Nothing if the store does not say, or is not open. A status after which the consumer cannot go on is
-    // kept for failure().
+    // Returns nothing if the store does not report statistics or is not open. If the status means that the
+    // consumer cannot go on, failure() returns it afterwards.
     std::optional<volley_stats> stats();
-    // Why the consumer cannot go on, although the call that said so has no errors; nothing: it can.
+    // Returns why the consumer cannot go on, if a call that returns no error found that out; else nothing.
     const std::optional<Error>& failure() const { return failure_; }
-    // Which store it is. Valid until the next call. Requires: has_identity().
+    // Returns the store's identity. Valid until the next call. Requires: has_identity().
     Result<std::string_view> identity();
 
     bool has_poll() const { return consumer_.has_poll(); }
@@ -69,8 +68,7 @@ public:
     bool has_identity() const { return identity_ != nullptr; }
     // Thread: any.
     void interrupt() { consumer_.interrupt(); }
-    // For the lease keeper and for transactions, which are calls of a table of their own. Requires:
-    // is_open().
+    // For the lease keeper and the transactor, which call tables of their own. Requires: is_open().
     plugins::Consumer& consumer() { return consumer_; }
     std::string label() const { return consumer_.plugin_class().label(); }
 
@@ -84,7 +82,7 @@ private:
     const volley_ext_inspect* inspect_ = nullptr;
     const volley_ext_identity* identity_ = nullptr;
     std::optional<Error> failure_;
-    std::atomic<std::thread::id> announces_{};  // the thread inside of a call that may announce partitions
+    std::atomic<std::thread::id> announces_{};  // the thread inside a call that may announce partitions
 };
 
 }  // namespace volley::runtime

@@ -10,9 +10,8 @@ namespace volley::runtime {
 
 namespace {
 
-constexpr delivery::Millis longest_wait{1000};  // the client library is polled at least this often
-// Of two batches a worker: a connector that takes less at a time may ask for the second while the first
-// comes.
+constexpr delivery::Millis longest_wait{1000};  // the longest time between two polls of the client library
+// Two batches per worker: a connector that takes less at a time can fetch the second while the first arrives.
 constexpr std::uint32_t consume_batch = 1024;
 
 }  // namespace
@@ -60,7 +59,7 @@ void Intake::fail(Error error) {
     log::error("the component stops", {{"component", pipeline_.config.name}, {"cause", cause}});
 }
 
-// A consumer that is done for, or whose place another process has, settles and commits nothing any more.
+// A consumer that has failed for good or is fenced settles and commits nothing more.
 void Intake::input_failed(Error error) {
     if (error.code == ErrorCode::fatal || error.code == ErrorCode::fenced) input_.give_up();
     fail(std::move(error));
@@ -85,7 +84,7 @@ void Intake::loop() {
     }
 }
 
-// One pass over everything that may have something to do now.
+// One pass over everything that may have work now.
 void Intake::turn() {
     now_ = now();
     status_.turned.store(now_.count(), std::memory_order_relaxed);
@@ -107,7 +106,7 @@ void Intake::turn() {
     if (input_.failure()) input_failed(*input_.failure());
 }
 
-// Returns whether a stop is asked for that was not before.
+// Returns whether a stop is requested that was not requested before.
 bool Intake::begin_drain() {
     const bool stop = status_.stop_requested.load(std::memory_order_acquire) || core_.failed();
     if (!stop || drain_deadline_) return false;
@@ -117,7 +116,7 @@ bool Intake::begin_drain() {
     return true;
 }
 
-// Fetches, or waits until something completes or is due.
+// Fetches, or waits until something completes or becomes due.
 void Intake::wait() {
     const delivery::Millis wait = until_next();
     const std::uint32_t capacity = room();
@@ -140,7 +139,7 @@ void Intake::fetch(std::uint32_t capacity, delivery::Millis wait) {
     const auto fetched = fetcher_.fetch(capacity, core_.byte_room(), wait, core_.is_idle());
     now_ = now();
     if (!fetched) return input_failed(fetched.error());
-    if (!input_.is_open()) return fetcher_.hand_over([](const auto&) {});  // given up from inside of the call
+    if (!input_.is_open()) return fetcher_.hand_over([](const auto&) {});  // given up inside the call
     const std::uint32_t count = fetcher_.count();
     Result<void> known;
     if (count > 0) known = receiver_.ask_identity(input_);
@@ -157,8 +156,9 @@ void Intake::fetch(std::uint32_t capacity, delivery::Millis wait) {
     note_idle(count == 0);
 }
 
-// How many messages may be taken now. A log takes what the window holds. From a store with leases no more is
-// taken than can soon start: what waits here burns its receive count and is kept from other processes.
+// Returns how many messages may be taken now. From a log: as many as fit into the window. From a store with
+// leases: no more than can start soon, because a waiting message uses up a delivery and is kept from other
+// processes.
 std::uint32_t Intake::room() const {
     const std::uint32_t room = std::min(core_.room(), consume_batch);
     if (is_log_) return room;
@@ -193,7 +193,7 @@ void Intake::commit() {
     if (auto committed = committer_.commit(now_); !committed) input_failed(committed.error());
 }
 
-// One that cannot be held back now is asked again in the next turn.
+// If the input cannot be paused now, the next turn tries again.
 void Intake::hold_input() {
     const auto kept = flow_.keep(input_, assignments_, core_.wants_messages(), now_);
     if (kept) return;
@@ -202,7 +202,7 @@ void Intake::hold_input() {
                {{"component", pipeline_.config.name}, {"doing", "pausing or resuming the input"}});
 }
 
-// Of what is lost the handler is told, if it asks, and nothing is acked.
+// A handler can ask whether the lease of its message is lost. Such a message is not acked.
 void Intake::keep_leases() {
     if (!input_.is_open()) return;
     const auto kept = leases_.keep(input_.consumer(), core_, now_);
@@ -217,8 +217,8 @@ void Intake::keep_leases() {
     }
 }
 
-// Producers that report only when they are called. Where outputs and acks are one transaction, those of
-// outputs report nothing.
+// Calls the producers that report only when they are called. If outputs and acks are one transaction, the
+// producers of outputs report nothing.
 void Intake::serve_output_queues() {
     const auto serve_one = [this](OutputQueue& output_queue) {
         if (auto broken = serve(output_queue, drain_deadline_.has_value(), now_))

@@ -1,7 +1,7 @@
-// The intake of a component: the one thread that owns its consumer and its delivery core. It fetches
-// messages, hands them to the workers, takes what became of them, settles and commits. The parts do the work;
-// the intake says when: turn() is one pass that does not wait, and wait() the only wait while it runs.
-// intake.cpp is the loop, opening.cpp what comes before, closing.cpp what comes after.
+// The intake of a component: the thread that owns its consumer and its delivery core. It fetches messages,
+// passes them to the workers, collects the results, settles and commits. Other classes do the work; the
+// intake decides when. turn() is one pass that does not wait; wait() is the only wait while the intake runs.
+// intake.cpp has the loop, opening.cpp what comes before it, closing.cpp what comes after it.
 #pragma once
 
 #include <atomic>
@@ -35,7 +35,7 @@ struct IntakeOptions {
     delivery::Millis startup_timeout{60'000};
     delivery::Millis shutdown_timeout{30'000};
     delivery::Millis stall_timeout{300'000};
-    bool watch_idle = false;  // keep is_idle() true to the store's own figures: for --exit-when-idle
+    bool watch_idle = false;  // check is_idle() against the store's statistics; for --exit-when-idle
 };
 
 class Intake {
@@ -45,37 +45,38 @@ public:
     Intake(const Intake&) = delete;
     Intake& operator=(const Intake&) = delete;
 
-    // The thread's body: opens, runs, drains, closes. Returns when the component has ended.
+    // The body of the thread: opens, runs, drains, closes. Returns when the component has ended.
     void run();
-    // Instead of run(): there is no thread for it.
+    // Called instead of run() if the thread cannot be started.
     void cannot_run(Error error);
 
     // ---- from any thread
-    // Drain and end.
+    // Starts the drain, after which the component ends.
     void stop();
-    // The process is about to end with handlers at work: what they have in hand is not to blame.
+    // The process is about to end while handlers run: their messages must not become suspects in the crash
+    // journal.
     void cut_off() {
         if (pipeline_.journal) pipeline_.journal->forget_running();
     }
     void wake() { pipeline_.completions.ring(); }
-    // The consumer's own word on its health.
+    // Stores the health that the consumer reports about itself.
     void health(std::uint32_t state, std::string text) { status_.set_health(state, std::move(text)); }
-    // Everything is open: the connectors, and a handler for each worker.
+    // Everything is open: the connectors, and one handler per worker.
     bool is_open() const { return status_.opened.load(std::memory_order_acquire); }
     bool ended() const { return status_.ended.load(std::memory_order_acquire); }
-    // Nothing in flight, and the store has nothing for us.
+    // Nothing is in flight, and the store has no message for this consumer.
     bool is_idle() const { return status_.idle.load(std::memory_order_acquire); }
-    // A handler hangs in a worker that could not be joined: the process has to end without destroying
-    // anything.
+    // A handler hangs in a worker that could not be joined. The process must end without destroying anything.
     bool hung() const { return status_.hung.load(std::memory_order_acquire); }
-    // Work waits, nothing moves, and no outage explains it, for stall_timeout; or the thread itself is stuck.
-    // Says what waits; empty: all is well.
+    // Returns what waits if, for stall_timeout, work has waited without progress and no outage explains it,
+    // or if the intake thread itself hangs. Empty: no stall.
     std::string stalled() const;
-    // What ended it, if it was no stop; after ended().
+    // Returns the error that ended the component; nothing if it was stopped. Call it after ended().
     std::optional<Error> failure() const { return status_.failure(); }
-    // It gave up draining at the deadline.
+    // The component stopped draining at the deadline.
     bool out_of_time() const { return status_.out_of_time.load(std::memory_order_acquire); }
-    // It ended by on_fail: stop, or because its dead-letter queue refused for good.
+    // The component ended because of on_fail: stop, or because its dead-letter queue permanently refused a
+    // message.
     bool stopped_by_message() const { return status_.stopped_by_message.load(std::memory_order_acquire); }
     ComponentSnapshot snapshot() const;
 
@@ -106,7 +107,7 @@ private:
     void fail(Error error);
     void input_failed(Error error);
 
-    // partitions.cpp: called by the consumer, from within its own calls
+    // partitions.cpp: the consumer calls these from within its own calls
     void assigned(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride);
     void revoked(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride, bool lost);
     void drain_partitions(const std::vector<Assignment>& gone);
@@ -152,12 +153,12 @@ private:
     delivery::Instant now_{0};
     std::optional<delivery::Instant> drain_deadline_;
     bool breaker_was_open_ = false;
-    std::thread::id thread_;            // run()'s
-    bool in_revoked_ = false;           // a drain is going on inside of the consumer's call
-    std::atomic<bool> misused_{false};  // another thread of the consumer called what only the intake's may
+    std::thread::id thread_;            // the one that executes run()
+    bool in_revoked_ = false;           // a drain is in progress inside a call of the consumer
+    std::atomic<bool> misused_{false};  // the consumer called from another thread what only this one may call
 };
 
-// The exit code of an engine that ends because of this error (sysexits; DESIGN of exit codes in
+// Returns the exit code of an engine that ends because of this error (sysexits; see the exit codes in
 // docs/operations.md).
 int exit_code_of(const Error& error);
 

@@ -11,7 +11,7 @@ namespace volley::runtime {
 
 namespace {
 
-// A third of the lease: two more chances if one extension is slow or fails.
+// A third of the lease leaves two more chances if one extension is slow or fails.
 delivery::Millis period(std::uint32_t lease_ms) { return delivery::Millis(std::max(lease_ms / 3, 1U)); }
 
 }  // namespace
@@ -58,7 +58,7 @@ Result<void> LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Deli
     return take_results(consumer.plugin_class().label());
 }
 
-// One that is not extended now has its lease until it runs out.
+// A lease that is not extended now stays valid until it ends.
 Result<void> LeaseKeeper::take_results(const std::string& label) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         if (results_[i] == VOLLEY_E_LOST) {

@@ -1,5 +1,5 @@
-// Keeps what is in hand ours while it is in hand: extends the leases of all open deliveries well before they
-// run out. Part of the intake, and on its thread: consumers are called from one thread only.
+// Extends the leases of all open deliveries well before they end. Thread: intake, like all calls of the
+// consumer.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,14 @@ namespace volley::runtime {
 
 class LeaseKeeper {
 public:
-    // Asks the consumer whether it has leases at all.
+    // Finds out whether the consumer has leases.
     void attach(plugins::Consumer& consumer);
-    // A message came with a lease of so many ms; 0: none.
+    // A message arrived with a lease of `lease_ms`; 0: it has no lease.
     void saw(std::uint32_t lease_ms, delivery::Instant now);
-    // Extends if it is time to. Errors: those that end the component; what may pass is tried again.
+    // Extends the leases if that is due. Errors: only those that end the component; after a passing error the
+    // call is tried again.
     Result<void> keep(plugins::Consumer& consumer, const delivery::Delivery& core, delivery::Instant now);
-    // The messages whose leases the last keep() found lost.
+    // Returns the messages whose leases the last keep() found lost.
     const std::vector<delivery::Slot>& lost() const { return lost_; }
     delivery::Instant next() const { return next_; }
 

@@ -1,7 +1,8 @@
-// What the runtime keeps of an open message: the part that the core must not know. It stands in a slab under
-// the core's slot number. Whoever the core gave the message to owns it: a worker while it runs, the intake
-// thread otherwise. What the intake thread writes for every message and what a worker does stand in cache
-// lines of their own: between two cores a line that both write costs more than all that is done with it.
+// What the runtime keeps for an open message, and the core must not know. The contexts are in a slab, indexed
+// by the core's slot number. A worker owns the context while it processes the message; otherwise the intake
+// thread owns it. The fields that the intake thread writes for every message and those that a worker writes
+// are in separate cache lines: if two processor cores wrote to the same line, that would cost more than all
+// other work on it.
 #pragma once
 
 #include <atomic>
@@ -20,47 +21,47 @@
 
 namespace volley::runtime {
 
-// One output of a message, as it was handed to a producer. Its views are the input's own, or in the message's
-// arena.
+// One output of a message, as a producer gets it. Its views point into the input's own bytes or into the
+// message's arena.
 struct Output {
     std::uint16_t queue_index = 0;  // index of the component's output
-    bool failed = false;            // to be sent again; set by the intake thread from the report
+    bool failed = false;            // to be sent again; the intake thread sets it from the report
     volley_record record{};
 };
 
 inline constexpr std::size_t cache_line = 64;
 
 struct alignas(cache_line) MessageContext {
-    // What a slot keeps from message to message, so that the steady state allocates nothing.
+    // How much memory a slot keeps from one message to the next, so that the steady state does not allocate.
     static constexpr std::size_t kept = 2048;
     static constexpr std::size_t kept_outputs = 8;
     static constexpr std::size_t kept_text = 64;
 
-    // Written when it comes.
+    // Written on arrival.
     volley_message message{};    // the consumer's views: valid until the delivery is settled
-    std::uint32_t arrivals = 0;  // of messages in this slot
-    std::uint32_t store = 0;     // where it is from: index in Pipeline::stores; 0: its connector does not say
+    std::uint32_t arrivals = 0;  // number of messages that this slot has had
+    std::uint32_t store = 0;  // the message's store: index in Pipeline::stores; 0: its connector does not say
 
-    // Of little interest to whoever works on it.
+    // Rarely read while the message is processed.
     alignas(cache_line) std::int64_t received_ms = 0;
-    std::atomic<bool> lease_lost{false};  // another has it; set by the intake thread, whoever works on it
+    std::atomic<bool> lease_lost{false};  // another consumer has it; the intake thread sets this at any time
 
-    // Of the message that begin() was called for.
+    // Belongs to the message for which begin() was called.
     alignas(cache_line) std::uint32_t begun = 0;
-    std::uint64_t origin = 0;  // identity.cpp's; 0: not computed yet
+    std::uint64_t origin = 0;  // for identity.cpp; 0: not computed yet
     std::string_view body;     // what the handler sees
     std::vector<Output> outputs;
     Arena arena;
     bool decoded = false;
-    bool encoded = false;      // the outputs are there: forwarded and encoded when the key was looked for
+    bool encoded = false;      // the outputs exist: they were added and encoded when the key was looked up
     bool truncate = false;     // its dead letter was too large for the queue
-    bool is_clean = true;      // what stands below is empty
+    bool is_clean = true;      // the fields from `refused` on are empty
     std::uint32_t reason = 0;  // VOLLEY_REASON_… of the last failure
-    std::size_t counted = 0;   // of held(): with the input's bytes
-    std::optional<codec::Failure> refused;  // why it can never be handled, found when the key was looked for
-    std::string scratch;                    // the decoded body where it is not the input's own bytes
-    std::string key;                        // where the queue's `key` pointer takes it from the body
-    // Of failures, for the dead letter and the log.
+    std::size_t counted = 0;   // the part of held() that counts as in-flight bytes
+    std::optional<codec::Failure> refused;  // why it can never be handled, found during the key lookup
+    std::string scratch;                    // the decoded body, if it is not the input's own bytes
+    std::string key;                        // the key, if the queue's `key` pointer takes it from the body
+    // Errors, for the dead letter and the log.
     std::string first_error;
     std::string last_error;
 
@@ -72,15 +73,15 @@ struct alignas(cache_line) MessageContext {
         lease_lost.store(false, std::memory_order_relaxed);
     }
 
-    // Asks the processor for what a worker needs first.
+    // Prefetches the cache lines that a worker needs first.
     void fetch() const {
         __builtin_prefetch(&message);
         __builtin_prefetch(reinterpret_cast<const char*>(&message) + cache_line);
         __builtin_prefetch(&begun);
     }
 
-    // Clears what the message before left. To be called before anything but what arrive() set is used; does
-    // nothing the second time.
+    // Clears what the previous message left. Call it before using anything that arrive() does not set. Does
+    // nothing when it is called again for the same message.
     void begin() {
         if (begun == arrivals) return;
         begun = arrivals;
@@ -98,14 +99,15 @@ struct alignas(cache_line) MessageContext {
         last_error.clear();
     }
 
-    // The bytes that it holds beside the input, if they are more than a slot may keep for good.
+    // Returns the bytes that the context holds in addition to the input, or 0 if a slot may keep that many
+    // permanently.
     std::size_t held() const {
         const std::size_t all =
             arena.capacity() + outputs.capacity() * sizeof(Output) + scratch.capacity() + key.capacity();
         return all <= kept ? 0 : all;
     }
 
-    // Forgets what was made of the message, for another attempt or for its dead letter.
+    // Discards the outputs, before another attempt or before the dead letter is built.
     void discard_outputs() {
         outputs.clear();
         if (outputs.capacity() > kept_outputs) std::vector<Output>().swap(outputs);
@@ -118,7 +120,7 @@ struct alignas(cache_line) MessageContext {
         }
     }
 
-    // The message is over: gives back what the next one in this slot may not need.
+    // The message is settled: frees memory that the next message in this slot may not need.
     void shrink() {
         discard_outputs();
         for (std::string* text : {&key, &first_error, &last_error})
@@ -126,7 +128,7 @@ struct alignas(cache_line) MessageContext {
     }
 
     void explain(std::uint32_t why, std::string_view text) {
-        constexpr std::size_t longest = 1024;  // of an error in a header
+        constexpr std::size_t longest = 1024;  // limit for an error text in a header
         reason = why;
         is_clean = false;
         last_error.assign(text.substr(0, longest));
@@ -136,8 +138,8 @@ struct alignas(cache_line) MessageContext {
 
 using MessageContexts = delivery::Slab<MessageContext>;
 
-// The token of a record: the slot, which of the slot's messages, the output's place in the message, and
-// whether it is the dead letter. A report of a message that is gone is told by its life.
+// The token of a record consists of the slot, the life of the slot, the index of the output and a bit for a
+// dead letter. The life numbers the messages of a slot, so a report for an earlier message is recognised.
 inline constexpr std::uint32_t slot_bits = 22, output_bits = 24, life_bits = 16;
 inline constexpr std::size_t most_outputs = (1U << output_bits) - 1;
 inline constexpr std::uint64_t dead_letter_bit = 1ULL << 63U;

@@ -1,5 +1,5 @@
-// One log line for each failed message that says what was decided, at most some a period: when everything
-// fails, the log must stay readable. Thread: intake.
+// Logs one line for each failed message, with the decision about it. The number of lines per period is
+// limited, so that the log stays readable when everything fails. Thread: intake.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ class MessageFailureLog {
 public:
     explicit MessageFailureLog(const Pipeline& pipeline) : pipeline_(pipeline) {}
 
-    // Logs the failure of an open message, after the core has decided what becomes of it.
+    // Logs the failure of an open message. Call it after the core has decided what happens to the message.
     void write(const delivery::Delivery& core, delivery::Slot slot, delivery::Instant now);
 
 private:

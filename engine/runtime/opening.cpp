@@ -1,5 +1,5 @@
-// Before the loop: everything is opened, in the order in which messages go backwards, so that nothing is
-// received before it can be sent on. A store that is down at the start is waited for.
+// Before the loop: opens everything, outputs first and the input last, so that no message arrives before its
+// outputs can be sent. If a store is down at the start, the component waits for it.
 #include <algorithm>
 
 #include "log/log.hpp"
@@ -15,7 +15,7 @@ constexpr delivery::Millis outage_log_period{60'000};
 
 }  // namespace
 
-// Tries until it succeeds, a stop is asked for, or the deadline.
+// Retries until it succeeds, a stop is requested or the deadline passes.
 template <typename Open>
 bool Intake::open_until(const char* what, const std::string& queue, delivery::Instant deadline,
                         Open&& open_it) {

@@ -1,5 +1,5 @@
-// Which failures of a call that is repeated are worth a line in the log: the first, one with another cause,
-// and one a minute. One thread.
+// Decides which failures of a repeated call are logged: the first, one with a different cause, and one per
+// minute. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,9 @@ public:
         cause_ = cause;
         return true;
     }
-    // In a row.
+    // Returns the number of consecutive failures.
     std::uint32_t failures() const { return failures_; }
-    // Returns whether that ends an outage.
+    // Counts a success. Returns whether it ends an outage.
     bool succeeded() {
         const bool was_out = failures_ > 0;
         failures_ = 0;

@@ -1,4 +1,5 @@
-// A short text that is copied for every message: by whole blocks, without a call. Immutable; any thread.
+// A short text that is copied for every message, in whole blocks and without a function call. Immutable.
+// Thread: any.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ namespace volley::runtime {
 
 class PaddedText {
 public:
-    // How many bytes behind the text put() may write.
+    // The number of bytes that put() may write after the text.
     static constexpr std::size_t block = 16;
 
     PaddedText() = default;
@@ -20,7 +21,7 @@ public:
 
     std::size_t size() const { return size_; }
 
-    // Writes the text, and returns where it ends. Requires: room for size() + block bytes.
+    // Writes the text, and returns the end of it. Requires: space for size() + block bytes at `to`.
     char* put(char* to) const {
         for (std::size_t i = 0; i < size_; i += block) std::memcpy(to + i, bytes_.data() + i, block);
         return to + size_;

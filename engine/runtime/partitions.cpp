@@ -1,6 +1,6 @@
-// Partitions come and go: what is assigned becomes a lane of the core; what is revoked is drained and
-// committed before it is given up; what is lost is dropped at once, because another process may have it
-// already.
+// Partition assignment. An assigned partition becomes a lane of the core. A revoked partition is drained and
+// committed before it is given up. A lost partition is dropped at once, because another process may already
+// have it.
 #include <algorithm>
 #include <thread>
 
@@ -12,15 +12,15 @@ namespace volley::runtime {
 
 namespace {
 
-// How long a revocation waits for what runs. The whole group waits with us; what does not end in time runs
-// again elsewhere, which is a bounded number of duplicates.
+// How long a revocation waits for running messages. The whole group waits meanwhile. Messages that do not
+// finish in time run again elsewhere, so the number of duplicates is bounded.
 constexpr delivery::Millis drain_timeout{10'000};
 constexpr delivery::Millis commit_timeout{5'000};
-constexpr delivery::Millis last_commit_timeout{500};  // at the end, when a commit has been waited for already
+constexpr delivery::Millis last_commit_timeout{500};  // at the end, after an earlier commit was waited for
 
 }  // namespace
 
-// Else the listener would run beside the intake, or inside of a settlement.
+// Otherwise the listener would run concurrently with the intake, or inside a settlement.
 bool Intake::may_announce(const char* event) {
     if (input_.may_announce() && !in_revoked_) return true;
     misuse(std::string("it called `") + event +
@@ -28,8 +28,8 @@ bool Intake::may_announce(const char* event) {
     return false;
 }
 
-// The consumer is given up: what it says of its partitions is worth nothing, so nothing is settled or
-// committed any more. Thread: any.
+// Gives the consumer up: its statements about partitions cannot be trusted, so nothing more is settled or
+// committed. Thread: any.
 void Intake::misuse(const std::string& what) {
     fail(Error(ErrorCode::fatal, input_.label() + ": " + what));
     if (std::this_thread::get_id() == thread_) return input_.give_up();
@@ -78,7 +78,7 @@ void Intake::revoked(const volley_partition* partitions, std::uint32_t count, st
 
 void Intake::drain_partitions(const std::vector<Assignment>& gone) {
     for (const Assignment& assignment : gone) core_.revoke(assignment.lane);
-    // At the end, when the consumer is closed, the drain is over: what runs still hangs.
+    // When the consumer closes at the end, the drain is already over: a message that still runs hangs.
     const bool over = pipeline_.aborting.load();
     const delivery::Instant deadline = now() + (over ? delivery::Millis(0) : drain_timeout);
     const auto drained = [&] {
@@ -91,7 +91,7 @@ void Intake::drain_partitions(const std::vector<Assignment>& gone) {
         serve_output_queues();
         settle();
         if (drained()) break;
-        workers_.dispatch(core_);  // outputs to send again, and the other lanes
+        workers_.dispatch(core_);  // retried outputs, and messages of the other lanes
         pipeline_.completions.wait_for(delivery::Millis(20));
     }
     const auto committed = committer_.commit_and_wait(now_, over ? last_commit_timeout : commit_timeout);

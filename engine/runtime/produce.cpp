@@ -19,13 +19,13 @@ Completion completion_of(const OutputQueue& output_queue, std::uint64_t token, s
     c.slot = slot_of(token);
     c.count = output_of(token);
     c.origin = {output_queue.index, life_of_token(token)};
-    using Limits =
-        std::numeric_limits<std::int16_t>;  // what is beyond is no status of the ABI, and stays none
+    // A value outside the limits is not a status of the ABI, and clamping keeps it that way.
+    using Limits = std::numeric_limits<std::int16_t>;
     c.status = static_cast<std::int16_t>(std::clamp<std::int32_t>(status, Limits::min(), Limits::max()));
     return c;
 }
 
-// The records of the call of produce() that this thread is in, and of those the first that is not reported.
+// The call of produce() that this thread is inside: its records from the first unreported one on.
 struct Call {
     const OutputQueue* output_queue = nullptr;
     const volley_record* next = nullptr;
@@ -44,8 +44,8 @@ public:
     CallScope& operator=(const CallScope&) = delete;
 };
 
-// Takes a report of the next record of this thread's call. Returns false if it is another's: then it is a
-// completion of its own, and whoever takes that sees whether it is due.
+// Takes a report for the next record of this thread's call. Returns false for any other record: that report
+// becomes a completion of its own, and whoever takes the completion checks whether it is expected.
 bool take_early(const OutputQueue& output_queue, const volley_report& report) {
     Call* const call = this_threads_call;
     if (call == nullptr || call->output_queue != &output_queue || call->next == call->end) return false;
@@ -58,7 +58,7 @@ bool take_early(const OutputQueue& output_queue, const volley_report& report) {
     return true;
 }
 
-// Held around calls into a producer that wants them one at a time.
+// Locks the turn for a call of a producer that must be called by one thread at a time.
 std::unique_lock<CallMutex> take_turn(OutputQueue& output_queue) {
     std::unique_lock lock(output_queue.turn, std::defer_lock);
     if (!output_queue.can(VOLLEY_THREAD_SAFE)) lock.lock();
@@ -74,7 +74,7 @@ void report_failed(OutputQueue& output_queue, const volley_record* records, std:
     }
 }
 
-// The instance cannot go on: nothing of the records is stored, and the component ends.
+// The instance cannot go on: none of the records is stored, and the component ends.
 void report_broken(OutputQueue& output_queue, const volley_record* records, std::size_t count,
                    const Error& error) {
     Completion c;
@@ -84,7 +84,7 @@ void report_broken(OutputQueue& output_queue, const volley_record* records, std:
     report_failed(output_queue, records, count, Error(ErrorCode::retry, error.text));
 }
 
-// Of a report after close: the message is released already, so it is only told.
+// Logs a report that came after close. Its message is already released, so nothing else can be done.
 void tell_late(OutputQueue& output_queue) {
     if (output_queue.told_late.exchange(true)) return;
     log::error("a producer reports records after it was closed; the reports are ignored",
@@ -96,11 +96,11 @@ void tell_late(OutputQueue& output_queue) {
 void on_report(void* context, const volley_report* reports, std::uint32_t count, std::uint32_t stride) {
     OutputQueue& output_queue = *static_cast<OutputQueue*>(context);
     if (output_queue.closed.load(std::memory_order_acquire)) return tell_late(output_queue);
-    constexpr std::size_t most = 256;  // on the stack
+    constexpr std::size_t most = 256;  // limited, because the batch is on the stack
     Completion batch[most];
     std::size_t filled = 0;
     std::uint64_t early = 0;
-    // Counted first: whoever sees that a message is settled sees that it was sent.
+    // Counts before pushing, so that whoever sees a message settled also sees its outputs counted as sent.
     const auto hand_over = [&] {
         output_queue.sent.fetch_add(filled, std::memory_order_relaxed);
         output_queue.up.store(true, std::memory_order_relaxed);
@@ -155,8 +155,8 @@ void produce(OutputQueue& output_queue, const volley_record* records, std::size_
             return report_failed(output_queue, records, count, result.error());
         }
         if (count == 0) return;
-        // No room (VOLLEY_AGAIN) is back-pressure, not failure: wait for the store, in its own thread or
-        // here.
+        // VOLLEY_AGAIN (no room) is back-pressure, not a failure. Wait for the store: in poll, or by
+        // sleeping.
         if (accepted > 0) pause = 1ms;
         if (output_queue.producer->has_poll()) {
             const auto polled = [&] {

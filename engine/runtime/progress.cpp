@@ -22,13 +22,13 @@ delivery::Instant StallWatch::waiting_since(const Facts& facts, Input& input, de
 
 std::optional<bool> IdleWatch::look(Input& input, delivery::Instant now) {
     constexpr delivery::Millis period{100};
-    // A store that does not say what it has is idle after so long without a message.
+    // A store without statistics counts as idle after this time without a message.
     constexpr delivery::Millis idle_after{1000};
     if (now < next_look_) return std::nullopt;
     next_look_ = now + period;
     const auto stats = input.stats();
     if (stats && stats->ready >= 0) return stats->ready == 0 && stats->delayed <= 0;
-    if (!stats && input.has_stats()) return false;  // a store that fails to say may have something
+    if (!stats && input.has_stats()) return false;  // a store whose statistics fail may have messages
     return now - nothing_since_ >= idle_after;
 }
 

@@ -1,4 +1,4 @@
-// Whether work that ought to move does, for the watchdog; and whether there is none, for --exit-when-idle.
+// Detects whether work is stalled, for the watchdog, and whether there is no work, for --exit-when-idle.
 // Thread: intake.
 #pragma once
 
@@ -9,7 +9,7 @@ namespace volley::runtime {
 
 class StallWatch {
 public:
-    // `stall_timeout`: as configured.
+    // `stall_timeout` is the configured value.
     explicit StallWatch(delivery::Millis stall_timeout) : stall_timeout_(stall_timeout) {}
 
     void start(delivery::Instant now) { last_progress_ = last_received_ = now; }
@@ -18,13 +18,14 @@ public:
     void received(delivery::Instant now) { last_received_ = last_progress_ = now; }
 
     struct Facts {
-        bool excused = false;  // an outage explains it, or a handler is within its time
+        bool excused = false;  // an outage explains the wait, or a handler is within its time limit
         bool outage = false;
-        bool active = false;   // something is in hand that must move by itself
-        bool may_lag = false;  // a log that is open, not paused and idle here
+        bool active = false;   // there is work that must make progress without outside help
+        bool may_lag = false;  // the input is a log that is open, not paused and idle here
     };
-    // Since when something waits that ought to move; 0 ms: nothing does. Whether a log keeps messages from us
-    // (librdkafka #4970: its coordinator is never found again) is asked of the store, so not often.
+    // Returns since when stalled work has waited; 0 ms: none waits. Whether a log withholds messages
+    // (librdkafka #4970: it never finds its coordinator again) is a question to the store, so it is asked
+    // rarely.
     delivery::Instant waiting_since(const Facts& facts, Input& input, delivery::Instant now);
 
 private:
@@ -32,16 +33,16 @@ private:
     delivery::Instant last_progress_{0};
     delivery::Instant last_received_{0};
     delivery::Instant next_look_{0};
-    bool lags_ = false;  // a log has messages for us, and none comes
+    bool lags_ = false;  // a log has messages for this consumer, but none arrives
 };
 
 class IdleWatch {
 public:
     void start(delivery::Instant now) { nothing_since_ = now; }
-    // Not idle now.
+    // The component is not idle now.
     void busy(delivery::Instant now) { nothing_since_ = now; }
-    // The last consume brought nothing, and nothing is in flight. Returns whether the store has nothing for
-    // us either; nothing: too early to ask again.
+    // Call it when the last consume returned no message and nothing is in flight. Returns whether the store
+    // has no message for this consumer either; nothing: too early to ask again.
     std::optional<bool> look(Input& input, delivery::Instant now);
 
 private:

@@ -1,6 +1,5 @@
-// What others see of the component: its snapshot, whether it is ready, and for the watchdog since when work
-// that ought to move waits. The engine's thread reads it, which is another, because the intake itself may be
-// what hangs.
+// What other threads see of the component: its snapshot, its readiness and, for the watchdog, since when
+// stalled work has waited. The engine's thread reads these, because the intake itself may hang.
 #include <algorithm>
 
 #include "log/log.hpp"

@@ -6,7 +6,7 @@ namespace {
 
 using Cause = Readiness::Cause;
 
-// What keeps messages from moving and is not ours to mend.
+// Returns the outage that blocks messages, if any; its cause is outside the engine.
 Readiness outage_of(const ReadinessFacts& facts) {
     if (!facts.input_up) return {Cause::input, "the input \"" + *facts.input + "\" cannot be read", true};
     if (!facts.input_down.empty()) return {Cause::input, facts.input_down, true};

@@ -32,7 +32,8 @@ Result<void> Receiver::ask_identity(Input& input) {
     if (identity) {
         if (store_ != 0 && *identity == identity_) return {};
         identity_ = *identity;
-        // Reused only after so many that none of the first is in flight any more.
+        // An index is reused only after so many others that no message of its first store is in flight any
+        // more.
         last_store_ = last_store_ % most_stores + 1;
         store_ = last_store_;
         pipeline_.stores.grow_to(store_);
@@ -78,20 +79,20 @@ bool Receiver::receive(const volley_message& message, std::int64_t received_ms) 
     return true;
 }
 
-// The key of a message that carries it in its body; a body that cannot be decoded has none.
+// Finds the key of a message that has it in the body. A body that cannot be decoded has no key.
 void Receiver::find_key(const volley_message& message, delivery::Incoming& incoming) {
-    constexpr std::size_t on_the_heap = 64;  // so that a swap does not move the text, which the tree is of
+    constexpr std::size_t on_the_heap = 64;  // so that a swap keeps the text in place for the tree
     key_lookup_.arrive(message, 0, store_);
     key_lookup_.begin();
-    key_lookup_.is_clean = false;  // whatever comes of it
+    key_lookup_.is_clean = false;  // whatever the result is
     key_lookup_.scratch.reserve(on_the_heap);
     key_lookup_.refused = decode(pipeline_, key_lookup_, pipeline_.keeps_tree ? &key_lookup_tree_ : nullptr);
     incoming.has_key = !key_lookup_.refused && !key_lookup_.key.empty();
     incoming.key_hash = std::hash<std::string_view>{}(key_lookup_.key);
 }
 
-// The body is parsed once, so what needs its tree is done now, while there is one: those of all that is in
-// flight would be too much to keep for the workers.
+// The body is parsed once, so everything that needs its tree happens now. Keeping the trees of all messages
+// in flight for the workers would take too much memory.
 void Receiver::keep_key_lookup(MessageContext& context, delivery::Slot slot) {
     context.begin();
     context.is_clean = false;

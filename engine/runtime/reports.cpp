@@ -71,8 +71,8 @@ void Reports::handled(const Completion& c) {
     if (failed) failures_.write(core_, c.slot, now_);
 }
 
-// A connector that reports what it was not given, or twice: what it says is worth nothing, and to believe it
-// could lose a message.
+// A connector reported a record that it was not given, or reported one twice. None of its reports can be
+// trusted: believing them could lose a message.
 void Reports::false_report(const Completion& c) {
     const OutputQueue& output_queue = port_of(c);
     fail(Error(ErrorCode::fatal, "output to \"" + output_queue.queue + "\": its connector " +
@@ -80,13 +80,15 @@ void Reports::false_report(const Completion& c) {
                                      " reported a record twice, or one that it was not given"));
 }
 
-// Whose report it is. Of a message that turns out to have fewer outputs than were reported, the first's.
+// Returns the output queue that the report came from. For a message that has fewer outputs than were
+// reported, that is the first.
 const OutputQueue& Reports::port_of(const Completion& c) const {
     if (c.kind == Completion::Kind::dead_letter) return *pipeline_.dead_letters;
     return *pipeline_.output_queues[c.kind == Completion::Kind::reported ? c.origin.queue_index : 0];
 }
 
-// What the ABI does not define says nothing of the record: neither that it is stored, nor that it is not.
+// A status that the ABI does not define says nothing about the record: neither that it is stored nor that it
+// is not.
 bool Reports::is_defined(const Completion& c) {
     if (c.status == VOLLEY_OK || plugins::is_error_status(c.status)) return true;
     const OutputQueue& output_queue = port_of(c);
@@ -95,10 +97,10 @@ bool Reports::is_defined(const Completion& c) {
     return false;
 }
 
-// Is it the producer of this output that says so? With one output it can be no other.
+// Whether the report comes from the producer of this output. With a single output queue it always does.
 bool Reports::is_of_its_producer(const Completion& c) const {
     if (pipeline_.output_queues.size() == 1 || !is_awaited(c))
-        return true;  // the core knows what is not awaited
+        return true;  // the core detects a report that it does not await
     const auto& outputs = pipeline_.contexts[c.slot].outputs;
     return c.count >= outputs.size() || outputs[c.count].queue_index == c.origin.queue_index;
 }
@@ -136,7 +138,7 @@ void Reports::dead_letter(const Completion& c, std::string_view text) {
     MessageContext& context = pipeline_.contexts[c.slot];
     SendFailure kind = kind_of(c.status);
     if (c.status == VOLLEY_E_TOO_LARGE && !context.truncate) {
-        context.truncate = true;  // once more, shorter, with its size in a header
+        context.truncate = true;  // retry with a shortened body, and its size in a header
         kind = SendFailure::transient;
     }
     if (kind == SendFailure::permanent) {
@@ -152,11 +154,11 @@ void Reports::dead_letter(const Completion& c, std::string_view text) {
     discard_if_given_up(core_, pipeline_.contexts, c.slot);
 }
 
-// A queue that takes nothing any more until a person acts: the component stops, and acks nothing of it.
+// If the queue accepts nothing until a person acts, the component stops, and acks nothing that depends on it.
 void Reports::stop_if_hopeless(const Completion& c, const std::string& queue, std::string_view text) {
     const auto code = static_cast<ErrorCode>(c.status);
     if (!needs_a_person(code)) return;
-    // What a call said has the label already; what a report said has not.
+    // The text from a call already has the label; the text from a report does not.
     const std::string label = port_of(c).label + ": ";
     const bool has_label = text.substr(0, label.size()) == label;
     fail(Error(code, "output to \"" + queue + "\": " + (has_label ? "" : label) + std::string(text)));

@@ -1,4 +1,4 @@
-// Takes what workers and producers said since the last time, and tells the core. Thread: intake.
+// Takes the completions of workers and producers, and informs the core. Thread: intake.
 #pragma once
 
 #include <optional>
@@ -17,10 +17,10 @@ public:
     Reports(Pipeline& pipeline, delivery::Delivery& core, WorkerPool& workers, MessageFailureLog& failures)
         : pipeline_(pipeline), core_(core), workers_(workers), failures_(failures) {}
 
-    // Returns whether there was anything. All of it is taken, also if failure() has something afterwards.
+    // Takes all completions, even if failure() is set afterwards. Returns whether there were any.
     bool take(delivery::Instant now);
-    // Why the component cannot go on, according to what take() took: a connector that breaks the contract, a
-    // worker without a handler, an output that takes nothing any more until a person acts.
+    // Returns why the component cannot go on, as found by take(): a connector broke the contract, a worker
+    // has no handler, or an output queue accepts nothing until a person acts. Else nothing.
     const std::optional<Error>& failure() const { return failure_; }
 
 private:

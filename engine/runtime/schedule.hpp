@@ -1,7 +1,7 @@
-// Time, threads and waiting: the one place where the runtime takes them from the system. The simulator puts
-// virtual ones in their place (use_schedule): then threads are fibers, which take turns in an order that a
-// seed chooses, and time passes only when it says so. What waits or starts threads in engine/runtime and in
-// Engine goes through here. Thread: any.
+// Time, threads and waiting: the only place where the runtime takes them from the system. The simulator
+// replaces them (use_schedule): its threads are fibers, which run one at a time in an order that a seed
+// determines, and its time passes only when the simulator advances it. Everything in engine/runtime and in
+// Engine that waits or starts threads uses these functions. Thread: any.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace volley::runtime {
 
 using Nanoseconds = std::chrono::nanoseconds;
 
-// What takes the system's place. All functions are required. A thread is named by a number, 1 or above.
+// A replacement for the system. All functions are required. Threads are numbered from 1.
 struct Schedule {
     void* context;
     Nanoseconds (*monotonic)(void* context);
@@ -29,31 +29,31 @@ struct Schedule {
     // Unlocks `lock` while it waits for notify(place), or until `deadline`. May return early.
     void (*wait)(void* context, const void* place, std::unique_lock<std::mutex>& lock, Nanoseconds deadline);
     void (*notify)(void* context, const void* place);
-    // Other threads may run here, as they may at any time in a system.
+    // Lets other threads run, as a system may do at any time.
     void (*yield)(void* context);
 };
 
 namespace detail {
-inline const Schedule* schedule = nullptr;  // null: the system's
+inline const Schedule* schedule = nullptr;  // null: use the system
 }
 
-// Before anything is started, and again (null) after all has ended. Borrows `schedule`.
+// Call it before any thread starts, and again with null after all have ended. Borrows `schedule`.
 inline void use_schedule(const Schedule* schedule) { detail::schedule = schedule; }
 
-// Monotonic: what timers and the core use.
+// Monotonic time, which timers and the core use.
 inline Nanoseconds monotonic() {
     if (detail::schedule != nullptr) return detail::schedule->monotonic(detail::schedule->context);
     return std::chrono::steady_clock::now().time_since_epoch();
 }
 inline delivery::Instant now() { return std::chrono::duration_cast<delivery::Instant>(monotonic()); }
 
-// Unix time in ms: only for people and headers, never for a decision.
+// Unix time in ms. Only for people and headers, never for a decision.
 std::int64_t unix_ms();
 
-// A number that nobody can foresee, for jitter and for ids that hold for one process.
+// Returns an unpredictable number, for jitter and for ids that are valid only within one process.
 std::uint64_t entropy();
 
-// A place where the simulator lets other threads run. Call it without a lock.
+// Lets the simulator run other threads. Call it without holding a lock.
 inline void yield_point() {
     if (detail::schedule != nullptr) detail::schedule->yield(detail::schedule->context);
 }
@@ -68,12 +68,12 @@ public:
     // Requires: !joinable().
     ~Thread() = default;
 
-    // Runs `body` in a thread of this name (at most 15 bytes), with SIGPIPE blocked. Throws
-    // std::system_error if the system has no thread. Requires: !joinable().
+    // Runs `body` in a thread with this name (at most 15 bytes) and with SIGPIPE blocked. Throws
+    // std::system_error if the system cannot start a thread. Requires: !joinable().
     void start(const std::string& name, std::function<void()> body);
     bool joinable() const { return number_ != 0 || thread_.joinable(); }
     void join();
-    // Lets go of it; the process is about to exit.
+    // Detaches the thread; for a process that is about to exit.
     void detach();
 
 private:
@@ -96,7 +96,7 @@ public:
     void wait(std::unique_lock<std::mutex>& lock, Predicate&& is_met) {
         while (!is_met()) wait_once(lock);
     }
-    // Returns whether it is met.
+    // Returns whether the predicate holds.
     template <typename Predicate>
     bool wait_until(std::unique_lock<std::mutex>& lock, Nanoseconds deadline, Predicate&& is_met) {
         while (!is_met()) {
@@ -108,7 +108,7 @@ public:
     bool wait_for(std::unique_lock<std::mutex>& lock, Nanoseconds time, Predicate&& is_met) {
         return wait_until(lock, monotonic() + time, is_met);
     }
-    // Waits once, at most until `deadline`. Returns false if that has passed.
+    // Waits once, at most until `deadline`. Returns false if the deadline has passed.
     bool wait_once(std::unique_lock<std::mutex>& lock, Nanoseconds deadline);
 
 private:
@@ -117,8 +117,8 @@ private:
     std::condition_variable variable_;
 };
 
-// A mutex that is held while a connector or a handler is called, where other threads run meanwhile. Locks
-// that are held for a moment are std::mutex.
+// A mutex that is held during a call of a connector or a handler, while other threads run. A lock that is
+// held only for a moment is a std::mutex.
 class CallMutex {
 public:
     void lock();

@@ -40,7 +40,7 @@ void Settler::prepare() {
         call.attempts = s.attempts;
         if (s.kind == delivery::SettlementKind::nack)
             call.text = view_of(pipeline_.contexts[s.slot].last_error);
-        call.result = VOLLEY_E_RETRY;  // what the connector does not set, it did not do
+        call.result = VOLLEY_E_RETRY;  // a result that the connector does not set means: not done
         any_large_ = any_large_ || s.large;
     }
     for (const std::uint64_t handle : releases_) {
@@ -98,8 +98,8 @@ Result<void> Settler::take_results(delivery::Instant now) {
     return broken;
 }
 
-// What the store may or may not have done counts as lost, because it may come again; any other refusal is the
-// connector's fault, and would be repeated with every message.
+// If the store may or may not have carried the settlement out, the message counts as lost, because it may be
+// delivered again. Any other refusal is a fault of the connector, and would recur with every message.
 Result<void> Settler::not_settled(const delivery::Settlement& settlement, std::int32_t result,
                                   delivery::Instant now) {
     if (result == VOLLEY_E_RETRY) {
@@ -111,7 +111,7 @@ Result<void> Settler::not_settled(const delivery::Settlement& settlement, std::i
     return plugins::error_of_result(input_.label() + ": a message could not be settled", "settle", result);
 }
 
-// Keeps those that are to be settled again.
+// Keeps the releases that must be repeated.
 Result<void> Settler::take_release_results() {
     Result<void> broken;
     std::size_t kept = 0;
@@ -143,7 +143,7 @@ Result<bool> OffsetCommitter::commit(delivery::Instant now, bool wait, delivery:
     if (!input_.has_offsets() || !input_.is_open()) return true;
     commits_.clear();
     core_.take_commits(commits_);
-    // What was handed over before may not be carried out yet: waiting waits for that too.
+    // Earlier commits may not be carried out yet: waiting includes them.
     if (commits_.empty() && !wait) return true;
     next_ = now + commit_period;
     std::vector<volley_partition> partitions;

@@ -1,4 +1,4 @@
-// Tells the store what became of its messages: settlements, and on a log the offsets up to which everything
+// Reports the results of messages to the store: settlements and, on a log, the offsets up to which everything
 // is done. Thread: intake.
 #pragma once
 
@@ -18,10 +18,10 @@ public:
     Settler(Pipeline& pipeline, delivery::Delivery& core, Input& input)
         : pipeline_(pipeline), core_(core), input_(input) {}
 
-    // Settles what the core has finished. Returns false if the store does not take it now: it is settled
-    // again later. Errors: the consumer cannot go on.
+    // Settles the messages that the core has finished. Returns false if the store does not accept the
+    // settlements now; they are repeated later. Errors: the consumer cannot go on.
     Result<bool> settle(delivery::Instant now);
-    // Releases a delivery that the core does not know, with the next settle().
+    // Releases, with the next settle(), a delivery that the core does not know.
     void release(std::uint64_t handle) { releases_.push_back(handle); }
     bool has_releases() const { return !releases_.empty(); }
 
@@ -36,10 +36,10 @@ private:
     delivery::Delivery& core_;
     Input& input_;
     OutageLog outage_;
-    std::vector<std::uint64_t> releases_;  // deliveries that the core does not know, by handle
+    std::vector<std::uint64_t> releases_;  // handles of deliveries that the core does not know
     // Reused.
     std::vector<delivery::Settlement> settlements_;
-    std::vector<volley_settlement> calls_;  // of the settlements, then of the releases
+    std::vector<volley_settlement> calls_;  // the settlements, then the releases
     bool any_large_ = false;
 };
 
@@ -49,12 +49,12 @@ public:
                     const Assignments& assignments)
         : pipeline_(pipeline), core_(core), input_(input), assignments_(assignments) {}
 
-    // Commits what can be committed, if it is time to. Returns false if the store does not take it now.
-    // Errors: the consumer cannot go on.
+    // Commits the offsets that can be committed, if that is due. Returns false if the store does not accept
+    // them now. Errors: the consumer cannot go on.
     Result<bool> commit(delivery::Instant now);
-    // The same at once, and waits up to `timeout` until it and all commits before it are carried out.
+    // Commits at once, and waits up to `timeout` until this commit and all earlier ones are carried out.
     Result<bool> commit_and_wait(delivery::Instant now, delivery::Millis timeout);
-    // When commit() has something to do; never: nothing.
+    // Returns when commit() has work to do; delivery::never: it has none.
     delivery::Instant next() const;
 
 private:

@@ -1,5 +1,5 @@
-// A thread of ours that writes to a pipe or a socket whose reader is gone gets an error, and not a signal
-// that ends the program around the engine, which may not have said what it wants of SIGPIPE.
+// Blocks SIGPIPE in the engine's threads. A write to a pipe or a socket without a reader then returns an
+// error, instead of ending the surrounding program, which may not handle SIGPIPE.
 #pragma once
 
 #include <pthread.h>
@@ -15,13 +15,13 @@ inline sigset_t sigpipe_set() {
     return set;
 }
 
-// For the calling thread and those that it starts.
+// Blocks SIGPIPE in the calling thread and in the threads that it starts.
 inline void block_sigpipe() {
     const sigset_t set = sigpipe_set();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-// For a thread that is not ours, while it runs our code.
+// Blocks SIGPIPE in a thread of another owner while it runs the engine's code.
 class SigpipeBlocked {
 public:
     SigpipeBlocked() {
@@ -31,7 +31,7 @@ public:
     ~SigpipeBlocked() {
         const sigset_t set = sigpipe_set();
         const timespec now{};
-        // One that came meanwhile is ours.
+        // A signal that arrived meanwhile was caused by the engine's code.
         if (sigismember(&before_, SIGPIPE) == 0) {
             while (sigtimedwait(&set, nullptr, &now) == SIGPIPE) {
             }

@@ -1,4 +1,4 @@
-// What an engine looks like at one moment: the only thing that metrics, status and probes read. Plain copies;
+// The state of an engine at one moment: the only source for metrics, status and probes. It is a plain copy;
 // taking one never blocks the data path.
 #pragma once
 
@@ -9,13 +9,13 @@
 
 namespace volley::runtime {
 
-// Upper bounds of duration buckets, in seconds: those of OpenTelemetry's messaging conventions; the last
+// Upper bounds of the duration buckets, in seconds, as in OpenTelemetry's messaging conventions. The last
 // bucket is +Inf.
 inline constexpr std::array<double, 14> duration_bounds{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
                                                         0.5,   0.75, 1,     2.5,  5,     7.5, 10};
 
 struct Histogram {
-    std::array<std::uint64_t, duration_bounds.size() + 1> counts{};  // each bucket alone, not cumulated
+    std::array<std::uint64_t, duration_bounds.size() + 1> counts{};  // per bucket, not cumulative
     double sum_seconds = 0;
 };
 
@@ -30,7 +30,7 @@ struct OutputSnapshot {
     std::string connector;
     bool up = true;
     std::uint64_t sent = 0;    // confirmed by the store
-    std::uint64_t failed = 0;  // failed tries; each was, or will be, tried again or dead-lettered
+    std::uint64_t failed = 0;  // failed sends; each was or will be retried or dead-lettered
 };
 
 // Inputs: received = done + dead + dropped + requeued + released + in_flight.
@@ -39,31 +39,31 @@ struct ComponentSnapshot {
     std::string input;      // the queue's name
     std::string connector;  // its type
     bool ready = false;
-    bool finished = false;      // stopped by on_fail: stop, or a fatal error
+    bool finished = false;      // ended because of on_fail: stop or a fatal error
     std::string why_not_ready;  // a sentence; empty when ready
-    bool paused = false;        // the input is held back
+    bool paused = false;        // the input is paused
     std::uint64_t received = 0;
     std::uint64_t done = 0;
     std::uint64_t dead = 0;  // confirmed by the dead-letter queue
     std::uint64_t dropped = 0;
-    std::uint64_t requeued = 0;  // given to the connector's on_fail
-    std::uint64_t released = 0;  // the store delivers them again: the sum of the next three
+    std::uint64_t requeued = 0;  // passed to the connector's on_fail
+    std::uint64_t released = 0;  // the store delivers them again; the sum of the next three
     std::uint64_t released_by_stop = 0;
     std::uint64_t released_by_revocation = 0;
     std::uint64_t released_by_lease = 0;
-    std::uint64_t lost = 0;                 // settled too late: the store had given them to another
-    std::uint64_t redelivered = 0;          // received, and the store had handed them out before
+    std::uint64_t lost = 0;         // settled too late: the store had delivered them to another consumer
+    std::uint64_t redelivered = 0;  // received messages that the store had delivered before
     std::uint64_t possible_duplicates = 0;  // outputs, or messages with outputs, that may be stored twice
-    bool breaker_open = false;              // every message fails: the input is held back
+    bool breaker_open = false;              // every message fails, so the input is held back
     std::uint64_t in_flight = 0;
     std::uint64_t in_flight_bytes = 0;
     std::uint64_t retries = 0;
     std::array<std::uint64_t, reason_count> failures{};
-    Histogram handle_seconds;  // of each handler call
+    Histogram handle_seconds;  // duration of each handler call
     std::uint32_t workers = 0;
     std::uint32_t workers_busy = 0;
-    double last_success_seconds = 0;      // Unix time; 0 never
-    std::vector<OutputSnapshot> outputs;  // the dead-letter queue included
+    double last_success_seconds = 0;      // Unix time; 0: never
+    std::vector<OutputSnapshot> outputs;  // including the dead-letter queue
 };
 
 struct EngineSnapshot {

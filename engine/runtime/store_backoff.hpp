@@ -1,5 +1,5 @@
-// How long to wait before a store that failed is asked again. With jitter, so that those who lost it together
-// do not come back together. One thread.
+// How long to wait before a failed store is called again. The jitter keeps consumers that lost the store at
+// the same time from returning at the same time. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace volley::runtime {
 
 class StoreBackoff {
 public:
-    // After so many failures in a row.
+    // Returns the delay after this number of consecutive failures.
     delivery::Millis after(std::uint32_t failures) {
         constexpr std::int64_t longest_ms = 5000;
         const std::int64_t most = std::min<std::int64_t>(50LL << std::min(failures, 10U), longest_ms);

@@ -9,16 +9,16 @@
 
 namespace volley::runtime {
 
-// How long a store may take to say what became of one.
+// How long a store may take to report the outcome of a transaction.
 constexpr std::uint32_t transaction_timeout_ms = 10'000;
 
 struct Transaction {
     std::vector<delivery::Slot> slots;
     std::vector<volley_record> records;
-    std::vector<volley_settlement> acks;  // one for each slot
+    std::vector<volley_settlement> acks;  // one per slot
 };
 
-// As a plugin is handed it. Borrows the transaction's records and acks.
+// Returns the transaction in the form that a plugin takes. Borrows the transaction's records and acks.
 inline volley_transaction call_of(Transaction& transaction) {
     volley_transaction call{};
     call.struct_size = sizeof call;

@@ -9,14 +9,15 @@ namespace volley::runtime {
 
 namespace {
 
-// Of one transaction: messages and, unless one message alone has more, outputs. A store is held up by it.
+// Limits of one transaction; a single message may exceed the limit on records. A store is blocked while it
+// carries one out.
 constexpr std::size_t most_messages = 512;
 constexpr std::size_t most_records = 1000;
 constexpr std::uint64_t most_bytes = 8ULL << 20;  // a connector may copy them
-// One is carried out and one waits, so that the store has no gap between them.
+// One is carried out while one waits, so that the store is never idle between them.
 constexpr std::size_t most_posted = 2;
-// Fewer wait until the outcome of the first is known, and become one transaction with what comes meanwhile:
-// each has a cost of its own.
+// Fewer messages wait for the outcome of the first transaction, and then share a transaction with those that
+// arrive meanwhile, because each transaction has a fixed cost.
 constexpr std::size_t worth_posting = 128;
 
 }  // namespace
@@ -27,7 +28,7 @@ TransactionPipeline::Call TransactionPipeline::next() {
         if (posts_) return Call::post;
         return Call::commit;
     }
-    // What is on its way comes first: it may have to be repeated, too.
+    // Pending transactions come first: they may have to be repeated, too.
     if (repeats_.empty() || !posted_.empty()) return Call::none;
     prepared_ = std::move(repeats_.front());
     repeats_.pop_front();
@@ -35,7 +36,7 @@ TransactionPipeline::Call TransactionPipeline::next() {
     return Call::commit;
 }
 
-// Makes the next transaction of what the core has; returns whether there is one.
+// Makes the next transaction from the messages that the core has ready. Returns whether there is one.
 bool TransactionPipeline::take() {
     if (posted_.size() == most_posted) return false;
     if (!posted_.empty() && taken_.size() + core_.uncommitted() < worth_posting) return false;
@@ -72,7 +73,7 @@ void TransactionPipeline::fill(Transaction& transaction) const {
 TransactionPipeline::Conclusion TransactionPipeline::conclude_oldest(Outcome outcome) {
     Transaction oldest = std::move(posted_.front());
     posted_.pop_front();
-    // What is wrong now, the repeat says. Behind one that is repeated nothing was carried out.
+    // The repeat reports what is wrong. After a transaction that must be repeated, nothing was carried out.
     const bool unsaid = outcome == Outcome::unknown || (outcome != Outcome::committed && !repeats_.empty());
     if (!unsaid) return conclude(std::move(oldest), outcome);
     Conclusion conclusion{Conclusion::Kind::repeated, {}, 0};
@@ -117,7 +118,7 @@ TransactionPipeline::Conclusion TransactionPipeline::release_lost(Transaction tr
     return {Conclusion::Kind::released, {}, 0};
 }
 
-// Halves are tried, and what is refused alone has failed.
+// Tries the two halves. A message that is refused alone has failed.
 TransactionPipeline::Conclusion TransactionPipeline::split(Transaction transaction) {
     if (transaction.slots.size() == 1) return {Conclusion::Kind::refused, std::move(transaction.slots), 1};
     const auto middle = transaction.slots.begin() + static_cast<std::ptrdiff_t>(transaction.slots.size() / 2);

@@ -20,7 +20,7 @@ bool has_lost(const std::vector<volley_settlement>& acks) {
     return std::any_of(acks.begin(), acks.end(), [](const auto& ack) { return ack.result == VOLLEY_E_LOST; });
 }
 
-// Can one producer write to all outputs, and tell them apart?
+// Whether one producer can write to all output queues and distinguish them.
 bool are_joint(const std::vector<std::unique_ptr<OutputQueue>>& output_queues) {
     if (output_queues.size() == 1) return true;
     std::set<std::string_view> values;
@@ -70,7 +70,7 @@ Result<void> Transactor::run(delivery::Instant now) {
     }
 }
 
-// One that failed may have been posted nevertheless.
+// Even if the call failed, the transaction may have been posted.
 Result<void> Transactor::post() {
     volley_transaction call = call_of(transactions_.prepared());
     volley_error error = plugins::empty_error();
@@ -176,7 +176,7 @@ delivery::Instant Transactor::next() const {
 }
 
 void Transactor::await_outcomes(delivery::Instant deadline) {
-    // Those that are here, however late it is.
+    // Takes the outcomes that have arrived, even after the deadline.
     Result<void> taken = take_outcomes(delivery::Millis(0));
     while (taken && has_posted() && now() < deadline) taken = take_outcomes(deadline - now());
 }

@@ -1,5 +1,5 @@
-// Makes transactions: the calls into the store for TransactionPipeline, and what the outputs, the log and the
-// messages must know of the outcome. Thread: intake.
+// Makes transactions: calls the store for TransactionPipeline, and passes the outcomes on to the output
+// queues, the log and the messages. Thread: intake.
 #pragma once
 
 #include <utility>
@@ -23,25 +23,26 @@ public:
           failures_(failures),
           transactions_(core, pipeline.contexts) {}
 
-    // Finds out whether outputs and acks can be one transaction. All outputs must be in the input's store,
-    // and one producer must be able to write to all of them, which it tells apart by their values. Before
-    // anything is received.
+    // Finds out whether outputs and acks can be one transaction. All output queues must be in the input's
+    // store, and one producer must be able to write to all of them, distinguished by their values. Call it
+    // before any message is received.
     void find();
     bool is_in_use() const { return transactions_.is_in_use(); }
 
-    // Takes the outcomes that are here, and begins what can be begun. Errors: the store cannot go on.
+    // Takes the outcomes that have arrived, and starts the transactions that can start. Errors: the store
+    // cannot go on.
     Result<void> run(delivery::Instant now);
-    // Waits for the first of the outcomes that are due. Errors: likewise.
+    // Waits for the first pending outcome. Errors: the store cannot go on.
     Result<void> take_outcomes(delivery::Millis wait);
-    // Has one come since the last call of this?
+    // Returns whether a transaction was committed since the last call.
     bool made_progress() { return std::exchange(progressed_, false); }
 
     bool has_posted() const { return transactions_.has_posted(); }
     bool is_empty() const { return transactions_.is_empty(); }
-    // When run() has something to do that no completion announces; never: nothing.
+    // Returns when run() has work to do that no completion announces; delivery::never: it has none.
     delivery::Instant next() const;
 
-    // At the end: waits for what is on its way, then releases everything.
+    // For the end: wait for pending outcomes, then release everything.
     void await_outcomes(delivery::Instant deadline);
     void release_all() { transactions_.release_all(); }
 
