@@ -18,7 +18,7 @@ namespace {
 
 struct Spec {
     std::string file;
-    std::string class_name;  // empty: the only one
+    std::string class_name;  // empty: the file's only class of the kind
 };
 
 Spec parse_spec(std::string_view spec) {
@@ -30,12 +30,12 @@ Spec parse_spec(std::string_view spec) {
 
 bool is_file(const fs::path& path) {
     std::error_code no;
-    return fs::is_regular_file(path, no);  // to load a FIFO would wait for its writer
+    return fs::is_regular_file(path, no);  // loading a FIFO would wait for its writer
 }
 
 std::vector<std::string> shared_objects_in(const fs::path& directory) {
     std::vector<std::string> names;
-    std::error_code unreadable;  // a directory that is missing has no plugins
+    std::error_code unreadable;  // a missing directory has no plugins
     for (fs::directory_iterator it(directory, unreadable), end; !unreadable && it != end;
          it.increment(unreadable))
         if (it->path().extension() == ".so" && is_file(it->path()))
@@ -56,7 +56,7 @@ std::string listed(const std::vector<std::string>& names) {
     return out;
 }
 
-// Which class of the file is meant.
+// Returns the class of the file that `spec` names.
 Result<PluginClass> select_class(const Description& description, const std::string& file, Kind kind,
                                  const Spec& spec) {
     std::vector<const volley_class*> of_kind;
@@ -84,11 +84,11 @@ Result<PluginClass> select_class(const Description& description, const std::stri
 }
 
 struct Linked {
-    std::string file;  // "memory.so", by which it is found
+    std::string file;  // the name that finds it: "memory.so"
     const Description* description;
 };
 
-// The description of a plugin that is linked in; kept for the life of the process, as a loaded file's is.
+// Returns the description of a linked-in plugin. It lives as long as the process, like that of a loaded file.
 Result<const Description*> describe_once(const volley_plugin* plugin, const std::string& file) {
     static std::mutex mutex;
     static auto& kept = *new std::map<const volley_plugin*, std::unique_ptr<Description>>;
@@ -106,7 +106,7 @@ std::string PluginClass::label() const { return file_name(file) + ":" + descript
 struct Catalog::State {
     std::vector<fs::path> directories;
     std::vector<Linked> linked;
-    std::set<std::string> warned;  // files whose shadowing was logged
+    std::set<std::string> warned;  // shadowed files that were logged
 
     Result<fs::path> locate(Kind kind, const std::string& file, const fs::path& base_dir);
     void log_shadowed(const std::string& name, const fs::path& taken);

@@ -31,8 +31,8 @@ const Value* member(const Value* object, const char* name) {
     return it == object->MemberEnd() ? nullptr : &it->value;
 }
 
-// The walk down both trees: what stands at `pointer`, and what the schema says of it (null: nothing that we
-// can follow).
+// A position in both trees: the value at `pointer`, and the schema for it (null: none that this walk can
+// follow).
 struct Place {
     std::string pointer;
     const Value* value;
@@ -45,7 +45,7 @@ const Value* schema_of_member(const Value* schema, const char* name) {
     return additional != nullptr && additional->IsObject() ? additional : nullptr;
 }
 
-// "a string", "a whole number from 1 to 100", "one of "a", "b"": the schema in words.
+// Describes the schema in words: "a string", "a whole number from 1 to 100", "one of "a", "b"".
 std::string expected(const Value& schema) {
     if (const Value* all = member(&schema, "enum"); all != nullptr && all->IsArray()) {
         std::string out;
@@ -84,7 +84,7 @@ std::string expected(const Value& schema) {
     return out;
 }
 
-// The last step of a pointer, for a message: `"port" `, or `an entry of "hosts" `.
+// Returns the last step of a pointer for a message: `"port" `, or `an entry of "hosts" `.
 std::string named(const std::string& pointer) {
     if (pointer.empty()) return {};
     const std::size_t slash = pointer.rfind('/');
@@ -94,7 +94,7 @@ std::string named(const std::string& pointer) {
     return '"' + name + "\" ";
 }
 
-// "vt: seconds a message is ours": what a schema says of a value; empty: nothing.
+// Returns the schema's description of a value, or an empty text: "vt: seconds a message is ours".
 std::string meaning_of(const Value* schema, const std::string& name) {
     const Value* meaning = member(schema, "description");
     return meaning != nullptr && meaning->IsString() ? name + ": " + meaning->GetString() : std::string();
@@ -105,7 +105,7 @@ bool fits(const Value& schema, const Value& value, std::string& why);
 void check_members(const Place& place, std::vector<SchemaError>& errors);
 void check_place(const Place& place, std::vector<SchemaError>& errors);
 
-// The schema without the keywords whose errors are found one level down, or named better by us.
+// Returns the schema without the keywords whose errors are found one level down or described better here.
 rapidjson::Document without_members(const Value& schema) {
     rapidjson::Document own;
     own.CopyFrom(schema, own.GetAllocator());
@@ -151,7 +151,7 @@ void check_place(const Place& place, std::vector<SchemaError>& errors) {
     std::string why;
     if (!place.schema->IsObject()) return;
     const rapidjson::Document own = without_members(*place.schema);
-    // A reference leads out of this part of the schema: only the whole can judge it.
+    // A reference points outside this part of the schema, so only the whole schema can judge it.
     const bool refers = as_json(own).find("\"$ref\"") != std::string::npos;
     if (!refers && !fits(own, *place.value, why)) {
         const std::string words = expected(*place.schema);
@@ -167,8 +167,8 @@ void check_place(const Place& place, std::vector<SchemaError>& errors) {
         check_place({place.pointer + "/" + std::to_string(i), &(*place.value)[i], items}, errors);
 }
 
-// Does valijson accept it? `why`: its first reason. Its texts name keywords and keys of the schema, never a
-// value.
+// Returns whether valijson accepts the value. `why` receives its first reason. The reason names keywords and
+// keys of the schema, never a value.
 bool fits(const Value& schema, const Value& value, std::string& why) {
     try {
         valijson::Schema compiled;
@@ -201,7 +201,7 @@ std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std
     schema.Parse<rapidjson::kParseIterativeFlag>(plugin_class.description->config_schema);
     std::vector<SchemaError> errors;
     check_place({"", &config, &schema}, errors);
-    // A rule that reaches across levels ($ref, definitions) is seen only by the whole schema.
+    // Only the whole schema shows a violation of rules that span levels ($ref, definitions).
     std::string why;
     if (errors.empty() && !fits(schema, config, why)) errors.push_back({"", why});
     return errors;

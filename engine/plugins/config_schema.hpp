@@ -1,4 +1,4 @@
-// A queue's or handler's `config` against the JSON Schema that its class carries: before anything connects.
+// Checks the `config` of a queue or a handler against the JSON Schema of its class, before anything connects.
 // Thread: any.
 #pragma once
 
@@ -10,20 +10,20 @@
 namespace volley::plugins {
 
 struct SchemaError {
-    std::string pointer;    // JSON pointer of the wrong key or value inside `config`: "/bootstrap.servers";
-                            // empty: the whole
-    std::string text;       // what is wrong and what is allowed, without the value: it may be a secret
-    bool is_key = false;    // the key itself is unknown, rather than its value wrong
-    std::string help = {};  // the nearest key, all of them, or what the schema says of this one; may be empty
+    std::string pointer;    // JSON pointer to the wrong key or value inside `config`: "/bootstrap.servers";
+                            // empty: the whole `config`
+    std::string text;       // what is wrong and what is allowed; never the value, which may be a secret
+    bool is_key = false;    // the key is unknown, rather than its value wrong
+    std::string help = {};  // the nearest key, all keys, or the schema's description of this one
 };
 
-// Returns the same object with its scalars as the class's schema takes them, where they can be meant: a
-// password of digits is a text with those digits, a port in quotes a number. Every class gets its `config`
-// so.
+// Returns the same object with its scalars converted to the types in the class's schema, where that keeps
+// their meaning: a password of digits becomes a string with those digits, a port in quotes a number. Every
+// class gets its `config` in this form.
 std::string fit_config(const PluginClass& plugin_class, const std::string& config_json);
 
-// Returns every error, in the order of the document; empty: it fits, or the class has no schema. An unknown
-// key names the nearest known one. Secrets are filled in by the caller beforehand.
+// Returns all errors, in document order. Empty: the configuration fits, or the class has no schema. For an
+// unknown key, the error suggests the nearest known one. Requires: secrets are already filled in.
 std::vector<SchemaError> check_config(const PluginClass& plugin_class, const std::string& given);
 
 }  // namespace volley::plugins

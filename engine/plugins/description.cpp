@@ -14,7 +14,7 @@ Error broken(const std::string& file, const std::string& what) {
             file + ": " + what + "; rebuild the plugin with the SDK of this volleyd, or ask its author"};
 }
 
-// Copies as much of `from` as its struct_size says is there; the rest of the result is zero.
+// Copies the part of `from` that its struct_size covers; the rest of the result is zero.
 template <typename T>
 T full_size(const T& from) {
     T to{};
@@ -102,7 +102,7 @@ Result<std::unique_ptr<Description>> describe(const volley_plugin& plugin, const
         const volley_class* from = p.classes[i];
         if (from == nullptr || !VOLLEY_HAS(volley_class, from, functions))
             return broken(file, "class " + std::to_string(i) + " is missing or too short");
-        // A kind from a newer minor version: the plugin says that it works without it.
+        // A kind from a newer minor version. The plugin declares (needs_minor) that it works without it.
         if (from->kind < VOLLEY_KIND_CONSUMER || from->kind > VOLLEY_KIND_HANDLER) continue;
         auto copy = std::make_unique<Description::Class>();
         if (auto done = describe_class(*copy, *from, file); !done) return done.error();

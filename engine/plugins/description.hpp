@@ -1,5 +1,5 @@
-// A plugin's own description, checked and copied into structs of full size, so that the rest of the engine
-// reads every field without asking how old the plugin is. Thread: any.
+// A plugin's description of itself, checked and copied into full-size structs. The rest of the engine can
+// then read every field, whatever the version of the plugin. Thread: any.
 #pragma once
 
 #include <memory>
@@ -12,24 +12,24 @@
 
 namespace volley::plugins {
 
-// Borrows the texts of the plugin, which are static. Does not move: `plugin.classes` points into it.
+// Borrows the plugin's texts, which are static. Not movable: `plugin.classes` points into it.
 struct Description {
     volley_plugin plugin{};
     struct Class {
         volley_class head{};
         volley_consumer_class
-            consumer{};  // the one of these that head.kind says is what head.functions points to
+            consumer{};  // head.functions points to the one of these three that head.kind selects
         volley_producer_class producer{};
         volley_handler_class handler{};
     };
-    std::vector<std::unique_ptr<Class>> classes;  // of the kinds we know
+    std::vector<std::unique_ptr<Class>> classes;  // those of known kinds
     std::vector<const volley_class*> pointers;
 };
 
-// Returns the copy, or an Error with the code config that names `file` and what is missing.
+// Returns the copy, or an error with the code config that names `file` and what is missing.
 Result<std::unique_ptr<Description>> describe(const volley_plugin& plugin, const std::string& file);
 
-// The ABI's number of a kind, and its word.
+// Return the ABI's number of a kind, and its name.
 std::uint32_t abi_kind(Kind kind);
 const char* kind_name(std::uint32_t abi_kind);
 

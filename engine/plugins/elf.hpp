@@ -1,4 +1,4 @@
-// Shared objects as files.
+// Checks shared objects as files, before the dynamic loader maps them.
 #pragma once
 
 #include <filesystem>
@@ -6,8 +6,9 @@
 namespace volley::plugins {
 
 // Returns whether the end of a shared object is missing, for example because it is still being copied. The
-// dynamic loader maps such a file, and the process ends with SIGBUS when it touches the missing part. False
-// if the file is no ELF file of this machine's class, or cannot be read: the loader says so.
+// dynamic loader maps such a file, and touching the missing part ends the process with SIGBUS. Returns false
+// if the file is not an ELF file of this machine's class or cannot be read; the loader then reports the
+// error.
 bool is_cut_off(const std::filesystem::path& file);
 
 }  // namespace volley::plugins

@@ -1,5 +1,5 @@
-// The types of a `config:`. YAML guesses them from the spelling, and a value that comes from a variable is
-// spelled by the day: what a value is meant to be, only the schema of its reader knows.
+// Fits the types of a `config:` to the schema. YAML guesses a type from the spelling, and the spelling of a
+// value that comes from a variable can vary. Only the schema knows which type is meant.
 #include "plugins/config_schema.hpp"
 #include "text/json_text.hpp"
 #include "text/number.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 using rapidjson::Value;
 
-// What a schema takes: what its `type` says; anything where it has none.
+// The types that a schema accepts, from its `type`; any type if it has none.
 struct Types {
     explicit Types(const Value* schema) {
         const Value* type = text::member_of(schema, "type");
@@ -47,7 +47,8 @@ void write_number(text::JsonWriter& writer, std::string_view number) {
     writer.RawValue(number.data(), number.size(), rapidjson::kNumberType);
 }
 
-// Whoever takes text and numbers may print a number anew: 1.10 as 1.1. Those are text.
+// A reader that accepts both text and numbers may print a number differently: 1.10 as 1.1. Such a number
+// becomes text.
 void fit_number(const Types& takes, const Value& value, const std::string& written,
                 text::JsonWriter& writer) {
     const bool reprinted = text::as_written(value, nullptr) != written;
@@ -65,7 +66,7 @@ void fit_text(const Types& takes, std::string_view text, text::JsonWriter& write
         write_text(writer, text);
 }
 
-// Null `schema` or `digits`: there is none.
+// `schema` and `digits` may be null.
 void fit(const Value* schema, const Value& value, const Value* digits, text::JsonWriter& writer) {
     const Types takes(schema);
     if (value.IsObject()) {

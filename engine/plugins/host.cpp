@@ -17,7 +17,8 @@ namespace volley::plugins::detail {
 
 namespace {
 
-// Never freed: see HostDesk. Destroyed hosts are few, because handlers that fail are replaced ever later.
+// Never freed: see HostDesk. There are few destroyed hosts, because a failing handler is replaced less and
+// less often.
 HostDesk& new_desk() {
     static std::mutex mutex;
     static auto* const all = new std::deque<HostDesk>;
@@ -25,7 +26,7 @@ HostDesk& new_desk() {
     return all->emplace_back();
 }
 
-// One call of a host's function. Falsy: the instance is destroyed.
+// One call of a host's function. Converts to false if the instance is destroyed.
 class Visit {
 public:
     explicit Visit(const volley_host* host) : desk_(*static_cast<HostDesk*>(host->context)) {
@@ -49,7 +50,7 @@ private:
     Host* host_ = nullptr;
 };
 
-// Names of log fields are constants of ours; a plugin's may be anything.
+// The engine's field names are constants, but a plugin may pass any name.
 std::string_view field_name(volley_view name) {
     const std::string_view text = text_of(name);
     const bool fits = !text.empty() && std::all_of(text.begin(), text.end(),
@@ -110,7 +111,8 @@ Host::Host(std::string label, Services services, std::string config_json, std::s
     host.get_extension = &Host::get_extension;
 }
 
-// Both orders are sequential: a call either sees that the owner is gone, or is waited for here.
+// Both operations are sequentially consistent: a call either sees that the owner is gone, or the destructor
+// waits for it.
 Host::~Host() {
     desk_.owner.store(nullptr);
     while (desk_.inside.load() > 0) std::this_thread::yield();
@@ -133,7 +135,7 @@ std::uint32_t Host::log_level(const volley_host*) { return static_cast<std::uint
 
 void Host::log(const volley_host* host, std::uint32_t level, volley_view text, const volley_header* fields,
                std::uint32_t count) {
-    constexpr std::size_t most_fields = 32;  // the rest of a longer list is cut
+    constexpr std::size_t most_fields = 32;  // further fields are dropped
     const Visit visit(host);
     if (!visit) return;
     const Host& h = *visit;
@@ -171,7 +173,8 @@ void Host::count_allocation(double bytes) {
             VOLLEY_GAUGE, "allocated_bytes", "Memory that the plugin holds from the engine's allocator",
             {{"queue", services_.queue}, {"component", services_.component}, {"plugin", label_}});
         allocated_.store(gauge,
-                         std::memory_order_release);  // two threads that race here found the same metric
+                         // Two threads that race here get the same metric.
+                         std::memory_order_release);
     }
     add_to_metric(gauge, bytes);
 }

@@ -1,9 +1,9 @@
-// What a plugin sees of the engine: one volley_host with what stands behind its functions. One for each
-// instance, and one for each file. Does not move: the plugin keeps its address. Thread: any.
+// What a plugin sees of the engine: a volley_host and the state behind its functions. Each instance and each
+// file has one. Not movable: the plugin keeps its address. Thread: any.
 //
-// A plugin must not call its host after destroy has returned. One that does all the same, from a thread that
-// it forgot, finds a host that does nothing: what a plugin has the address of (HostDesk) is never freed, and
-// the destructor waits for the calls that are inside.
+// A plugin must not call its host after destroy has returned. If a forgotten thread of the plugin does, its
+// calls have no effect: the object whose address the plugin has (HostDesk) is never freed, and the destructor
+// waits for calls in progress.
 #pragma once
 
 #include <atomic>
@@ -20,12 +20,12 @@ namespace volley::plugins::detail {
 
 class Host;
 
-// What stands behind the address that a plugin has.
+// The object behind the address that a plugin has.
 struct HostDesk {
-    volley_host host{};  // the first member: its address is the desk's
+    volley_host host{};  // first member, so its address is that of the desk
     std::atomic<Host*> owner{nullptr};
-    std::atomic<std::uint32_t> inside{0};  // calls
-    std::atomic<bool> told{false};         // of a late call, in the log
+    std::atomic<std::uint32_t> inside{0};  // calls in progress
+    std::atomic<bool> told{false};         // a late call was logged
     std::string label;
 };
 
@@ -39,7 +39,7 @@ public:
     Host& operator=(const Host&) = delete;
 
     const volley_host* get() const { return &desk_.host; }
-    // What create gets; borrows from this Host. Requires: config_is_object().
+    // Returns the options for create. They borrow from this Host. Requires: config_is_object().
     volley_options options() const;
     bool config_is_object() const { return config_.tree.IsObject(); }
     const std::string& label() const { return label_; }
@@ -68,7 +68,7 @@ private:
     text::JsonText config_;
     std::mutex texts_mutex_;
     std::map<const rapidjson::Value*, std::string>
-        texts_;  // JSON that config() lent; the views hold until destroy
+        texts_;  // JSON texts that config() returned; they stay valid until destroy
     std::atomic<volley_metric*> allocated_{nullptr};
 };
 

@@ -18,7 +18,7 @@ class CallError {
 public:
     volley_error* get() { return &error_; }
 
-    // Requires: `status` is no success of the call.
+    // Requires: `status` is not a success of the call.
     Error read(const std::string& label, const char* call, std::int32_t status) const {
         return error_of(label, call, status, error_);
     }
@@ -33,7 +33,7 @@ Result<void> to_result(std::int32_t status, const CallError& error, const detail
     return error.read(host.label(), call, status);
 }
 
-// Of a call that has a second good status.
+// For a call with a second success status.
 Result<std::int32_t> to_result(std::int32_t status, std::int32_t other, const CallError& error,
                                const detail::Host& host, const char* call) {
     if (status == VOLLEY_OK || status == other) return status;
@@ -51,8 +51,8 @@ Result<void> checked(std::int32_t status, const void* instance, const CallError&
     return to_result(status, error, host, "create");
 }
 
-// The messages of a batch that failed would be lost: they are neither handled nor settled. Taken for passing,
-// the error would be forgotten with them.
+// The messages of a failed batch would be lost, because they are neither handled nor settled. If the error
+// counted as passing, it would be forgotten together with them.
 Error with_messages(Error error, std::uint32_t count) {
     if (error.code != ErrorCode::retry && error.code != ErrorCode::unknown && error.code != ErrorCode::lost)
         return error;
@@ -67,7 +67,7 @@ std::int32_t guarded(CallError& error, Call&& call) {
     return walled(*error.get(), [&] { return call(error.get()); });
 }
 
-// Of calls that return no status.
+// For calls that return no status.
 template <typename Call>
 void guarded(const detail::Host& host, const char* name, Call&& call) {
     CallError error;
@@ -76,7 +76,7 @@ void guarded(const detail::Host& host, const char* name, Call&& call) {
         log::error(error.read(host.label(), name, status).text, {{"doing", "calling a plugin"}});
 }
 
-// Calls an optional function of a table; not there: done.
+// Calls an optional function of a table. Succeeds if it is absent.
 template <typename Function, typename... Arguments>
 Result<void> call(const detail::Host& host, const char* name, Function function, Arguments... arguments) {
     if (function == nullptr) return {};

@@ -19,7 +19,7 @@ namespace {
 
 using Identity = std::pair<dev_t, ino_t>;
 
-// What a loaded file needs for ever.
+// What a loaded file needs until the process ends.
 struct Loaded {
     boost::dll::shared_library library;
     std::unique_ptr<detail::Host> host;
@@ -38,7 +38,7 @@ Registry& registry() {
     return r;
 }
 
-// Boost throws for want of another way to pass dlerror's text on.
+// Boost throws, because it has no other way to pass on dlerror's text.
 Result<void> open_library(boost::dll::shared_library& library, const std::filesystem::path& file) {
     try {
         library.load(file, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
@@ -93,8 +93,8 @@ Result<const Description*> load_library(const std::filesystem::path& file) {
     if (auto opened = open_library(loaded->library, file); !opened) return opened.error();
     loaded->host = std::make_unique<detail::Host>(file.filename().string(), Services{}, "{}", "",
                                                   file.parent_path().string());
-    // From here on code of the plugin runs: whatever comes of it, the file stays, and its entry is not called
-    // again.
+    // From here on, code of the plugin runs. Whatever the result, the file stays loaded, and its entry
+    // function is not called again.
     Loaded* kept = r.loaded[identity] = loaded.release();
     auto described = call_entry(*kept, file.string());
     if (!described) {

@@ -1,5 +1,5 @@
-// One shared object: opened, its entry called once in the life of the process, its description checked.
-// Thread: any.
+// Loads a shared object: opens it, calls its entry function once in the life of the process, and checks its
+// description. Thread: any.
 #pragma once
 
 #include <filesystem>
@@ -9,9 +9,9 @@
 
 namespace volley::plugins {
 
-// Returns the description, which lives as long as the process. The same file (device and inode) gives the
-// same one, under whatever name. A file that is no plugin gives the same error again. Errors have the code
-// config, or what the entry said.
+// Returns the description, which lives as long as the process. The same file (device and inode) returns the
+// same description under any name. A file that is not a plugin returns the same error again. Errors have the
+// code config, or the one that the entry function returned.
 Result<const Description*> load_library(const std::filesystem::path& file);
 
 }  // namespace volley::plugins

@@ -1,5 +1,5 @@
-// The order of calls that the ABI promises to a plugin: open once it succeeds, then everything else, then
-// close, then nothing but destroy. A call out of order is a mistake of ours: the process stops. Any thread.
+// The order of calls that the ABI promises to a plugin: open until it succeeds, then all other calls, then
+// close, then only destroy. A call out of order is a bug in the engine and aborts the process. Thread: any.
 #pragma once
 
 #include <atomic>
@@ -18,13 +18,13 @@ public:
         return *this;
     }
 
-    // Before open, which may be repeated after an error.
+    // Call before open, which may be repeated after an error.
     void opening() const { VOLLEY_ASSERT(state() == State::created); }
     void opened() { state_.store(State::open, std::memory_order_relaxed); }
-    // Before any call between open and the end of close: what a consumer says of its partitions while it
-    // closes has settlements and commits for an answer.
+    // Call before any call between open and the end of close. While a consumer closes, it may announce
+    // partitions, and the engine responds with settlements and commits.
     void calling() const { VOLLEY_ASSERT(state() == State::open || state() == State::closing); }
-    // Before close, which is called once.
+    // Call before close, which happens once.
     void closing() {
         VOLLEY_ASSERT(state() == State::open);
         state_.store(State::closing, std::memory_order_relaxed);

@@ -10,7 +10,7 @@
 #include "plugins/metrics_registry.hpp"
 #include "text/text.hpp"
 
-// The ABI's opaque type: the layout is ours alone.
+// The ABI's opaque type: only the engine knows its layout.
 struct volley_metric {
     std::uint32_t kind = VOLLEY_GAUGE;
     std::string help;
@@ -22,7 +22,7 @@ namespace volley::plugins {
 
 namespace {
 
-// A label with unbounded values would otherwise fill the memory.
+// Without a limit, a label with unbounded values would exhaust memory.
 constexpr std::size_t most_metrics = 10'000;
 
 struct Registry {
@@ -49,14 +49,15 @@ std::string with_underscores(std::string_view name) {
     return out;
 }
 
-// One label that Prometheus cannot read, and it reads none of our metrics.
+// A single label that Prometheus cannot parse makes it reject all metrics.
 Labels readable(const Labels& labels) {
     Labels out;
     for (const auto& [given, value] : labels) {
         std::string name = with_underscores(given);
         const bool is_digit = !name.empty() && name.front() >= '0' && name.front() <= '9';
         if (name.empty() || is_digit) name.insert(0, 1, '_');
-        if (name.rfind("__", 0) == 0 || name == "app") name.insert(0, "plugin");  // reserved, and ours
+        if (name.rfind("__", 0) == 0 || name == "app")
+            name.insert(0, "plugin");  // reserved by Prometheus, and by the engine
         const bool taken =
             std::any_of(out.begin(), out.end(), [&](const auto& label) { return label.first == name; });
         if (!taken) out.emplace_back(std::move(name), text::safe(value));

@@ -1,4 +1,4 @@
-// "did you mean": the candidate that a mistyped word most likely meant. Thread: any.
+// "did you mean": finds the candidate that a mistyped word most likely means. Thread: any.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace volley::plugins {
 
-// Returns the candidate with the fewest single-letter changes from `word`, upper and lower case being equal;
-// empty if none is within a third of its length, rounded up.
+// Returns the candidate with the fewest single-letter changes from `word`, ignoring case. Empty if none is
+// within a third of its length, rounded up.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// Returns `; did you mean "x"?`, or nothing.
+// Returns `; did you mean "x"?`, or an empty string.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace volley::plugins

@@ -16,7 +16,7 @@ fs::path absolute_from(const fs::path& base, const fs::path& path) {
 }
 
 fs::path working_directory() {
-    std::error_code ignored;  // a working directory that was deleted: relative arguments then stay relative
+    std::error_code ignored;  // if the working directory was deleted, relative arguments stay relative
     return fs::current_path(ignored);
 }
 
@@ -24,7 +24,7 @@ void add_colon_separated(std::string_view list, std::vector<fs::path>& out) {
     while (!list.empty()) {
         const std::size_t colon = list.find(':');
         const std::string_view element = list.substr(0, colon);
-        // A relative element would mean the working directory.
+        // A relative element would be relative to the working directory.
         if (!element.empty() && element.front() == '/') out.push_back(fs::path(element).lexically_normal());
         list = colon == std::string_view::npos ? std::string_view{} : list.substr(colon + 1);
     }
@@ -47,7 +47,8 @@ std::vector<fs::path> search_path(const std::vector<std::string>& command_line, 
         out.push_back(beside / "lib/volley/plugins");
         out.push_back(beside / "plugins");
     }
-    // A program elsewhere that embeds libvolley: the plugins that were installed with the library.
+    // A program in another place that embeds libvolley: finds the plugins that were installed with the
+    // library.
     const fs::path library = boost::dll::this_line_location(unknown);
     if (!unknown && library.is_absolute() && library != program) {
         out.push_back(library.parent_path() / "volley/plugins");

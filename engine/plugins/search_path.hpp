@@ -1,4 +1,5 @@
-// Where plugins are looked for. Never the working directory: who can write there must not choose our code.
+// Where plugins are searched for. Never in the working directory: whoever can write there must not choose the
+// code that the engine runs.
 #pragma once
 
 #include <filesystem>
@@ -9,11 +10,10 @@
 
 namespace volley::plugins {
 
-// Returns the directories, absolute, in the order in which they are searched: `command_line` (each
-// --plugin-dir, relative to the working directory, as every argument is), plugin_dirs (relative to the
-// configuration's folder), VOLLEY_PLUGIN_PATH (colons between), ../lib/volley/plugins and ../plugins beside
-// the running binary. Empty elements are skipped, directories that do not exist are kept: an error lists
-// them. Thread: any.
+// Returns the directories as absolute paths in search order: `command_line` (each --plugin-dir, relative to
+// the working directory, like every argument), plugin_dirs (relative to the directory of the configuration),
+// VOLLEY_PLUGIN_PATH (separated by colons), ../lib/volley/plugins and ../plugins next to the running binary.
+// Skips empty elements. Keeps directories that do not exist, so that an error lists them. Thread: any.
 std::vector<std::filesystem::path> search_path(const std::vector<std::string>& command_line,
                                                const Config& config);
 

@@ -1,5 +1,5 @@
-// The wall between the engine and a plugin's function: no exception may leave it, and one that does is the
-// plugin's failure. Whoever calls a function of a table that a plugin gave calls it through this.
+// The wall between the engine and a plugin's functions. No exception may leave a plugin; one that does counts
+// as the plugin's failure. Every call of a function in a plugin's table goes through walled().
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@
 
 namespace volley::plugins {
 
-// An error for a plugin to fill in.
+// Returns an error for a plugin to fill in.
 inline volley_error empty_error() {
     volley_error error{};
     error.struct_size = sizeof error;
     return error;
 }
 
-// Returns the status of `call`, or VOLLEY_OK if it has none; VOLLEY_E_FATAL, with the text in `error`, if an
-// exception left it.
+// Returns the status of `call`, or VOLLEY_OK if it returns nothing. If an exception leaves it, returns
+// VOLLEY_E_FATAL, with the text in `error`.
 template <typename Call>
 std::int32_t walled(volley_error& error, Call&& call) {
     try {
