@@ -186,7 +186,7 @@ private:
         return config_.origins.count(path + "#key") != 0 ? path + "#key" : path;
     }
 
-    // The check of the plugin itself: create checks the configuration without I/O.
+    // Lets the plugin check its configuration: create does so without I/O.
     void try_to_make(plugins::Kind kind, const plugins::PluginClass& found, const QueueConfig& queue,
                      const ComponentConfig& component) {
         plugins::Services services;

@@ -10,7 +10,7 @@ namespace volley::check {
 
 namespace {
 
-// In stores with leases a worker has at most three batches, and a batch at most so many messages:
+// For stores with leases, the largest size of a batch and the largest number of batches per worker:
 // engine/runtime/worker_pool.cpp.
 constexpr std::uint64_t largest_batch = 512;
 constexpr std::uint64_t batches_a_worker = 3;
@@ -99,7 +99,7 @@ private:
             g_.flow += "; dead letters in " + dead_letters() + " (" + dead_.connector + ")";
     }
 
-    // What happens to a message that can never succeed. The default differs from that for used up attempts:
+    // What happens to a message that can never succeed. The default differs from that for exhausted attempts:
     // engine/runtime/component.cpp.
     OnFail last() const {
         if (component_.on_fail != OnFail::automatic) return component_.on_fail;

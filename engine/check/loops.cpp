@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* contradiction = "V0114";
 
-// From a component that writes to one that reads.
+// A connection from a component that writes a queue to a component that reads it.
 struct Edge {
     std::size_t to;
     std::string queue;    // the writer's name for it
@@ -76,7 +76,7 @@ private:
         found_.back().severity = severity;
     }
 
-    // A component that writes to a queue and reads the same queue under another name.
+    // Reports a component that writes to a queue and reads the same queue under another name.
     void check_own_input(std::size_t component) {
         const std::string& input = config_.components[component].input;
         for (const Edge& edge : edges_[component]) {

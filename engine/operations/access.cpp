@@ -63,7 +63,7 @@ std::string presented_token(const std::string& authorization) {
     return scheme == "basic" ? basic_password(rest) : std::string();
 }
 
-// A request that a page of another site makes in the browser of its visitor.
+// Whether a page of another site makes the request, in the browser of its visitor.
 bool is_of_another_site(const Claims& claims) {
     if (!claims.origin.empty()) {
         const std::size_t scheme = claims.origin.find("://");

@@ -79,7 +79,7 @@ void Connections::run() {
     connections_.clear();
 }
 
-// Waits once, and does all that is possible then.
+// Waits once, then does everything that is possible without waiting.
 void Connections::turn() {
     now_ = steady_clock::now();
     const bool accepts = now_ >= accept_again_;
@@ -91,7 +91,7 @@ void Connections::turn() {
         fds_.push_back({c.fd, static_cast<short>(writes ? POLLOUT : POLLIN), 0});
     }
     if (poll(fds_.data(), fds_.size(), wait_ms()) < 0 && errno != EINTR) {
-        // poll() has no memory: there is nothing else to do than to wait.
+        // poll() failed for lack of memory. Waiting is all that can be done.
         std::this_thread::sleep_for(pause_without_descriptors);
         return;
     }
@@ -122,7 +122,7 @@ int Connections::wait_ms() const {
 }
 
 void Connections::accept_all(int socket) {
-    // Accepts at most so many connections before it serves requests.
+    // The limit lets requests be served between new connections.
     for (std::size_t i = 0; i < most_connections; ++i) {
         const int fd = accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {

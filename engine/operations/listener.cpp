@@ -69,7 +69,7 @@ int listening_socket(const addrinfo& address, bool one_of_several) {
     return -1;
 }
 
-// The name has an address that the machine does not have, for example because IPv6 is disabled.
+// Whether the name has an address that the machine does not have, for example because IPv6 is disabled.
 bool is_absent(int error) { return error == EADDRNOTAVAIL || error == EAFNOSUPPORT; }
 
 Error cannot_bind(const std::string& host, std::uint16_t port, int error) {

@@ -1,4 +1,4 @@
-// A snapshot in Prometheus' text format 0.0.4.
+// Renders a snapshot in Prometheus' text format 0.0.4.
 #pragma once
 
 #include <string>

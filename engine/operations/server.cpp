@@ -72,7 +72,7 @@ public:
     void get_local_ip_and_port(std::string&, int&) const override {}
     socket_t socket() const override {
         return 0;
-    }  // a small number: the library asks whether select() takes it
+    }  // a small number, because the library checks that select() accepts it
     std::string take_response() { return std::move(response_); }
 
 private:
