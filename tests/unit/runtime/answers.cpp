@@ -23,7 +23,8 @@ using namespace volley;
 
 bool Store::is_done() {
     const std::lock_guard guard(mutex);
-    if (log && call == "commit in" && status == VOLLEY_E_LOST) return calls[call] > 0;  // no other need come
+    if (log && call == "commit in" && status == VOLLEY_E_LOST)
+        return calls[call] > 0;  // no further commit is needed
     if (log) return committed == messages;
     return acked.size() + lost.size() == static_cast<std::size_t>(messages) && open.empty();
 }
@@ -32,7 +33,7 @@ namespace {
 
 Store* store = nullptr;
 
-// Notes the call. Returns what it answers.
+// Records the call. Returns its status.
 std::int32_t answer(const std::string& call, volley_error* error = nullptr) {
     const std::lock_guard lock(store->mutex);
     const int before = store->calls[call]++;
@@ -96,7 +97,7 @@ std::int32_t consume(volley_consumer* c, volley_batch* batch, std::uint32_t time
     return VOLLEY_OK;
 }
 
-// Requires: the store's lock.
+// Requires: the caller holds the store's lock.
 void close_delivery(const volley_settlement& s) {
     if (store->open.erase(s.handle) == 0) store->broken.emplace_back("settled what is not open");
     if (s.result == VOLLEY_E_LOST || s.result == VOLLEY_E_UNKNOWN) store->lost.insert(s.handle);
@@ -122,7 +123,7 @@ std::int32_t settle(volley_consumer*, volley_settlement* settlements, std::uint3
 
 std::int32_t commit(volley_consumer*, const volley_partition* partitions, std::uint32_t count, std::uint32_t,
                     std::int32_t, std::uint32_t, volley_error* error) {
-    if (count == 0) return VOLLEY_OK;  // only to wait
+    if (count == 0) return VOLLEY_OK;  // only waits
     if (const std::int32_t status = answer("commit in", error); status != VOLLEY_OK) return status;
     const std::lock_guard lock(store->mutex);
     store->committed = partitions[0].offset;
@@ -258,7 +259,7 @@ std::int32_t produce(volley_producer* p, const volley_record* records, std::uint
     return VOLLEY_OK;
 }
 
-// All of it, or nothing.
+// Stores all records and settles all messages, or does nothing.
 std::int32_t transact(const char* call, volley_transaction* t, volley_error* error) {
     std::int32_t status = answer(call, error);
     const std::lock_guard lock(store->mutex);
@@ -267,7 +268,7 @@ std::int32_t transact(const char* call, volley_transaction* t, volley_error* err
         volley_settlement& s = element(t->settlements, t->settlement_size, i);
         s.result = status == VOLLEY_E_LOST && i > 0 ? std::int32_t{VOLLEY_OK} : status;
         if (status == VOLLEY_OK) close_delivery(s);
-        if (s.result == VOLLEY_E_LOST) store->lost.insert(s.handle);  // it is settled all the same
+        if (s.result == VOLLEY_E_LOST) store->lost.insert(s.handle);  // it counts as settled nevertheless
     }
     if (status == VOLLEY_OK) store->sent += static_cast<int>(t->record_count);
     return status;
@@ -284,7 +285,7 @@ const volley_ext_atomic commits = [] {
 }();
 const volley_ext_atomic posts = [] {
     volley_ext_atomic table = commits;
-    // What the outcome left undone comes again here.
+    // A transaction that the outcome did not commit is repeated here.
     table.commit = [](volley_producer*, volley_consumer*, volley_transaction* t, volley_error* e) {
         return transact("outcome out", t, e);
     };

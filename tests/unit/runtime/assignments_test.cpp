@@ -1,4 +1,4 @@
-// Which lane of the core a message belongs to, and whose it is no longer.
+// Which lane of the core a message belongs to, and when it belongs to none.
 #include "runtime/assignments.hpp"
 
 #include <catch2/catch.hpp>
@@ -20,7 +20,7 @@ volley_message message_of(const char* source, std::int32_t number, std::uint32_t
     return message;
 }
 
-// The lane of a message, or no_lane.
+// Returns the lane of a message, or no_lane.
 constexpr delivery::Lane no_lane = ~delivery::Lane{0};
 delivery::Lane lane(Assignments& assignments, const char* source, std::int32_t number,
                     std::uint32_t epoch = 1) {
@@ -71,7 +71,7 @@ TEST_CASE("a partition that is assigned anew gets a new lane, and the old one en
     CHECK(rig.assignments.of_lane(old) == nullptr);
     CHECK(lane(rig.assignments, "orders", 0, 1) == no_lane);
     CHECK(lane(rig.assignments, "orders", 0, 2) == anew);
-    // What was open in the old lane is released, and the new one starts at any offset.
+    // Messages that were open in the old lane are released. The new lane starts at any offset.
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
     CHECK(settlements[0].handle == 7);

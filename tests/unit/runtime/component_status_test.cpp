@@ -1,4 +1,4 @@
-// What a component shows to other threads.
+// The state that a component shows to other threads.
 #include "runtime/component_status.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,5 +1,5 @@
-// What docs/plugin-contract.md says of each status of each call, cell by cell: the page is the table that
-// drives this test.
+// Checks what docs/plugin-contract.md states for each status of each call. The table on that page drives this
+// test.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -18,7 +18,7 @@ using Catch::Matchers::Contains;
 namespace {
 
 struct Row {
-    std::string call;                // as the page names it
+    std::string call;                // its name on the page
     std::vector<std::string> cells;  // in the order of `columns`
 };
 
@@ -46,7 +46,7 @@ std::vector<std::string> cells_of(const std::string& line) {
     return cells;
 }
 
-// The rows of the page's first table.
+// Returns the rows of the page's first table.
 std::vector<Row> rows() {
     std::ifstream page(VOLLEY_CONTRACT_PAGE);
     std::vector<Row> all;
@@ -66,10 +66,10 @@ std::vector<Row> rows() {
     return all;
 }
 
-// What a row's call is to the plugin, and what it takes for the engine to make it.
+// Which call of the plugin a row stands for, and how to make the engine call it.
 struct Way {
     std::string call;
-    std::vector<std::int32_t> not_errors = {};  // statuses that are no errors of this call
+    std::vector<std::int32_t> not_errors = {};  // statuses that are not errors of this call
     std::function<void(Store&)> set_up = [](Store&) {};
 };
 
@@ -79,7 +79,7 @@ void hold_back(Store& store) {
 }
 void consuming(Store& store) {
     store.after = 1;
-    store.max_in_flight = 4;  // so that it is called again
+    store.max_in_flight = 4;  // so that there are further calls
 }
 void log(Store& store) { store.log = true; }
 void pausing(Store& store) {
@@ -135,7 +135,7 @@ int exit_code_of(std::int32_t status) {
     return status == VOLLEY_E_FENCED ? 79 : 70;
 }
 
-// The messages went through, and the call was made again.
+// The messages were processed, and the call was made again.
 void check_goes_on(Store& store, const Ended& ended, int calls) {
     CHECK(ended.code == 0);
     CHECK(store.is_done());
@@ -148,13 +148,13 @@ void check_ends(Store& store, const Ended& ended) {
     CHECK_THAT(ended.why, Contains("answers.so:"));
     const bool has_text = is_error && ended.why.find("as the test says") != std::string::npos;
     if (!has_text) CHECK_THAT(ended.why, Contains(volley::plugins::describe(store.status)));
-    if (is_error && store.status != VOLLEY_E_FATAL) return;  // what is finished is settled
+    if (is_error && store.status != VOLLEY_E_FATAL) return;  // finished messages are settled
     CHECK(store.acked.size() == store.acked_at_answer);
     CHECK(store.committed == store.committed_at_answer);
-    if (store.call != "stats in") CHECK_FALSE(store.is_done());  // asked when nothing is left to do
+    if (store.call != "stats in") CHECK_FALSE(store.is_done());  // called only when nothing is left to do
 }
 
-// What each word of the page means.
+// The meaning of each word on the page.
 const std::map<std::string, std::function<void(Store&)>> words = {
     {"no start",
      [](Store& store) {

@@ -1,5 +1,5 @@
-// The core of a component and what stands beside it, without threads, workers or connectors: a test receives
-// messages, plays the worker, and looks at what the core has to settle.
+// The core of a component and the state around it, without threads, workers or connectors: a test receives
+// messages, acts as the worker, and checks what the core wants to settle.
 #pragma once
 
 #include <memory>
@@ -59,7 +59,7 @@ struct Core {
         pipeline.contexts[slot].begin();
         return slot;
     }
-    // Gives what is ready to a worker. Returns what it has to do.
+    // Takes the ready messages, as a worker does. Returns them.
     std::vector<delivery::WorkItem> take(std::uint32_t most = 10'000) {
         std::vector<delivery::WorkItem> items(most);
         items.resize(core.take(items.data(), most, 0));
@@ -70,7 +70,7 @@ struct Core {
         core.handled(slot, verdict, outputs, 0, delivery::Millis(0),
                      verdict == delivery::Verdict::ok ? 0 : std::uint32_t{VOLLEY_REASON_HANDLER_FAIL}, now);
     }
-    // Receives a message that a worker then handles; it has no outputs, so it is done.
+    // Receives a message and handles it. It has no outputs, so it is done.
     Slot done(std::uint64_t handle, delivery::Lane lane, std::int64_t offset = -1) {
         const Slot slot = receive(handle, lane, offset);
         take();

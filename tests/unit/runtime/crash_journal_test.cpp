@@ -1,4 +1,4 @@
-// The crash journal alone: what it keeps of a process, and where.
+// The crash journal by itself: what it records, and where.
 #include "runtime/crash_journal.hpp"
 
 #include <sys/resource.h>
@@ -34,7 +34,7 @@ std::unique_ptr<CrashJournal> open(const Directory& directory, std::uint32_t wor
     return std::move(*journal);
 }
 
-// While it lives, no file of this process can grow.
+// While it exists, no file of this process can grow.
 struct FullDisk {
     FullDisk() : old_handler(::signal(SIGXFSZ, SIG_IGN)) {
         ::getrlimit(RLIMIT_FSIZE, &old_limit);

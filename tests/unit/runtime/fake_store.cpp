@@ -15,7 +15,7 @@ std::vector<std::string> Store::take_calls() { return std::exchange(calls, {}); 
 
 namespace {
 
-Store* created_for = nullptr;  // what create() makes a consumer of
+Store* created_for = nullptr;  // the store that create() uses
 
 Store& self(volley_consumer* consumer) { return *reinterpret_cast<Store*>(consumer); }
 
@@ -37,7 +37,7 @@ std::int32_t consume(volley_consumer* c, volley_batch* batch, std::uint32_t time
     store.calls.push_back("consume " + std::to_string(timeout_ms) + " ms");
     store.batch_was_blank = std::all_of(batch->messages, batch->messages + batch->capacity, is_blank);
     if (store.consume < 0) {
-        // What a failed call filled in must not be used.
+        // Nothing that a failed call filled in may be used.
         batch->messages[0].handle = 1;
         error->retry_after_ms = store.retry_after_ms;
         return answer(error, store.consume);
@@ -235,7 +235,8 @@ volley_consumer_class functions(Offers offers) {
     return f;
 }
 
-// What the plugin says of one of its classes. Lives as long as the process, as the ABI asks.
+// Returns the description of one of the plugin's classes. It lives as long as the process, as the ABI
+// requires.
 const volley_class* description(Offers offers) {
     static const volley_consumer_class tables[] = {
         functions(Offers::everything), functions(Offers::no_interrupt), functions(Offers::no_poll)};

@@ -1,4 +1,4 @@
-// How messages are fetched, how long a consume may wait, and what a failed one means.
+// How messages are fetched, how long a consume may wait, and what its failure means.
 #include "runtime/fetcher.hpp"
 
 #include <catch2/catch.hpp>
@@ -57,7 +57,7 @@ TEST_CASE("a consumer finds its messages blank, whatever was in them before", "[
     rig.fetcher.hand_over([](const volley_message&) {});
     REQUIRE(rig.fetch());
     CHECK(rig.store.batch_was_blank);
-    rig.store.consume = VOLLEY_E_RETRY;  // it fills one in nevertheless
+    rig.store.consume = VOLLEY_E_RETRY;  // the call fails, but fills in a message
     REQUIRE(rig.fetch());
     rig.store.consume = VOLLEY_OK;
     REQUIRE(rig.fetch());
@@ -168,8 +168,8 @@ TEST_CASE("what is not ours, or is handed out again, does not reach the core", "
     rig.assignments.assign(partition("orders", 0, 2));
     CHECK(receiver.receive(message(7, 0, 2), 0));
     CHECK_FALSE(receiver.receive(message(7, 0, 2), 0));  // the offset is open already
-    CHECK_FALSE(receiver.receive(message(8, 0, 1), 0));  // of the assignment before
-    CHECK_FALSE(receiver.receive(message(8, 1, 2), 0));  // of another partition
+    CHECK_FALSE(receiver.receive(message(8, 0, 1), 0));  // from the previous assignment
+    CHECK_FALSE(receiver.receive(message(8, 1, 2), 0));  // from another partition
     CHECK(rig.core.counters().received == 1);
     CHECK(receiver.receive(message(8, 0, 2), 0));
     CHECK(rig.core.counters().received == 2);

@@ -1,4 +1,5 @@
-// Ids of outputs and names in the crash journal: the same for the same message, and never for another.
+// Ids of outputs and names in the crash journal: always the same for the same message, and never shared with
+// another.
 #include "runtime/identity.hpp"
 
 #include <catch2/catch.hpp>
@@ -42,7 +43,7 @@ void prepare(Pipeline& pipeline, std::uint64_t app, std::uint64_t process) {
     pipeline.id_seed_of_process = process;
 }
 
-// As of an application, and of a process of it.
+// Returns the id that this process of this application gives.
 std::string id_of(const Message& message, std::uint64_t app = 1, std::uint64_t process = 7) {
     Pipeline pipeline;
     prepare(pipeline, app, process);

@@ -1,4 +1,4 @@
-// The order of calls into a consumer.
+// The order of calls to a consumer.
 #include "runtime/input.hpp"
 
 #include <catch2/catch.hpp>

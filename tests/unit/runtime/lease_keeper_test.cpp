@@ -1,4 +1,4 @@
-// When leases are extended, of which messages, and what the answers mean.
+// When and for which messages leases are extended, and what the results mean.
 #include "runtime/lease_keeper.hpp"
 
 #include <catch2/catch.hpp>

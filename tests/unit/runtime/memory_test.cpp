@@ -1,5 +1,5 @@
-// What a message may take: dead letters and retries build nothing on top of what they built before, and
-// outputs count against max_in_flight_bytes.
+// The memory that a message may use: dead letters and retries reuse the memory of earlier attempts, and
+// outputs count towards max_in_flight_bytes.
 #include <catch2/catch.hpp>
 
 #include "runtime/dead_letter.hpp"
@@ -54,8 +54,7 @@ TEST_CASE("outputs count against max_in_flight_bytes, and a message with more th
         int outputs;
         std::size_t most;
     };
-    // On top of the limit comes what the first two batches of each worker make, for which nothing is known
-    // yet.
+    // The limit does not cover the first two batches of each worker, whose size is not known in advance.
     constexpr std::size_t first = 2 * 2 * 5;
     for (const Expected& e : {Expected{"1MiB", 4, (1U << 20U) + first * 4 * output},
                               Expected{"64KiB", 20, first * 20 * output}}) {
@@ -74,7 +73,7 @@ TEST_CASE("outputs count against max_in_flight_bytes, and a message with more th
         std::size_t seen = 0;
         const auto ended = scripted::run_until(*engine, [&] {
             const std::lock_guard lock(now.mutex);
-            // Released once no more come.
+            // Release the reports once no more records arrive.
             quiet = now.held_records == seen && seen > 0 ? quiet + 1 : 0;
             seen = now.held_records;
             if (quiet == 300) now.released = true;

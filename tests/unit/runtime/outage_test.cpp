@@ -1,4 +1,4 @@
-// Which failures of a call that is repeated are logged, and how long the next try waits.
+// Which failures of a repeated call are logged, and how long the next attempt waits.
 #include <catch2/catch.hpp>
 
 #include "runtime/outage_log.hpp"

@@ -1,4 +1,4 @@
-// A whole engine between queues of this program, which look at what its threads have parsed.
+// An engine between queues of this program, which count what each thread parses.
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -23,7 +23,7 @@ struct Seen {
     std::map<std::string, int> stored;
     int received = 0, acked = 0;
     bool packed = false;  // the input is msgpack
-    bool huge = false;    // the first body is
+    bool huge = false;    // the first body is too large
 
     void look() { parsed[std::this_thread::get_id()] = volley::codec::parsed_texts; }
     std::uint64_t all_parsed() const {
@@ -44,7 +44,7 @@ struct Numbers : volley::Consumer {
         const std::string number = std::to_string(seen->received++);
         volley::QueueMessage m;
         m.message_context = number;
-        // Short ones too: what fits into a string itself moves with it.
+        // Includes short bodies: a text that a std::string stores inside itself moves with it.
         const bool small = number.size() == 2;
         m.message = seen->packed
                         ? (small ? "\x81" : "\x82") +
@@ -81,7 +81,7 @@ VOLLEY_PLUGIN("numbers", "1.0.0", VOLLEY_CLASS(Numbers), VOLLEY_CLASS(Store));
 
 namespace {
 
-// Runs until all is acked, or for half a minute. Returns the exit code.
+// Runs until every message is acked, for at most 30 s. Returns the exit code.
 int run(const std::string& settings, const std::string& queues) {
     const std::string file = "parse_once." + std::to_string(getpid()) + ".yml";
     std::ofstream(file) << settings << "operations: off\nqueues:\n" << queues;
@@ -122,7 +122,7 @@ TEST_CASE("a body that is refused for its size leaves nothing behind for the nex
 }
 
 TEST_CASE("a message is parsed once, though its key, a schema and another serializer look into it") {
-    // With `order: none` the worker does it all, with `order: key` the intake looks for the key first.
+    // With `order: none` the worker does everything. With `order: key` the intake looks up the key first.
     for (const std::string order : {"none", "key"}) {
         for (const std::string input : {"json", "msgpack"}) {
             Seen now;

@@ -1,4 +1,4 @@
-// What a producer reports, as the intake hears of it.
+// How the intake receives the reports of a producer.
 #include "runtime/produce.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@ TEST_CASE("a report of a status that the ABI does not define is taken for none t
     runtime::Completions completions;
     runtime::OutputQueue output_queue;
     output_queue.completions = &completions;
-    // The second has the low bits of VOLLEY_OK.
+    // The second value has the low bits of VOLLEY_OK.
     for (const std::int32_t status : {std::int32_t{VOLLEY_END}, 65536, -65536, -11}) {
         volley_report report{};
         report.status = status;

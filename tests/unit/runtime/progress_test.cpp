@@ -1,4 +1,4 @@
-// Since when work waits that ought to move, and whether there is none.
+// Since when stalled work has waited, and whether there is no work.
 #include "runtime/progress.hpp"
 
 #include <catch2/catch.hpp>
@@ -85,7 +85,7 @@ TEST_CASE("a log that has messages and brings none waits since the last that cam
     Store store = with_stats(5);
     Stall stall(store);
     stall.watch.received(2000ms);
-    // Asked only after half of stall_timeout.
+    // The store is asked only after half of stall_timeout.
     CHECK(stall.waiting_since(lagging(), 5999ms) == 0ms);
     CHECK(store.take_calls().empty());
     CHECK(stall.waiting_since(lagging(), 6000ms) == 2000ms);
@@ -130,7 +130,7 @@ TEST_CASE("a store that has nothing, now or later, is idle", "[progress]") {
         std::int64_t ready, delayed;
         bool idle;
     };
-    // It may not know how much is delayed.
+    // A store may not know how many messages are delayed.
     for (const Case c : {Case{0, 0, true}, Case{0, -1, true}, Case{3, 0, false}, Case{0, 1, false}}) {
         INFO(c.ready << " " << c.delayed);
         Store store = with_stats(c.ready, c.delayed);

@@ -1,4 +1,4 @@
-// Why a component is not ready: which cause is named first, in which words, and whether it is an outage.
+// Why a component is not ready: which cause comes first, its text, and whether it is an outage.
 #include "runtime/readiness.hpp"
 
 #include <catch2/catch.hpp>
@@ -27,7 +27,7 @@ struct Case {
     std::function<void(ReadinessFacts&)> set;
 };
 
-// In the order in which they are named.
+// In order of precedence.
 const Case cases[] = {
     {Cause::failed, "out of money", false,
      [](ReadinessFacts& f) { f.failure = Error(ErrorCode::fatal, "out of money"); }},
@@ -79,7 +79,7 @@ TEST_CASE("each cause has its sentence, and only what is not ours to mend is an 
 TEST_CASE("of several causes the first in their order is named", "[readiness]") {
     for (std::size_t first = 0; first < std::size(cases); ++first) {
         for (std::size_t second = first + 1; second < std::size(cases); ++second) {
-            // What a handler's problem is called while the component starts has a test of its own.
+            // Another test covers the text of a handler's problem while the component starts.
             if (cases[first].cause == Cause::starting && cases[second].text == "the program does not start")
                 continue;
             INFO(cases[first].text << " and " << cases[second].text);

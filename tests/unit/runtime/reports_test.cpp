@@ -1,4 +1,4 @@
-// What workers and producers say, what the core hears of it, and what is not believed.
+// What workers and producers report, what the core gets of it, and which reports are rejected.
 #include "runtime/reports.hpp"
 
 #include <catch2/catch.hpp>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint16_t out = 0, bills = 1;
 constexpr delivery::Instant start = 1000ms;
-constexpr delivery::Instant later = 60'000ms;  // past every backoff
+constexpr delivery::Instant later = 60'000ms;  // after every backoff
 
 delivery::Options with_dead_letters() {
     delivery::Options options = unordered();
@@ -35,7 +35,7 @@ struct Rig : Core {
         pipeline.dead_letters = std::make_unique<runtime::OutputQueue>();
         pipeline.dead_letters->queue = "dead";
     }
-    // A message that a worker has begun, with outputs to these output queues.
+    // Returns a message that a worker has started, with outputs to these output queues.
     Slot begin(const std::vector<std::uint16_t>& queues) {
         const Slot slot = receive(++messages, assignments.all().front().lane);
         take();
@@ -43,14 +43,14 @@ struct Rig : Core {
             pipeline.contexts[slot].outputs.emplace_back().queue_index = queue_index;
         return slot;
     }
-    // One that a worker has returned.
+    // Returns a message that a worker has returned.
     Slot sent(const std::vector<std::uint16_t>& queues) {
         const Slot slot = begin(queues);
         says_handled(slot, queues.size());
         CHECK(take_reports());
         return slot;
     }
-    // One whose dead letter is with its producer.
+    // Returns a message whose dead letter is with its producer.
     Slot dead_lettered() {
         const Slot slot = sent({out});
         says_refused(slot, 0, VOLLEY_E_PERMANENT);
@@ -94,12 +94,12 @@ struct Rig : Core {
         push(Completion::Kind::dead_letter, slot, 0, status, 0);
     }
     bool take_reports(delivery::Instant now = start) { return reports.take(now); }
-    // Takes what was said. Returns why the component cannot go on; empty: it can.
+    // Takes the reports. Returns why the component cannot go on; empty: it can.
     std::string failure() {
         CHECK(take_reports());
         return reports.failure() ? reports.failure()->text : "";
     }
-    // What is to be settled is one ack of this message.
+    // Whether the only settlement is an ack of this message.
     bool is_acked(Slot slot) {
         const auto all = settlements();
         return all.size() == 1 && all[0].slot == slot && all[0].kind == delivery::SettlementKind::ack;
@@ -336,7 +336,7 @@ TEST_CASE("a report of a message that is gone is false", "[reports]") {
         INFO(status);
         Rig rig;
         const Slot slot = rig.sent({out});
-        rig.push(Completion::Kind::reported, slot, 0, status, out, -1);  // of the slot's last message
+        rig.push(Completion::Kind::reported, slot, 0, status, out, -1);  // for the slot's previous message
         CHECK_THAT(rig.failure(), Contains("reported a record twice"));
         CHECK(rig.settlements().empty());
     }

@@ -320,7 +320,7 @@ const volley_plugin* plugin() {
 
 namespace {
 
-// For configurations and crash journals; removed when the tests end.
+// A directory for configurations and crash journals. Removed when the tests end.
 struct Folder {
     std::filesystem::path path =
         std::filesystem::temp_directory_path() / ("volley-scripted." + std::to_string(getpid()));

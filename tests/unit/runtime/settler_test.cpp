@@ -1,4 +1,4 @@
-// What the store is told of finished messages, and what its answers mean.
+// How finished messages are settled and committed, and what the results of the store mean.
 #include "runtime/settler.hpp"
 
 #include <catch2/catch.hpp>
@@ -14,9 +14,9 @@ using fake::Calls;
 namespace {
 
 constexpr delivery::Instant start = 1000ms;
-constexpr delivery::Instant later = 60'000ms;  // past every backoff
+constexpr delivery::Instant later = 60'000ms;  // after every backoff
 
-// A queue: each message is settled by itself.
+// A queue: each message is settled individually.
 struct Queue : Core {
     explicit Queue(const delivery::Options& options = unordered()) : Core(options) {
         assignments.use_one_lane();
@@ -32,7 +32,7 @@ struct Queue : Core {
     runtime::Settler settler{pipeline, core, input};
 };
 
-// A log: the store is told one offset for each partition.
+// A log: one offset per partition is committed.
 struct Log : Core {
     Log() : Core(of_log()), orders(assignments.assign(partition("orders", 0, 3)).lane) {}
     void done(std::int64_t offset) { Core::done(++last_handle, orders, offset); }
@@ -165,7 +165,7 @@ TEST_CASE("what a settle call that failed for now was given is settled again", "
         CHECK_FALSE(*settled);
         queue.store.settle = VOLLEY_OK;
         queue.store.take_calls();
-        // Their backoffs differ, so their order may.
+        // Their backoffs differ, so their order may differ, too.
         CHECK(*queue.settle_later());
         const Calls calls = queue.store.take_calls();
         CHECK((calls == Calls{"settle 7 ack, 8 ack"} || calls == Calls{"settle 8 ack, 7 ack"}));

@@ -1,4 +1,4 @@
-// An engine in a program that leaves SIGPIPE as it is, which ends a program.
+// An engine in a program that leaves SIGPIPE at its default action, which ends the program.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 
 namespace {
 
-// The first child closes its input while there is much to write to it.
+// The first child closes its input while much data remains to be written to it.
 constexpr const char* closes_its_input = R"(
 if [ ! -e closed ]; then touch closed; exec <&-; sleep 1000; fi
 while read -r line; do id=${line#*:\"}; echo "{\"id\":\"${id%%\"*}\"}"; done)";

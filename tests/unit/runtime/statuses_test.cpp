@@ -1,5 +1,5 @@
-// What the engine makes of each status that a connector may answer: which are tried again, which end the
-// component and with which exit code, and that nothing is called that must not be any more.
+// How the engine reacts to each status of a connector: which calls are repeated, which statuses end the
+// component and with which exit code, and that no forbidden call follows.
 #include <catch2/catch.hpp>
 #include <thread>
 
@@ -18,7 +18,7 @@ struct Case {
     std::int32_t status;
     int code;
 };
-// Statuses that no repetition cures. The last two are unknown to the ABI.
+// Statuses after which repeating the call is useless. The ABI does not define the last two.
 const Case ends[] = {{VOLLEY_E_FATAL, 70},
                      {VOLLEY_E_FENCED, 79},
                      {VOLLEY_E_UNAUTHORIZED, 77},
@@ -27,7 +27,7 @@ const Case ends[] = {{VOLLEY_E_FATAL, 70},
                      {-99, 70},
                      {99, 70}};
 
-// Runs until all is acked, or the engine ends by itself.
+// Runs until every message is acked, or until the engine ends by itself.
 Ended run(Script& now, const std::string& component = "", scripted::Handler handler = {}) {
     script = &now;
     const auto engine = scripted::make_engine(quick, component, std::move(handler));
@@ -49,7 +49,7 @@ TEST_CASE("a settle call that fails for good ends the component with the status'
         CHECK(ended.code == c.code);
         CHECK(ended.why_not_ready.find("settle") != std::string::npos);
         CHECK(now.consumed < now.messages);
-        // Who is done for or fenced is closed, and nothing else.
+        // A consumer that has failed for good or is fenced gets close and no other call.
         if (c.code == 79 || c.status == VOLLEY_E_FATAL) CHECK(now.count("settle") == 4);
         CHECK(now.count("close input") == 1);
     }
@@ -96,7 +96,7 @@ TEST_CASE("a commit that may succeed later is repeated, the last one of a stop, 
         now.answers["commit"] = {VOLLEY_E_RETRY, 0, failures};
         script = &now;
         const auto engine = scripted::make_engine(quick, "");
-        // Stopped before the period of commits is over.
+        // Stops before the commit period has passed.
         const Ended ended = scripted::run_until(*engine, [&] { return now.consumed == now.messages; });
         CHECK(ended.code == 0);
         CHECK(now.committed == now.acked);
@@ -178,13 +178,13 @@ TEST_CASE("an extension of leases that may succeed later ends nothing") {
 TEST_CASE("a producer's call that fails for good ends the component") {
     for (const std::string call : {"produce out", "poll out", "flush out"}) {
         for (const Case& c : ends) {
-            // A permanent refusal by produce is of its records.
+            // A permanent refusal by produce concerns its records only.
             if (call == "produce out" && c.status == VOLLEY_E_PERMANENT) continue;
             INFO(call << " " << c.status);
             Script now;
             now.reports = call == "produce out" ? Reports::at_once : Reports::when_released;
             now.answers[call] = {c.status};
-            // VOLLEY_AGAIN and nothing else is a second good status of flush.
+            // VOLLEY_AGAIN is the only other success status of flush.
             CHECK(run(now).code == c.code);
             CHECK(now.acked == 0);
         }
@@ -250,7 +250,7 @@ TEST_CASE("a stop while something is being opened calls nothing that was not ope
 TEST_CASE("an open that fails for good ends the engine, and calls nothing that was not opened") {
     for (const std::string call : {"open out", "open input"}) {
         for (const Case& c : ends) {
-            if (c.status == 99) continue;  // the script's open has no status but OK and errors
+            if (c.status == 99) continue;  // the script's open returns only VOLLEY_OK and errors
             if (c.status == -99) continue;
             INFO(call << " " << c.status);
             Script now;
@@ -299,7 +299,7 @@ TEST_CASE("a connector that reports a record twice, or one that it was not given
 }
 
 TEST_CASE("while a handler hangs its consumer is not closed, and what others finished is committed") {
-    static Script now;  // the engine cannot be destroyed, and goes on using it
+    static Script now;  // static, because the engine cannot be destroyed and keeps using it
     now.log = true;
     script = &now;
     static std::atomic<bool> hangs{false}, over{false};
@@ -319,7 +319,7 @@ TEST_CASE("while a handler hangs its consumer is not closed, and what others fin
     CHECK(now.count("commit") > 0);
     const int produced = now.count("produce out");
     over = true;
-    // It comes back, and finds that nothing may be called any more.
+    // The call returns, and finds that no further call is allowed.
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     CHECK(now.count("produce out") == produced);
     const std::lock_guard lock(now.mutex);

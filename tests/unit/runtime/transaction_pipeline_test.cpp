@@ -1,4 +1,4 @@
-// Which transaction is next, and what follows from an outcome.
+// Which transaction is next, and the consequence of each outcome.
 #include "runtime/transaction_pipeline.hpp"
 
 #include <catch2/catch.hpp>
@@ -22,7 +22,7 @@ struct Rig : Core {
         lane = core.open_lane();
         transactions.use(posts);
     }
-    // Receives and handles messages with `outputs` records each. Their handles and tokens go up.
+    // Receives and handles messages with `outputs` records each. Their handles and tokens ascend.
     Slots handle(std::size_t count, std::uint32_t outputs = 1, std::uint32_t bytes = 1) {
         Slots slots;
         for (std::size_t i = 0; i < count; ++i) slots.push_back(receive(++messages, lane, -1, bytes));
@@ -34,14 +34,14 @@ struct Rig : Core {
         }
         return slots;
     }
-    // The slots of the transaction that next() posts.
+    // Returns the slots of the transaction that next() posts.
     Slots post() {
         REQUIRE(transactions.next() == Call::post);
         Slots slots = transactions.prepared().slots;
         transactions.is_posted();
         return slots;
     }
-    // The slots of the transaction that next() commits.
+    // Returns the slots of the transaction that next() commits.
     Slots next_commit() {
         REQUIRE(transactions.next() == Call::commit);
         return transactions.prepared().slots;
@@ -126,7 +126,7 @@ TEST_CASE("what follows an unknown outcome is repeated, one by one, in order, un
     const Slots second = rig.post();
     CHECK(rig.transactions.conclude_oldest(Outcome::unknown).kind == Kind::repeated);
     rig.handle(3);
-    // The second is on its way still.
+    // The second transaction is still pending.
     CHECK(rig.transactions.next() == Call::none);
     CHECK(rig.transactions.conclude_oldest(Outcome::unknown).kind == Kind::repeated);
     CHECK(rig.next_commit() == first);
@@ -135,7 +135,7 @@ TEST_CASE("what follows an unknown outcome is repeated, one by one, in order, un
     CHECK(rig.next_commit() == second);
     CHECK(rig.transactions.conclude(Outcome::committed).kind == Kind::committed);
     CHECK(rig.count_done() == 2 + worth_posting);
-    // Only then comes what was handled meanwhile.
+    // Messages that were handled meanwhile come afterwards.
     CHECK(rig.post().size() == 3);
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("behind a transaction that is repeated no refusal is believed", "[tran
         CHECK(rig.next_commit() == first);
         rig.transactions.conclude(Outcome::committed);
         CHECK(rig.next_commit() == second);
-        // Its acks are as they were first handed over.
+        // The acks are reset to their state at the first call.
         CHECK(rig.transactions.prepared().acks[0].result == VOLLEY_OK);
     }
 }
@@ -250,7 +250,7 @@ TEST_CASE("a refused transaction is halved until the one message that is refused
 
 TEST_CASE("at the end everything is released: posted, to be repeated, and taken", "[transactions]") {
     Rig rig(true);
-    // Of three, two are a transaction, and the third is taken already.
+    // Two of the three messages are in a transaction; the third is already taken.
     const Slots handled = rig.handle(3, 400);
     CHECK(rig.post().size() == 2);
     const bool repeats = GENERATE(false, true);
@@ -261,7 +261,7 @@ TEST_CASE("at the end everything is released: posted, to be repeated, and taken"
     CHECK(rig.transactions.next() == Call::none);
     CHECK(rig.core.counters().done == 0);
     CHECK(rig.core.counters().released == 3);
-    // What was on its way may be stored.
+    // Pending transactions may be stored.
     CHECK(rig.core.counters().possible_duplicates >= 2);
     for (const delivery::Settlement& s : rig.settlements())
         CHECK(s.kind == delivery::SettlementKind::release);

@@ -1,4 +1,4 @@
-// How transactions are made with a store, and what its answers mean.
+// How transactions are made with a store, and what its results mean.
 #include "runtime/transactor.hpp"
 
 #include <catch2/catch.hpp>
@@ -32,7 +32,7 @@ struct Rig : Core {
     explicit Rig(bool posts = false) : Rig(that_is(true, posts)) {}
 
     runtime::OutputQueue& output_queue() { return *pipeline.output_queues.front(); }
-    // Receives and handles messages with one output each; their handles go up from 1.
+    // Receives and handles messages with one output each. Their handles ascend from 1.
     std::vector<Slot> handle(int count) {
         std::vector<Slot> slots;
         for (int i = 0; i < count; ++i) slots.push_back(receive(++messages, assignments.all().front().lane));
@@ -44,7 +44,7 @@ struct Rig : Core {
         return slots;
     }
     bool run() { return transactor.run(runtime::now()).has_value(); }
-    // Runs when the backoff is over.
+    // Runs after the backoff.
     bool run_later() { return transactor.run(transactor.next()).has_value(); }
 
     std::uint64_t messages = 0;
@@ -80,7 +80,7 @@ TEST_CASE("there are no transactions where the store does not offer them", "[tra
 }
 
 TEST_CASE("a transaction that may succeed later is made again, the same, after a while", "[transactor]") {
-    // A loss that no ack tells of says nothing.
+    // VOLLEY_E_LOST without a lost ack is not conclusive.
     for (const std::int32_t status : {VOLLEY_E_RETRY, VOLLEY_E_UNKNOWN, VOLLEY_E_LOST}) {
         INFO(status);
         Rig rig;
