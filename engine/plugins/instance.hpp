@@ -1,7 +1,7 @@
-// The C tables as C++ objects that own an instance and the host it was given. Nothing here knows delivery: a
-// call is one call of the plugin, and a negative status becomes an Error with the plugin's text behind the
-// class's label. Thread: as plugin.h says for each function ([owner], [any]); the objects add no locks. A
-// call out of the ABI's order (lifecycle.hpp) stops the process.
+// Wraps the ABI's C tables in C++ objects, each of which owns an instance and its host. They know nothing
+// about delivery: one method call is one call of the plugin, and a negative status becomes an Error whose
+// text is the class's label and the plugin's text. Thread: as plugin.h states for each function ([owner],
+// [any]); the objects add no locks. A call that breaks the ABI's order (lifecycle.hpp) aborts the process.
 #pragma once
 
 #include <cstdint>
@@ -17,28 +17,28 @@
 
 namespace volley::plugins {
 
-// What one instance may use of the engine. Both functions are called from any thread, until the instance is
-// destroyed, and must neither block nor throw; either may be empty.
+// What an instance may use of the engine. Any thread may call the two functions until the instance is
+// destroyed. They must neither block nor throw. Either may be empty.
 struct Services {
-    std::string queue = {};  // its name in the file; handlers: the component's
+    std::string queue = {};  // name in the configuration; for a handler, the component's
     std::string component = {};
     std::string app = {};
     std::function<void()> wake = {};  // "call me soon"
-    // VOLLEY_UP, VOLLEY_DEGRADED, VOLLEY_DOWN, and why.
+    // The state is VOLLEY_UP, VOLLEY_DEGRADED or VOLLEY_DOWN; the text says why.
     std::function<void(std::uint32_t state, std::string text)> health = {};
     bool for_dead_letters = false;  // the queue keeps dead letters
 };
 
 namespace detail {
-class Host;  // one instance's volley_host and what stands behind it
+class Host;  // an instance's volley_host and the state behind it
 }
 
-// Move-only. The destructor destroys the instance (not close); a moved-from object is empty and only to be
-// destroyed.
+// Move-only. The destructor destroys the instance, and does not call close. A moved-from object can only be
+// destroyed or assigned to.
 class Consumer {
 public:
-    // Checks the configuration and makes the instance; no I/O. Copies everything. `value` is the queue's;
-    // `base_dir` absolute.
+    // Checks the configuration and creates the instance, without I/O. Copies all arguments. `value` is the
+    // queue's; `base_dir` is absolute.
     static Result<Consumer> create(const PluginClass&, Services, const std::string& config_json,
                                    std::string_view value, const std::string& base_dir);
     Consumer(Consumer&&) noexcept;
@@ -46,18 +46,19 @@ public:
     ~Consumer();
 
     Result<void> open();
-    // Returns VOLLEY_OK (batch.count may be 0) or VOLLEY_END. Sets batch.count to 0 first. A passing error
-    // that comes with messages is fatal.
+    // Returns VOLLEY_OK (batch.count may be 0) or VOLLEY_END. Sets batch.count to 0 before the call. If a
+    // passing error comes with messages, it becomes fatal.
     Result<std::int32_t> consume(volley_batch& batch, std::uint32_t timeout_ms);
     Result<void> settle(volley_settlement* settlements, std::uint32_t count);
     // Does nothing if the class has no poll.
     Result<void> poll(std::uint32_t timeout_ms);
     bool has_poll() const { return functions_->poll != nullptr; }
     bool can_interrupt() const { return functions_->interrupt != nullptr; }
-    // Thread: any. Does nothing if the class cannot.
+    // Does nothing if the class has no interrupt. Thread: any.
     void interrupt();
     Result<void> close(std::uint32_t timeout_ms);
-    // Returns the table for `id`, or null: not offered by this instance. Valid until it is destroyed.
+    // Returns the table for `id`, or null if this instance does not offer it. Valid until the instance is
+    // destroyed.
     const void* extension(const char* id);
 
     volley_consumer* get() const { return instance_; }
@@ -73,10 +74,10 @@ private:
     Lifecycle lifecycle_;
 };
 
-// As Consumer. Thread: the owner's; any between open and close if flags() has VOLLEY_THREAD_SAFE.
+// Like Consumer. Thread: the owner's; between open and close any thread, if flags() has VOLLEY_THREAD_SAFE.
 class Producer {
 public:
-    // `report` is called as plugin.h says, with `context`, until close has returned.
+    // The plugin calls `report` with `context`, as plugin.h states, until close has returned.
     static Result<Producer> create(const PluginClass&, Services, const std::string& config_json,
                                    std::string_view value, const std::string& base_dir,
                                    volley_report_fn report, void* context);
@@ -85,13 +86,13 @@ public:
     ~Producer();
 
     Result<void> open();
-    // Returns VOLLEY_OK or VOLLEY_AGAIN. `accepted` is set in every case, with an error too.
+    // Returns VOLLEY_OK or VOLLEY_AGAIN. Sets `accepted` in every case, also with an error.
     Result<std::int32_t> produce(const volley_record* records, std::uint32_t count, std::uint32_t& accepted);
     bool has_poll() const { return functions_->poll != nullptr; }
     // Does nothing if the class has no poll.
     Result<void> poll(std::uint32_t timeout_ms);
     bool has_flush() const { return functions_->flush != nullptr; }
-    // Returns VOLLEY_OK (at once if the class has no flush) or VOLLEY_AGAIN: time ran out.
+    // Returns VOLLEY_OK, at once if the class has no flush, or VOLLEY_AGAIN if the time ran out.
     Result<std::int32_t> flush(std::uint32_t timeout_ms);
     Result<void> close(std::uint32_t timeout_ms);
     const void* extension(const char* id);
@@ -109,12 +110,12 @@ private:
     Lifecycle lifecycle_;
 };
 
-// As Consumer; `jobs` must outlive the instance.
+// Like Consumer. `jobs` must outlive the instance.
 class HandlerInstance {
 public:
     static Result<HandlerInstance> create(const PluginClass&, Services, const std::string& config_json,
                                           const std::string& base_dir, const volley_jobs* jobs);
-    // A handler of the program itself. `functions` is static and of full size.
+    // Creates a handler that is part of the program. `functions` is static and full-size.
     static Result<HandlerInstance> create(const volley_handler_class* functions, Services,
                                           const std::string& config_json, const std::string& base_dir,
                                           const volley_jobs* jobs);
@@ -123,8 +124,8 @@ public:
     ~HandlerInstance();
 
     Result<void> open();
-    // Returns VOLLEY_OK, or a status that the ABI does not define for it. An error: the instance failed, and
-    // tasks whose status is still VOLLEY_OK are to be retried on a new one.
+    // Returns VOLLEY_OK, or a status that the ABI does not define for handle. On an error the instance has
+    // failed, and the tasks whose status is still VOLLEY_OK must be retried on a new one.
     Result<std::int32_t> handle(volley_task* tasks, std::uint32_t count);
     bool has_poll() const { return functions_->poll != nullptr && functions_->interrupt != nullptr; }
     // As handle(). Requires: has_poll().

@@ -12,21 +12,21 @@
 
 namespace volley::runtime {
 
-// A handler that the program brings itself: static functions of the ABI's table, and the configuration they
-// get.
+// A handler that is part of the program: static functions in the ABI's table, and the configuration they get.
 struct BuiltInHandler {
     const volley_handler_class* functions = nullptr;
     std::string config = "{}";
     std::string label;
-    bool in_process = false;  // can take the process down with it
+    bool in_process = false;  // it can crash the process
     bool is_async = false;    // VOLLEY_ASYNC
 };
 
 class Component {
 public:
-    // Finds the connectors, makes (does not open) their instances and checks what they can do against what is
-    // asked of them. `built_in` is for handlers that are no plugins; functions null: forward, or the library
-    // that the configuration names. Errors: config, with what to do.
+    // Finds the connectors, creates their instances without opening them, and checks their abilities against
+    // the configuration. `built_in` is for handlers that are not plugins; if its functions are null, the
+    // handler is forward or the library that the configuration names. Errors: config, with a text that says
+    // what to do.
     static Result<std::unique_ptr<Component>> make(const Config& config, const ComponentConfig& component,
                                                    plugins::Catalog& catalog, const BuiltInHandler& built_in,
                                                    IntakeOptions options);
@@ -36,8 +36,8 @@ public:
 
     // Starts the intake thread.
     void start();
-    // Waits for it; call once it has ended(). A component whose handler hangs must not be destroyed: see
-    // Intake::hung.
+    // Joins the intake thread. Call it after ended(). A component whose handler hangs must not be destroyed:
+    // see Intake::hung.
     void join();
 
     Intake& intake() { return *intake_; }
@@ -58,7 +58,7 @@ private:
     Thread thread_;
 };
 
-// The core's options for a component of a log or of a queue.
+// Returns the core's options for a component whose input is a log (`log`) or a queue.
 delivery::Options core_options(const ComponentConfig& component, bool log, bool ordered_outputs);
 
 }  // namespace volley::runtime

@@ -1,14 +1,16 @@
-// The crash journal: which messages were in a handler when the process died. A message that kills an
-// in-process handler would kill every restart; a log has no count of its own that could tell. So each message
-// is written down before its handler is called and struck out afterwards, in a file mapped into memory: what
-// the process wrote survives its death (not the machine's, which needs no conviction).
+// The crash journal records which messages are in a handler, so that they are known if the process dies. A
+// message that kills an in-process handler would kill the process after every restart, and a log has no
+// delivery count that shows it. Before each handler call the journal enters the message; afterwards it
+// removes it. The file is mapped into memory: its contents survive the death of the process. They need not
+// survive the death of the machine, for which no message is to blame.
 //
-// After a death all that stood there is suspected, because one of them did it. A suspect runs alone, one at a
-// time; if it comes through it is acquitted, and if the process dies again it has one crash more.
+// After a crash, every message in the journal is a suspect, because one of them caused it. Suspects run
+// alone, one at a time. A suspect that does not crash the process is acquitted. If the process crashes again,
+// its crash count goes up by one.
 //
-// Names a message by journal_name() (identity.hpp). One file a component; a second process with the same
-// component takes a file of its own. The file has all its blocks from the start: a write into a mapped hole
-// on a full disk would be a SIGBUS.
+// The journal identifies a message by journal_name() (identity.hpp). Each component has one file. A second
+// process that runs the same component uses another file. All blocks of the file are allocated from the
+// start, because a write to a hole in a mapped file raises SIGBUS when the disk is full.
 #pragma once
 
 #include <atomic>
@@ -27,30 +29,32 @@ namespace volley::runtime {
 
 class CrashJournal {
 public:
-    // `directory` is made if it is not there. Errors: config, the file cannot be used; retry, there is no
-    // room for it now.
+    // Opens the component's journal in `directory`, which is created if it is missing. Errors: config, the
+    // file cannot be used; retry, there is no space for it now.
     static Result<std::unique_ptr<CrashJournal>> open(const std::string& directory, const std::string& name,
                                                       std::uint32_t workers);
     ~CrashJournal();
     CrashJournal(const CrashJournal&) = delete;
     CrashJournal& operator=(const CrashJournal&) = delete;
 
-    // How many messages were at work when the last process died.
+    // Returns the number of messages that were in a handler when the last process died.
     std::size_t found() const { return found_; }
     bool has_suspects() const { return suspect_count_.load(std::memory_order_relaxed) > 0; }
-    // In how many deaths it was at work; 0: no suspect. Thread: any.
+    // Returns the number of crashes during which the message was in a handler; 0: it is not a suspect.
+    // Thread: any.
     std::uint32_t crashes(std::uint64_t message);
-    // It came through, or failed, without killing anything. Thread: any.
+    // Removes a suspect: its handler call ended, with success or failure, without a crash. Thread: any.
     void acquit(std::uint64_t message);
-    // Held around the handler's call for a suspect. Thread: any.
+    // The mutex that a worker holds while a handler processes a suspect. Thread: any.
     CallMutex& turn() { return turn_; }
 
-    // The handler is called with one more message; one message is over; all are over. Thread: the worker's
-    // own.
+    // enter() adds one message to those that the worker's handler has; leave() removes it, or all of them.
+    // Thread: that worker's.
     void enter(std::uint32_t worker, std::uint64_t message);
     void leave(std::uint32_t worker, std::uint64_t message);
     void leave(std::uint32_t worker);
-    // What is at work now is cut off by us: it is no crash of theirs. Thread: any.
+    // Makes the next start ignore the messages that are in handlers now: the engine itself ends the process.
+    // Thread: any.
     void forget_running();
 
 private:
@@ -67,21 +71,21 @@ private:
 
     int descriptor_ = -1;
     std::size_t size_ = 0;
-    File* file_ = nullptr;  // mapped, with a desk for each worker behind it
+    File* file_ = nullptr;  // mapped; followed by one desk per worker
     std::size_t found_ = 0;
     std::atomic<std::size_t> suspect_count_{0};
-    std::mutex mutex_;                                           // suspects
-    std::unordered_map<std::uint64_t, std::uint32_t> place_of_;  // of a suspect, in the file's table
+    std::mutex mutex_;                                           // guards the suspects
+    std::unordered_map<std::uint64_t, std::uint32_t> place_of_;  // index of a suspect in the file's table
     CallMutex turn_;
 };
 
-// The name of a component's journal: of another application or configuration file it is another, though
-// application and component have the same names. A file name, whatever is in them.
+// Returns the file name of a component's journal. The application, the component and the path of the
+// configuration file determine it. Any characters in them are allowed.
 std::string journal_file(const std::string& app, const std::string& component,
                          const std::string& configuration);
 
-// Where journals are kept: `configured`, else $STATE_DIRECTORY (systemd), else /var/lib/volley if it can be
-// written; empty: nowhere.
+// Returns the directory for journals: `configured`, else $STATE_DIRECTORY (systemd), else /var/lib/volley if
+// it is writable, else an empty string.
 std::string journal_directory(const std::string& configured);
 
 }  // namespace volley::runtime

@@ -1,4 +1,5 @@
-// What the threads of one component share: its parts, made before they start and gone after they ended.
+// The data that the threads of one component share. It is created before they start and destroyed after they
+// have ended.
 #pragma once
 
 #include <algorithm>
@@ -26,53 +27,53 @@ class InstanceSlot;
 struct Pipeline {
     std::string app;
     std::string base_dir;
-    std::string config_file;  // its path; of a configuration made in code, the folder
+    std::string config_file;  // its path; for a configuration built in code, the directory
     ComponentConfig config;
     QueueConfig input;
     std::string connector;      // the input's type
-    PaddedText id_head;         // of an output's id: "queue/", where the message does not name its source
-    PaddedText id_tail;         // … "/component/"
-    std::uint64_t id_seed = 0;  // of the application: two that read one store have ids of their own
-    std::uint64_t id_seed_of_process = 0;  // the same for a store without an identity
+    PaddedText id_head;         // start of an output's id: "queue/", if the message does not name its source
+    PaddedText id_tail;         // end of an output's id: "/component/"
+    std::uint64_t id_seed = 0;  // differs between applications, and so do the ids of their outputs
+    std::uint64_t id_seed_of_process = 0;  // the same, for a store without an identity
     std::string handler_label;             // "forward", "libship.so:Ship", "python3 ship.py"
     std::uint64_t max_message_bytes = 0;
 
-    // Decoding: only where somebody looks into the body.
+    // Messages are decoded only if something reads the body.
     std::optional<codec::Decoder> decoder;
     codec::Encoding input_encoding = codec::Encoding::none;
     bool decode = false;
-    bool schema = false;      // tombstones skip it
-    bool keeps_tree = false;  // forward to a queue whose encoder looks into the body, too: it is parsed once
+    bool schema = false;      // the input has a schema; tombstones skip it
+    bool keeps_tree = false;  // forward to a queue whose encoder also reads the body: the body is parsed once
 
-    // The handler's class; none: forward.
+    // The handler's class. Empty, and no built-in handler: forward.
     std::optional<plugins::PluginClass> handler;
-    const volley_handler_class* built_in_handler = nullptr;  // process and function, which are no plugins
+    const volley_handler_class* built_in_handler = nullptr;  // process and function are not plugins
     std::string handler_config = "{}";
-    std::shared_ptr<InstanceSlot> shared_handler;  // one instance for all workers; none: each has its own
-    bool keeps_groups = false;                     // several messages of a group may be in one call of it
-    bool in_process = false;                       // the handler can take us down with it
-    bool is_async = false;                         // VOLLEY_ASYNC: each message completes on its own
-    std::string state_dir;                         // as configured
-    std::unique_ptr<CrashJournal> journal;         // none: no handler that needs it, or no place to keep it
+    std::shared_ptr<InstanceSlot> shared_handler;  // one instance for all workers; null: each has its own
+    bool keeps_groups = false;              // one call may contain several messages of an ordering group
+    bool in_process = false;                // the handler can crash the process
+    bool is_async = false;                  // VOLLEY_ASYNC: each message completes on its own
+    std::string state_dir;                  // as in the configuration
+    std::unique_ptr<CrashJournal> journal;  // null: the handler does not need it, or there is no place for it
     bool is_forward() const { return !handler && built_in_handler == nullptr; }
 
-    // Outputs and acks are one transaction of their store, made by the intake: workers hand nothing to the
-    // output queues. Set before the workers start.
+    // Outputs and acks are one transaction of their store, which the intake makes. Workers then pass nothing
+    // to the output queues. Set before the workers start.
     bool transactions = false;
 
-    // store_name() of each store that the input was, because a file may be replaced while we run. The intake
-    // thread adds; workers read those that their messages name. The first is none.
+    // store_name() of each store that the input has been: a file may be replaced while the engine runs. The
+    // intake thread appends; workers read the entries that their messages name. Entry 0 is unused.
     delivery::Slab<std::uint64_t> stores;
     MessageContexts contexts;
     Completions completions;
-    // Behind what their producers use until they are destroyed.
+    // Declared after everything that their producers use until they are destroyed.
     std::vector<std::unique_ptr<OutputQueue>> output_queues;
     std::unique_ptr<OutputQueue> dead_letters;
     DurationCounts handle_durations;
     std::atomic<std::uint64_t> nanoseconds_per_message{20'000};  // moving average; sizes the workers' batches
-    bool input_is_log = false;                                   // its progress is an offset
-    std::atomic<bool> stopping{false};                           // start no handler any more
-    std::atomic<bool> aborting{false};                           // give up on what is not confirmed
+    bool input_is_log = false;                                   // progress is an offset
+    std::atomic<bool> stopping{false};                           // do not start handlers any more
+    std::atomic<bool> aborting{false};                           // do not wait for confirmations any more
     std::atomic<double> last_success_seconds{0};
     // How many messages a worker handles in a few milliseconds, so that the workers share evenly.
     std::uint32_t batch_limit() const {
