@@ -157,8 +157,8 @@ void Intake::fetch(std::uint32_t capacity, delivery::Millis wait) {
 }
 
 // Returns how many messages may be taken now. From a log: as many as fit into the window. From a store with
-// leases: no more than can start soon, because a waiting message uses up a delivery and is kept from other
-// processes.
+// leases: no more than can start soon, because other processes cannot get a message that waits here, and its
+// wait may use up one of its deliveries.
 std::uint32_t Intake::room() const {
     const std::uint32_t room = std::min(core_.room(), consume_batch);
     if (is_log_) return room;

@@ -57,7 +57,7 @@ struct alignas(cache_line) MessageContext {
     bool truncate = false;     // its dead letter was too large for the queue
     bool is_clean = true;      // the fields from `refused` on are empty
     std::uint32_t reason = 0;  // VOLLEY_REASON_… of the last failure
-    std::size_t counted = 0;   // the part of held() that counts as in-flight bytes
+    std::size_t counted = 0;   // the part of held() that is already counted with the input's bytes
     std::optional<codec::Failure> refused;  // why it can never be handled, found during the key lookup
     std::string scratch;                    // the decoded body, if it is not the input's own bytes
     std::string key;                        // the key, if the queue's `key` pointer takes it from the body

@@ -23,7 +23,7 @@ public:
         bool active = false;   // there is work that must make progress without outside help
         bool may_lag = false;  // the input is a log that is open, not paused and idle here
     };
-    // Returns since when stalled work has waited; 0 ms: none waits. Whether a log withholds messages
+    // Returns since when work has waited for progress; 0 ms: no work waits. Whether a log withholds messages
     // (librdkafka #4970: it never finds its coordinator again) is a question to the store, so it is asked
     // rarely.
     delivery::Instant waiting_since(const Facts& facts, Input& input, delivery::Instant now);

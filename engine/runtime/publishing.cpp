@@ -1,5 +1,5 @@
-// What other threads see of the component: its snapshot, its readiness and, for the watchdog, since when
-// stalled work has waited. The engine's thread reads these, because the intake itself may hang.
+// What other threads see of the component: its snapshot, its readiness and, for the watchdog, since when work
+// has waited for progress. The engine's thread reads these, because the intake itself may hang.
 #include <algorithm>
 
 #include "log/log.hpp"

@@ -1,4 +1,4 @@
-// Since when stalled work has waited, and whether there is no work.
+// Since when work has waited for progress, and whether there is no work.
 #include "runtime/progress.hpp"
 
 #include <catch2/catch.hpp>
