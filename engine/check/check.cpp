@@ -213,8 +213,18 @@ private:
         add(config_path(queue, error->field), wrong_config, "queue \"" + queue.name + "\": " + text);
     }
 
+    void check_concurrency(const ComponentConfig& component, bool is_async) {
+        if (component.concurrency == 1 || is_async) return;
+        warn(component.path + "/concurrency", contradiction,
+             "component \"" + component.name +
+                 "\": its handler takes one message at a time: \"concurrency\" has no effect",
+             "use \"workers\" for more; a program, and a class with VOLLEY_ASYNC, can have several at once");
+    }
+
     void check_handler(const ComponentConfig& component) {
-        if (component.handler.kind != HandlerConfig::Kind::library) return;
+        if (component.handler.kind == HandlerConfig::Kind::process) return;
+        if (component.handler.kind != HandlerConfig::Kind::library)
+            return check_concurrency(component, false);
         const LibraryHandler& library = component.handler.library;
         const std::string spec =
             library.class_name.empty() ? library.library : library.library + ":" + library.class_name;
@@ -222,6 +232,7 @@ private:
         if (!found)
             return add(component.path + "/handler", no_plugin,
                        "component \"" + component.name + "\": " + found.error().text);
+        check_concurrency(component, (found->flags() & VOLLEY_ASYNC) != 0);
         for (const auto& mistake : plugins::check_config(*found, library.config)) {
             const std::string path = component.path + "/handler/config" + mistake.pointer;
             add(mistake.is_key ? path + "#key" : path, wrong_config,

@@ -131,9 +131,12 @@ std::int32_t Producer::decide(const Pending& p) {
     if (!permanent) return VOLLEY_E_RETRY;
     if (s.component.on_fail == volley::OnFail::drop)
         world_.messages[static_cast<std::size_t>(p.message)].dropped = true;
+    // Delivered twice, the message may be of an older assignment here, and is then released.
+    const auto is_of_it = [&p](const auto& entry) { return entry.second.message == p.message; };
+    const bool is_one = std::count_if(process_.deliveries.begin(), process_.deliveries.end(), is_of_it) == 1;
     for (auto& [handle, d] : process_.deliveries) {
         // Where outputs are pipelined, those behind it may be on their way already.
-        if (d.message == p.message && d.stage == Stage::handled && !s.ordered_outputs)
+        if (is_one && d.message == p.message && d.stage == Stage::handled && !s.ordered_outputs)
             d.stage = Stage::given_up;
     }
     world_.trace(p.message, "an output is refused for good");
