@@ -50,7 +50,8 @@ void Exchange::begin_child() {
     for (auto& [number, group] : groups_) group.is_lone = false;
     unsent_from_ = 0;
     in_child_ = 0;
-    has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = takes_source_ = false;
+    has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = false;
+    takes_source_ = true;  // messages are sent before it has declared anything
     ignored_ = 0;
 }
 
@@ -195,6 +196,7 @@ Exchange::Request* Exchange::request_of(std::optional<std::uint64_t> id) {
 }
 
 void Exchange::take_answer(Request& request) {
+    if (!has_spoken_) takes_source_ = false;
     has_spoken_ = has_answered_ = true;
     if (!answer_.why.empty()) explain(request, answer_.why);
     switch (answer_.kind) {

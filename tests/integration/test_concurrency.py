@@ -124,9 +124,10 @@ def test_a_message_that_hangs_costs_only_its_own_attempts(tmp_path):
 def test_a_stop_waits_for_what_is_at_work_and_gives_back_the_rest(tmp_path):
     bodies = [{"n": n, "do": "wait"} for n in range(50)]
     job = Job(tmp_path, bodies, component="concurrency: 4\n    order: none")
+    job.volleyd.wait_ready()
     wait_until(lambda: job.volleyd.metric("volley_messages_received_total") > 4, "some are at work")
     job.volleyd.process.terminate()
-    wait_until(lambda: "stopping" in job.volleyd.log or "SIGTERM" in job.volleyd.log, "the stop has begun")
+    wait_until(lambda: job.volleyd.get("/readyz")[0] == 503, "the stop has begun")
     (tmp_path / "go").write_text("")
     assert job.volleyd.process.wait(30) == 0, job.volleyd.log
     left = job.store.connect().execute("SELECT count(*) FROM volley_messages WHERE queue = 'in'").fetchone()[0]
