@@ -1,7 +1,7 @@
 """Volley beside a bare client loop doing the same work in the same run: alternating pairs, medians, and the ratios.
 
     ./dev bench [memory] [rsmq] [kafka]             these three if none is named: a few minutes
-    ./dev bench kafka-sizes | kafka-schema | kafka-latency | kafka-benthos | kafka-python
+    ./dev bench handlers | kafka-sizes | kafka-schema | kafka-latency | kafka-benthos | kafka-python
 """
 
 import os
@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import handlers_bench
 import kafka
 from measure import BIN, BUILD, Cpu, bare, head, pairs, servers
 from rsmq_bench import bench_rsmq
@@ -52,7 +53,7 @@ def rsmq(folder):
 def main():
     short = {"memory": bench_memory, "rsmq": rsmq, "kafka": kafka.forward}
     known = {**short, "kafka-sizes": kafka.sizes, "kafka-schema": kafka.schema, "kafka-latency": kafka.latency,
-             "kafka-benthos": kafka.benthos, "kafka-python": kafka.python}
+             "kafka-benthos": kafka.benthos, "kafka-python": kafka.python, "handlers": handlers_bench.handlers}
     for name in sys.argv[1:] or short:
         if name not in known:
             sys.exit(f"there is no bench \"{name}\"; there are: {', '.join(known)}")

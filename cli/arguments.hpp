@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "dead_letters.hpp"
-#include "init.hpp"
 #include "handler_check.hpp"
+#include "init.hpp"
 #include "queues.hpp"
 
 namespace volley::cli {

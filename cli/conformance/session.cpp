@@ -1,7 +1,6 @@
 #include "conformance/session.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "conformance/verdict.hpp"
 
@@ -38,11 +37,12 @@ bool is_malformed_answer(const Spoken& one) {
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::start(const Program& program, std::uint32_t concurrency) {
-    if (program.version >= 2)
-        setenv("VOLLEY_CONCURRENCY", std::to_string(concurrency).c_str(), 1);
-    else
-        unsetenv("VOLLEY_CONCURRENCY");
-    auto child = handlers::Child::start({program.exec, ".", "handler-check", {}});
+    handlers::ChildOptions options;
+    options.exec = program.exec;
+    options.directory = ".";
+    options.component = "handler-check";
+    options.concurrency = program.version >= 2 ? concurrency : 0;
+    auto child = handlers::Child::start(options);
     if (!child) return child.error();
     return std::unique_ptr<Session>(new Session(program, std::move(*child)));
 }

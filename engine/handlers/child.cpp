@@ -83,7 +83,8 @@ std::vector<std::string> environment_for(const ChildOptions& options) {
     }
     for (const auto& [name, value] : options.env) all[name] = value;
     all["VOLLEY_COMPONENT"] = options.component;
-    all["VOLLEY_CONCURRENCY"] = std::to_string(options.concurrency);
+    all.erase("VOLLEY_CONCURRENCY");
+    if (options.concurrency > 0) all["VOLLEY_CONCURRENCY"] = std::to_string(options.concurrency);
     std::vector<std::string> out;
     for (const auto& [name, value] : all) out.push_back(name + "=" + value);
     return out;

@@ -29,7 +29,7 @@ struct ChildOptions {
     std::string directory;                        // working directory
     std::string component;                        // name in log lines and in VOLLEY_COMPONENT
     std::function<void(const ChildEnd&)> on_end;  // called once by the second thread; may be empty
-    std::uint32_t concurrency = 1;                // VOLLEY_CONCURRENCY
+    std::uint32_t concurrency = 1;                // VOLLEY_CONCURRENCY; 0: it is not set
     std::map<std::string, std::string> env = {};  // variables beside those of this process
     bool clear_env = false;                       // … of which it gets only PATH
 };

@@ -1,5 +1,7 @@
 #include "runtime/async_run.hpp"
 
+#include <algorithm>
+
 #include "invariant.hpp"
 #include "runtime/decode.hpp"
 #include "runtime/suspect.hpp"
@@ -141,11 +143,14 @@ void AsyncRun::start_waiting() {
     }
     const std::uint32_t most = window();
     std::size_t kept = 0;
+    blocked_.clear();
     while (kept < waiting_.size() && kept < looked_at && alone_.empty() && calls_.takes_more() &&
            calls_.pending() + given_.size() < most) {
         const WorkItem item = waiting_[kept];
         const Admission how = admit(item);
         if (how == Admission::blocked) {
+            // Nothing may overtake it.
+            blocked_.push_back(item.group);
             ++kept;
             continue;
         }
@@ -156,6 +161,7 @@ void AsyncRun::start_waiting() {
 }
 
 AsyncRun::Admission AsyncRun::admit(const WorkItem& item) {
+    if (std::find(blocked_.begin(), blocked_.end(), item.group) != blocked_.end()) return Admission::blocked;
     // On a log what was taken is carried through: what was left out of its middle could not be committed
     // past.
     if (pipeline_.is_cut_off() || results_.group_failed(item)) {

@@ -73,7 +73,8 @@ private:
     std::unordered_map<delivery::OrderingGroup, Place> last_of_;  // the last flight of each group
     std::deque<Alone> alone_;
     bool is_alone_running_ = false;
-    std::vector<EndedCall> taken_;  // reused, as all below
+    std::vector<delivery::OrderingGroup> blocked_;  // in this pass: of messages that wait for others
+    std::vector<EndedCall> taken_;                  // reused, as all below
     std::vector<delivery::WorkItem> given_;
     std::vector<Place> given_places_;
     std::uint32_t over_ = 0;  // work items that ended in this pass

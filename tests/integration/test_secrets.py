@@ -1,4 +1,4 @@
-"""A secret goes to the server it is for, and nowhere else: not into logs, pages, dumps, dead letters or children."""
+"""A secret goes to the server it is for, and nowhere else: not into logs, pages, dumps, or dead letters. A child has the environment."""
 
 import json
 import os
@@ -15,8 +15,8 @@ NOSY = """
 import json, os, sys
 for line in sys.stdin:
     m = json.loads(line)
-    print("environment:", dict(os.environ), file=sys.stderr, flush=True)
-    print(json.dumps({"id": m["id"], "fail": "environment: " + repr(dict(os.environ))}), flush=True)
+    print("environment:", sorted(os.environ), file=sys.stderr, flush=True)
+    print(json.dumps({"id": m["id"], "fail": "environment: " + repr(sorted(os.environ))}), flush=True)
 """
 
 

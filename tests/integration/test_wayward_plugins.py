@@ -23,24 +23,29 @@ def instances(folder):
     return (folder / "instances").read_text().splitlines() if (folder / "instances").exists() else []
 
 
-@pytest.mark.parametrize("handler", ["Late", "SharedLate"])
+def at_once(handler):
+    """A class that declares VOLLEY_ASYNC has several messages at a time."""
+    return ", concurrency: 8" if handler.startswith("Async") else ""
+
+
+@pytest.mark.parametrize("handler", ["Late", "SharedLate", "AsyncLate", "AsyncSharedLate"])
 def test_a_job_that_is_finished_twice_or_late_ends_no_other_message(handler, tmp_path):
     store = Sqlite(tmp_path)
     bodies = [json.dumps({"n": n, "is": "good" if n % 2 else "bad"}) for n in range(60)]
     store.put("in", bodies, ["a"] * 60)
-    volleyd = Volleyd(tmp_path, config(store, handler, ", workers: 2, order: none")).wait_ready()
+    volleyd = Volleyd(tmp_path, config(store, handler, ", workers: 2, order: none" + at_once(handler))).wait_ready()
     wait_until(lambda: len(store.take("out")) + len(store.take("dead")) >= 60, "all came out")
     assert volleyd.stop() == 0, volleyd.log
     assert sorted(json.loads(b)["n"] for b in store.take("out")) == [n for n in range(60) if n % 2]
     assert sorted(json.loads(b)["n"] for b in store.take("dead")) == [n for n in range(60) if n % 2 == 0]
 
 
-@pytest.mark.parametrize("handler", ["Late", "SharedLate"])
+@pytest.mark.parametrize("handler", ["Late", "SharedLate", "AsyncLate", "AsyncSharedLate"])
 def test_a_job_that_is_never_finished_costs_its_message_its_attempts_and_no_other_one(handler, tmp_path):
     store = Sqlite(tmp_path)
     bodies = [json.dumps({"n": n, "is": "never" if n == 3 else "good"}) for n in range(8)]
     store.put("in", bodies, ["a"] * 8)
-    settings = ", handler_timeout: 300ms, workers: 2, order: none"
+    settings = ", handler_timeout: 300ms, workers: 2, order: none" + at_once(handler)
     volleyd = Volleyd(tmp_path, config(store, handler, settings)).wait_ready()
     wait_until(lambda: len(store.take("out")) == 7 and len(store.take("dead")) == 1, "the others came out")
     assert volleyd.metric("volley_message_failures_total", reason="timeout") >= 3

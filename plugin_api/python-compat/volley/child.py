@@ -20,7 +20,6 @@ from volley import serving
 
 def main() -> None:
     started = json.loads(os.environ.pop("VOLLEY_PY"))
-    os.environ.update(started["withheld"])
     _set_variable("PYTHONPATH", started["python_path"])
     os.chdir(started["folder"])
     sys.path[:] = started["path"]

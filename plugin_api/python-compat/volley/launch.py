@@ -20,8 +20,6 @@ from volley import bridge, engine_config
 from volley.logging import logger
 from volley.serving import Application
 
-# What volleyd keeps from its children; py-volley's functions have their whole environment.
-_WITHHELD = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "KEY", "CREDENTIAL")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -65,7 +63,6 @@ def _environment(application: Application) -> Dict[str, str]:
         "path": sys.path,
         "arguments": sys.argv,
         "python_path": python_path,
-        "withheld": {name: value for name, value in os.environ.items() if any(word in name.upper() for word in _WITHHELD)},
     }
     where = [package, *(entry for entry in sys.path if entry)]
     return {**os.environ, "VOLLEY_PY": json.dumps(started), "PYTHONPATH": os.pathsep.join(where)}

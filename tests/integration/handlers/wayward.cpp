@@ -174,4 +174,5 @@ struct Moody : volley::Consumer {
 }  // namespace
 
 VOLLEY_PLUGIN("wayward", "1.0.0", late("Late", 0), late("SharedLate", VOLLEY_THREAD_SAFE),
+              late("AsyncLate", VOLLEY_ASYNC), late("AsyncSharedLate", VOLLEY_ASYNC | VOLLEY_THREAD_SAFE),
               VOLLEY_CLASS(Frail), VOLLEY_CLASS(Shared), VOLLEY_CLASS(Moody));

@@ -1,0 +1,3 @@
+import { run } from "volley-handler";
+
+await run((message, out) => out.send("out", message.body));

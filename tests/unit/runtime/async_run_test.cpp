@@ -1,0 +1,189 @@
+// Messages that complete one by one: what is handed on when, and what runs alone.
+#include "runtime/async_run.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <map>
+#include <thread>
+
+#include "handle_rig.hpp"
+#include "log/log.hpp"
+
+using namespace handler_rig;
+
+namespace {
+
+// A handler that leaves everything pending, and an AsyncRun in front of it.
+struct Asynchronous {
+    explicit Asynchronous(std::uint32_t concurrency = 4) {
+        log::configure(log::Level::off, log::Format::text);
+        rig.pipeline.is_async = true;
+        rig.pipeline.config.concurrency = concurrency;
+        rig.pipeline.max_message_bytes = 1000;
+        results.prepare();
+        slot.join();
+        script.handle = [this](const Tasks& tasks) {
+            for (std::uint32_t i = 0; i < tasks.count; ++i) {
+                tasks[i].status = VOLLEY_PENDING;
+                jobs[std::string(text_of(tasks[i].message->body))] = tasks[i].job;
+            }
+            return VOLLEY_OK;
+        };
+    }
+    ~Asynchronous() {
+        for (auto& [body, job] : std::exchange(jobs, {})) script.finish(job, VOLLEY_OK);
+        pass();
+        slot.quit(0);
+    }
+    void add(const std::vector<delivery::WorkItem>& items) {
+        for (const delivery::WorkItem& item : items) run.add(item);
+    }
+    // Makes a pass, and notes what came out.
+    std::uint32_t pass() {
+        results.begin_pass();
+        const std::uint32_t over = run.pass();
+        results.end_pass(over);
+        Drained drained;
+        rig.pipeline.completions.drain(drained);
+        for (const Completion& c : drained.completions)
+            if (c.kind == Completion::Kind::handled) verdicts.emplace_back(c.slot, c.verdict);
+        return over;
+    }
+    void finish(const std::string& body, std::int32_t status = VOLLEY_OK) {
+        script.finish(jobs.at(body), status);
+        jobs.erase(body);
+    }
+    using Verdicts = std::vector<std::pair<delivery::Slot, Verdict>>;
+
+    Script script;
+    Rig rig;
+    InstanceSlot slot{rig.pipeline};
+    PassResults results{rig.pipeline, 0};
+    AsyncRun run{rig.pipeline, 0, slot, results, [] {}};
+    std::map<std::string, volley_job*> jobs;  // that are pending
+    Verdicts verdicts;
+};
+
+std::vector<delivery::WorkItem> in_groups(std::vector<delivery::WorkItem> items,
+                                          const std::vector<delivery::OrderingGroup>& groups) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        items[i].group = groups[i];
+        items[i].turn = groups[i] + 1;
+    }
+    return items;
+}
+
+}  // namespace
+
+TEST_CASE("a message is handed on when it has ended, whatever else the handler has", "[async]") {
+    Asynchronous a;
+    a.add(a.rig.items(6));
+    CHECK(a.pass() == 0);
+    CHECK(a.jobs.size() == 4);  // as many as may be at work
+    a.finish("2");
+    CHECK(a.pass() == 1);
+    CHECK(a.verdicts == Asynchronous::Verdicts{{2, Verdict::ok}});
+    CHECK(a.jobs.count("4") == 1);  // it took the place
+    a.finish("0", VOLLEY_E_RETRY);
+    a.finish("4", VOLLEY_DROP);
+    CHECK(a.pass() == 2);
+    CHECK(a.verdicts == Asynchronous::Verdicts{{2, Verdict::ok}, {0, Verdict::retry}, {4, Verdict::drop}});
+    CHECK(!a.run.is_idle());
+}
+
+TEST_CASE("of a group one message is at work, and a failure returns those behind it", "[async]") {
+    Asynchronous a;
+    a.add(in_groups(a.rig.items(4), {1, 1, 2, 1}));
+    a.pass();
+    CHECK(a.jobs.size() == 2);
+    CHECK(a.jobs.count("2") == 1);
+    SECTION("the first succeeds") {
+        a.finish("0");
+        a.pass();
+        CHECK(a.jobs.count("1") == 1);
+        CHECK(a.jobs.count("3") == 0);
+        a.finish("1", VOLLEY_E_PERMANENT);
+        a.pass();
+        CHECK(a.verdicts ==
+              Asynchronous::Verdicts{{0, Verdict::ok}, {1, Verdict::fail}, {3, Verdict::not_started}});
+    }
+    SECTION("the first fails") {
+        a.finish("0", VOLLEY_E_RETRY);
+        a.pass();
+        CHECK(a.verdicts == Asynchronous::Verdicts{
+                                {0, Verdict::retry}, {1, Verdict::not_started}, {3, Verdict::not_started}});
+    }
+}
+
+TEST_CASE("results of a group are handed on in order, also if its handler ends them in another", "[async]") {
+    Asynchronous a;
+    a.rig.pipeline.keeps_groups = true;
+    a.add(in_groups(a.rig.items(3), {1, 1, 1}));
+    a.pass();
+    REQUIRE(a.jobs.size() == 3);
+    a.finish("2");
+    a.finish("1");
+    CHECK(a.pass() == 0);
+    a.finish("0", VOLLEY_E_RETRY);
+    CHECK(a.pass() == 3);
+    CHECK(a.verdicts ==
+          Asynchronous::Verdicts{{0, Verdict::retry}, {1, Verdict::not_started}, {2, Verdict::not_started}});
+}
+
+TEST_CASE("after a failed instance each message that it had runs alone", "[async]") {
+    Asynchronous a;
+    a.add(a.rig.items(2));
+    a.pass();
+    REQUIRE(a.jobs.size() == 2);
+    const auto pend = a.script.handle;
+    a.add({a.rig.items(3).back()});
+    a.script.handle = [&](const Tasks&) { return VOLLEY_E_RETRY; };
+    a.jobs.clear();
+    a.pass();  // the instance fails with the third, and what it had is void
+    a.script.handle = pend;
+    a.pass();
+    CHECK(a.jobs.size() == 1);
+    CHECK(a.jobs.count("0") == 1);
+    a.finish("0");
+    a.pass();
+    CHECK(a.jobs.count("1") == 1);
+    a.script.handle = [&](const Tasks& tasks) {
+        return text_of(tasks[0].message->body) == "2" ? VOLLEY_E_RETRY : pend(tasks);
+    };
+    a.finish("1");
+    for (int i = 0; i < 4; ++i) a.pass();
+    // The third failed a new instance, too: it is charged.
+    CHECK(a.verdicts == Asynchronous::Verdicts{{0, Verdict::ok}, {1, Verdict::ok}, {2, Verdict::retry}});
+    CHECK(a.rig.context(2).last_error.find("done for") != std::string::npos);
+    CHECK(a.run.is_idle());
+}
+
+TEST_CASE("a message that is never finished is charged a timeout, when the others have ended", "[async]") {
+    Asynchronous a;
+    a.rig.pipeline.config.handler_timeout = delivery::Millis(20);
+    a.add(a.rig.items(2));
+    a.pass();
+    a.finish("1");
+    const auto deadline = monotonic() + std::chrono::seconds(20);
+    while (a.verdicts.size() < 2 && monotonic() < deadline) {
+        a.pass();
+        std::this_thread::yield();
+    }
+    CHECK(a.verdicts == Asynchronous::Verdicts{{1, Verdict::ok}, {0, Verdict::retry}});
+    CHECK(a.rig.context(0).reason == VOLLEY_REASON_TIMEOUT);
+    CHECK(a.script.closed == 1);
+    CHECK(a.script.destroyed == 1);
+    a.jobs.clear();
+}
+
+TEST_CASE("a status that the ABI does not define ends the component, and nothing counts as done", "[async]") {
+    Asynchronous a;
+    a.add(a.rig.items(2));
+    a.pass();
+    a.finish("0", 4711);
+    a.jobs.clear();
+    a.pass();
+    CHECK(a.verdicts == Asynchronous::Verdicts{{0, Verdict::not_started}, {1, Verdict::not_started}});
+    REQUIRE(a.slot.failure());
+    CHECK(a.slot.failure()->code == ErrorCode::fatal);
+}
