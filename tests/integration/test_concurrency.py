@@ -16,6 +16,7 @@ HELLO = '{"volley":2,"chains":true,"cancels":true,"source":true}'
 async def work(m):
     do = (m["body"] or {}).get("do")
     if do == "wait":
+        open(f"at-work-{m['body']['n']}", "w").close()
         while not os.path.exists("go"):
             await asyncio.sleep(0.01)
     elif do == "hang":
@@ -125,7 +126,7 @@ def test_a_stop_waits_for_what_is_at_work_and_gives_back_the_rest(tmp_path):
     bodies = [{"n": n, "do": "wait"} for n in range(50)]
     job = Job(tmp_path, bodies, component="concurrency: 4\n    order: none")
     job.volleyd.wait_ready()
-    wait_until(lambda: job.volleyd.metric("volley_messages_received_total") > 4, "some are at work")
+    wait_until(lambda: len(list(tmp_path.glob("at-work-*"))) == 4, "four are at work")
     job.volleyd.process.terminate()
     wait_until(lambda: job.volleyd.get("/readyz")[0] == 503, "the stop has begun")
     (tmp_path / "go").write_text("")
