@@ -63,7 +63,7 @@ private:
             record.body = next.body;
             record.flags = VOLLEY_RECORD_BORROWED;
             jobs_.emit(jobs_.context, next.job, volley_view{}, &record, sizeof record, nullptr);
-            jobs_.finish(jobs_.context, next.job, VOLLEY_OK, 0, 0);
+            jobs_.finish(jobs_.context, next.job, VOLLEY_OK, 0);
             lock.lock();
         }
     }

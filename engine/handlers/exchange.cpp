@@ -244,7 +244,7 @@ void Exchange::finish(Request& request, std::int32_t status, std::uint64_t after
     request.is_done = true;
     if (request.is_sent && !request.is_skipped) --in_child_;
     ++finished_;
-    jobs_.finish(jobs_.context, request.job, status, after_ms, reason);
+    jobs_.finish_for(jobs_.context, request.job, status, after_ms, reason);
     if (request.group == 0) return;
     const std::uint32_t number = request.group;
     Group& group = groups_[number];

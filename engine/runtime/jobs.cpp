@@ -1,5 +1,6 @@
 #include "runtime/jobs.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -18,6 +19,7 @@ namespace {
 constexpr unsigned index_bits = 24;
 constexpr std::uint64_t index_mask = (1ULL << index_bits) - 1;
 constexpr std::size_t longest_text = 4096;  // of an explanation
+constexpr std::uint64_t answer_sizes = 16;  // a child's answer may be so many times max_message_bytes
 
 // Of the call that this thread is in.
 thread_local const JobWaiter* this_threads_call = nullptr;
@@ -76,8 +78,10 @@ std::int32_t emit_from(Job& job, const volley_view& output, const volley_record&
     const Pipeline& pipeline = job.waiter->pipeline;
     if (job.finished.load(std::memory_order_relaxed))
         return volley_fail(error, VOLLEY_E_LOST, "the job is finished already");
-    if (job.context->held() > pipeline.config.max_in_flight_bytes)
-        return refuse(job, error, ErrorCode::permanent, "its outputs are more than max_in_flight_bytes");
+    if (job.context->held() >
+        std::max(pipeline.config.max_in_flight_bytes, answer_sizes * pipeline.max_message_bytes))
+        return refuse(job, error, ErrorCode::permanent,
+                      "its outputs are more than max_in_flight_bytes and than 16 times max_message_bytes");
     if (const char* flaw = flaw_of(record)) return refuse(job, error, ErrorCode::permanent, flaw);
     bool found = false;
     for (const auto& output_queue : pipeline.output_queues) {
@@ -123,6 +127,7 @@ JobTable::JobTable() {
     functions_.emit = &JobTable::emit;
     functions_.explain = &JobTable::explain;
     functions_.finish = &JobTable::finish;
+    functions_.finish_for = &JobTable::finish_for;
     functions_.cancelled = &JobTable::cancelled;
 }
 
@@ -222,8 +227,12 @@ void JobTable::explain(void* context, volley_job* handle, volley_view text) {
     }
 }
 
-void JobTable::finish(void* context, volley_job* handle, std::int32_t status, std::uint64_t retry_after_ms,
-                      std::uint32_t reason) {
+void JobTable::finish(void* context, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms) {
+    finish_for(context, job, status, retry_after_ms, VOLLEY_REASON_NONE);
+}
+
+void JobTable::finish_for(void* context, volley_job* handle, std::int32_t status,
+                          std::uint64_t retry_after_ms, std::uint32_t reason) {
     JobTable& table = *static_cast<JobTable*>(context);
     const auto token = reinterpret_cast<std::uint64_t>(handle);
     Job* const job = table.find(token);

@@ -106,8 +106,9 @@ private:
     static std::int32_t emit(void* context, volley_job* job, volley_view output, const volley_record* record,
                              std::uint32_t record_size, volley_error* error);
     static void explain(void* context, volley_job* job, volley_view text);
-    static void finish(void* context, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms,
-                       std::uint32_t reason);
+    static void finish(void* context, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms);
+    static void finish_for(void* context, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms,
+                           std::uint32_t reason);
     static std::int32_t cancelled(void* context, volley_job* job);
 
     // Chunk n has 64 << n jobs. They never move.

@@ -150,7 +150,7 @@ std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint3
         return unknown_status;
     }
     const auto no_job = reinterpret_cast<volley_job*>(std::uint64_t{0x123456789});
-    if (breaks(Breach::finishes_no_job)) jobs_->finish(jobs_->context, no_job, VOLLEY_OK, 0, 0);
+    if (breaks(Breach::finishes_no_job)) jobs_->finish(jobs_->context, no_job, VOLLEY_OK, 0);
     if (breaks(Breach::emits_for_no_job)) {
         volley_record record{};
         volley_error lost{};
@@ -159,7 +159,7 @@ std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint3
             world_.fault("an output of no job is taken");
     }
     if (old_job_ != nullptr && old_calls_++ > 3 && breaks(Breach::finishes_late))
-        jobs_->finish(jobs_->context, old_job_, VOLLEY_OK, 0, 0);
+        jobs_->finish(jobs_->context, old_job_, VOLLEY_OK, 0);
     const std::uint32_t fails_at = world_.injects_failure(0.1) && !process_.crashed
                                        ? static_cast<std::uint32_t>(below(world_.random, count))
                                        : count;
@@ -306,7 +306,7 @@ void Process::finish_job(std::size_t index) {
     const PendingJob job = jobs[index];
     jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(index));
     const auto finish = [](const PendingJob& ended, std::int32_t status, std::uint64_t retry_after_ms) {
-        ended.jobs->finish(ended.jobs->context, ended.job, status, retry_after_ms, 0);
+        ended.jobs->finish(ended.jobs->context, ended.job, status, retry_after_ms);
     };
     if (crashed) return finish(job, VOLLEY_OK, 0);
     Delivery* const d = find(job.handle);

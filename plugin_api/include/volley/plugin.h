@@ -381,9 +381,11 @@ typedef struct volley_jobs {
   /* Says why the job fails; copies. At most once, before the job ends. [any] */
   void (*explain)(void *context, volley_job *, volley_view text);
   /* Ends a job left VOLLEY_PENDING, also before handle has returned; a second time does nothing. The statuses of
-   * volley_task, but not VOLLEY_PENDING. retry_after_ms and reason as there. [any] */
-  void (*finish)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms, uint32_t reason);
+   * volley_task, but not VOLLEY_PENDING. retry_after_ms as there. [any] */
+  void (*finish)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms);
   int32_t (*cancelled)(void *context, volley_job *);   /* 1: the result is no longer wanted; 2: nor is it waited for. [any] */
+  /* As finish, with a VOLLEY_REASON_… where it says more than `status`. [any] */
+  void (*finish_for)(void *context, volley_job *, int32_t status, uint64_t retry_after_ms, uint32_t reason);
 } volley_jobs;
 
 /* One instance for each worker, used by its thread alone. With VOLLEY_THREAD_SAFE one for all workers: handle is called by

@@ -246,7 +246,7 @@ public:
             task.status = rules_.status_of("a task");
             if (!rules_.breaks("status of finish")) continue;
             task.status = VOLLEY_PENDING;
-            jobs_.finish(jobs_.context, task.job, unknown_status, 0, 0);
+            jobs_.finish(jobs_.context, task.job, unknown_status, 0);
         }
         return VOLLEY_OK;
     }

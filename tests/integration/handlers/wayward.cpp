@@ -86,7 +86,7 @@ private:
                 continue;
             }
             due_.pop();
-            jobs_.finish(jobs_.context, next.job, next.status, 0, 0);
+            jobs_.finish(jobs_.context, next.job, next.status, 0);
             emit(next.job, volley::view_of(R"("emitted too late")"));
         }
     }

@@ -29,7 +29,7 @@ public:
         table.context = this;
         table.emit = &emit;
         table.explain = &explain;
-        table.finish = &finish;
+        table.finish_for = &finish;
         table.cancelled = [](void*, volley_job* job) { return reinterpret_cast<Job*>(job)->cancelled; };
         for (std::size_t i = 0; i < groups.size(); ++i) {
             jobs[i].body = "message " + std::to_string(i);

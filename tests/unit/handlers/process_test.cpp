@@ -87,10 +87,10 @@ private:
             const volley_jobs& jobs = static_cast<Handler*>(self)->now_->table;
             jobs.explain(jobs.context, job, text);
         };
-        table.finish = [](void* self, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms,
-                          std::uint32_t reason) {
+        table.finish_for = [](void* self, volley_job* job, std::int32_t status, std::uint64_t retry_after_ms,
+                              std::uint32_t reason) {
             const volley_jobs& jobs = static_cast<Handler*>(self)->now_->table;
-            jobs.finish(jobs.context, job, status, retry_after_ms, reason);
+            jobs.finish_for(jobs.context, job, status, retry_after_ms, reason);
         };
         table.cancelled = [](void* self, volley_job* job) {
             const volley_jobs& jobs = static_cast<Handler*>(self)->now_->table;

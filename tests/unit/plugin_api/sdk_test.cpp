@@ -347,7 +347,7 @@ const volley_jobs* jobs() {
             return std::int32_t{VOLLEY_OK};
         };
         t.explain = [](void*, volley_job*, volley_view text) { explained.emplace_back(text_of(text)); };
-        t.finish = [](void*, volley_job*, std::int32_t, std::uint64_t, std::uint32_t) {};
+        t.finish = [](void*, volley_job*, std::int32_t, std::uint64_t) {};
         t.cancelled = [](void*, volley_job*) { return std::int32_t{0}; };
         return t;
     }();

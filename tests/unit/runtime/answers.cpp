@@ -360,7 +360,7 @@ std::int32_t handle(volley_handler* h, volley_task* tasks, std::uint32_t count, 
         const std::int32_t status = answer("status of a task");
         jobs->explain(jobs->context, task.job, view_of("as the test says"));
         task.status = store->pending ? std::int32_t{VOLLEY_PENDING} : status;
-        if (store->pending) jobs->finish(jobs->context, task.job, status, 0, 0);
+        if (store->pending) jobs->finish(jobs->context, task.job, status, 0);
     }
     return VOLLEY_OK;
 }

@@ -45,9 +45,7 @@ struct Script {
         record.body = view_of(body);
         return emit(job, record);
     }
-    void finish(volley_job* job, std::int32_t status) const {
-        jobs->finish(jobs->context, job, status, 0, 0);
-    }
+    void finish(volley_job* job, std::int32_t status) const { jobs->finish(jobs->context, job, status, 0); }
     bool cancelled(volley_job* job) const { return jobs->cancelled(jobs->context, job) != 0; }
 };
 
