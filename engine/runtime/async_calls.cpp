@@ -56,7 +56,6 @@ bool AsyncCalls::start(const WorkItem* items, const Place* places, std::size_t c
     for (std::size_t i = 0; i < count; ++i) {
         use(places[i]);
         Call& call = calls_[places[i]];
-        call.item = items[i];
         call.begin = begin;
         call.is_pending = true;
         call.is_overdue = false;

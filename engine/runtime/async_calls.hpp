@@ -69,7 +69,6 @@ public:
 
 private:
     struct Call {
-        delivery::WorkItem item;
         Job* job = nullptr;
         Nanoseconds begin{0};
         std::uint64_t number = 0;  // in the order of their start

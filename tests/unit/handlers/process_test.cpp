@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <mutex>
@@ -48,7 +49,7 @@ public:
         options.struct_size = sizeof options;
         options.config = view_of(config_);
         options.component = view_of("test");
-        folder_ = "/tmp/volley-process.XXXXXX";
+        folder_ = (std::filesystem::temp_directory_path() / "volley-process.XXXXXX").string();
         REQUIRE(mkdtemp(folder_.data()) != nullptr);
         options.base_dir = view_of(folder_);
         REQUIRE(table_->create(&host.table, &options, &jobs_, &handler_, nullptr) == VOLLEY_OK);

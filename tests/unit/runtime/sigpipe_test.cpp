@@ -43,7 +43,7 @@ int run_engine(const std::string& folder) {
 }  // namespace
 
 TEST_CASE("a child that closes its input does not end the program around the engine") {
-    std::string folder = "/tmp/volley-sigpipe.XXXXXX";
+    std::string folder = (std::filesystem::temp_directory_path() / "volley-sigpipe.XXXXXX").string();
     REQUIRE(mkdtemp(folder.data()) != nullptr);
     const pid_t program = fork();
     if (program == 0) _exit(run_engine(folder));
