@@ -44,10 +44,13 @@ void Exchange::add(volley_task* tasks, std::uint32_t count, std::uint32_t stride
 
 void Exchange::begin_child() {
     for (Request& request : requests_) {
-        request.is_sent = request.is_told = request.has_outputs = false;
+        request.is_sent = request.is_told = request.is_skipped = request.has_outputs = false;
         request.at_work_since = {};
     }
-    for (auto& [number, group] : groups_) group.is_lone = false;
+    for (auto& [number, group] : groups_) {
+        group.is_lone = false;
+        group.skipped = 0;
+    }
     unsent_from_ = 0;
     in_child_ = 0;
     has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = false;
@@ -66,6 +69,8 @@ void Exchange::maybe_begin_call() {
 
 void Exchange::send_more(Outbox& outbox) {
     if (is_closed_) return;
+    // One that runs alone is the oldest. Until it has ended, nothing else is sent.
+    if (!requests_.empty() && requests_.front().is_alone && requests_.front().is_sent) return;
     maybe_begin_call();
     if (failed_in_call_ >= most_failed_in_call) return;
     for (std::size_t i = unsent_from_; i < requests_.size() && outbox.pending().size() < outbox_low; ++i) {

@@ -185,6 +185,36 @@ TEST_CASE("of several messages at work, each runs alone in the next child") {
     CHECK(call.exchange.is_over());
 }
 
+TEST_CASE("nothing that comes later runs beside a message that runs alone") {
+    Call call({0, 0}, 2);
+    call.outbox.advance(call.outbox.bytes.size());
+    call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died");
+    FakeJobs later({0});
+    call.exchange.add(later.tasks.data(), later.count(), sizeof(volley_task));
+    call.outbox.reset();
+    call.exchange.begin_child();
+    call.exchange.send_more(call.outbox);
+    CHECK(!call.take(done(0)));
+    call.exchange.send_more(call.outbox);
+    CHECK(call.sent() == "0 1 ");
+    CHECK(!call.take(done(1)));
+    CHECK(call.sent() == "0 1 2 ");
+}
+
+TEST_CASE("what a child has skipped before its end is answered by the next one") {
+    Call call({5, 5});
+    CHECK(!call.take(R"({"volley":1,"chains":true})"));
+    CHECK(!call.take(answer(1, R"("skipped":true)")));
+    call.outbox.reset();
+    call.exchange.begin_child();
+    call.exchange.send_more(call.outbox);
+    CHECK(!call.take(done(0)));
+    CHECK(call.status(0) == VOLLEY_OK);
+    CHECK(!call.take(done(1)));
+    CHECK(call.status(1) == VOLLEY_OK);
+    CHECK(call.exchange.is_over());
+}
+
 TEST_CASE("a message that is out of time lets the others at work go on") {
     Call call({0, 7, 7, 0}, 2);
     CHECK(!call.take(R"({"volley":1,"chains":true})"));
