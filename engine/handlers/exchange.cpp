@@ -348,7 +348,8 @@ void Exchange::time_out(Clock::time_point now, Clock::duration limit, const std:
 
 // ---- the child's end
 
-void Exchange::blame(std::uint64_t bytes_read, std::uint32_t reason, const std::string& why) {
+// The messages at work that a child which has read so many bytes has begun to read.
+std::vector<std::size_t> Exchange::find_suspects(std::uint64_t bytes_read) {
     std::vector<std::size_t> suspects;
     note_at_work(Clock::now());
     for (std::size_t i = 0; i < requests_.size(); ++i) {
@@ -357,6 +358,11 @@ void Exchange::blame(std::uint64_t bytes_read, std::uint32_t reason, const std::
             request.begins_at < bytes_read)
             suspects.push_back(i);
     }
+    return suspects;
+}
+
+void Exchange::blame(std::uint64_t bytes_read, std::uint32_t reason, const std::string& why) {
+    const std::vector<std::size_t> suspects = find_suspects(bytes_read);
     for (const std::size_t i : suspects) {
         Request& suspect = requests_[i];
         // The outputs of partial answers are dropped only with the attempt.
@@ -367,6 +373,17 @@ void Exchange::blame(std::uint64_t bytes_read, std::uint32_t reason, const std::
             suspect.is_alone = true;
         }
     }
+    give_back_others();
+}
+
+void Exchange::isolate(std::uint64_t bytes_read) {
+    const std::vector<std::size_t> suspects = find_suspects(bytes_read);
+    if (suspects.size() < 2) return;
+    for (const std::size_t i : suspects) requests_[i].is_alone = !requests_[i].has_outputs;
+    give_back_others();
+}
+
+void Exchange::give_back_others() {
     for (Request& request : requests_)
         if (!request.is_done && !request.is_alone) not_started(request);
     drop_finished();

@@ -68,6 +68,9 @@ public:
     // The child is gone. The message that was at work failed with it; if there were several, each runs alone
     // in the next child, because one of them did it. The rest is not started.
     void blame(std::uint64_t bytes_read, std::uint32_t reason, const std::string& why);
+    // The child has ended by itself with several messages at work: each runs alone in the next child, because
+    // one of them may end every child. With one or none at work this does nothing.
+    void isolate(std::uint64_t bytes_read);
     // Messages that are not answered are not started: the engine runs them again, and no attempt is counted.
     void give_back();
     // Sends nothing any more to this child.
@@ -111,6 +114,8 @@ private:
     void not_started(Request& request) { finish(request, VOLLEY_AGAIN); }
     void judge_skipped(std::uint32_t group);
     void drop_finished();
+    std::vector<std::size_t> find_suspects(std::uint64_t bytes_read);
+    void give_back_others();
     void maybe_begin_call();
 
     const volley_jobs& jobs_;

@@ -142,6 +142,7 @@ void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     if (answered) {
         log::info("the handler's process ended between two messages; another is started",
                   {{"component", child_options_.component}, {"cause", text}});
+        exchange_.isolate(read);
         return back_off(true);
     }
     report_cannot_start(text);

@@ -211,3 +211,13 @@ def test_the_packages_handle_so_many_messages_at_a_time(concurrency, tmp_path):
     wait_until(lambda: len(job.out()) == 200, "all are delivered", 60)
     assert max(body["most"] for body in job.out()) == concurrency
     job.stop()
+
+
+def test_a_message_that_ends_every_child_cleanly_is_charged(tmp_path):
+    child = CHILD.replace("os._exit(3)", "os._exit(0)")
+    bodies = [{"n": n, "do": "die" if n == 20 else "linger"} for n in range(60)]
+    job = Job(tmp_path, bodies, component="concurrency: 8\n    order: none\n    retry: {max_attempts: 2, initial_delay: 1ms}",
+              child=child)
+    wait_until(lambda: len(job.out()) == 59 and len(job.store.take("dead")) == 1, "59 out and one dead", 60)
+    assert job.volleyd.metric("volley_message_failures_total") == 2
+    job.stop()

@@ -201,6 +201,20 @@ TEST_CASE("nothing that comes later runs beside a message that runs alone") {
     CHECK(call.sent() == "0 1 2 ");
 }
 
+TEST_CASE("a child that ends by itself with several messages at work leaves each to run alone") {
+    Call call({0, 0, 0}, 2);
+    call.outbox.advance(call.outbox.bytes.size());
+    call.exchange.note_at_work(Exchange::Clock::now());
+    CHECK(!call.take(done(0)));
+    call.exchange.isolate(1'000'000);
+    call.outbox.reset();
+    call.exchange.begin_child();
+    call.exchange.send_more(call.outbox);
+    CHECK(call.sent() == "1 ");
+    CHECK(!call.take(done(1)));
+    CHECK(call.sent() == "1 2 ");
+}
+
 TEST_CASE("what a child has skipped before its end is answered by the next one") {
     Call call({5, 5});
     CHECK(!call.take(R"({"volley":1,"chains":true})"));
