@@ -1,6 +1,7 @@
 #include "delivery/delivery.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "invariant.hpp"
@@ -300,14 +301,20 @@ inline bool Delivery::note_report(Entry& entry, std::uint32_t output, bool again
     return true;
 }
 
-void Delivery::disown(Slot slot) {
+void Delivery::disown(Slot slot, std::uint32_t outputs, std::uint32_t early, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
+    const std::uint32_t own =
+        outputs < reports_told ? (std::uint32_t{1} << outputs) - 1 : std::numeric_limits<std::uint32_t>::max();
+    entry.reported = (entry.reported | early) & own;
+    entry.beyond = entry.beyond && outputs > reports_told;
+    entry.outputs_left = static_cast<std::int32_t>(outputs) - std::popcount(entry.reported);
+    entry.outputs_failed = 0;
     entry.handled = true;
+    entry.orphan = true;
     --running_;
-    entry.outputs_left = 0;
-    set_passive(entry, State::backing_off);
-    release(slot);
+    entry.state = State::sending;
+    after_reports(slot, now);
 }
 
 // Whether the reported outputs are the first ones, without a gap. This is the case when all are reported.

@@ -99,8 +99,10 @@ public:
         return (outputs < reports_told && (entry.reported >> outputs) != 0) ||
                (outputs <= reports_told && entry.beyond);
     }
-    // In place of handled(), if has_false_reports(): releases the message, because no report can be trusted.
-    void disown(Slot slot);
+    // In place of handled(), after a false report: the message is released, because no report can be trusted.
+    // Its input stays valid for the producers until each of its `outputs` has been reported; a bit of `early`
+    // for each that was reported right before.
+    void disown(Slot slot, std::uint32_t outputs, std::uint32_t early, Instant now);
     // The report of a Step::dead_letter.
     void dead_letter_confirmed(Slot slot);
     void dead_letter_failed(Slot slot, SendFailure failure, Instant now);

@@ -63,7 +63,7 @@ void Reports::handled(const Completion& c) {
     const bool early = !succeeded || c.confirmed == 0 || core_.confirmed_early(c.slot, c.confirmed);
     if (!early || core_.has_false_reports(c.slot, c.count)) {
         false_report(c);
-        return core_.disown(c.slot);
+        return core_.disown(c.slot, succeeded ? c.count : 0, succeeded ? c.confirmed : 0, now_);
     }
     const bool failed = c.verdict == Verdict::retry || c.verdict == Verdict::fail;
     core_.handled(c.slot, c.verdict, c.count, failed ? 0 : c.detail,

@@ -249,7 +249,23 @@ TEST_CASE("a message with false reports is released", "[outputs]") {
     const Slot a = core.receive();
     core.start();
     core.confirm(a, 7);
-    core.delivery.disown(a);
+    core.delivery.disown(a, 0, 0, core.now);
+    CHECK(core.settle() == Settled{.released = {a}});
+    CHECK(core.delivery.is_idle());
+    CHECK(is_balanced(core.delivery.counters()));
+}
+
+TEST_CASE("a message with false reports is not released while a producer has its outputs", "[outputs]") {
+    Core core({});
+    const Slot a = core.receive();
+    core.start();
+    core.confirm(a, 7);
+    core.confirm(a, 1);
+    core.delivery.disown(a, 4, 0b0001, core.now);
+    CHECK(core.settle() == Settled{});
+    core.confirm(a, 2);
+    CHECK(core.settle() == Settled{});
+    core.delivery.send_failed(a, 3, SendFailure::transient, 0, core.now);
     CHECK(core.settle() == Settled{.released = {a}});
     CHECK(core.delivery.is_idle());
     CHECK(is_balanced(core.delivery.counters()));
