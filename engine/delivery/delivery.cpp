@@ -304,8 +304,8 @@ inline bool Delivery::note_report(Entry& entry, std::uint32_t output, bool again
 void Delivery::disown(Slot slot, std::uint32_t outputs, std::uint32_t early, Instant now) {
     Entry& entry = entries_[slot];
     VOLLEY_ASSERT(entry.state == State::running && !entry.handled);
-    const std::uint32_t own =
-        outputs < reports_told ? (std::uint32_t{1} << outputs) - 1 : std::numeric_limits<std::uint32_t>::max();
+    const std::uint32_t own = outputs < reports_told ? (std::uint32_t{1} << outputs) - 1
+                                                     : std::numeric_limits<std::uint32_t>::max();
     entry.reported = (entry.reported | early) & own;
     entry.beyond = entry.beyond && outputs > reports_told;
     entry.outputs_left = static_cast<std::int32_t>(outputs) - std::popcount(entry.reported);

@@ -54,8 +54,8 @@ TEST_CASE("outputs count against max_in_flight_bytes, and a message with more th
         int outputs;
         std::size_t most;
     };
-    // The limit does not cover the first two batches of each worker: the size of their outputs is not known in
-    // advance. How many messages a batch has depends on how many arrive before the first result.
+    // The limit does not cover the first two batches of each worker: the size of their outputs is not known
+    // in advance. How many messages a batch has depends on how many arrive before the first result.
     constexpr std::size_t first = 2 * 2 * 10;
     for (const Expected& e : {Expected{"1MiB", 4, (1U << 20U) + first * 4 * output},
                               Expected{"64KiB", 20, first * 20 * output}}) {
