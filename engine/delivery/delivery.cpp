@@ -136,6 +136,7 @@ std::uint32_t Delivery::take(WorkItem* out, std::uint32_t room, std::uint32_t wo
             continue;
         }
         set_active(entry, State::sending);
+        ++entry.life;
         entry.outputs_failed = 0;
         entry.reported &= ~entry.refused;
         entry.refused = 0;

@@ -46,8 +46,10 @@ struct Entry {
     std::int32_t outputs_left = 0;    // not confirmed; negative while reports come before handled()
     std::int32_t outputs_failed = 0;  // of those: failed, to be sent again
     std::uint32_t generation = 0;     // a timer of an older generation is ignored
-    std::uint16_t life = 0;           // how many messages this slot has had, including this one
-    std::uint16_t reason = 0;         // a Reason
+    // Counts the messages of this slot, and each time that outputs or a dead letter go out again: reports of
+    // an earlier life are ignored.
+    std::uint16_t life = 0;
+    std::uint16_t reason = 0;  // a Reason
     State state = State::free;
     SettlementKind settlement = SettlementKind::ack;
     bool handled = false;      // the worker has returned it

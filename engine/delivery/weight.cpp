@@ -81,6 +81,7 @@ std::uint32_t Delivery::take_letters(WorkItem* out, std::uint32_t room) {
             continue;
         }
         set_active(entry, State::dead_lettering);
+        ++entry.life;
         hold(entry, letter_size(entry));
         out[taken++] = WorkItem{slot, Step::dead_letter, entry.group, entry.attempt, 0};
     }

@@ -38,8 +38,8 @@ struct alignas(cache_line) MessageContext {
     static constexpr std::size_t kept_text = 64;
 
     // Written on arrival.
-    volley_message message{};    // the consumer's views: valid until the delivery is settled
-    std::uint32_t arrivals = 0;  // number of messages that this slot has had
+    volley_message message{};  // the consumer's views: valid until the delivery is settled
+    std::uint32_t lives = 0;   // changes together with Entry::life of this slot
     std::uint32_t store = 0;  // the message's store: index in Pipeline::stores; 0: its connector does not say
 
     // Rarely read while the message is processed.
@@ -67,7 +67,7 @@ struct alignas(cache_line) MessageContext {
 
     void arrive(const volley_message& came, std::int64_t now_ms, std::uint32_t from_store) {
         message = came;
-        ++arrivals;
+        ++lives;
         store = from_store;
         received_ms = now_ms;
         lease_lost.store(false, std::memory_order_relaxed);
@@ -83,8 +83,8 @@ struct alignas(cache_line) MessageContext {
     // Clears what the previous message left. Call it before using anything that arrive() does not set. Does
     // nothing when it is called again for the same message.
     void begin() {
-        if (begun == arrivals) return;
-        begun = arrivals;
+        if (begun == lives) return;
+        begun = lives;
         outputs.clear();
         arena.reset();
         decoded = encoded = truncate = false;
@@ -98,6 +98,10 @@ struct alignas(cache_line) MessageContext {
         first_error.clear();
         last_error.clear();
     }
+
+    // Outputs or a dead letter are about to be sent by an item of their own: reports of an earlier sending
+    // are of another life. Requires: begin() was called.
+    void send_anew() { begun = ++lives; }
 
     // Returns the bytes that the context holds in addition to the input, or 0 if a slot may keep that many
     // permanently.
@@ -146,10 +150,10 @@ inline constexpr std::uint64_t dead_letter_bit = 1ULL << 63U;
 static_assert(life_bits == 8 * sizeof(std::uint16_t) && slot_bits + output_bits + life_bits < 63);
 static_assert((1U << slot_bits) == MessageContexts::max_chunks * MessageContexts::chunk_size);
 
-inline std::uint16_t life_of(std::uint64_t arrivals) { return static_cast<std::uint16_t>(arrivals); }
+inline std::uint16_t life_of(std::uint64_t lives) { return static_cast<std::uint16_t>(lives); }
 inline std::uint64_t token_of(delivery::Slot slot, const MessageContext& context, std::size_t output) {
     return slot | (static_cast<std::uint64_t>(output) << slot_bits) |
-           (static_cast<std::uint64_t>(life_of(context.arrivals)) << (slot_bits + output_bits));
+           (static_cast<std::uint64_t>(life_of(context.lives)) << (slot_bits + output_bits));
 }
 inline delivery::Slot slot_of(std::uint64_t token) {
     return static_cast<delivery::Slot>(token & ((1U << slot_bits) - 1));

@@ -85,9 +85,13 @@ void PassResults::give_back(const WorkItem& item, const HandlerResult& result) {
 }
 
 void PassResults::send_again(const WorkItem& item) {
-    for (Output& output : pipeline_.contexts[item.slot].outputs) {
+    MessageContext& context = pipeline_.contexts[item.slot];
+    context.send_anew();
+    for (std::size_t i = 0; i < context.outputs.size(); ++i) {
+        Output& output = context.outputs[i];
         if (!output.failed) continue;
         output.failed = false;
+        output.record.token = token_of(item.slot, context, i);
         records_[output.queue_index].push_back(output.record);
         places_[output.queue_index].push_back(EarlyReports::none);
     }
@@ -95,6 +99,7 @@ void PassResults::send_again(const WorkItem& item) {
 
 void PassResults::send_dead_letter(const WorkItem& item) {
     MessageContext& context = pipeline_.contexts[item.slot];
+    context.send_anew();
     records_.back().push_back(dead_letter(pipeline_, context, item.slot, item.attempt));
     places_.back().push_back(EarlyReports::none);
 }

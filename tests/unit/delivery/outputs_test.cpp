@@ -118,7 +118,8 @@ TEST_CASE("no report is awaited for a message that no producer has", "[outputs]"
     core.fail(a);
     core.take(Step::dead_letter);
     CHECK_FALSE(core.confirm(a));  // only the dead letter is in flight
-    CHECK(core.delivery.is_awaited(a, life, true));
+    CHECK_FALSE(core.delivery.is_awaited(a, life, true));
+    CHECK(core.delivery.is_awaited(a, static_cast<std::uint16_t>(life + 1), true));
     core.delivery.dead_letter_confirmed(a);
     CHECK_FALSE(core.confirm(a));  // finished
     CHECK_FALSE(core.delivery.is_awaited(a + 1, 1, false));
@@ -144,6 +145,29 @@ TEST_CASE("a failed output is sent again alone and without the handler", "[outpu
     CHECK(core.confirm(a, 1));
     CHECK(core.settle() == Settled{.acked = {a}});
     CHECK(core.delivery.counters().retries == 0);
+}
+
+TEST_CASE("a report of an earlier sending is ignored", "[outputs]") {
+    Core core({.on_permanent = FailureAction::dead_letter});
+    const Slot a = core.receive();
+    core.start();
+    const std::uint16_t first = core.delivery.entry(a).life;
+    core.ok(a, 1);
+    core.refuse(a, 0);
+    core.advance_to_due();
+    core.take(Step::send_again);
+    CHECK_FALSE(core.delivery.confirmed(a, first, 0, core.now));
+    CHECK(core.settle() == Settled{});
+    core.delivery.send_failed(a, 0, SendFailure::permanent, 0, core.now);
+    core.take(Step::dead_letter);
+    const std::uint16_t letter = core.delivery.entry(a).life;
+    core.delivery.dead_letter_failed(a, SendFailure::transient, core.now);
+    core.advance_to_due();
+    core.take(Step::dead_letter);
+    CHECK_FALSE(core.delivery.is_awaited(a, letter, true));
+    CHECK(core.settle() == Settled{});
+    core.delivery.dead_letter_confirmed(a);
+    CHECK(core.settle() == Settled{.acked = {a}});
 }
 
 TEST_CASE("only outputs that fail once more are sent a third time", "[outputs]") {
