@@ -15,9 +15,12 @@
 // the message again, without counting an attempt. config, fenced and unauthorized end the component.
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <vector>
 
 #include "volley/abi.hpp"
 #include "volley/message.hpp"
@@ -102,12 +105,60 @@ public:
     virtual void shutdown() {}
 };
 
+// One message of a batch: its outputs, and its verdict, which is success if nothing else is said.
+class BatchItem {
+public:
+    BatchItem(const volley_jobs& jobs, volley_task& task)
+        : message_(*task.message, task.attempt), outputs_(jobs, task.job), task_(task), jobs_(jobs) {}
+
+    const Message& message() const { return message_; }
+    Outputs& outputs() { return outputs_; }
+    // What RetryLater, Rejected and Dropped are for a single message. The last call counts.
+    void retry_later(const std::string& why, std::uint64_t delay_ms = 0) {
+        decide(VOLLEY_E_RETRY, why, delay_ms);
+    }
+    void reject(const std::string& why) { decide(VOLLEY_E_PERMANENT, why, 0); }
+    void drop(const std::string& why = {}) { decide(VOLLEY_DROP, why, 0); }
+
+private:
+    void decide(std::int32_t status, const std::string& why, std::uint64_t delay_ms) {
+        task_.status = status;
+        task_.retry_after_ms = delay_ms;
+        if (!why.empty()) jobs_.explain(jobs_.context, task_.job, view_of(why));
+    }
+    Message message_;
+    Outputs outputs_;
+    volley_task& task_;
+    const volley_jobs& jobs_;
+};
+
+// Gets the messages of a call together, for a component with `batch:` as many as that says. Returning means
+// success for each message that got no other verdict; what is thrown is the verdict of all of them. After a
+// message that is retried or rejected, those behind it in its ordering group come again.
+class BatchHandler {
+public:
+    virtual ~BatchHandler() = default;
+    virtual void handle(std::vector<BatchItem>& batch) = 0;
+    virtual void shutdown() {}
+};
+
 namespace detail {
 
 // Does the code say that the handler's instance failed, not its message?
 inline bool is_of_instance(ErrorCode code) {
     return code == ErrorCode::fatal || code == ErrorCode::config || code == ErrorCode::fenced ||
            code == ErrorCode::unauthorized;
+}
+
+// Has a task of the same group before task `n` failed?
+inline bool is_behind_a_failure(const volley_task* tasks, std::uint32_t stride, std::uint32_t n) {
+    const volley_task& task = element(tasks, stride, n);
+    for (std::uint32_t before = 0; task.group != 0 && before < n; ++before) {
+        const volley_task& earlier = element(tasks, stride, before);
+        if (earlier.group == task.group && earlier.status != VOLLEY_OK && earlier.status != VOLLEY_DROP)
+            return true;
+    }
+    return false;
 }
 
 // Runs `body` for one task and turns what it throws into the task's status; throws on what is_of_instance.
@@ -152,16 +203,41 @@ std::int32_t run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_
         bool any_failed = false;
         for (std::uint32_t n = 0; n < count; ++n) {
             volley_task& task = element(tasks, stride, n);
-            bool behind_a_failure = false;
-            for (std::uint32_t before = 0; any_failed && task.group != 0 && before < n; ++before) {
-                const volley_task& earlier = element(tasks, stride, before);
-                behind_a_failure = behind_a_failure || (earlier.group == task.group && has_failed(earlier));
-            }
+            const bool behind_a_failure = any_failed && is_behind_a_failure(tasks, stride, n);
             if (behind_a_failure)
                 task.status = VOLLEY_AGAIN;
             else
                 run_task(jobs, task, [&] { body(task); });
             any_failed = any_failed || has_failed(task);
+        }
+    });
+}
+
+// Runs a batch: what `body` throws becomes the status of every task. Returns < 0, with the text in `error`,
+// if the instance failed.
+template <typename Body>
+std::int32_t run_batch(const volley_jobs& jobs, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
+                       volley_error* error, Body&& body) noexcept {
+    return guard(error, [&] {
+        std::vector<BatchItem> batch;
+        batch.reserve(count);
+        for (std::uint32_t n = 0; n < count; ++n) {
+            volley_task& task = element(tasks, stride, n);
+            task.status = VOLLEY_OK;
+            batch.emplace_back(jobs, task);
+        }
+        std::exception_ptr thrown;
+        try {
+            body(batch);
+        } catch (...) {
+            thrown = std::current_exception();
+        }
+        for (std::uint32_t n = 0; n < count; ++n) {
+            volley_task& task = element(tasks, stride, n);
+            if (thrown)
+                run_task(jobs, task, [&] { std::rethrow_exception(thrown); });
+            else if (task.status == VOLLEY_OK && is_behind_a_failure(tasks, stride, n))
+                task.status = VOLLEY_AGAIN;
         }
     });
 }
@@ -182,10 +258,15 @@ struct HandlerShim {
     static std::int32_t handle(volley_handler* i, volley_task* tasks, std::uint32_t count,
                                std::uint32_t stride, volley_error* e) {
         auto& shim = self<HandlerShim>(i);
-        return run_tasks(shim.jobs, tasks, count, stride, e, [&](volley_task& task) {
-            Outputs outputs(shim.jobs, task.job);
-            shim.handler.handle(Message(*task.message, task.attempt), outputs);
-        });
+        if constexpr (std::is_base_of_v<BatchHandler, T>) {
+            return run_batch(shim.jobs, tasks, count, stride, e,
+                             [&](std::vector<BatchItem>& batch) { shim.handler.handle(batch); });
+        } else {
+            return run_tasks(shim.jobs, tasks, count, stride, e, [&](volley_task& task) {
+                Outputs outputs(shim.jobs, task.job);
+                shim.handler.handle(Message(*task.message, task.attempt), outputs);
+            });
+        }
     }
     static std::int32_t close(volley_handler* i, std::uint32_t, volley_error* e) {
         return guard(e, [&] { self<HandlerShim>(i).handler.shutdown(); });

@@ -3,9 +3,9 @@
 //     struct MyPGConsumer : volley::Consumer { explicit MyPGConsumer(const volley::Context&); … };
 //     VOLLEY_PLUGIN("postgres", "1.0.0", VOLLEY_CLASS(MyPGConsumer), VOLLEY_CLASS(MyPGProducer));
 //
-// A class says what it is by its base: Consumer, Producer or Handler. A static constexpr const char*
-// config_schema in it is the JSON Schema (draft-07) of its `config:`; volleyd --check then points at a wrong
-// key. A static constexpr std::uint64_t flags in it says what it can (VOLLEY_CAN_HEADERS,
+// A class says what it is by its base: Consumer, Producer, Handler or BatchHandler. A static constexpr const
+// char* config_schema in it is the JSON Schema (draft-07) of its `config:`; volleyd --check then points at a
+// wrong key. A static constexpr std::uint64_t flags in it says what it can (VOLLEY_CAN_HEADERS,
 // VOLLEY_THREAD_SAFE…). Without optimisation for batches: see abi.hpp for that.
 #pragma once
 
@@ -38,8 +38,10 @@ template <typename T>
 struct ClassOf {
     static constexpr bool is_consumer = std::is_base_of<Consumer, T>::value;
     static constexpr bool is_producer = std::is_base_of<Producer, T>::value;
-    static_assert(is_consumer || is_producer || std::is_base_of<Handler, T>::value,
-                  "a plugin's class derives from volley::Consumer, volley::Producer or volley::Handler");
+    static_assert(is_consumer || is_producer || std::is_base_of<Handler, T>::value ||
+                      std::is_base_of<BatchHandler, T>::value,
+                  "a plugin's class derives from volley::Consumer, volley::Producer, volley::Handler or "
+                  "volley::BatchHandler");
 
     static constexpr auto make_functions() {
         if constexpr (is_consumer)
