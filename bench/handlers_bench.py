@@ -8,9 +8,22 @@ import subprocess
 import time
 from datetime import datetime
 
-from measure import BIN, BUILD, PAIRS, ROOT, Cpu, head, pairs
+from measure import BIN, BUILD, PAIRS, ROOT, Cpu, head, pairs, servers
+from support.environments import environment
 
 HERE = ROOT / "bench" / "handlers"
+CREATE = """
+import sys
+where = sys.argv[1]
+if where.startswith("sqlite:"):
+    import sqlite3
+    db = sqlite3.connect(where.removeprefix("sqlite:"), isolation_level=None)
+else:
+    import psycopg
+    db = psycopg.connect(where, autocommit=True)
+db.execute("DROP TABLE IF EXISTS orders")
+db.execute("CREATE TABLE orders (body TEXT)")
+"""
 BYTES = 200
 
 
@@ -64,3 +77,23 @@ def handlers(folder):
                 run_volleyd(folder, handler, int(ideal * 10), f", concurrency: {concurrency}")[0] for _ in range(PAIRS // 2 + 1))
             rate = ideal * 10 / seconds
             print(f"{language + ', concurrency ' + str(concurrency):34} {rate:12,.0f} {rate / ideal:8.2f}x", flush=True)
+    inserts(folder)
+
+
+def inserts(folder):
+    """Rows a second of a handler that inserts durably: one message in a transaction, and batches of up to 500."""
+    python = environment("psycopg", "psycopg[binary]==3.2.3")
+    server = servers.Postgres(folder).start()
+    try:
+        print(f"\n{'handler inserts rows':34} {'one by one/s':>12} {'batches/s':>12} {'ratio':>7}", flush=True)
+        for name, where in (("SQLite", f"sqlite:{folder / 'orders.db'}"), ("PostgreSQL", server.dsn)):
+            subprocess.run([python, "-c", CREATE, where], check=True)
+            rates = {"single": [], "batch": []}
+            for _ in range(PAIRS):
+                for kind, count, more in (("single", 2_000, ""), ("batch", 50_000, ", batch: {max_messages: 500, max_wait: 200ms}")):
+                    handler = f'{{exec: ["{python}", "{HERE / "insert.py"}", {kind}, "{where}"]}}'
+                    rates[kind].append(count / run_volleyd(folder, handler, count, more)[0])
+            one, many = (statistics.median(rates[kind]) for kind in ("single", "batch"))
+            print(f"{name + ', Python, one worker':34} {one:12,.0f} {many:12,.0f} {many / one:6.1f}x", flush=True)
+    finally:
+        server.stop()
