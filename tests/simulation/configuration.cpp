@@ -59,6 +59,11 @@ std::string yaml_of(const volley::Config& config) {
                : "{library: sim.so, class: " + c.handler.library.class_name + "}";
     out +=
         "\n    workers: " + std::to_string(c.workers) + "\n    concurrency: " + std::to_string(c.concurrency);
+    if (c.batch) {
+        out += "\n    batch: {max_messages: " + std::to_string(c.batch->max_messages) +
+               ", max_wait: " + ms(c.batch->max_wait) + ", max_bytes: " + std::to_string(c.batch->max_bytes) +
+               "}";
+    }
     if (c.order != volley::Order::automatic)
         out += std::string("\n    order: ") + orders[static_cast<std::size_t>(c.order)];
     if (c.on_fail != volley::OnFail::automatic)

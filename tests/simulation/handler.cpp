@@ -143,6 +143,9 @@ bool Handler::is_behind_a_pending(const volley_task& task) const {
 
 std::int32_t Handler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride,
                              volley_error* error) {
+    const auto& batch = world_.scenario.component.batch;
+    if (batch && count > batch->max_messages && !process_.reloads)
+        world_.fault("a batch has too many messages");
     if (breaks(Breach::handle_throws) || breaks(Breach::handle_unknown_status)) {
         for (std::uint32_t i = 0; i < count; ++i) undo(element(tasks, stride, i));
         undo_pending();
@@ -237,7 +240,10 @@ void emit_outputs(Process& process, const volley_jobs* jobs, volley_job* job, co
         record.body = view_of(body);
         volley_error error{};
         error.struct_size = sizeof error;
-        if (jobs->emit(jobs->context, job, view_of(queue), &record, sizeof record, &error) != VOLLEY_OK)
+        const std::int32_t status =
+            jobs->emit(jobs->context, job, view_of(queue), &record, sizeof record, &error);
+        // A broken contract ends the jobs of the whole instance.
+        if (status != VOLLEY_OK && !world.hostility.is_done)
             world.fault(std::string("an output is not taken: ") + error.text);
     }
 }

@@ -252,7 +252,8 @@ Summary Simulator::run_hostile(Breach breach, int traced) {
         if (!world_.broken) boot();
     }
     summary_.is_breached = world_.hostility.is_done;
-    const std::uint64_t limit = summary_.steps + steps_with_faults;
+    // What has begun is carried through first, however slowly.
+    const std::uint64_t limit = summary_.steps + 10 * steps_with_faults;
     while (!world_.broken && summary_.steps < limit && !fibers_.has_ended(engine_fiber_)) {
         ++summary_.steps;
         run_something();

@@ -50,6 +50,7 @@ std::string Scenario::name() const {
     add(reloads, "reloads");
     out += " workers=" + std::to_string(component.workers) +
            " concurrency=" + std::to_string(component.concurrency) +
+           (component.batch ? " batch=" + std::to_string(component.batch->max_messages) : std::string()) +
            " order=" + std::to_string(static_cast<int>(component.order)) +
            " on_fail=" + std::to_string(static_cast<int>(component.on_fail)) +
            " max_attempts=" + std::to_string(component.retry.max_attempts) +
@@ -102,6 +103,12 @@ void World::make(std::uint64_t) {
     s.polls = s.is_async && chance(random, 0.5);
     if (s.polls) s.thread_safe = false;
     if (s.is_async) c.concurrency = static_cast<std::uint32_t>(1 + below(random, 8));
+    if (chance(random, 0.3)) {
+        c.batch.emplace();
+        c.batch->max_messages = static_cast<std::uint32_t>(1 + below(random, 6));
+        c.batch->max_wait = Milliseconds(below(random, 50));
+        c.batch->max_bytes = chance(random, 0.3) ? 60 : 1'000'000;
+    }
     const Order orders[] = {Order::partition, Order::key, Order::none, Order::automatic};
     c.order = orders[below(random, 4)];
     c.retry.max_attempts = static_cast<std::uint32_t>(1 + below(random, 4));
@@ -265,8 +272,10 @@ void World::given_up() {
     const std::int64_t shortest = std::min<std::int64_t>(1000, scenario.component.retry.max_delay.count());
     const auto tried = static_cast<std::uint64_t>((fibers.now_ms() - outage_began_ms) / shortest);
     // A success of before the outage that each worker hands in late lets as many fail again.
-    const std::uint64_t to_open = std::uint64_t{volley::delivery::Breaker::opens_after} *
-                                  (1 + scenario.component.workers * scenario.component.concurrency);
+    const std::uint64_t to_open =
+        std::uint64_t{volley::delivery::Breaker::opens_after} *
+        (1 + scenario.component.workers * scenario.component.concurrency *
+                 (scenario.component.batch ? scenario.component.batch->max_messages : 1));
     if (given_up_in_outage > to_open + 1 + tried) fault("an outage floods the dead-letter queue");
 }
 
