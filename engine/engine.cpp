@@ -50,8 +50,14 @@ void log_warnings(const std::vector<config::Diagnostic>& diagnostics) {
 
 void use_functions(const EngineOptions& options, Config& config) {
     for (ComponentConfig& component : config.components) {
-        if (options.handlers.count(component.name) != 0)
-            component.handler.kind = HandlerConfig::Kind::function;
+        if (options.handlers.count(component.name) == 0) continue;
+        component.handler.kind = HandlerConfig::Kind::function;
+        // A function returns when its message is done, so each message at work needs a thread: a worker.
+        constexpr std::uint64_t most_workers = 1024;
+        const auto workers = std::uint64_t{component.workers} * std::max(component.concurrency, 1U);
+        component.workers = static_cast<std::uint32_t>(
+            std::min(workers, std::max<std::uint64_t>(component.workers, most_workers)));
+        component.concurrency = 1;
     }
 }
 
@@ -78,9 +84,12 @@ runtime::BuiltInHandler Engine::Parts::handler_for(const Config& of, const Compo
     process.startup_timeout_ms = static_cast<std::uint64_t>(of.startup_timeout.count());
     process.max_message_bytes = of.max_message_bytes;
     process.concurrency = component.concurrency;
+    process.has_batches = component.batch.has_value();
     process.env = component.handler.process.env;
     process.clear_env = component.handler.process.clear_env;
     process.working_dir = component.handler.process.working_dir;
+    process.max_messages = component.handler.process.max_messages_per_child;
+    process.max_memory = component.handler.process.max_memory_per_child;
     for (const QueueConfig& queue : of.queues)
         if (queue.name == component.input) process.queue = queue.value;
     std::string label;

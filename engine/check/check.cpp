@@ -221,10 +221,27 @@ private:
              "use \"workers\" for more; a program, and a class with VOLLEY_ASYNC, can have several at once");
     }
 
+    void check_batch(const ComponentConfig& component, bool takes_lists) {
+        if (!component.batch) return;
+        if (!takes_lists) {
+            warn(component.path + "/batch", contradiction,
+                 "component \"" + component.name +
+                     "\": its handler takes one message at a time: \"batch\" has no effect",
+                 "a program, and a class in a shared object, can have lists of messages");
+        } else if (component.batch->max_messages > component.max_in_flight) {
+            warn(component.path + "/batch/max_messages", contradiction,
+                 "component \"" + component.name + "\": no batch gets full, because \"max_in_flight\" is " +
+                     std::to_string(component.max_in_flight),
+                 "raise max_in_flight, or lower max_messages");
+        }
+    }
+
     void check_handler(const ComponentConfig& component) {
+        const bool is_plain = component.handler.kind != HandlerConfig::Kind::process &&
+                              component.handler.kind != HandlerConfig::Kind::library;
+        check_batch(component, !is_plain);
         if (component.handler.kind == HandlerConfig::Kind::process) return;
-        if (component.handler.kind != HandlerConfig::Kind::library)
-            return check_concurrency(component, false);
+        if (is_plain) return check_concurrency(component, false);
         const LibraryHandler& library = component.handler.library;
         const std::string spec =
             library.class_name.empty() ? library.library : library.library + ":" + library.class_name;

@@ -99,6 +99,7 @@ private:
         section.text("dead_letter_queue", c.dead_letter_queue);
         section.number("workers", c.workers, 1, 1024);
         section.number("concurrency", c.concurrency, 1, most_concurrency);
+        if (const Node* batch = section.find("batch")) bind_batch(*batch, c);
         section.choice<Order>("order", c.order,
                               {{"partition", Order::partition}, {"key", Order::key}, {"none", Order::none}});
         section.choice<OnFail>("on_fail", c.on_fail,
@@ -114,6 +115,15 @@ private:
         if (const Node* retry = section.find("retry")) bind_retry(*retry, c);
         if (const Node* handler = section.find("handler")) bind_handler(*handler, c);
         config_.components.push_back(std::move(c));
+    }
+
+    void bind_batch(const Node& node, ComponentConfig& c) {
+        if (!is_mapping(node, "\"batch\"", "write {max_messages: 500, max_wait: 200ms}")) return;
+        BatchConfig& batch = c.batch.emplace();
+        Section section(node, "batch", c.path + "/batch", config_, diagnostics_);
+        section.number("max_messages", batch.max_messages, 1, most_batch_messages);
+        section.duration("max_wait", batch.max_wait);
+        section.size("max_bytes", batch.max_bytes);
     }
 
     void bind_retry(const Node& node, ComponentConfig& c) {
@@ -149,6 +159,9 @@ private:
         section.texts("env", handler.process.env);
         section.boolean("clear_env", handler.process.clear_env);
         section.text("working_dir", handler.process.working_dir);
+        section.number("max_messages_per_child", handler.process.max_messages_per_child, 1,
+                       most_messages_per_child);
+        section.size("max_memory_per_child", handler.process.max_memory_per_child);
         section.text("library", handler.library.library);
         section.text("class", handler.library.class_name);
         section.json("config", handler.library.config);
@@ -161,7 +174,8 @@ private:
                         : "a handler has \"exec\" or \"library\", and here is neither",
                 "write exec: [python3, ship.py] for a program, or library: libship.so for a shared object");
         }
-        for (const char* key : {"env", "clear_env", "working_dir"}) {
+        for (const char* key :
+             {"env", "clear_env", "working_dir", "max_messages_per_child", "max_memory_per_child"}) {
             const Node* name = node.find_key(key);
             if (process || !library || name == nullptr) continue;
             diagnostics_.error(

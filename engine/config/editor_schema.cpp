@@ -100,7 +100,7 @@ private:
         } else if (section_name.empty() && name == "components") {
             value = typed("array");
             add(value, "items", section("component"));
-        } else if (name == "retry" || name == "log") {
+        } else if (name == "retry" || name == "batch" || name == "log") {
             value = section(name);
         } else if (const auto words = choices(key); !words.empty()) {
             value = any_of(one_of_words(words), interpolated_text());

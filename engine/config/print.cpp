@@ -147,6 +147,12 @@ private:
             line(4, "dead_letter_queue", quoted(c.dead_letter_queue), p + "/dead_letter_queue");
         line(4, "workers", std::to_string(c.workers), p + "/workers");
         line(4, "concurrency", std::to_string(c.concurrency), p + "/concurrency");
+        if (c.batch) {
+            out_ += "    batch:\n";
+            line(6, "max_messages", std::to_string(c.batch->max_messages), p + "/batch/max_messages");
+            line(6, "max_wait", duration(c.batch->max_wait), p + "/batch/max_wait");
+            line(6, "max_bytes", std::to_string(c.batch->max_bytes), p + "/batch/max_bytes");
+        }
         line(4, "order", name_of(c.order), p + "/order");
         line(4, "on_fail", name_of(c.on_fail), p + "/on_fail");
         out_ += "    retry:\n";
@@ -171,6 +177,10 @@ private:
         if (!env.empty()) text += ", env: {" + env + "}";
         if (p.clear_env) text += ", clear_env: true";
         if (!p.working_dir.empty()) text += ", working_dir: " + quoted(p.working_dir);
+        if (p.max_messages_per_child > 0)
+            text += ", max_messages_per_child: " + std::to_string(p.max_messages_per_child);
+        if (p.max_memory_per_child > 0)
+            text += ", max_memory_per_child: " + std::to_string(p.max_memory_per_child);
         line(4, "handler", text + "}", path);
     }
 

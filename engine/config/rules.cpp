@@ -85,6 +85,7 @@ private:
             };
             range("workers", c.workers, 1024);
             range("concurrency", c.concurrency, most_concurrency);
+            if (c.batch) range("batch/max_messages", c.batch->max_messages, most_batch_messages);
             range("max_in_flight", c.max_in_flight, 4'000'000);
             range("max_crashes", c.max_crashes, 1000);
             range("retry/max_attempts", c.retry.max_attempts, 1'000'000);

@@ -157,6 +157,8 @@ void AnswerReader::read_member(std::string_view name) {
         answer_.takes_cancels = field.kind == Field::Kind::yes;
     } else if (name == "source") {
         answer_.takes_source = field.kind == Field::Kind::yes;
+    } else if (name == "batches") {
+        answer_.takes_batches = field.kind == Field::Kind::yes;
     } else if (name == "more") {
         answer_.has_more = field.kind == Field::Kind::yes;
     } else if (given && belongs_into_output(name)) {
@@ -395,7 +397,7 @@ void Answer::clear() {
     id.reset();
     why = {};
     after_ms = 0;
-    keeps_groups = takes_cancels = takes_source = has_more = false;
+    keeps_groups = takes_cancels = takes_source = takes_batches = has_more = false;
     outputs.clear();
     headers.clear();
     texts.clear();

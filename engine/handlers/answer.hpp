@@ -36,6 +36,7 @@ struct Answer {
     bool keeps_groups = false;   // hello
     bool takes_cancels = false;  // hello
     bool takes_source = false;   // hello
+    bool takes_batches = false;  // hello
     bool has_more = false;       // partial: the message goes on, and another answer follows
     std::vector<AnswerOutput> outputs;
     std::vector<volley_header> headers;  // of all outputs, in their order

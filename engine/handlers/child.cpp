@@ -17,10 +17,12 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <set>
 #include <system_error>
 
+#include "handlers/diagnosis.hpp"
 #include "log/log.hpp"
 
 extern char** environ;  // NOLINT: no header of POSIX declares it
@@ -192,7 +194,8 @@ Result<std::unique_ptr<Child>> Child::start(const ChildOptions& options) {
     if (failed) {
         child->kill();
         return Error(ErrorCode::config, "the handler program \"" + options.exec.front() +
-                                            "\" cannot be started: " + std::strerror(error) +
+                                            "\" cannot be started: " +
+                                            start_failure(options.exec.front(), options.directory, error) +
                                             " (working directory " + options.directory + ")");
     }
     for (const int fd : {child->input_, child->output_, child->stderr_}) fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -230,6 +233,14 @@ void Child::close_pipes() {
 }
 
 bool Child::has_ended() const { return pid_ <= 0 || ending_of(pid_).has_value(); }
+
+std::uint64_t Child::resident_bytes() const {
+    std::ifstream statm("/proc/" + std::to_string(pid_) + "/statm");
+    std::uint64_t all = 0;
+    std::uint64_t resident = 0;
+    if (!(statm >> all >> resident)) return 0;
+    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
 
 std::size_t Child::unread() const {
     int bytes = 0;

@@ -51,6 +51,8 @@ public:
     // before it is waited for.
     bool has_ended() const;
     std::size_t unread() const;  // bytes in the pipe of its input
+    // Bytes of memory that it uses (resident, without its own children); 0: unknown.
+    std::uint64_t resident_bytes() const;
 
     void close_input();
     // Sends SIGTERM to its process group.

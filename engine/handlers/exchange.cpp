@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "handlers/request.hpp"
 #include "log/log.hpp"
 #include "volley/view.hpp"
 
@@ -10,27 +9,27 @@ namespace volley::handlers {
 
 namespace {
 
-constexpr std::size_t outbox_low = 8 * 1024;  // written before more is appended, so the child starts early
 constexpr std::uint64_t ignored_lines_logged = 10;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-// A child remembers the groups that failed in a call. After so many the next call begins.
-constexpr std::uint64_t most_failed_in_call = 10'000;
 
 }  // namespace
 
 Exchange::Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer,
-                   std::uint32_t concurrency, std::string queue)
+                   std::uint32_t concurrency, std::string queue, bool has_batches)
     : jobs_(jobs),
       component_(std::move(component)),
       longest_answer_(longest_answer),
       concurrency_(concurrency),
-      queue_(std::move(queue)) {}
+      queue_(std::move(queue)),
+      has_batches_(has_batches) {}
 
 void Exchange::add(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
+    if (has_batches_) ++batches_;
     for (std::uint32_t i = 0; i < count; ++i) {
         volley_task& task = element(tasks, stride, i);
         task.status = VOLLEY_PENDING;
         Request request;
+        request.batch = batches_;
         request.job = task.job;
         request.message = task.message;
         request.attempt = task.attempt;
@@ -46,6 +45,7 @@ void Exchange::begin_child() {
     for (Request& request : requests_) {
         request.is_sent = request.is_told = request.is_skipped = request.has_outputs = false;
         request.at_work_since = {};
+        request.line = 0;
     }
     for (auto& [number, group] : groups_) {
         group.is_lone = false;
@@ -53,87 +53,10 @@ void Exchange::begin_child() {
     }
     unsent_from_ = 0;
     in_child_ = 0;
-    has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = false;
+    has_spoken_ = has_answered_ = is_closed_ = keeps_groups_ = takes_cancels_ = takes_batches_ = false;
     takes_source_ = true;  // messages are sent before it has declared anything
-    ignored_ = 0;
-}
-
-// ---- to the child
-
-// To a child a failure counts within its call, so the number of groups that failed in one is bounded.
-void Exchange::maybe_begin_call() {
-    if (failed_in_call_ == 0 || in_child_ > 0) return;
-    failed_in_call_ = 0;
-    ++call_;
-}
-
-void Exchange::send_more(Outbox& outbox) {
-    if (is_closed_) return;
-    // One that runs alone is the oldest. Until it has ended, nothing else is sent.
-    if (!requests_.empty() && requests_.front().is_alone && requests_.front().is_sent) return;
-    maybe_begin_call();
-    if (failed_in_call_ >= most_failed_in_call) return;
-    for (std::size_t i = unsent_from_; i < requests_.size() && outbox.pending().size() < outbox_low; ++i) {
-        Request& request = requests_[i];
-        if (request.is_done || request.is_sent) {
-            if (i == unsent_from_) ++unsent_from_;
-            continue;
-        }
-        if (jobs_.cancelled(jobs_.context, request.job) != 0) {
-            not_started(request);
-            continue;
-        }
-        // Behind one that runs alone nothing is sent.
-        if (request.is_alone && in_child_ > 0) break;
-        if (send(request, first_id_ + i, outbox)) {
-            if (i == unsent_from_) ++unsent_from_;
-            if (request.is_alone) break;
-        }
-    }
-    drop_finished();
-}
-
-// Returns false if it must wait. The child may declare its abilities after its first messages: of a group
-// whose messages it got without their chain, nothing more is sent before they are answered.
-bool Exchange::send(Request& request, std::uint64_t id, Outbox& outbox) {
-    std::uint64_t chain = 0;
-    if (request.group != 0) {
-        Group& group = groups_[request.group];
-        // One that runs alone is the first of its group: those behind it were given back.
-        if (group.has_failed && !request.is_alone) {
-            not_started(request);
-            return true;
-        }
-        if (group.is_lone) return false;
-        if (!keeps_groups_) group.is_lone = true;
-        if (keeps_groups_) chain = group.chain;
-    }
-    request.begins_at = outbox.position();
-    request.is_sent = true;
-    ++in_child_;
-    append_request(
-        outbox.bytes,
-        {id, request.attempt, chain, call_, takes_source_ ? std::string_view(queue_) : std::string_view()},
-        *request.message);
-    return true;
-}
-
-// The child still answers cancelled messages.
-void Exchange::send_cancelled(Outbox& outbox) {
-    if (!takes_cancels_) return;
-    for (std::size_t i = 0; i < requests_.size(); ++i) {
-        Request& request = requests_[i];
-        if (!request.is_sent || request.is_done || request.is_told) continue;
-        if (jobs_.cancelled(jobs_.context, request.job) == 0) continue;
-        append_cancelled(outbox.bytes, first_id_ + i);
-        request.is_told = true;
-    }
-}
-
-bool Exchange::is_given_up() const {
-    constexpr std::int32_t not_even_waited_for = 2;
-    return !requests_.empty() && !requests_.front().is_done &&
-           jobs_.cancelled(jobs_.context, requests_.front().job) == not_even_waited_for;
+    sent_ = ignored_ = 0;
+    last_ignored_.clear();
 }
 
 // ---- from the child
@@ -171,6 +94,7 @@ void Exchange::take_hello() {
     keeps_groups_ = answer_.keeps_groups;
     takes_cancels_ = answer_.takes_cancels;
     takes_source_ = answer_.takes_source;
+    takes_batches_ = has_batches_ && answer_.takes_batches;
 }
 
 // An invalid answer fails its message for good, because another attempt would get the same answer.
@@ -185,6 +109,7 @@ void Exchange::take_wrong(std::string_view line, std::uint32_t reason, const std
 
 // A line that a library prints must not fail a message. If it was meant as an answer, the message times out.
 void Exchange::ignore(std::string_view line, std::string_view why) {
+    last_ignored_.assign(line.substr(0, 200));
     if (++ignored_ <= ignored_lines_logged) {
         log::warning("a line on the handler's standard output is ignored",
                      {{"component", component_}, {"cause", why}, {"line", line.substr(0, 200)}});
@@ -192,6 +117,14 @@ void Exchange::ignore(std::string_view line, std::string_view why) {
         log::warning("further ignored lines are not logged until the process is replaced",
                      {{"component", component_}});
     }
+}
+
+std::string Exchange::probable_cause() const {
+    if (!last_ignored_.empty())
+        return "the last line that it wrote to its standard output is no answer to it: " + last_ignored_;
+    if (!has_spoken_)
+        return "it has written nothing to its standard output: does it flush its output after each line?";
+    return {};
 }
 
 Exchange::Request* Exchange::request_of(std::optional<std::uint64_t> id) {
@@ -300,20 +233,32 @@ void Exchange::drop_finished() {
 
 // ---- time
 
+// A batch counts once: all its messages are at work.
 void Exchange::note_at_work(Clock::time_point now) {
     ++looks_;
+    lines_at_work_.clear();
     std::uint32_t at_work = 0;
     for (Request& request : requests_) {
-        if (at_work >= concurrency_) return;
         if (!request.is_sent || request.is_done || request.is_skipped) continue;
-        if (request.group != 0) {
-            Group& group = groups_[request.group];
-            if (group.looked_at == looks_) continue;
-            group.looked_at = looks_;
-        }
-        ++at_work;
+        if (request.line == 0 && at_work >= concurrency_) return;
+        if (!is_counted(request, at_work)) continue;
         if (request.at_work_since == Clock::time_point{}) request.at_work_since = now;
     }
+}
+
+bool Exchange::is_counted(const Request& request, std::uint32_t& at_work) {
+    if (request.line != 0) {
+        const auto& lines = lines_at_work_;
+        if (std::find(lines.begin(), lines.end(), request.line) != lines.end()) return true;
+        if (at_work >= concurrency_) return false;
+        lines_at_work_.push_back(request.line);
+    } else if (request.group != 0) {
+        Group& group = groups_[request.group];
+        if (group.looked_at == looks_) return false;
+        group.looked_at = looks_;
+    }
+    ++at_work;
+    return true;
 }
 
 Exchange::Clock::time_point Exchange::first_deadline(Clock::duration limit) const {
@@ -337,13 +282,35 @@ void Exchange::time_out(Clock::time_point now, Clock::duration limit, const std:
         Request& request = requests_[i];
         if (request.is_done) continue;
         if (request.at_work_since == Clock::time_point{}) {
-            not_started(request);
+            if (!request.is_alone) not_started(request);
         } else if (request.at_work_since + limit <= now) {
-            explain(request, why);
-            finish(request, VOLLEY_E_RETRY, 0, VOLLEY_REASON_TIMEOUT);
+            if (is_in_company(i) && !request.has_outputs) {
+                recall(request);
+            } else {
+                explain(request, why);
+                finish(request, VOLLEY_E_RETRY, 0, VOLLEY_REASON_TIMEOUT);
+            }
         }
     }
     drop_finished();
+}
+
+// Whether another message of the same batch is not answered either.
+bool Exchange::is_in_company(std::size_t place) const {
+    const std::uint64_t line = requests_[place].line;
+    if (line == 0) return false;
+    for (std::size_t i = 0; i < requests_.size(); ++i)
+        if (i != place && requests_[i].line == line && !requests_[i].is_done) return true;
+    return false;
+}
+
+// Nobody knows which message of a batch took so long: each runs alone in the next child. An answer to it no
+// longer counts.
+void Exchange::recall(Request& request) {
+    request.is_sent = false;
+    request.is_alone = true;
+    request.at_work_since = {};
+    --in_child_;
 }
 
 // ---- the child's end
@@ -373,17 +340,17 @@ void Exchange::blame(std::uint64_t bytes_read, std::uint32_t reason, const std::
             suspect.is_alone = true;
         }
     }
-    give_back_others();
+    give_back_but_alone();
 }
 
 void Exchange::isolate(std::uint64_t bytes_read) {
     const std::vector<std::size_t> suspects = find_suspects(bytes_read);
     if (suspects.size() < 2) return;
     for (const std::size_t i : suspects) requests_[i].is_alone = !requests_[i].has_outputs;
-    give_back_others();
+    give_back_but_alone();
 }
 
-void Exchange::give_back_others() {
+void Exchange::give_back_but_alone() {
     for (Request& request : requests_)
         if (!request.is_done && !request.is_alone) not_started(request);
     drop_finished();

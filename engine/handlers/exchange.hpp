@@ -25,9 +25,10 @@ public:
 
     // `component` is for the log, `longest_answer` for messages about lines that were cut. `concurrency`: how
     // many messages the child has at work at a time; more are sent ahead.
-    // `queue` is the name of the input, for messages that do not name their source.
+    // `queue` is the name of the input, for messages that do not name their source. `has_batches`: the tasks
+    // of each add() are a batch for a child that takes such, and `concurrency` counts batches.
     Exchange(const volley_jobs& jobs, std::string component, std::size_t longest_answer,
-             std::uint32_t concurrency = 1, std::string queue = {});
+             std::uint32_t concurrency = 1, std::string queue = {}, bool has_batches = false);
 
     // Adds the tasks, which stay pending until they are finished.
     void add(volley_task* tasks, std::uint32_t count, std::uint32_t stride);
@@ -53,6 +54,8 @@ public:
     // Whether the child has written a line of the protocol.
     bool has_spoken() const { return has_spoken_; }
     bool has_answered() const { return has_answered_; }
+    // Why there may be no answer, as far as the child's output shows; empty if it shows nothing.
+    std::string probable_cause() const;
 
     // Notes which messages are at work: the oldest that a child has, as many as it works on at a time,
     // without those behind one of their group.
@@ -62,8 +65,8 @@ public:
     // Whether a child that has read so many bytes has begun to read a message that it has not answered.
     bool has_read_any(std::uint64_t bytes_read) const;
 
-    // Fails the messages that have been at work for `limit`. The others that are at work go on; the rest is
-    // not started, and nothing is sent any more.
+    // Fails the messages that have been at work for `limit`; those of a batch run alone in the next child.
+    // The others that are at work go on; the rest is not started, and nothing is sent any more.
     void time_out(Clock::time_point now, Clock::duration limit, const std::string& why);
     // The child is gone. The message that was at work failed with it; if there were several, each runs alone
     // in the next child, because one of them did it. The rest is not started.
@@ -73,8 +76,14 @@ public:
     void isolate(std::uint64_t bytes_read);
     // Messages that are not answered are not started: the engine runs them again, and no attempt is counted.
     void give_back();
+    // The same, without the messages that run alone in the next child.
+    void give_back_but_alone();
     // Sends nothing any more to this child.
     void stop_sending() { is_closed_ = true; }
+    // Sends each child at most so many messages; 0: any number.
+    void limit_messages(std::uint64_t most) { most_sent_ = most; }
+    // Whether the child has had as many messages as it may, and has answered them.
+    bool is_used_up() const { return is_limit_reached() && in_child_ == 0; }
     bool is_closed() const { return is_closed_; }
 
 private:
@@ -83,7 +92,9 @@ private:
         const volley_message* message = nullptr;
         std::uint32_t attempt = 0;
         std::uint32_t group = 0;
-        std::uint64_t begins_at = 0;        // position in the child's input
+        std::uint64_t batch = 0;            // 0: none
+        std::uint64_t line = 0;             // of the batch that it was sent in; 0: it has a line of its own
+        std::uint64_t begins_at = 0;        // position of its line in the child's input
         Clock::time_point at_work_since{};  // zero: it is not at work
         bool is_sent = false;
         bool is_done = false;
@@ -103,7 +114,11 @@ private:
     };
 
     Request* request_of(std::optional<std::uint64_t> id);
-    bool send(Request& request, std::uint64_t id, Outbox& outbox);
+    bool is_limit_reached() const { return most_sent_ > 0 && sent_ >= most_sent_; }
+    bool may_send(Request& request);
+    void send(Request& request, std::uint64_t id, std::uint64_t begins_at, std::string& out);
+    void send_batch(std::size_t first, Outbox& outbox);
+    bool is_counted(const Request& request, std::uint32_t& at_work);
     void take_answer(Request& request);
     void take_wrong(std::string_view line, std::uint32_t reason, const std::string& why);
     void take_hello();
@@ -115,7 +130,8 @@ private:
     void judge_skipped(std::uint32_t group);
     void drop_finished();
     std::vector<std::size_t> find_suspects(std::uint64_t bytes_read);
-    void give_back_others();
+    bool is_in_company(std::size_t place) const;
+    void recall(Request& request);
     void maybe_begin_call();
 
     const volley_jobs& jobs_;
@@ -123,6 +139,8 @@ private:
     std::size_t longest_answer_;
     std::uint32_t concurrency_;
     std::string queue_;
+    bool has_batches_;
+    std::uint64_t most_sent_ = 0;
 
     // Of the child.
     bool has_spoken_ = false;
@@ -131,7 +149,10 @@ private:
     bool keeps_groups_ = false;   // it skips messages behind a failure in their group
     bool takes_cancels_ = false;  // it wants to know of cancelled messages
     bool takes_source_ = false;   // it wants to know where messages are from
+    bool takes_batches_ = false;  // it wants messages in lists
+    std::uint64_t sent_ = 0;      // messages
     std::uint64_t ignored_ = 0;   // lines
+    std::string last_ignored_;    // its beginning
 
     std::deque<Request> requests_;  // in the order they came; the first is not done
     std::uint64_t first_id_ = 1'000'000;
@@ -143,6 +164,9 @@ private:
     std::uint64_t call_ = 1;            // to a child a failure counts within a call
     std::uint64_t failed_in_call_ = 0;  // groups
     std::uint64_t looks_ = 0;
+    std::uint64_t batches_ = 0;
+    std::uint64_t lines_ = 0;                   // of batches
+    std::vector<std::uint64_t> lines_at_work_;  // reused by note_at_work()
     Answer answer_;
 };
 

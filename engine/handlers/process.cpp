@@ -21,8 +21,11 @@ ProcessOptions options_of(const std::string& json) {
     options.max_message_bytes = config["max_message_bytes"].GetUint64();
     options.concurrency = config["concurrency"].GetUint();
     options.queue = config["queue"].GetString();
+    options.has_batches = config["has_batches"].GetBool();
     for (const auto& variable : config["env"].GetObject())
         options.env.emplace(variable.name.GetString(), variable.value.GetString());
+    options.max_messages = config["max_messages"].GetUint64();
+    options.max_memory = config["max_memory"].GetUint64();
     options.clear_env = config["clear_env"].GetBool();
     options.working_dir = config["working_dir"].GetString();
     return options;
@@ -83,7 +86,9 @@ std::string process_config(const ProcessOptions& options) {
             ",\"max_message_bytes\":" + std::to_string(options.max_message_bytes) +
             ",\"concurrency\":" + std::to_string(options.concurrency) + ",\"queue\":";
     append_json_string(json, options.queue);
-    json += ",\"env\":{";
+    json += ",\"max_messages\":" + std::to_string(options.max_messages) +
+            ",\"max_memory\":" + std::to_string(options.max_memory);
+    json += std::string(",\"has_batches\":") + (options.has_batches ? "true" : "false") + ",\"env\":{";
     for (const auto& [name, value] : options.env) {
         if (json.back() != '{') json += ',';
         append_json_string(json, name);

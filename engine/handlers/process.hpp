@@ -20,7 +20,10 @@ struct ProcessOptions {
     std::uint64_t max_message_bytes = 1 << 20;  // an answer with all its outputs may be sixteen times as long
     std::uint32_t concurrency = 1;              // messages at work at a time
     std::string queue = {};                     // the name of the input in its store
+    bool has_batches = false;                   // the messages of a call are a batch; concurrency counts them
     std::map<std::string, std::string> env = {};  // added to the environment
+    std::uint64_t max_messages = 0;               // of a child, which is then replaced; 0: any number
+    std::uint64_t max_memory = 0;                 // bytes, likewise
     bool clear_env = false;                       // … of which otherwise only PATH is left
     std::string working_dir = {};                 // empty: the folder of the configuration
 };

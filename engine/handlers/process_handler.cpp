@@ -22,6 +22,7 @@ constexpr milliseconds early_death{1'000};
 constexpr milliseconds look{100};
 // How long to wait for the end of a child that has closed its pipes: its status tells how it ended.
 constexpr milliseconds leaving_grace{100};
+constexpr std::uint32_t recycling_time_ms = 2'000;  // for a child to end that has nothing to do any more
 constexpr milliseconds loading_told_after{1'000};
 // One log line in this time while children cannot start.
 constexpr milliseconds cannot_start_period{60'000};
@@ -33,8 +34,12 @@ ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs, 
     : context_(context),
       handler_timeout_(options.handler_timeout_ms),
       startup_timeout_(std::max(options.startup_timeout_ms, options.handler_timeout_ms)),
+      max_messages_(options.max_messages),
+      max_memory_(options.max_memory),
       lines_(options.max_message_bytes * answer_sizes),
-      exchange_(*jobs, context.component(), lines_.longest(), options.concurrency, options.queue) {
+      exchange_(*jobs, context.component(), lines_.longest(), options.concurrency, options.queue,
+                options.has_batches) {
+    exchange_.limit_messages(max_messages_);
     child_options_.exec = options.exec;
     child_options_.directory = context.base_dir().empty() ? "/" : context.base_dir();
     if (!options.working_dir.empty()) {
@@ -64,6 +69,7 @@ Result<void> ProcessHandler::start_child() {
     born_ = loading_since_ = Clock::now();
     input_closed_ = output_closed_ = false;
     leaving_since_.reset();
+    too_large_.clear();
     lines_.clear();
     outbox_.reset();
     exchange_.begin_child();
@@ -159,7 +165,25 @@ void ProcessHandler::replace() {
                   {"cause", "no answer within " + std::to_string(handler_timeout_.count()) + " ms (" +
                                 ended.text + ")"}});
     back_off(true);
-    exchange_.give_back();
+    exchange_.give_back_but_alone();
+}
+
+// The child has done its share and has no message: it gets the end of its input, and another one follows.
+void ProcessHandler::recycle(const std::string& why) {
+    const ChildEnd ended = child_->end(recycling_time_ms);
+    child_.reset();
+    log::info("the handler's process is recycled",
+              {{"component", child_options_.component}, {"cause", why + " (" + ended.text + ")"}});
+    back_off(true);
+}
+
+void ProcessHandler::check_memory() {
+    if (max_memory_ == 0 || !too_large_.empty()) return;
+    const std::uint64_t bytes = child_->resident_bytes();
+    if (bytes <= max_memory_) return;
+    constexpr std::uint64_t mebibyte = 1 << 20;
+    too_large_ = "it uses " + std::to_string(bytes / mebibyte) + " MiB of memory";
+    exchange_.stop_sending();
 }
 
 // ---- messages
@@ -201,7 +225,10 @@ void ProcessHandler::turn(Clock::time_point until) {
     if (exchange_.is_over()) return;
     const auto now = Clock::now();
     note_progress(now);
-    if (exchange_.is_closed() && !exchange_.is_waiting()) return replace();
+    if (exchange_.is_used_up())
+        return recycle("it has handled " + std::to_string(max_messages_) + " messages");
+    if (exchange_.is_closed() && !exchange_.is_waiting())
+        return too_large_.empty() ? replace() : recycle(too_large_);
     if (now >= deadline()) return out_of_time(now);
     if (now - looked_ >= look) look_around(now);
     if (child_) transfer(std::min(until, deadline()));
@@ -223,6 +250,7 @@ void ProcessHandler::out_of_time(Clock::time_point now) {
                     "it read no message within " + std::to_string(startup_timeout_.count()) + " ms");
     }
     std::string why = "no answer within " + std::to_string(handler_timeout_.count()) + " ms";
+    if (const std::string cause = exchange_.probable_cause(); !cause.empty()) why += "; " + cause;
     if (const std::string tail = child_->stderr_tail(); !tail.empty())
         why += "; the end of its standard error: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
     exchange_.time_out(now, handler_timeout_, why);
@@ -244,6 +272,7 @@ void ProcessHandler::look_around(Clock::time_point now) {
         return exchange_.give_back();
     }
     exchange_.send_cancelled(outbox_);
+    check_memory();
     if (!is_started_ && now - loading_since_ >= loading_told_after) report_loading();
 }
 

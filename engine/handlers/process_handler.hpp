@@ -48,6 +48,8 @@ private:
     void note_leaving();
     void bury(std::uint32_t reason, const std::string& why);
     void replace();
+    void recycle(const std::string& why);
+    void check_memory();
     void back_off(bool answered);
     void report_cannot_start(const std::string& why);
     void report_started();
@@ -57,6 +59,8 @@ private:
     ChildOptions child_options_;
     std::chrono::milliseconds handler_timeout_;
     std::chrono::milliseconds startup_timeout_;
+    std::uint64_t max_messages_;
+    std::uint64_t max_memory_;
     WakeEvent wake_;
     LineReader lines_;
     Exchange exchange_;
@@ -73,6 +77,7 @@ private:
     bool is_down_ = false;                   // the last state that was reported as readiness
     bool input_closed_ = false;
     bool output_closed_ = false;
+    std::string too_large_;  // that it uses more memory than it may
     std::optional<Clock::time_point> leaving_since_;
     Clock::time_point looked_{};
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "log/log.hpp"
 #include "plugins/call_error.hpp"
 #include "runtime/call_status.hpp"
 
@@ -50,6 +51,7 @@ void AsyncCalls::use(Place place) {
 bool AsyncCalls::start(const WorkItem* items, const Place* places, std::size_t count) {
     if (!enter()) return false;
     tasks_.resize(count);
+    ++starts_;
     const Nanoseconds begin = monotonic();
     // A child process is held to its time by its own side.
     const Millis limit = pipeline_.in_process ? pipeline_.config.handler_timeout : Millis(0);
@@ -60,6 +62,8 @@ bool AsyncCalls::start(const WorkItem* items, const Place* places, std::size_t c
         call.is_pending = true;
         call.is_overdue = false;
         call.number = ++last_number_;
+        call.start = starts_;
+        call.company = pipeline_.config.batch ? static_cast<std::uint32_t>(count) : 1;
         prepare_task(pipeline_, items[i], *call.job, tasks_[i]);
         tasks_[i].job = JobTable::begin(*call.job, waiter_);
         call.job->late_at_ms.store(limit == Millis(0) ? 0 : ms_of(begin + limit), std::memory_order_relaxed);
@@ -152,7 +156,7 @@ void AsyncCalls::take_ended(std::vector<EndedCall>& out) {
     const std::size_t ended = done_.size();
     for (Job* const job : done_) {
         Call& call = calls_[job->place];
-        out.push_back({job->place, result_of(call)});
+        out.push_back(end_of(call));
         end_call(call);
     }
     done_.clear();
@@ -173,6 +177,28 @@ void AsyncCalls::take_ended(std::vector<EndedCall>& out) {
     leave_if_idle();
 }
 
+EndedCall AsyncCalls::end_of(Call& call) {
+    const Job& job = *call.job;
+    if (job.finished_late && job.status != VOLLEY_AGAIN && call.company > 1) return too_late(job.place, call);
+    return {job.place, result_of(call)};
+}
+
+// A message that is out of time is charged. Of a batch nobody knows which one took so long: each runs alone.
+EndedCall AsyncCalls::too_late(Place place, Call& call) {
+    MessageContext& context = *call.job->context;
+    context.discard_outputs();
+    EndedCall late{place, {}};
+    late.is_undecided = call.company > 1;
+    if (!late.is_undecided) {
+        late.result =
+            timed_out(pipeline_, context, std::chrono::duration_cast<Millis>(monotonic() - call.begin));
+    } else if (std::exchange(last_late_, call.start) != call.start) {
+        log::warning("a batch is out of time; its messages are handled one by one",
+                     {{"component", pipeline_.config.name}, {"messages", std::to_string(call.company)}});
+    }
+    return late;
+}
+
 HandlerResult AsyncCalls::result_of(Call& call) {
     Job& job = *call.job;
     measure(call);
@@ -187,8 +213,8 @@ HandlerResult AsyncCalls::result_of(Call& call) {
 
 // One at a time, a message waits for those before it: its own time begins when the one before ended.
 void AsyncCalls::measure(const Call& call) {
-    const Nanoseconds begin =
-        pipeline_.config.concurrency == 1 ? std::max(call.begin, last_end_) : call.begin;
+    const bool is_serial = pipeline_.config.concurrency == 1 && !pipeline_.config.batch;
+    const Nanoseconds begin = is_serial ? std::max(call.begin, last_end_) : call.begin;
     pipeline_.handle_durations.add(monotonic() - begin, 1);
 }
 
@@ -247,10 +273,7 @@ void AsyncCalls::retire_late() {
     for (Place place = 0; place < calls_.size(); ++place) {
         Call& call = calls_[place];
         if (!call.is_pending) continue;
-        MessageContext& context = *call.job->context;
-        context.discard_outputs();
-        ended_.push_back({place, timed_out(pipeline_, context,
-                                           std::chrono::duration_cast<Millis>(monotonic() - call.begin))});
+        ended_.push_back(too_late(place, call));
         end_call(call);
     }
     started_.clear();

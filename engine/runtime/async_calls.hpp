@@ -71,7 +71,9 @@ private:
     struct Call {
         Job* job = nullptr;
         Nanoseconds begin{0};
-        std::uint64_t number = 0;  // in the order of their start
+        std::uint64_t number = 0;   // in the order of their start
+        std::uint64_t start = 0;    // number of the call of start()
+        std::uint32_t company = 1;  // messages of its batch, if the component has batches
         bool is_pending = false;
         bool is_overdue = false;  // past its deadline and its grace: the instance goes
     };
@@ -84,7 +86,9 @@ private:
     void use(Place place);
     void take_statuses(const Place* places, std::size_t count, bool failed);
     void end_call(Call& call);
+    EndedCall end_of(Call& call);
     HandlerResult result_of(Call& call);
+    EndedCall too_late(Place place, Call& call);
     void measure(const Call& call);
     void fail_instance(const Error& why, bool ends, bool broke_rule);
     void find_overdue();
@@ -103,6 +107,8 @@ private:
     std::vector<Job*> done_;        // reused
     std::vector<EndedCall> ended_;  // by a failure of the instance
     std::uint64_t last_number_ = 0;
+    std::uint64_t starts_ = 0;
+    std::uint64_t last_late_ = 0;  // start() whose batch was reported as out of time
     std::uint32_t pending_ = 0;
     std::uint32_t overdue_ = 0;
     Nanoseconds last_end_{0};

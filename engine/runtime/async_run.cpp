@@ -1,6 +1,7 @@
 #include "runtime/async_run.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "invariant.hpp"
 #include "runtime/decode.hpp"
@@ -18,6 +19,12 @@ namespace {
 constexpr std::size_t looked_at = 256;
 
 }  // namespace
+
+void AsyncRun::add(const WorkItem& item) {
+    if (!batching_.is_on()) return waiting_.push_back({item, Nanoseconds(0)});
+    waiting_.push_back({item, monotonic()});
+    waiting_bytes_ += pipeline_.contexts[item.slot].message.body.size;
+}
 
 std::uint32_t AsyncRun::pass() {
     over_ = 0;
@@ -73,6 +80,7 @@ void AsyncRun::took(const EndedCall& call) {
     Flight& flight = flights_[call.place];
     MessageContext& context = pipeline_.contexts[flight.item.slot];
     if (pipeline_.journal) pipeline_.journal->leave(worker_, journal_name(pipeline_, context));
+    if (flight.batch != 0) batching_.ended(std::exchange(flight.batch, 0));
     HandlerResult result = call.result;
     const bool was_alone = is_alone_running_ && alone_.front().place == call.place;
     if (call.is_undecided) {
@@ -134,6 +142,20 @@ std::uint32_t AsyncRun::window() const {
     return pipeline_.config.concurrency + (pipeline_.in_process ? 0 : pipeline_.batch_limit() - 1);
 }
 
+// A batch waits until it is full, or its time is over; a message by itself does not wait.
+bool AsyncRun::is_time_to_start() {
+    if (!batching_.is_on()) return true;
+    const Nanoseconds oldest = waiting_.empty() ? Nanoseconds(0) : waiting_.front().since;
+    return batching_.is_due(waiting_.size(), waiting_bytes_, oldest, monotonic(),
+                            pipeline_.stopping.load(std::memory_order_relaxed));
+}
+
+// Whether the handler takes a message with so many bytes, beside those in given_.
+bool AsyncRun::has_room(std::uint64_t bytes) const {
+    if (batching_.is_on()) return batching_.takes(given_.size(), given_bytes_, bytes);
+    return calls_.pending() + given_.size() < window();
+}
+
 void AsyncRun::start_waiting() {
     if (is_alone_running_) return;
     if (!alone_.empty()) {
@@ -141,12 +163,15 @@ void AsyncRun::start_waiting() {
         while (!alone_.empty() && calls_.pending() == 0 && !is_alone_running_) start_alone();
         return;
     }
-    const std::uint32_t most = window();
+    if (!is_time_to_start()) return;
     std::size_t kept = 0;
     blocked_.clear();
-    while (kept < waiting_.size() && kept < looked_at && alone_.empty() && calls_.takes_more() &&
-           calls_.pending() + given_.size() < most) {
-        const WorkItem item = waiting_[kept];
+    given_bytes_ = 0;
+    while (kept < waiting_.size() && kept < looked_at && alone_.empty() && calls_.takes_more()) {
+        const WorkItem item = waiting_[kept].item;
+        const std::uint64_t bytes =
+            batching_.is_on() ? pipeline_.contexts[item.slot].message.body.size : std::uint64_t{0};
+        if (!has_room(bytes)) break;
         const Admission how = admit(item);
         if (how == Admission::blocked) {
             // Nothing may overtake it.
@@ -155,6 +180,13 @@ void AsyncRun::start_waiting() {
             continue;
         }
         waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(kept));
+        if (!batching_.is_on()) continue;
+        waiting_bytes_ -= bytes;
+        if (how == Admission::given) given_bytes_ += bytes;
+    }
+    if (batching_.is_on() && !given_.empty()) {
+        const std::uint32_t batch = batching_.begin(static_cast<std::uint32_t>(given_.size()));
+        for (const Place place : given_places_) flights_[place].batch = batch;
     }
     give();
     if (!alone_.empty() && calls_.pending() == 0) start_alone();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/async_calls.hpp"
+#include "runtime/batching.hpp"
 #include "runtime/pass_results.hpp"
 #include "runtime/pipeline.hpp"
 
@@ -20,14 +21,21 @@ class AsyncRun {
 public:
     AsyncRun(Pipeline& pipeline, std::uint32_t worker, InstanceSlot& slot, PassResults& results,
              std::function<void()> wake)
-        : pipeline_(pipeline), worker_(worker), results_(results), calls_(pipeline, slot, std::move(wake)) {}
+        : pipeline_(pipeline),
+          worker_(worker),
+          results_(results),
+          calls_(pipeline, slot, std::move(wake)),
+          // A child process reads one batch ahead, so that it does not wait for the next.
+          batching_(pipeline.config.batch, pipeline.config.concurrency + (pipeline.in_process ? 0 : 1)) {}
 
     // Adds a message to those that wait for the handler.
-    void add(const delivery::WorkItem& item) { waiting_.push_back(item); }
+    void add(const delivery::WorkItem& item);
     // Hands on what has ended, and gives the handler what it has room for. Returns how many work items are
     // over.
     std::uint32_t pass();
     bool is_idle() const { return waiting_.empty() && used_ == 0; }
+    // When pass() may start a batch although nothing has come or ended; the maximum if it may not.
+    Nanoseconds batch_due() const { return batching_.due(); }
 
     // The calls that are pending: for waiting, inside the handler if it has a poll.
     AsyncCalls& calls() { return calls_; }
@@ -41,7 +49,12 @@ private:
         HandlerResult result;
         Place before = none;  // in its group
         Place after = none;
+        std::uint32_t batch = 0;  // 0: it is in none
         bool has_ended = false;
+    };
+    struct Waiting {
+        delivery::WorkItem item;
+        Nanoseconds since;  // only with batches
     };
     struct Alone {
         Place place;
@@ -56,6 +69,8 @@ private:
     void ended(Place place, const HandlerResult& result);
     void conclude(const Flight& flight);
     void start_waiting();
+    bool is_time_to_start();
+    bool has_room(std::uint64_t bytes) const;
     bool start_alone();
     enum class Admission : std::uint8_t { given, over, blocked, alone };
     Admission admit(const delivery::WorkItem& item);
@@ -66,7 +81,10 @@ private:
     std::uint32_t worker_;
     PassResults& results_;
     AsyncCalls calls_;
-    std::deque<delivery::WorkItem> waiting_;
+    Batching batching_;
+    std::deque<Waiting> waiting_;
+    std::uint64_t waiting_bytes_ = 0;  // only with batches
+    std::uint64_t given_bytes_ = 0;
     std::vector<Flight> flights_;  // by place
     std::vector<Place> free_;
     std::uint32_t used_ = 0;                                      // of flights_

@@ -241,12 +241,13 @@ Result<void> Component::make_handler(plugins::Catalog& catalog, const BuiltInHan
     if (!found) return found.error();
     p.handler = *found;
     p.in_process = true;
-    p.is_async = (found->flags() & VOLLEY_ASYNC) != 0;
+    const bool is_declared_async = (found->flags() & VOLLEY_ASYNC) != 0;
+    p.is_async = is_declared_async || p.config.batch;
     // A task that another thread ends may fail while the next one of its group is on its way to the handler.
     const auto* const functions = static_cast<const volley_handler_class*>(found->description->functions);
     const bool is_shared = (found->flags() & VOLLEY_THREAD_SAFE) != 0;
     const bool has_poll = functions->poll != nullptr && functions->interrupt != nullptr && !is_shared;
-    p.keeps_groups = (found->flags() & VOLLEY_KEEPS_GROUPS) != 0 && (!p.is_async || has_poll);
+    p.keeps_groups = (found->flags() & VOLLEY_KEEPS_GROUPS) != 0 && (!is_declared_async || has_poll);
     if (is_shared) p.shared_handler = std::make_shared<InstanceSlot>(p);
     p.handler_config = library.config;
     p.handler_label = found->label();

@@ -52,7 +52,9 @@ struct Pipeline {
     std::shared_ptr<InstanceSlot> shared_handler;  // one instance for all workers; null: each has its own
     bool keeps_groups = false;              // one call may contain several messages of an ordering group
     bool in_process = false;                // the handler can crash the process
-    bool is_async = false;                  // VOLLEY_ASYNC: each message completes on its own
+    // The worker collects messages and hands each on when it completes: the handler is VOLLEY_ASYNC, or it
+    // gets batches.
+    bool is_async = false;
     std::string state_dir;                  // as in the configuration
     std::unique_ptr<CrashJournal> journal;  // null: the handler does not need it, or there is no place for it
     bool is_forward() const { return !handler && built_in_handler == nullptr; }

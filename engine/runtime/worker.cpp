@@ -183,7 +183,7 @@ void Worker::wait_for_work() {
     const auto has_come = [this, is_idle] { return !inbox_.empty() || woken_ || (finishing_ && is_idle); };
     std::unique_lock lock(mutex_);
     if (is_idle) return given_.wait(lock, has_come);
-    const Nanoseconds until = std::min<Nanoseconds>(calls.next_deadline(), monotonic() + look);
+    const Nanoseconds until = std::min({calls.next_deadline(), async_run_.batch_due(), monotonic() + look});
     if (calls.pending() == 0 || !calls.has_poll()) {
         given_.wait_until(lock, until, has_come);
         return;

@@ -44,8 +44,11 @@ std::uint64_t WorkerPool::capacity() const {
     return std::uint64_t{batches_ahead()} * workers_.size() * pipeline_.batch_limit();
 }
 
-// Of messages that complete one by one a worker has those in its handler, and some that wait.
+// Of messages that complete one by one a worker has those in its handler, and some that wait. Of batches
+// those in its handler, one that a child process reads ahead, and one that fills.
 std::uint32_t WorkerPool::most_held() const {
+    if (pipeline_.config.batch)
+        return (pipeline_.config.concurrency + 2) * pipeline_.config.batch->max_messages;
     return pipeline_.config.concurrency + 2 * pipeline_.batch_limit() - 1;
 }
 

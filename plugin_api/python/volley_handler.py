@@ -333,8 +333,8 @@ def _serve_in_turn(work: _Work, incoming: _Requests, answers: _Answers) -> None:
                 ready += _answers_to(work, line, failed_groups, incoming, part)
             else:
                 ready.append(_answer(handle, line, failed_groups, incoming, part))
-            # Together they cost less; but none waits long for the others.
-            if time.monotonic() > until:
+            # Together they cost less; but none waits long for the others, and no batch waits for the next.
+            if has_batches or time.monotonic() > until:
                 answers.write(ready)
                 until = time.monotonic() + 0.002
         answers.write(ready)

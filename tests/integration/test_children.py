@@ -224,12 +224,15 @@ def test_as_process_1_it_reaps_what_handlers_leave_behind_and_hands_signals_on(t
         outer.kill()
 
 
-@pytest.mark.parametrize("chains, order, workers", [("chains", "partition", 1), ("chains", "key", 2), ("plain", "key", 2), ("plain", "none", 2)])
-def test_whatever_a_child_does_each_message_comes_out_once_or_is_a_dead_letter(chains, order, workers, tmp_path):
+@pytest.mark.parametrize("chains, order, workers, more", [
+    ("chains", "partition", 1, ""), ("chains", "key", 2, ""), ("plain", "key", 2, ""), ("plain", "none", 2, "concurrency: 8"),
+    ("chains", "key", 1, "concurrency: 8"), ("batches", "key", 2, "batch: {max_messages: 20, max_wait: 5ms}"),
+    ("batches", "none", 1, "concurrency: 2\nbatch: {max_messages: 50, max_wait: 5ms}")])
+def test_whatever_a_child_does_each_message_comes_out_once_or_is_a_dead_letter(chains, order, workers, more, tmp_path):
     """VOLLEY_HOSTILE_SECONDS makes it longer: messages keep coming for so long."""
     seconds = float(os.environ.get("VOLLEY_HOSTILE_SECONDS", "0"))
     job = Job(tmp_path, HOSTILE.read_text(), [chains, "0.03"], messages=1, more="max_message_bytes: 100KB\nlog: {level: error}\nshutdown_timeout: 20s\n",
-              component=f"workers: {workers}\norder: {order}\nhandler_timeout: 400ms\n"
+              component=f"workers: {workers}\norder: {order}\n{more}\nhandler_timeout: 400ms\n"
                         "retry: {max_attempts: 6, initial_delay: 1ms, max_delay: 20ms}")
     sent, until = 1, time.monotonic() + seconds
 

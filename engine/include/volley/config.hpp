@@ -78,6 +78,10 @@ struct ProcessHandler {
     std::map<std::string, std::string> env;  // added to the environment of this process
     bool clear_env = false;                  // … or to nothing but its PATH
     std::string working_dir;                 // empty: the folder of the configuration; relative to it
+    // A child that has handled so many messages, or uses so many bytes, is replaced between two messages. 0:
+    // no limit.
+    std::uint64_t max_messages_per_child = 0;
+    std::uint64_t max_memory_per_child = 0;
     bool operator==(const ProcessHandler&) const = default;
 };
 
@@ -88,6 +92,15 @@ struct RetryConfig {
     bool operator==(const RetryConfig&) const = default;
 };
 
+// Messages for one call of the handler.
+struct BatchConfig {
+    std::uint32_t max_messages = 100;
+    Milliseconds max_wait{200};  // from the arrival of its first message
+    std::uint64_t max_bytes = 4ULL << 20;
+    bool operator==(const BatchConfig&) const = default;
+};
+inline constexpr std::uint32_t most_batch_messages = 10'000;
+
 struct HandlerConfig {
     enum class Kind : std::uint8_t { forward, library, process, function } kind = Kind::forward;
     LibraryHandler library;
@@ -97,6 +110,7 @@ struct HandlerConfig {
 };
 
 inline constexpr std::uint32_t most_concurrency = 512;
+inline constexpr std::uint64_t most_messages_per_child = 1'000'000'000'000;
 
 struct ComponentConfig {
     std::string name;  // default: the input's name
@@ -106,7 +120,9 @@ struct ComponentConfig {
     std::string dead_letter_queue;  // empty: none
     std::uint32_t workers = 1;
     // How many messages a worker's handler may have at once, if it completes them one by one.
+    // With `batch`: how many batches.
     std::uint32_t concurrency = 1;
+    std::optional<BatchConfig> batch;
     Order order = Order::automatic;
     RetryConfig retry;
     OnFail on_fail = OnFail::automatic;  // automatic: dead_letter with a queue for it, else the connector's

@@ -11,8 +11,9 @@ using namespace volley::handlers;
 namespace {
 
 struct Call {
-    explicit Call(const std::vector<std::uint32_t>& groups, std::uint32_t concurrency = 1)
-        : fake(groups), exchange(fake.table, "test", 1000, concurrency) {
+    explicit Call(const std::vector<std::uint32_t>& groups, std::uint32_t concurrency = 1,
+                  bool has_batches = false)
+        : fake(groups), exchange(fake.table, "test", 1000, concurrency, {}, has_batches) {
         volley::log::configure(volley::log::Level::off, volley::log::Format::text);
         exchange.begin_child();
         exchange.add(fake.tasks.data(), fake.count(), sizeof(volley_task));
@@ -275,4 +276,72 @@ TEST_CASE("a new child gets what is not answered, and nothing behind a failure o
     CHECK(call.exchange.is_over());
     CHECK(call.status(2) == VOLLEY_AGAIN);
     CHECK(call.status(3) == VOLLEY_OK);
+}
+
+TEST_CASE("a child that takes batches gets the messages of a call in one line", "[batch]") {
+    Call call({0, 0, 0, 0}, 1, true);
+    CHECK(call.sent() == "0 ");  // whether it takes batches is not known yet
+    CHECK(!call.take(R"({"volley":2,"chains":true,"batches":true})"));
+    CHECK(call.sent() == "0 1 2 3 ");
+    CHECK(call.outbox.bytes.find("\n{\"batch\":[{\"id\":\"1000001\",") != std::string::npos);
+    CHECK(std::count(call.outbox.bytes.begin(), call.outbox.bytes.end(), '\n') == 2);
+    CHECK(call.outbox.bytes.substr(call.outbox.bytes.size() - 3) == "]}\n");
+    for (const std::size_t i : std::vector<std::size_t>{2, 1, 0, 3}) CHECK(!call.take(done(i)));
+    CHECK(call.exchange.is_over());
+}
+
+TEST_CASE("a child that takes no batches gets the messages one by one", "[batch]") {
+    Call call({0, 0, 0}, 1, true);
+    CHECK(call.sent() == "0 ");
+    CHECK(!call.take(done(0)));
+    CHECK(call.sent() == "0 1 2 ");
+    CHECK(call.outbox.bytes.find("batch") == std::string::npos);
+}
+
+TEST_CASE("all messages of a batch are at work, and the next batch is not", "[batch]") {
+    FakeJobs fake({0, 0, 0, 0, 0});
+    Exchange exchange(fake.table, "test", 1000, 1, {}, true);
+    Outbox outbox;
+    exchange.begin_child();
+    exchange.add(fake.tasks.data(), 3, sizeof(volley_task));
+    exchange.send_more(outbox);
+    CHECK(!exchange.take({R"({"volley":2,"batches":true})", false}));
+    CHECK(!exchange.take({done(0), false}));
+    exchange.add(fake.tasks.data() + 3, 2, sizeof(volley_task));
+    exchange.send_more(outbox);
+    const auto now = Exchange::Clock::now();
+    exchange.note_at_work(now);
+    exchange.time_out(now + std::chrono::seconds(1), std::chrono::seconds(1), "late");
+    CHECK(fake.tasks[3].status == VOLLEY_AGAIN);
+    CHECK(fake.tasks[4].status == VOLLEY_AGAIN);
+    // Nobody knows which one of the batch it was.
+    CHECK(fake.tasks[1].status == VOLLEY_PENDING);
+    CHECK(fake.tasks[2].status == VOLLEY_PENDING);
+    CHECK_FALSE(exchange.is_waiting());
+    CHECK(!exchange.take({done(1), false}));  // too late
+    CHECK(fake.tasks[1].status == VOLLEY_PENDING);
+    exchange.give_back_but_alone();
+    exchange.begin_child();
+    exchange.send_more(outbox);
+    exchange.note_at_work(now);
+    exchange.time_out(now + std::chrono::seconds(1), std::chrono::seconds(1), "late");
+    CHECK(fake.tasks[1].status == VOLLEY_E_RETRY);
+    CHECK(fake.tasks[2].status == VOLLEY_PENDING);
+}
+
+TEST_CASE("after the death of a child each message of its batch runs alone", "[batch]") {
+    Call call({0, 0, 0}, 1, true);
+    CHECK(!call.take(R"({"volley":2,"batches":true})"));
+    CHECK(!call.take(done(0)));
+    call.exchange.blame(call.outbox.position(), VOLLEY_REASON_CRASH, "it died");
+    CHECK(call.status(1) == VOLLEY_PENDING);
+    call.outbox = {};
+    call.exchange.begin_child();
+    call.exchange.send_more(call.outbox);
+    CHECK(call.sent() == "1 ");
+    CHECK(!call.take(R"({"volley":2,"batches":true})"));
+    CHECK(call.sent() == "1 ");
+    CHECK(!call.take(done(1)));
+    CHECK(call.sent() == "1 2 ");
+    CHECK(call.outbox.bytes.find("batch") == std::string::npos);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "handle_rig.hpp"
@@ -15,14 +16,18 @@ namespace {
 
 // A handler that leaves everything pending, and an AsyncRun in front of it.
 struct Asynchronous {
-    explicit Asynchronous(std::uint32_t concurrency = 4) {
+    explicit Asynchronous(std::uint32_t concurrency = 4, std::optional<BatchConfig> batch = std::nullopt) {
         log::configure(log::Level::off, log::Format::text);
         rig.pipeline.is_async = true;
         rig.pipeline.config.concurrency = concurrency;
+        rig.pipeline.config.batch = batch;
+        rig.pipeline.in_process = true;
+        run.emplace(rig.pipeline, 0, slot, results, [] {});
         rig.pipeline.max_message_bytes = 1000;
         results.prepare();
         slot.join();
         script.handle = [this](const Tasks& tasks) {
+            sizes.push_back(tasks.count);
             for (std::uint32_t i = 0; i < tasks.count; ++i) {
                 tasks[i].status = VOLLEY_PENDING;
                 jobs[std::string(text_of(tasks[i].message->body))] = tasks[i].job;
@@ -36,12 +41,12 @@ struct Asynchronous {
         slot.quit(0);
     }
     void add(const std::vector<delivery::WorkItem>& items) {
-        for (const delivery::WorkItem& item : items) run.add(item);
+        for (const delivery::WorkItem& item : items) run->add(item);
     }
     // Makes a pass, and notes what came out.
     std::uint32_t pass() {
         results.begin_pass();
-        const std::uint32_t over = run.pass();
+        const std::uint32_t over = run->pass();
         results.end_pass(over);
         Drained drained;
         rig.pipeline.completions.drain(drained);
@@ -59,9 +64,10 @@ struct Asynchronous {
     Rig rig;
     InstanceSlot slot{rig.pipeline};
     PassResults results{rig.pipeline, 0};
-    AsyncRun run{rig.pipeline, 0, slot, results, [] {}};
+    std::optional<AsyncRun> run;
     std::map<std::string, volley_job*> jobs;  // that are pending
     Verdicts verdicts;
+    std::vector<std::uint32_t> sizes;  // of the calls
 };
 
 std::vector<delivery::WorkItem> in_groups(std::vector<delivery::WorkItem> items,
@@ -88,7 +94,7 @@ TEST_CASE("a message is handed on when it has ended, whatever else the handler h
     a.finish("4", VOLLEY_DROP);
     CHECK(a.pass() == 2);
     CHECK(a.verdicts == Asynchronous::Verdicts{{2, Verdict::ok}, {0, Verdict::retry}, {4, Verdict::drop}});
-    CHECK(!a.run.is_idle());
+    CHECK(!a.run->is_idle());
 }
 
 TEST_CASE("of a group one message is at work, and a failure returns those behind it", "[async]") {
@@ -155,7 +161,7 @@ TEST_CASE("after a failed instance each message that it had runs alone", "[async
     // The third failed a new instance, too: it is charged.
     CHECK(a.verdicts == Asynchronous::Verdicts{{0, Verdict::ok}, {1, Verdict::ok}, {2, Verdict::retry}});
     CHECK(a.rig.context(2).last_error.find("done for") != std::string::npos);
-    CHECK(a.run.is_idle());
+    CHECK(a.run->is_idle());
 }
 
 TEST_CASE("a message that is never finished is charged a timeout, when the others have ended", "[async]") {
@@ -186,4 +192,55 @@ TEST_CASE("a status that the ABI does not define ends the component, and nothing
     CHECK(a.verdicts == Asynchronous::Verdicts{{0, Verdict::not_started}, {1, Verdict::not_started}});
     REQUIRE(a.slot.failure());
     CHECK(a.slot.failure()->code == ErrorCode::fatal);
+}
+
+TEST_CASE("a handler gets full batches at once, and the rest when it has waited long enough", "[async]") {
+    Asynchronous a(1, BatchConfig{3, Milliseconds(20), 1 << 20});
+    a.add(a.rig.items(5));
+    a.pass();
+    CHECK(a.sizes == std::vector<std::uint32_t>{3});
+    a.finish("0");
+    a.finish("2");
+    CHECK(a.pass() == 2);  // each completes by itself
+    CHECK(a.sizes.size() == 1);
+    a.finish("1");
+    while (a.sizes.size() < 2) {
+        a.pass();
+        std::this_thread::yield();
+    }
+    CHECK(a.sizes == std::vector<std::uint32_t>{3, 2});
+}
+
+TEST_CASE("a failed instance costs no message of its batch an attempt", "[async]") {
+    Asynchronous a(1, BatchConfig{3, Milliseconds(0), 1 << 20});
+    const auto pend = a.script.handle;
+    a.script.handle = [&](const Tasks& tasks) {
+        a.script.handle = pend;
+        return tasks.count == 3 ? VOLLEY_E_RETRY : VOLLEY_OK;
+    };
+    a.add(a.rig.items(3));
+    for (const char* body : {"0", "1", "2"}) {
+        while (a.jobs.count(body) == 0) a.pass();
+        CHECK(a.jobs.size() == 1);  // alone
+        a.finish(body);
+    }
+    a.pass();
+    CHECK(a.verdicts == Asynchronous::Verdicts{{0, Verdict::ok}, {1, Verdict::ok}, {2, Verdict::ok}});
+}
+
+TEST_CASE("a batch that is out of time is handled one by one, and costs nobody an attempt", "[async]") {
+    Asynchronous a(1, BatchConfig{3, Milliseconds(0), 1 << 20});
+    a.rig.pipeline.config.handler_timeout = Milliseconds(1);
+    const auto pend = a.script.handle;
+    a.script.handle = [&](const Tasks& tasks) {
+        for (std::uint32_t i = 0; i < tasks.count; ++i) tasks[i].status = VOLLEY_OK;
+        if (tasks.count > 1) std::this_thread::sleep_for(Milliseconds(20));  // longer than it may
+        a.sizes.push_back(tasks.count);
+        return VOLLEY_OK;
+    };
+    a.add(a.rig.items(3));
+    while (!a.run->is_idle()) a.pass();
+    CHECK(a.sizes == std::vector<std::uint32_t>{3, 1, 1, 1});
+    REQUIRE(a.verdicts.size() == 3);
+    for (const auto& [slot, verdict] : a.verdicts) CHECK(verdict == Verdict::ok);
 }

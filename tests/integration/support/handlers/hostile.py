@@ -1,4 +1,4 @@
-"""A child process that answers in the protocol and, now and then, does what no child should. Usage: hostile.py chains|plain RATE
+"""A child process that answers in the protocol and, now and then, does what no child should. Usage: hostile.py chains|batches|plain RATE
 
 Whatever it does, a message that it answers well is delivered once. It is written without a package, byte by byte."""
 
@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-keeps_groups, rate = sys.argv[1] == "chains", float(sys.argv[2])
+keeps_groups, takes_batches, rate = sys.argv[1] != "plain", sys.argv[1] == "batches", float(sys.argv[2])
 chance = random.Random()
 
 
@@ -37,6 +37,14 @@ class Child:
             return b'{"id":"%s",%s}\n' % (number, end)
         body = line[line.index(b'"body":') + 7:-1]
         return b'{"id":"%s","outputs":[{"queue":"out","body":%s}]}\n' % (number, body)
+
+
+def requests(lines):
+    for line in lines:
+        if line.startswith(b'{"batch":['):
+            yield from re.findall(rb'\{"id":.*?"body":\{[^{}]*\}\}', line)
+        elif line.startswith(b'{"id"'):
+            yield line
 
 
 def garbage(size):
@@ -129,14 +137,12 @@ WAYS = ["random bytes", "a random line without an end", "an answer with one byte
 if chance.random() < rate:
     os._exit(1)  # before it has read anything
 if keeps_groups:
-    write(b'{"volley":1,"chains":true%s}\n' % chance.choice([b"", b',"cancels":true']))
+    write(b'{"volley":%s,"chains":true%s}\n' % (b'2,"batches":true' if takes_batches else b"1", chance.choice([b"", b',"cancels":true'])))
 child, begun = Child(), b""
 while chunk := os.read(0, 1 << 16):
     *lines, begun = (begun + chunk).split(b"\n")
     answers = []
-    for line in lines:
-        if not line.startswith(b'{"id"'):
-            continue
+    for line in requests(lines):
         good = child.answer(line)
         answers.append(misbehave(line, good) if chance.random() < rate else good)
     if not keeps_groups:

@@ -1,0 +1,35 @@
+#include "runtime/batching.hpp"
+
+#include "invariant.hpp"
+
+namespace volley::runtime {
+
+bool Batching::is_due(std::size_t messages, std::uint64_t bytes, Nanoseconds oldest, Nanoseconds now,
+                      bool is_last) {
+    due_ = Nanoseconds::max();
+    if (messages == 0 || open_.size() >= most_open_) return false;
+    if (is_last || messages >= config_->max_messages || bytes >= config_->max_bytes) return true;
+    const Nanoseconds full_at = oldest + config_->max_wait;
+    if (full_at <= now) return true;
+    due_ = full_at;
+    return false;
+}
+
+bool Batching::takes(std::size_t messages, std::uint64_t bytes, std::uint64_t more) const {
+    return messages == 0 || (messages < config_->max_messages && bytes + more <= config_->max_bytes);
+}
+
+std::uint32_t Batching::begin(std::uint32_t messages) {
+    VOLLEY_ASSERT(messages > 0);
+    if (++last_ == 0) ++last_;
+    open_[last_] = messages;
+    return last_;
+}
+
+void Batching::ended(std::uint32_t number) {
+    const auto found = open_.find(number);
+    VOLLEY_ASSERT(found != open_.end());
+    if (--found->second == 0) open_.erase(found);
+}
+
+}  // namespace volley::runtime
