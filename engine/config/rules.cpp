@@ -162,6 +162,11 @@ private:
                   "the delay doubles from the first to the second; raise max_delay to " +
                       std::to_string(c.retry.initial_delay.count()) + "ms or more");
         }
+        if (c.batch && c.batch->max_wait >= config_.stall_timeout) {
+            error(c.path + "/batch/max_wait", "V0114", "max_wait is not shorter than stall_timeout",
+                  "an engine in which nothing moves for " + std::to_string(config_.stall_timeout.count()) +
+                      "ms ends, and one that waits for a batch is among them; shorten max_wait");
+        }
         check_outputs(c);
         for (const ComponentConfig& other : config_.components) {
             if (&other < &c && other.input == c.input && other.name != c.name) {

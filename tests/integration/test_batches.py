@@ -148,7 +148,7 @@ def test_messages_of_a_key_stay_in_order_behind_a_failure_in_their_batch(tmp_pat
 
 
 def test_a_stop_does_not_wait_for_a_batch_to_fill(tmp_path):
-    job = Job(tmp_path, [{"n": n} for n in range(3)], "{max_messages: 100, max_wait: 1h}", component="order: none")
+    job = Job(tmp_path, [{"n": n} for n in range(3)], "{max_messages: 100, max_wait: 250s}", component="order: none")
     job.volleyd.wait_ready()
     wait_until(lambda: job.volleyd.metric("volley_messages_received_total") == 3, "they are received")
     job.stop()
