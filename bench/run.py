@@ -1,7 +1,7 @@
 """Volley beside a bare client loop doing the same work in the same run: alternating pairs, medians, and the ratios.
 
     ./dev bench [memory] [rsmq] [kafka]             these three if none is named: a few minutes
-    ./dev bench handlers | kafka-sizes | kafka-schema | kafka-latency | kafka-benthos | kafka-python
+    ./dev bench abi | handlers | kafka-sizes | kafka-schema | kafka-latency | kafka-benthos | kafka-python
 """
 
 import os
@@ -45,6 +45,11 @@ def bench_memory(folder):
     print(f"  allocations per message: {(allocations(2 * count) - allocations(count)) / count:.6f}", flush=True)
 
 
+def abi(_folder):
+    """What the doors into a handler cost."""
+    subprocess.run([BIN / "bench_abi", BUILD / "bench" / "libbench_abi_direct.so", BUILD / "bench" / "libbench_abi.so"], check=True)
+
+
 def rsmq(folder):
     print(f"{'messages/s, medians of 9 pairs':32} {'bare loop':>12} {'volleyd':>12} {'ratio':>8}", flush=True)
     bench_rsmq(folder, 9)
@@ -52,7 +57,7 @@ def rsmq(folder):
 
 def main():
     short = {"memory": bench_memory, "rsmq": rsmq, "kafka": kafka.forward}
-    known = {**short, "kafka-sizes": kafka.sizes, "kafka-schema": kafka.schema, "kafka-latency": kafka.latency,
+    known = {**short, "abi": abi, "kafka-sizes": kafka.sizes, "kafka-schema": kafka.schema, "kafka-latency": kafka.latency,
              "kafka-benthos": kafka.benthos, "kafka-python": kafka.python, "handlers": handlers_bench.handlers}
     for name in sys.argv[1:] or short:
         if name not in known:
