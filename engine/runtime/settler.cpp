@@ -38,7 +38,8 @@ void Settler::prepare() {
         call.delay_ms = static_cast<std::uint64_t>(s.delay.count());
         call.reason = s.reason;
         call.attempts = s.attempts;
-        if (s.kind == delivery::SettlementKind::nack)
+        if (s.kind == delivery::SettlementKind::nack ||
+            (s.kind == delivery::SettlementKind::ack && s.reason != VOLLEY_REASON_NONE))
             call.text = view_of(pipeline_.contexts[s.slot].last_error);
         call.result = VOLLEY_E_RETRY;  // a result that the connector does not set means: not done
         any_large_ = any_large_ || s.large;

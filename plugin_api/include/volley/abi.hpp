@@ -2,8 +2,9 @@
 // batches are written, and on which the one-message-at-a-time SDK (plugin.hpp) stands. Header-only, C++17.
 //
 // The wall against exceptions is here: whatever a method throws becomes a status and a text in volley_error.
-// volley::Error keeps its code; std::bad_alloc and every other exception become VOLLEY_E_RETRY and
-// VOLLEY_E_FATAL.
+// volley::Error keeps its code, RetryLater and Rejected are VOLLEY_E_RETRY and VOLLEY_E_PERMANENT, and
+// std::bad_alloc is VOLLEY_E_RETRY. Every other exception is VOLLEY_E_FATAL here, and VOLLEY_E_RETRY in the
+// layers above.
 #pragma once
 
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <type_traits>
 
 #include "volley/error.hpp"
+#include "volley/outcome.hpp"
 #include "volley/plugin.h"
 #include "volley/view.hpp"
 
@@ -88,8 +90,15 @@ private:
 
 namespace detail {
 
-// Runs `body`; turns what it throws into a status. `body` returns a status or nothing (VOLLEY_OK).
-template <typename Body>
+inline void set_retry_after(volley_error* error, std::uint64_t ms) noexcept {
+    constexpr std::uint64_t most = UINT32_MAX;
+    if (error && VOLLEY_HAS(volley_error, error, retry_after_ms))
+        error->retry_after_ms = static_cast<std::uint32_t>(ms < most ? ms : most);
+}
+
+// Runs `body`; turns what it throws into a status: an exception that says nothing about one into `Otherwise`.
+// `body` returns a status or nothing (VOLLEY_OK).
+template <std::int32_t Otherwise = VOLLEY_E_FATAL, typename Body>
 std::int32_t guard(volley_error* error, Body&& body) noexcept {
     try {
         if constexpr (std::is_void_v<decltype(body())>) {
@@ -99,8 +108,7 @@ std::int32_t guard(volley_error* error, Body&& body) noexcept {
             return static_cast<std::int32_t>(body());
         }
     } catch (const Error& e) {
-        if (error && VOLLEY_HAS(volley_error, error, retry_after_ms))
-            error->retry_after_ms = e.retry_after_ms;
+        set_retry_after(error, e.retry_after_ms);
         if (error && VOLLEY_HAS(volley_error, error, field)) {
             const std::size_t n =
                 e.field.size() < sizeof error->field ? e.field.size() : sizeof error->field - 1;
@@ -108,14 +116,26 @@ std::int32_t guard(volley_error* error, Body&& body) noexcept {
             error->field[n] = '\0';
         }
         return volley_fail(error, static_cast<std::int32_t>(e.code), e.text.c_str());
+    } catch (const RetryLater& e) {
+        set_retry_after(error, e.after_ms);
+        return volley_fail(error, VOLLEY_E_RETRY, e.what());
+    } catch (const Rejected& e) {
+        return volley_fail(error, VOLLEY_E_PERMANENT, e.what());
     } catch (const std::bad_alloc&) {
         return volley_fail(error, VOLLEY_E_RETRY, "out of memory");
     } catch (const std::exception& e) {
-        return volley_fail(error, VOLLEY_E_FATAL, e.what());
+        return volley_fail(error, Otherwise, e.what());
     } catch (...) {
-        return volley_fail(error, VOLLEY_E_FATAL, "an exception that is no std::exception left the plugin");
+        return volley_fail(error, Otherwise, "an exception that is no std::exception left the plugin");
     }
 }
+
+// The status of an exception that says nothing about one: T::other_exceptions, else VOLLEY_E_FATAL.
+template <typename T, typename = void>
+struct other_exceptions : std::integral_constant<std::int32_t, VOLLEY_E_FATAL> {};
+template <typename T>
+struct other_exceptions<T, std::void_t<decltype(T::other_exceptions)>>
+    : std::integral_constant<std::int32_t, T::other_exceptions> {};
 
 template <typename T, typename = void>
 struct has_poll : std::false_type {};
@@ -144,10 +164,10 @@ T& self(Instance* instance) {
 template <typename T, typename Instance>
 struct Slots {
     static std::int32_t open(Instance* i, volley_error* e) {
-        return guard(e, [&] { return self<T>(i).open(); });
+        return guard<other_exceptions<T>::value>(e, [&] { return self<T>(i).open(); });
     }
     static std::int32_t poll(Instance* i, std::uint32_t timeout_ms, volley_error* e) {
-        return guard(e, [&] { return self<T>(i).poll(timeout_ms); });
+        return guard<other_exceptions<T>::value>(e, [&] { return self<T>(i).poll(timeout_ms); });
     }
     static std::int32_t close(Instance* i, std::uint32_t timeout_ms, volley_error* e) {
         return guard(e, [&] { return self<T>(i).close(timeout_ms); });
@@ -169,11 +189,11 @@ struct ConsumerSlots : Slots<T, volley_consumer> {
     }
     static std::int32_t consume(volley_consumer* i, volley_batch* b, std::uint32_t timeout_ms,
                                 volley_error* e) {
-        return guard(e, [&] { return self<T>(i).consume(*b, timeout_ms); });
+        return guard<other_exceptions<T>::value>(e, [&] { return self<T>(i).consume(*b, timeout_ms); });
     }
     static std::int32_t settle(volley_consumer* i, volley_settlement* s, std::uint32_t n,
                                std::uint32_t stride, volley_error* e) {
-        return guard(e, [&] { return self<T>(i).settle(s, n, stride); });
+        return guard<other_exceptions<T>::value>(e, [&] { return self<T>(i).settle(s, n, stride); });
     }
     // One that fails shortens no wait; the next consume says what is wrong.
     static void interrupt(volley_consumer* i) {
@@ -192,10 +212,11 @@ struct ProducerSlots : Slots<T, volley_producer> {
     static std::int32_t produce(volley_producer* i, const volley_record* r, std::uint32_t n,
                                 std::uint32_t stride, std::uint32_t* accepted, volley_error* e) {
         *accepted = 0;
-        return guard(e, [&] { return self<T>(i).produce(r, n, stride, *accepted); });
+        return guard<other_exceptions<T>::value>(e,
+                                                 [&] { return self<T>(i).produce(r, n, stride, *accepted); });
     }
     static std::int32_t flush(volley_producer* i, std::uint32_t timeout_ms, volley_error* e) {
-        return guard(e, [&] { return self<T>(i).flush(timeout_ms); });
+        return guard<other_exceptions<T>::value>(e, [&] { return self<T>(i).flush(timeout_ms); });
     }
 };
 
@@ -208,7 +229,8 @@ struct ProducerSlots : Slots<T, volley_producer> {
 //     int32_t settle(volley_settlement*, uint32_t count, uint32_t stride);   also void
 //     void close(uint32_t timeout_ms);
 // and, each optional: poll(uint32_t timeout_ms); interrupt(); const void* extension(std::string_view id).
-// Methods return a status or throw Error. Threads and meaning as volley_consumer_class says.
+// Methods return a status or throw Error. What else open, poll, consume and settle throw is
+// VOLLEY_E_FATAL, or T::other_exceptions. Threads and meaning as volley_consumer_class says.
 template <typename T>
 constexpr volley_consumer_class consumer_functions() {
     using S = detail::ConsumerSlots<T>;

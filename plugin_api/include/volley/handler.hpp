@@ -16,7 +16,6 @@
 #pragma once
 
 #include <exception>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -27,22 +26,6 @@
 
 namespace volley {
 inline namespace v0 {
-
-// Thrown by a handler: it may succeed later. Counts an attempt.
-struct RetryLater : std::runtime_error {
-    // after_ms: not before; 0: the component's backoff decides.
-    explicit RetryLater(const std::string& why, std::uint64_t delay_ms = 0)
-        : std::runtime_error(why), after_ms(delay_ms) {}
-    std::uint64_t after_ms;
-};
-// It can never succeed: to the dead-letter queue, or what on_fail says.
-struct Rejected : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-// It is not wanted: settled like a success without outputs, and counted as dropped.
-struct Dropped : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 // What an output may have beside its body. Absent: the input's own key and headers, and the store's choice.
 struct OutputOptions {

@@ -104,21 +104,38 @@ private:
 
 // A message that a four-method consumer hands over; owned by the SDK until it is settled.
 struct QueueMessage {
-    std::string message_context;  // the store's name for it: what delete_message and on_fail get
+    std::string message_context;  // the store's name for this delivery: what delete_message and on_fail get
     std::string message;          // the body
     std::optional<std::string> key = std::nullopt;  // nullopt: none; an empty one is a key
     std::uint32_t delivery_count = 0;               // 1: the first time; 0: the store does not count
     std::vector<Header> headers = {};
+    // Names the message for good: the same at each delivery. Set it where message_context is a receipt that
+    // each delivery has anew. nullopt: message_context is the id. Empty: nothing names the message.
+    std::optional<std::string> id = std::nullopt;
+    std::int64_t timestamp_ms = 0;  // when it was produced, Unix; 0 unknown
 };
 
-// What a producer may know beside the body. A class that stores keys, headers, delays or tombstones says so:
-// static constexpr std::uint64_t flags = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS;
+// Why a message comes back to the consumer.
+struct Failure {
+    // true: it did not fail, and was perhaps never started: the engine stops, for example. Deliver it again
+    // soon, and do not count this delivery if the store can do that.
+    bool is_release = false;
+    std::uint32_t reason = VOLLEY_REASON_NONE;  // VOLLEY_REASON_…
+    std::uint64_t delay_ms = 0;                 // deliver it no sooner; only if the class says can_delay
+    std::uint32_t attempts = 0;                 // made so far
+    std::string_view text = {};                 // why, for a person; valid during the call
+};
+
+// What a producer may know beside the body. A class that stores keys, headers, delays or tombstones says so
+// (plugin.hpp): static constexpr bool can_key = true;
 struct Options {
     std::optional<std::string_view> key = std::nullopt;
     std::string_view id = {};  // stable across retries: a store that can, drops duplicates by it
     std::uint64_t delay_ms = 0;
     Headers headers = {};
-    bool is_tombstone = false;  // there is no body; only with VOLLEY_CAN_TOMBSTONE
+    bool is_tombstone = false;      // there is no body; only if the class says can_tombstone
+    std::int64_t timestamp_ms = 0;  // the message's time, Unix; 0: now
+    std::int32_t partition = -1;    // -1: the store chooses
 };
 
 }  // namespace v0

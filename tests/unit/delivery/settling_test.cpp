@@ -38,6 +38,25 @@ TEST_CASE("a settlement names the delivery, its attempts and the reason of its f
     CHECK(taken[0].reason == 3);
 }
 
+TEST_CASE("an ack has a reason only if the message was given up", "[settling]") {
+    Core core({.max_attempts = 2, .order = Order::none, .on_permanent = FailureAction::drop});
+    const Slot recovered = core.receive({.handle = 1});
+    const Slot refused = core.receive({.handle = 2});
+    core.start();
+    core.delivery.handled(recovered, Verdict::retry, 0, 0, Millis(0), 3, core.now);
+    core.delivery.handled(refused, Verdict::fail, 0, 0, Millis(0), 4, core.now);
+    core.advance_to_due();
+    core.start();
+    core.ok(recovered);
+    std::map<Slot, Reason> reasons;
+    for (const Settlement& settlement : settlements(core)) {
+        CHECK(settlement.kind == SettlementKind::ack);
+        CHECK(settlement.large);  // a failed attempt leaves its text
+        reasons[settlement.slot] = settlement.reason;
+    }
+    CHECK(reasons == std::map<Slot, Reason>{{recovered, 0}, {refused, 4}});
+}
+
 TEST_CASE("a settlement is returned once", "[settling]") {
     Core core({});
     handled(core);

@@ -1,0 +1,70 @@
+// What `volley peek`, `volley queues`, `volley dlq`, dashboards and autoscalers show of a queue
+// (volley.inspect/1), from two methods. Header-only, C++17.
+//
+//     struct Inbox : volley::Consumer, volley::Inspectable { … };
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "volley/error.hpp"
+#include "volley/message.hpp"
+#include "volley/overridden.hpp"
+
+namespace volley {
+inline namespace v0 {
+
+// A second base of a Consumer or a BatchConsumer. The methods are called by the thread of the other methods,
+// after open(). What they throw is shown to whoever asked.
+class Inspectable {
+public:
+    virtual ~Inspectable() = default;
+    // Returns how many messages wait; -1: unknown. Called up to ten times a second.
+    virtual std::int64_t count(std::string_view queue) = 0;
+    // Returns up to `limit` of the messages that wait, after the first `skip`, in a stable order, without
+    // taking them. An empty result is the end. The id of each is what find and remove get.
+    virtual std::vector<QueueMessage> peek(std::string_view queue, std::uint64_t skip,
+                                           std::uint32_t limit) = 0;
+
+    // Optional: deletes the waiting message with this id. Returns whether it was there. With it, dead letters
+    // can be retried and deleted, and the queue purged.
+    virtual bool remove(std::string_view /*queue*/, std::string_view /*id*/) {
+        throw Error(ErrorCode::unsupported, "this connector removes no single message");
+    }
+    // Optional: returns the waiting message with this id; by default it is searched for with peek.
+    virtual std::optional<QueueMessage> find(std::string_view queue, std::string_view id) {
+        constexpr std::uint32_t page = 256;
+        for (std::uint64_t skip = 0;;) {
+            const auto messages = peek(queue, skip, page);
+            if (messages.empty()) return std::nullopt;
+            for (const QueueMessage& message : messages) {
+                if ((message.id ? *message.id : message.message_context) == id) return message;
+            }
+            skip += messages.size();
+        }
+    }
+    // Optional: deletes all that waits. Returns how many that were. By default each is removed.
+    virtual std::uint64_t purge(std::string_view queue) {
+        constexpr std::uint32_t page = 256;
+        std::uint64_t removed = 0;
+        for (;;) {
+            const std::uint64_t before = removed;
+            for (const QueueMessage& message : peek(queue, 0, page)) {
+                if (remove(queue, message.id ? *message.id : message.message_context)) ++removed;
+            }
+            if (removed == before) return removed;
+        }
+    }
+};
+
+namespace detail {
+
+VOLLEY_DETAIL_OVERRIDES(overrides_remove, bool, remove, (std::string_view, std::string_view));
+VOLLEY_DETAIL_OVERRIDES(overrides_purge, std::uint64_t, purge, (std::string_view));
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace volley

@@ -1,0 +1,29 @@
+// The SDK's producer: one message at a time, durable when the call returns. Header-only, C++17. A producer
+// whose confirmations come later derives from BatchProducer (batch_producer.hpp) instead.
+#pragma once
+
+#include <string_view>
+
+#include "volley/error.hpp"
+#include "volley/message.hpp"
+#include "volley/outcome.hpp"
+
+namespace volley {
+inline namespace v0 {
+
+// One thread at a time. What a method throws is logged, and counts, as in a Consumer.
+class Producer {
+public:
+    // The constructor does no I/O, as the consumer's.
+    virtual ~Producer() = default;
+    virtual void open() {}  // as the consumer's
+    // Returns true if the message is durable, as far as the store promises it. false, or an exception that is
+    // no Error, or Error with retry or unknown: it is sent again. Rejected, and Error with permanent,
+    // too_large or unsupported: the message fails for good. Views are valid during the call. In a class with
+    // `static constexpr bool ordered = true` no later message is sent before one that is to be sent again.
+    virtual bool produce(std::string_view queue, std::string_view message, const Options& options) = 0;
+    virtual void shutdown() {}
+};
+
+}  // namespace v0
+}  // namespace volley
