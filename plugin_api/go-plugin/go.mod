@@ -1,0 +1,3 @@
+module volleyplugin
+
+go 1.21

@@ -1,0 +1,185 @@
+// Package volleyplugin makes connectors and handlers for Volley in Go: shared objects built with -buildmode=c-shared.
+// README.md shows one.
+package volleyplugin
+
+// #cgo pkg-config: volley-plugin
+// #include <stdlib.h>
+// #include "bridge.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Flags of a class, of volley/plugin.h.
+const (
+	CanKey     = uint64(1) << 8
+	CanHeaders = uint64(1) << 9
+	CanDelay   = uint64(1) << 10
+	Ordered    = uint64(1) << 13
+)
+
+// Error carries a status of the ABI. Any other error, and a panic, is a retry.
+type Error struct {
+	Status       int32
+	Text         string
+	RetryAfterMs uint32
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Permanent returns an error that says that this message can never succeed.
+func Permanent(format string, a ...any) error {
+	return &Error{Status: -2, Text: fmt.Sprintf(format, a...)}
+}
+
+// Header is one header; a nil Value is absent.
+type Header struct{ Name, Value []byte }
+
+// QueueMessage is a message that a consumer hands over.
+type QueueMessage struct {
+	Context       string // the store's name for this delivery: what Delete and OnFail get
+	Body          []byte // nil: a tombstone
+	Key           []byte // nil: none
+	ID            string // names the message for good; empty: Context does
+	Headers       []Header
+	DeliveryCount uint32 // 0: the store does not count
+	TimestampMs   int64  // Unix; 0 unknown
+}
+
+// Failure says why a message comes back.
+type Failure struct {
+	IsRelease bool   // it did not fail: deliver it again soon, and do not count this delivery
+	DelayMs   uint64 // deliver it no sooner; only with CanDelay
+	Attempts  uint32
+	Text      string
+}
+
+// Consumer takes one message at a time. One goroutine at a time uses it. What else it has of Opener, Rejecter and Closer is
+// used.
+type Consumer interface {
+	// Consume returns the next message, or nil if there is none now. It does not wait.
+	Consume() (*QueueMessage, error)
+	// Delete: the message is done. It returns false if it was no longer this consumer's.
+	Delete(context string) (bool, error)
+	// OnFail: the message failed, or is released. It is to be delivered again.
+	OnFail(context string, failure Failure) (bool, error)
+}
+
+// Producer stores one message at a time, durably when Produce returns.
+type Producer interface {
+	Produce(record *Record) error
+}
+
+// Opener connects. Open is called again after an error.
+type Opener interface{ Open() error }
+
+// Closer is closed at the end.
+type Closer interface{ Close() error }
+
+// Rejecter is told of messages that failed for good, instead of Delete.
+type Rejecter interface {
+	Reject(context string, failure Failure) (bool, error)
+}
+
+// Handler handles a message. A nil error sends the outputs; an Error has a status, any other one is a retry.
+type Handler func(message *Message, out *Outputs) error
+
+// Record is a message that is to be stored.
+type Record struct {
+	Body        []byte // nil: a tombstone
+	Key         []byte // nil: none
+	ID          string // stable across retries
+	Headers     []Header
+	DelayMs     uint64
+	TimestampMs int64 // 0: now
+}
+
+// Message is a message that comes in.
+type Message struct {
+	Body    []byte // nil: a tombstone
+	Key     []byte // nil: none
+	ID      string
+	Headers []Header
+	Attempt uint32 // 1: the first
+}
+
+// Outputs takes what a handler sends. It is sent only if the handler returns nil.
+type Outputs struct {
+	jobs *C.volley_jobs
+	job  *C.volley_job
+}
+
+// Send sends to one of the component's outputs; an empty queue: to every one.
+func (o *Outputs) Send(queue string, body []byte) error {
+	var to unsafe.Pointer
+	if queue != "" {
+		to = unsafe.Pointer(unsafe.StringData(queue))
+	}
+	switch C.bridge_emit(o.jobs, o.job, to, C.size_t(len(queue)), present(body), C.size_t(len(body))) {
+	case C.VOLLEY_OK:
+		return nil
+	case C.VOLLEY_E_RETRY:
+		return &Error{Status: C.VOLLEY_E_RETRY, Text: "out of memory"}
+	}
+	return Permanent("the component has no output %q", queue)
+}
+
+// Cancelled tells whether the result is no longer wanted.
+func (o *Outputs) Cancelled() bool { return C.bridge_cancelled(o.jobs, o.job) != 0 }
+
+// Context is what an instance is created with.
+type Context struct {
+	host                  *C.volley_host
+	Queue, Value, BaseDir string
+}
+
+// Config returns a value of `config:` by its key or JSON pointer; false: it is not there.
+func (c Context) Config(key string) (string, bool) {
+	name := C.CString(key)
+	defer C.free(unsafe.Pointer(name))
+	var value C.volley_view
+	if C.bridge_config(c.host, name, &value) == 0 {
+		return "", false
+	}
+	return text(value), true
+}
+
+// Warn writes to Volley's log.
+func (c Context) Warn(message string) {
+	data := []byte(message)
+	C.bridge_log(c.host, C.VOLLEY_WARNING, present(data), C.size_t(len(data)))
+}
+
+type class[T any] struct {
+	name    string
+	flags   uint64
+	maxOpen int
+	create  func(Context) (T, error)
+}
+
+var (
+	pluginName, pluginVersion string
+	consumers                 []class[Consumer]
+	producers                 []class[Producer]
+	handlers                  []class[Handler]
+)
+
+// Describe names the plugin. Call it, and the Add functions, from init.
+func Describe(name, version string) { pluginName, pluginVersion = name, version }
+
+// AddConsumer adds a class. maxOpen: how many messages are open at once. create does no I/O, and runs twice.
+func AddConsumer(name string, flags uint64, maxOpen int, create func(Context) (Consumer, error)) {
+	consumers = append(consumers, class[Consumer]{name, flags, maxOpen, create})
+}
+
+// AddProducer adds a class.
+func AddProducer(name string, flags uint64, create func(Context) (Producer, error)) {
+	producers = append(producers, class[Producer]{name: name, flags: flags, create: create})
+}
+
+// AddHandler adds a class. Each worker has an instance of its own.
+func AddHandler(name string, create func(Context) (Handler, error)) {
+	handlers = append(handlers, class[Handler]{name: name, create: create})
+}
