@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "log/log.hpp"
@@ -109,6 +110,10 @@ struct Catalog::State {
     std::set<std::string> warned;  // shadowed files that were logged
 
     Result<fs::path> locate(Kind kind, const std::string& file, const fs::path& base_dir);
+    // Is there a file of this name, or one that is linked in?
+    bool has(const std::string& file) const;
+    // Is it a plugin without a class of this kind? Requires: has(file).
+    bool lacks(Kind kind, const std::string& file);
     void log_shadowed(const std::string& name, const fs::path& taken);
     Error not_found(Kind kind, const std::string& file, const std::vector<fs::path>& searched) const;
 };
@@ -136,6 +141,27 @@ Error Catalog::State::not_found(Kind kind, const std::string& file,
     text += "\nSearched: " + (places.empty() ? "nowhere, no directory is set" : listed(places)) +
             ". Set plugin_dirs, VOLLEY_PLUGIN_PATH or --plugin-dir, or write a path";
     return {ErrorCode::config, text};
+}
+
+bool Catalog::State::has(const std::string& file) const {
+    return std::any_of(linked.begin(), linked.end(), [&](const Linked& l) { return l.file == file; }) ||
+           std::any_of(directories.begin(), directories.end(),
+                       [&](const fs::path& directory) { return is_file(directory / file); });
+}
+
+bool Catalog::State::lacks(Kind kind, const std::string& file) {
+    const Description* description = nullptr;
+    for (const Linked& l : linked) {
+        if (l.file == file) description = l.description;
+    }
+    if (description == nullptr) {
+        const auto path = locate(kind, file, {});
+        const auto loaded = path ? load_library(*path) : path.error();
+        if (!loaded) return false;
+        description = *loaded;
+    }
+    return std::none_of(description->classes.begin(), description->classes.end(),
+                        [&](const auto& c) { return c->head.kind == abi_kind(kind); });
 }
 
 Result<fs::path> Catalog::State::locate(Kind kind, const std::string& file, const fs::path& base_dir) {
@@ -178,6 +204,22 @@ Result<PluginClass> Catalog::find(Kind kind, std::string_view text, const fs::pa
     return select_class(**loaded, path->string(), kind, spec);
 }
 
+Result<PluginClass> Catalog::find_for_type(Kind kind, const std::string& type, const fs::path& base_dir) {
+    const std::string own = type + "-" + kind_name(abi_kind(kind));
+    std::optional<Error> other_kinds;  // of the first file that has no class of this kind
+    for (const std::string& name : {type, "lib" + type, own, "lib" + own}) {
+        const std::string file = name + ".so";
+        if (!state_->has(file)) continue;
+        auto found = find(kind, file, base_dir);
+        if (found || !state_->lacks(kind, file)) return found;
+        if (!other_kinds) other_kinds = found.error();
+    }
+    if (!other_kinds) return find(kind, type + ".so", base_dir);  // fails, and says where was searched
+    other_kinds->text += ". The " + std::string(kind_name(abi_kind(kind))) +
+                         " of a type may be in a file of its own: " + own + ".so";
+    return *other_kinds;
+}
+
 Result<PluginClass> Catalog::find_for_queue(Kind kind, const QueueConfig& queue, const fs::path& base_dir) {
     const std::string& given = kind == Kind::consumer ? queue.consumer : queue.producer;
     const char* key = kind == Kind::consumer ? "consumer" : "producer";
@@ -186,7 +228,7 @@ Result<PluginClass> Catalog::find_for_queue(Kind kind, const QueueConfig& queue,
                      "queue \"" + queue.name + "\" is used as a " + key + " and has neither \"type\" nor \"" +
                          key + "\"",
                      "/type");
-    auto found = find(kind, given.empty() ? queue.type + ".so" : given, base_dir);
+    auto found = given.empty() ? find_for_type(kind, queue.type, base_dir) : find(kind, given, base_dir);
     if (found) return found;
     Error error = found.error();
     error.text = "queue \"" + queue.name + "\": " + error.text;

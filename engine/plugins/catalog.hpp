@@ -54,8 +54,9 @@ public:
     // "name.so". Errors have the code config and say what to do.
     Result<PluginClass> find(Kind kind, std::string_view spec, const std::filesystem::path& base_dir);
 
-    // Like find, but uses the queue's `consumer` or `producer`, else its `type`: postgres is postgres.so.
-    // Requires: kind is not handler.
+    // Like find, but uses the queue's `consumer` or `producer`, else its `type`: postgres is postgres.so or
+    // libpostgres.so; if that has no class of the kind, it is postgres-consumer.so or postgres-producer.so,
+    // also with lib before it. Requires: kind is not handler.
     Result<PluginClass> find_for_queue(Kind kind, const QueueConfig& queue,
                                        const std::filesystem::path& base_dir);
 
@@ -68,6 +69,9 @@ public:
     std::vector<Listing> list();
 
 private:
+    Result<PluginClass> find_for_type(Kind kind, const std::string& type,
+                                      const std::filesystem::path& base_dir);
+
     struct State;
     std::unique_ptr<State> state_;
 };

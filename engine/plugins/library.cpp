@@ -1,6 +1,7 @@
 #include "plugins/library.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/dll/shared_library.hpp>
 #include <cerrno>
@@ -36,6 +37,25 @@ struct Registry {
 Registry& registry() {
     static Registry& r = *new Registry;
     return r;
+}
+
+// Whoever may write the file, or replace it in its directory, would run code as root.
+Result<void> check_owner_alone_writes(const std::filesystem::path& file, const struct stat& status) {
+    if (::geteuid() != 0) return {};
+    if ((status.st_mode & S_IWOTH) != 0)
+        return Error(ErrorCode::config,
+                     file.string() +
+                         ": every user may write this file, and volleyd runs as root. Run `chmod o-w " +
+                         file.string() + "`, or run volleyd as another user");
+    const std::string directory = file.parent_path().string();
+    struct stat around {};
+    if (::stat(directory.empty() ? "." : directory.c_str(), &around) != 0) return {};
+    if ((around.st_mode & S_IWOTH) != 0 && (around.st_mode & S_ISVTX) == 0)
+        return Error(ErrorCode::config,
+                     file.string() +
+                         ": every user may replace this file, and volleyd runs as root. Run `chmod o-w " +
+                         directory + "`, or run volleyd as another user");
+    return {};
 }
 
 // Boost throws, because it has no other way to pass on dlerror's text.
@@ -87,6 +107,7 @@ Result<const Description*> load_library(const std::filesystem::path& file) {
         if (it->second->error) return *it->second->error;
         return it->second->description.get();
     }
+    if (auto safe = check_owner_alone_writes(file, status); !safe) return safe.error();
     if (is_cut_off(file))
         return Error(ErrorCode::config, file.string() + ": its end is missing. Is it still being copied?");
     auto loaded = std::make_unique<Loaded>();

@@ -120,6 +120,23 @@ TEST_CASE("a queue's plugin is what it names, else what its type is called", "[c
     CHECK_THAT(by_type.text, Contains("queue \"orders\": no file nothing.so"));
 }
 
+TEST_CASE("a type may have lib before its name, and a file for each kind", "[catalog]") {
+    Catalog c({VOLLEY_TEST_PLUGINS, VOLLEY_TEST_TYPES});
+    QueueConfig queue;
+    queue.name = "orders";
+    queue.type = "pair";
+    CHECK(c.find_for_queue(Kind::consumer, queue, "/")->label() == "pair-consumer.so:One");
+    CHECK(c.find_for_queue(Kind::producer, queue, "/")->label() == "pair-producer.so:One");
+    queue.type = "only";
+    CHECK(c.find_for_queue(Kind::consumer, queue, "/")->label() == "libonly.so:One");
+    CHECK_THAT(error_of(c.find_for_queue(Kind::producer, queue, "/")).text,
+               Contains("libonly.so has no producer; it has: consumer One. The producer of a type may be in "
+                        "a file of its own: only-producer.so"));
+    // A file that cannot be used is not passed over.
+    queue.type = "refuses";
+    CHECK_THAT(error_of(c.find_for_queue(Kind::consumer, queue, "/")).text, Contains("refuses to start"));
+}
+
 TEST_CASE("a plugin that is linked in is found under its name", "[catalog]") {
     Catalog c = catalog();
     const auto good = c.find(Kind::handler, "good.so", "/");
