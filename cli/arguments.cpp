@@ -36,6 +36,21 @@ void add_init(CLI::App& app, Arguments& a) {
     init->add_flag("--list", a.init.list, "Say more about the choices")->excludes(folder);
 }
 
+void add_new(CLI::App& app, Arguments& a) {
+    CLI::App* made = app.add_subcommand("new", "Write the project of a connector or a handler");
+    made->require_subcommand(1);
+    CLI::App* plugin = add_verb(*made, a, Verb::new_plugin, "plugin",
+                                "A connector: a shared object that builds, tests itself and runs at once");
+    plugin->add_option("NAME", a.project.folder, "Its name, and a folder that does not exist")->required();
+    plugin->add_option("--lang", a.project.language, "One of " + listed_names(plugin_languages()))
+        ->capture_default_str();
+    CLI::App* handler = add_verb(*made, a, Verb::new_handler, "handler",
+                                 "A handler with its queues: as volley init with SQLite");
+    handler->add_option("NAME", a.project.folder, "A folder that does not exist, or is empty")->required();
+    handler->add_option("--lang", a.project.language, "One of " + listed_names(handler_languages()))
+        ->capture_default_str();
+}
+
 void add_configuration_verbs(CLI::App& app, Arguments& a) {
     CLI::App* check =
         add_verb(app, a, Verb::check, "check", "Find every mistake of a configuration; connects to nothing");
@@ -217,12 +232,14 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
         "  volley peek orders --limit 3\n"
         "  volley dlq list\n"};
     app.set_version_flag("--version", std::string("volley ") + VOLLEY_VERSION);
-    app.add_option("-c,--config", a.config, "The configuration file")->capture_default_str();
+    CLI::Option* file = app.add_option("-c,--config", a.config, "The configuration file");
+    file->capture_default_str();
     app.add_option("--plugin-dir", a.plugin_dirs, "Look here for plugins first; may be repeated")
         ->allow_extra_args(false);
     app.require_subcommand(1);
     app.fallthrough();
     add_init(app, a);
+    add_new(app, a);
     add_configuration_verbs(app, a);
     add_handler_check(app, a);
     add_queue_verbs(app, a);
@@ -234,6 +251,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
         if (code != 0) std::fputs(unknown_verb(app).c_str(), stderr);
         return code == 0 ? exit_ok : exit_usage;
     }
+    a.config_given = file->count() > 0;
     if (const char* what = missing(a)) {
         std::fprintf(stderr, "volley: %s\n", what);
         return exit_usage;

@@ -8,6 +8,7 @@
 #include "dead_letters.hpp"
 #include "handler_check.hpp"
 #include "init.hpp"
+#include "new_plugin.hpp"
 #include "queues.hpp"
 
 namespace volley::cli {
@@ -17,6 +18,8 @@ enum class Verb : std::uint8_t {
     explain,
     init,
     migrate,
+    new_plugin,
+    new_handler,
     plugins,
     handler_check,
     send,
@@ -33,12 +36,14 @@ enum class Verb : std::uint8_t {
 struct Arguments {
     Verb verb = Verb::check;
     std::string config = "volley.yml";
+    bool config_given = false;
     std::vector<std::string> plugin_dirs;
     std::string check_path;
     std::string format = "text";
     std::string code;
     std::string migrate_path;
     Init init;
+    New project;  // of new plugin, and of new handler
     bool guarantees = false;
     std::vector<std::string> required;
     Send send;

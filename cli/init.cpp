@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string_view>
-#include <system_error>
 
 #include "init_choices.hpp"
 #include "new_folder.hpp"
@@ -25,14 +23,6 @@ const Choice* require_choice(std::string_view option, std::span<const Choice> ch
     const Choice* found = find_choice(choices, given);
     if (found == nullptr) say(unknown_choice(option, given, names_of(choices)));
     return found;
-}
-
-// The last part of the path, also of one like "." or "new/".
-std::string name_of(const std::string& folder) {
-    std::error_code ignored;  // a working directory that was deleted: then there is no name
-    std::filesystem::path path = std::filesystem::absolute(folder, ignored).lexically_normal();
-    if (!path.has_filename()) path = path.parent_path();
-    return path.filename().string();
 }
 
 // As one word for a shell, which no command takes for an option.
@@ -73,7 +63,7 @@ int init(const Init& options) {
     if (handler == nullptr || from == nullptr || to == nullptr) return exit_usage;
 
     std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit (ulimit -f) is like a full disk
-    const auto files = project_files({handler, from, to, app_name(name_of(options.folder))});
+    const auto files = project_files({handler, from, to, app_name(folder_name(options.folder))});
     if (const auto why = write_folder(options.folder, files)) {
         say(*why);
         return exit_cannot_create;

@@ -30,10 +30,16 @@ constexpr HandlerChoice handlers[] = {
      "src/handle.rs", true, false},
     {"c++", "ship.cpp, a class in a shared object; needs CMake, C++17 and the headers of Volley",
      "CMake 3.25 or later, a compiler for C++17, and an installed Volley",
-     "cmake -B build\ncmake --build build", "",
+     "cmake -B build\ncmake --build build", "sh test.sh",
      "    # The handler: a class in a shared object, which volleyd loads.\n"
      "    handler: build/ship.so:Ship",
      "ship.cpp", false, true},
+    {"c", "ship.c, a class in a shared object; needs CMake, a C compiler and the header of Volley",
+     "CMake 3.25 or later, a compiler for C11, and an installed Volley",
+     "cmake -B build\ncmake --build build", "sh test.sh",
+     "    # The handler: a class in a shared object, which volleyd loads.\n"
+     "    handler: build/ship.so:Ship",
+     "ship.c", false, true},
     {"forward", "no program: each message is sent on as it is", "nothing but Volley for the handler", "", "",
      "    # The handler: forward sends each message on as it is.\n"
      "    handler: forward",

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "arguments.hpp"
 #include "check/check.hpp"
@@ -14,6 +16,7 @@
 #include "log/log.hpp"
 #include "log/standard_streams.hpp"
 #include "migrate.hpp"
+#include "new_plugin.hpp"
 #include "plugins/search_path.hpp"
 #include "queue_access.hpp"
 
@@ -73,8 +76,24 @@ int explain(const std::string& code) {
     return cli::exit_usage;
 }
 
+// With the directories of the configuration, if there is one. What else is wrong with it is not of interest.
 int plugins_listed(const cli::Arguments& arguments) {
-    const Config config;
+    Config config;
+    std::error_code unknown;
+    if (arguments.config_given || std::filesystem::exists(arguments.config, unknown)) {
+        auto loaded = config::load_file(arguments.config, config::environment());
+        if (loaded.config)
+            config = std::move(*loaded.config);
+        else if (loaded.readable)
+            config = std::move(*loaded.readable);
+        else {
+            std::fputs(
+                config::render(loaded.diagnostics, config::Format::text, config::screen_of(STDERR_FILENO))
+                    .c_str(),
+                stderr);
+            return cli::exit_config;
+        }
+    }
     plugins::Catalog catalog(plugins::search_path(arguments.plugin_dirs, config));
     std::fputs(check::render_plugins(catalog).c_str(), stdout);
     return cli::exit_ok;
@@ -118,6 +137,10 @@ int run(const cli::Arguments& a) {
             return cli::init(a.init);
         case cli::Verb::migrate:
             return cli::migrate(a.migrate_path);
+        case cli::Verb::new_plugin:
+            return cli::new_plugin(a.project);
+        case cli::Verb::new_handler:
+            return cli::new_handler(a.project);
         case cli::Verb::plugins:
             return plugins_listed(a);
         case cli::Verb::handler_check:

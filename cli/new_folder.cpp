@@ -152,6 +152,13 @@ Failure check_folder(const fs::path& folder, bool& exists) {
 
 }  // namespace
 
+std::string folder_name(const std::string& folder) {
+    std::error_code ignored;  // a working directory that was deleted: then there is no name
+    fs::path path = fs::absolute(folder, ignored).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();
+    return path.filename().string();
+}
+
 std::optional<std::string> write_folder(const std::string& name, const std::vector<ProjectFile>& files) {
     const HeldSignals signals;
     fs::path folder = name;

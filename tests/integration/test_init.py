@@ -12,9 +12,9 @@ from support.install import build_outside
 from support.servers import ROOT
 from support.volleyd import BUILD, VOLLEY, VOLLEYD
 
-HANDLERS = ["python", "node", "go", "rust", "c++", "forward"]
+HANDLERS = ["python", "node", "go", "rust", "c++", "c", "forward"]
 CONNECTORS = ["sqlite", "kafka", "rsmq"]
-TOOLS = {"python": "python3", "node": "node", "go": "go", "rust": "cargo", "c++": "cmake"}
+TOOLS = {"python": "python3", "node": "node", "go": "go", "rust": "cargo", "c++": "cmake", "c": "cmake"}
 TEMPLATES = ROOT / "cli" / "templates"
 
 
@@ -84,7 +84,7 @@ def installed(tmp_path_factory):
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_project_does_what_its_readme_says(handler, tmp_path, request):
     need(handler)
-    variables = {"CMAKE_PREFIX_PATH": str(request.getfixturevalue("installed")[0])} if handler == "c++" else {}
+    variables = {"CMAKE_PREFIX_PATH": str(request.getfixturevalue("installed")[0])} if handler in ("c", "c++") else {}
     folder = init(tmp_path / "my orders", "--handler", handler)
     for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "new"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
@@ -130,7 +130,7 @@ def test_a_project_from_a_server_to_a_server_does_what_its_readme_says(tmp_path,
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_every_configuration_passes(handler, tmp_path, request):
-    library = request.getfixturevalue("installed")[1] if handler == "c++" else None
+    library = request.getfixturevalue("installed")[1] if handler in ("c", "c++") else None
     for source in CONNECTORS:
         for target in CONNECTORS:
             folder = init(tmp_path / f"{source}-{target}", "--handler", handler, "--from", source, "--to", target)
@@ -207,7 +207,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
 
 
 def test_what_is_no_choice_is_refused_with_those_that_are(tmp_path):
-    refused(64, 'python, node, go, rust, c++, forward, not "pyton"; did you mean "python"?', "new", "--handler", "pyton", cwd=tmp_path)
+    refused(64, 'python, node, go, rust, c++, c, forward, not "pyton"; did you mean "python"?', "new", "--handler", "pyton", cwd=tmp_path)
     refused(64, "--from must be one of sqlite, kafka, rsmq, not \"memory\"", "new", "--from", "memory", cwd=tmp_path)
     refused(64, 'did you mean "kafka"?', "new", "--to", "kakfa", cwd=tmp_path)
     refused(64, "--to must be one of", "new", "--to", "", cwd=tmp_path)

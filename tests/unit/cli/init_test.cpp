@@ -72,7 +72,7 @@ TEST_CASE("an unknown choice is answered with the nearest, and with all", "[cli]
     CHECK(find_choice(handler_choices(), "") == nullptr);
     CHECK(find_choice(handler_choices(), "Python") == nullptr);
     CHECK(unknown_choice("--handler", "Pyton", known) ==
-          "--handler must be one of python, node, go, rust, c++, forward, not \"Pyton\"; did you mean "
+          "--handler must be one of python, node, go, rust, c++, c, forward, not \"Pyton\"; did you mean "
           "\"python\"?");
     CHECK_THAT(unknown_choice("--handler", "cpp", known), Contains("\"c++\"?"));
     CHECK_THAT(unknown_choice("--handler", "cobol", known), !Contains("did you mean"));
