@@ -149,6 +149,17 @@ public:
         return std::min(timers_.next(), groups_.has_runnable() && !may_probe_ ? breaker_.due() : never);
     }
 
+    bool has_timers() const { return timers_.next() != never; }
+    // Calls visit(slot, due) for each message that waits for a time; for `most` timers at most.
+    template <typename Visit>
+    void for_each_timer(std::size_t most, Visit&& visit) const {
+        timers_.for_each(most, [&](const Timers::Timer& timer) {
+            if (entries_[timer.slot].generation == timer.generation) visit(timer.slot, timer.due);
+        });
+    }
+    // When the next message is tried while the breaker is open; `never` if one is being tried.
+    Instant next_probe() const { return breaker_.due(); }
+
     // ---- stopping, which never fails a message
     // Starts no more handlers, and releases messages that have not started. Those that run are finished and
     // settled.

@@ -36,6 +36,11 @@ public:
     Instant next() const { return heap_.empty() ? never : heap_.front().due; }
     // Removes and returns the earliest timer. Requires: next() != never.
     Timer pop();
+    // Calls visit(timer) for each timer, in no order; for `most` of the earliest and others at most.
+    template <typename Visit>
+    void for_each(std::size_t most, Visit&& visit) const {
+        for (std::size_t i = 0; i < heap_.size() && i < most; ++i) visit(heap_[i]);
+    }
 
 private:
     std::vector<Timer> heap_;

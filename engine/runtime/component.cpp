@@ -206,7 +206,8 @@ Result<std::unique_ptr<OutputQueue>> Component::make_output_queue(const Config& 
     services.app = config.app;
     services.for_dead_letters = keeps_dead_letters(config, queue.name);
     services.wake = [this] { pipeline_.completions.ring(); };
-    services.health = [raw = output_queue.get()](std::uint32_t state, const std::string&) {
+    services.health = [raw = output_queue.get()](std::uint32_t state, const std::string& text) {
+        if (state == VOLLEY_DOWN) raw->last_error.set(text);
         raw->up.store(state != VOLLEY_DOWN, std::memory_order_relaxed);
     };
     auto made = plugins::Producer::create(*found, std::move(services), queue.config, queue.value,

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/snapshot.hpp"
 #include "volley/error.hpp"
@@ -18,6 +19,8 @@ namespace volley::runtime {
 class ComponentStatus {
 public:
     std::atomic<bool> stop_requested{false};
+    std::atomic<bool> paused{false};  // by an operator: nothing is fetched
+    std::atomic<bool> backlog_wanted{false};
     std::atomic<bool> opened{false};  // the connectors, and one handler per worker, are open
     std::atomic<bool> ended{false};
     std::atomic<bool> idle{false};  // nothing is in flight, and the store has no message for this consumer
@@ -46,26 +49,40 @@ public:
         is_down_ = state == VOLLEY_DOWN;
         health_ = std::move(text);
     }
-    // Returns why the consumer is down, or an empty text if it is not down. If the consumer gives no reason,
-    // the text is a general one.
+    // The text of down() for a consumer that gives no reason.
+    static constexpr const char* no_reason = "the input is down";
+    // Returns why the consumer is down, or an empty text if it is not down.
     std::string down() const {
         const std::lock_guard lock(mutex_);
         if (!is_down_) return {};
-        return health_.empty() ? "the input is down" : health_;
+        return health_.empty() ? no_reason : health_;
     }
 
     void publish(ComponentSnapshot snapshot) {
         const std::lock_guard lock(mutex_);
         published_ = std::move(snapshot);
     }
+    void publish_retrying(std::vector<RetryingSnapshot> retrying) {
+        const std::lock_guard lock(mutex_);
+        retrying_ = std::move(retrying);
+    }
+    void publish_backlog(const BacklogSnapshot& backlog) {
+        const std::lock_guard lock(mutex_);
+        backlog_ = backlog;
+    }
     ComponentSnapshot published() const {
         const std::lock_guard lock(mutex_);
-        return published_;
+        ComponentSnapshot all = published_;
+        all.retrying = retrying_;
+        all.backlog = backlog_;
+        return all;
     }
 
 private:
     mutable std::mutex mutex_;
-    ComponentSnapshot published_;
+    ComponentSnapshot published_;  // without the next two, which change rarely
+    std::vector<RetryingSnapshot> retrying_;
+    BacklogSnapshot backlog_;
     bool is_down_ = false;
     std::string health_;
     std::optional<Error> failure_;

@@ -58,7 +58,7 @@ Result<void> Fetcher::wait_without_fetching(delivery::Millis wait, bool poll) {
 
 Result<void> Fetcher::failed(const Error& error) {
     if (!is_passing(error.code)) return error;
-    is_up_ = false;
+    set_down(error.text);
     const delivery::Instant now = runtime::now();
     if (outage_.is_news(error.text, now)) {
         log::warning(

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,13 @@ public:
     // The last call into the input succeeded.
     bool is_up() const { return is_up_; }
     void set_up(bool up) { is_up_ = up; }
+    // Another call into the input failed for now.
+    void set_down(const std::string& cause) {
+        is_up_ = false;
+        cause_ = cause;
+    }
+    // Why the last call failed. Requires: !is_up().
+    const std::string& cause() const { return cause_; }
 
 private:
     const std::function<void()>* wake() const { return input_.can_interrupt() ? &interrupt_ : nullptr; }
@@ -68,6 +76,7 @@ private:
     delivery::Instant next_try_{0};
     bool ended_ = false;
     bool is_up_ = false;
+    std::string cause_;
     OutageLog outage_;
     StoreBackoff backoff_;
 };

@@ -104,6 +104,7 @@ void InstanceSlot::make(std::unique_lock<std::mutex>& lock) {
     if (made) {
         instance_ = std::move(unopened_);
         instance_->serial = ++serial_;
+        if (serial_ > 1) restarts_.fetch_add(1, std::memory_order_relaxed);
         set_problem({});
     } else {
         make_failed(made.error());

@@ -60,6 +60,8 @@ public:
     std::optional<Error> failure() const;
     // Why there is no instance now; empty: there is one.
     std::string problem() const;
+    // How many instances have replaced another one. Thread: any.
+    std::uint64_t restarts() const { return restarts_.load(std::memory_order_relaxed); }
     bool has_problem() const { return has_problem_.load(std::memory_order_relaxed); }
     // Why the handler takes no messages for now, which is no fault of ours: in its own words, or because an
     // instance could not be made and is tried again later. Empty: it takes them.
@@ -94,6 +96,7 @@ private:
     std::string told_cause_;
     std::string problem_;
     std::optional<Error> failure_;
+    std::atomic<std::uint64_t> restarts_{0};
     std::atomic<bool> has_problem_{false};
     std::atomic<bool> waits_{false};  // before it is tried again to make one
 

@@ -39,6 +39,11 @@ void Intake::stop() {
     pipeline_.completions.ring();
 }
 
+void Intake::pause(bool paused) {
+    status_.paused.store(paused, std::memory_order_release);
+    pipeline_.completions.ring();
+}
+
 void Intake::run() {
     thread_ = std::this_thread::get_id();
     now_ = now();
@@ -100,6 +105,7 @@ void Intake::turn() {
     hold_input();
     workers_.dispatch(core_);
     log_breaker();
+    look_at_backlog();
     const Readiness ready = readiness();
     watch_progress(ready);
     publish(ready);
@@ -160,6 +166,7 @@ void Intake::fetch(std::uint32_t capacity, delivery::Millis wait) {
 // leases: no more than can start soon, because other processes cannot get a message that waits here, and its
 // wait may use up one of its deliveries.
 std::uint32_t Intake::room() const {
+    if (is_paused()) return 0;
     const std::uint32_t room = std::min(core_.room(), consume_batch);
     if (is_log_) return room;
     const std::uint64_t most = workers_.capacity();
@@ -186,7 +193,7 @@ void Intake::take_reports() {
 void Intake::settle() {
     const auto settled = settler_.settle(now_);
     if (!settled) return input_failed(settled.error());
-    if (!*settled) fetcher_.set_up(false);
+    if (!*settled) fetcher_.set_down(settler_.cause());
 }
 
 void Intake::commit() {
@@ -195,7 +202,7 @@ void Intake::commit() {
 
 // If the input cannot be paused now, the next turn tries again.
 void Intake::hold_input() {
-    const auto kept = flow_.keep(input_, assignments_, core_.wants_messages(), now_);
+    const auto kept = flow_.keep(input_, assignments_, core_.wants_messages() && !is_paused(), now_);
     if (kept) return;
     if (!is_passing(kept.error().code)) return input_failed(kept.error());
     log::debug(kept.error().text,

@@ -13,6 +13,7 @@
 #include "delivery/delivery.hpp"
 #include "plugins/instance.hpp"
 #include "runtime/assignments.hpp"
+#include "runtime/backlog.hpp"
 #include "runtime/component_status.hpp"
 #include "runtime/fetcher.hpp"
 #include "runtime/flow_control.hpp"
@@ -24,6 +25,7 @@
 #include "runtime/readiness.hpp"
 #include "runtime/receiver.hpp"
 #include "runtime/reports.hpp"
+#include "runtime/retrying.hpp"
 #include "runtime/settler.hpp"
 #include "runtime/snapshot.hpp"
 #include "runtime/transactor.hpp"
@@ -58,6 +60,11 @@ public:
     void cut_off() {
         if (pipeline_.journal) pipeline_.journal->forget_running();
     }
+    // Fetches nothing until resumed; what is in flight goes on.
+    void pause(bool paused);
+    bool is_paused() const { return status_.paused.load(std::memory_order_acquire); }
+    // The next snapshots have what the store says about the queue, a moment later.
+    void want_backlog() { status_.backlog_wanted.store(true, std::memory_order_relaxed); }
     void wake() { pipeline_.completions.ring(); }
     // Stores the health that the consumer reports about itself.
     void health(std::uint32_t state, std::string text) { status_.set_health(state, std::move(text)); }
@@ -126,6 +133,7 @@ private:
     void publish();
     void publish(const Readiness& readiness);
     Readiness readiness() const;
+    void look_at_backlog();
     void watch_progress(const Readiness& readiness);
     void log_breaker();
 
@@ -146,12 +154,16 @@ private:
     Transactor transactor_;
     LeaseKeeper leases_;
     FlowControl flow_;
+    Retrying retrying_;
+    Backlog backlog_;
+    CauseClock cause_clock_;
     StallWatch stall_watch_;
     IdleWatch idle_watch_;
     StoreBackoff backoff_;
     volley_partition_events events_{};
     delivery::Instant now_{0};
     std::optional<delivery::Instant> drain_deadline_;
+    std::string opening_;  // which queue cannot be opened, and why
     bool breaker_was_open_ = false;
     std::thread::id thread_;            // the one that executes run()
     bool in_revoked_ = false;           // a drain is in progress inside a call of the consumer

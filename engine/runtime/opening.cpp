@@ -22,6 +22,7 @@ bool Intake::open_until(const char* what, const std::string& queue, delivery::In
     delivery::Instant last_log = delivery::Instant(0);
     for (std::uint32_t tries = 0; !status_.stop_requested.load(std::memory_order_acquire); ++tries) {
         const Result<void> opened = open_it();
+        opening_.clear();
         if (opened) return true;
         const Error& error = opened.error();
         if (error.code != ErrorCode::retry && error.code != ErrorCode::unknown) {
@@ -39,6 +40,7 @@ bool Intake::open_until(const char* what, const std::string& queue, delivery::In
             log::warning(what,
                          {{"component", pipeline_.config.name}, {"queue", queue}, {"cause", error.text}});
         }
+        opening_ = "the queue \"" + queue + "\" cannot be opened: " + error.text;
         publish();
         pipeline_.completions.wait_for(std::min(backoff_.after(tries + 1), deadline - now_));
     }

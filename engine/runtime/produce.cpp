@@ -119,6 +119,7 @@ void on_report(void* context, const volley_report* reports, std::uint32_t count,
             if (filled == most) hand_over();
         } else {
             output_queue.failed.fetch_add(1, std::memory_order_relaxed);
+            output_queue.last_error.set(text_of(report.text));
             output_queue.completions->push(c, text_of(report.text));
         }
     }
@@ -149,6 +150,7 @@ void produce(OutputQueue& output_queue, const volley_record* records, std::size_
         records += accepted;
         count -= accepted;
         if (!result) {
+            output_queue.last_error.set(result.error().text);
             output_queue.up.store(false, std::memory_order_relaxed);
             if (result.error().code == ErrorCode::fatal)
                 return report_broken(output_queue, records, count, result.error());

@@ -12,6 +12,7 @@
 #include "codec/codec.hpp"
 #include "plugins/instance.hpp"
 #include "runtime/completions.hpp"
+#include "runtime/last_error.hpp"
 #include "runtime/message_context.hpp"
 #include "runtime/schedule.hpp"
 #include "volley/plugin.h"
@@ -40,6 +41,7 @@ struct OutputQueue {
     std::atomic<std::uint64_t> sent{0};
     std::atomic<std::uint64_t> failed{0};
     std::atomic<bool> up{true};
+    LastError last_error;
     std::atomic<bool> closed{false};     // close has returned; later reports are ignored
     std::atomic<bool> told_late{false};  // a late report was logged, once
 

@@ -15,6 +15,8 @@ public:
     void start(delivery::Instant now) { last_progress_ = last_received_ = now; }
     // Something was handled, confirmed, settled or committed.
     void progress(delivery::Instant now) { last_progress_ = now; }
+    // Nothing is fetched on purpose: that nothing arrives is no sign of a stall.
+    void held(delivery::Instant now) { last_received_ = now; }
     void received(delivery::Instant now) { last_received_ = last_progress_ = now; }
 
     struct Facts {

@@ -67,6 +67,7 @@ Result<bool> Settler::settle(delivery::Instant now) {
     if (!result) {
         for (const delivery::Settlement& s : settlements_) core_.settle_again(s.slot, now);
         if (!is_passing(result.error().code)) return result.error();
+        cause_ = result.error().text;
         if (outage_.is_news(result.error().text, now)) {
             log::warning("finished messages could not be settled; retrying",
                          {{"component", pipeline_.config.name},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "delivery/delivery.hpp"
@@ -21,6 +22,8 @@ public:
     // Settles the messages that the core has finished. Returns false if the store does not accept the
     // settlements now; they are repeated later. Errors: the consumer cannot go on.
     Result<bool> settle(delivery::Instant now);
+    // Why the store did not accept the settlements. Requires: settle() returned false.
+    const std::string& cause() const { return cause_; }
     // Releases, with the next settle(), a delivery that the core does not know.
     void release(std::uint64_t handle) { releases_.push_back(handle); }
     bool has_releases() const { return !releases_.empty(); }
@@ -36,6 +39,7 @@ private:
     delivery::Delivery& core_;
     Input& input_;
     OutageLog outage_;
+    std::string cause_;
     std::vector<std::uint64_t> releases_;  // handles of deliveries that the core does not know
     // Reused.
     std::vector<delivery::Settlement> settlements_;

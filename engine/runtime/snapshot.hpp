@@ -31,6 +31,28 @@ struct OutputSnapshot {
     bool up = true;
     std::uint64_t sent = 0;    // confirmed by the store
     std::uint64_t failed = 0;  // failed sends; each was or will be retried or dead-lettered
+    bool is_dead_letters = false;
+    std::string last_error;  // the connector's text; empty if nothing has failed
+};
+
+// A message that failed and waits to be tried again.
+struct RetryingSnapshot {
+    std::string message;  // its offset in a log; otherwise the id that the store gave it
+    std::int32_t partition = -1;
+    const char* waits_for = "handler";  // handler, output, dead_letter_queue
+    std::uint32_t attempt = 0;          // handler runs so far
+    double next_try_seconds = 0;        // Unix time
+    std::string error;
+};
+
+// What the input's store says about the queue. -1: it does not say.
+struct BacklogSnapshot {
+    double asked_seconds = 0;  // Unix time; 0: not asked yet, or it does not answer
+    std::int64_t ready = -1;   // waiting; of a log: the lag
+    std::int64_t in_flight = -1;
+    std::int64_t delayed = -1;
+    std::int64_t dead = -1;
+    std::int64_t oldest_ms = -1;
 };
 
 // Inputs: received = done + dead + dropped + requeued + released + in_flight.
@@ -41,7 +63,10 @@ struct ComponentSnapshot {
     bool ready = false;
     bool finished = false;      // ended because of on_fail: stop or a fatal error
     std::string why_not_ready;  // a sentence; empty when ready
-    bool paused = false;        // the input is paused
+    std::string cause;          // its kind in one word: input, output, paused, …; empty when ready
+    double since_seconds = 0;   // since when there is this cause, Unix time; 0 when ready
+    bool paused = false;        // the input is held back
+    bool paused_by_operator = false;
     std::uint64_t received = 0;
     std::uint64_t done = 0;
     std::uint64_t dead = 0;  // confirmed by the dead-letter queue
@@ -61,9 +86,25 @@ struct ComponentSnapshot {
     std::array<std::uint64_t, reason_count> failures{};
     Histogram handle_seconds;  // duration of each handler call
     std::uint32_t workers = 0;
+    std::uint32_t concurrency = 1;  // messages of a worker at once
     std::uint32_t workers_busy = 0;
-    double last_success_seconds = 0;      // Unix time; 0: never
-    std::vector<OutputSnapshot> outputs;  // including the dead-letter queue
+    std::uint64_t worker_restarts = 0;       // handler instances that replaced another
+    double last_success_seconds = 0;         // Unix time; 0: never
+    std::vector<OutputSnapshot> outputs;     // including the dead-letter queue
+    std::vector<RetryingSnapshot> retrying;  // the next ones that are due
+    BacklogSnapshot backlog;
+};
+
+// The last reload, and how many there were.
+struct ReloadSnapshot {
+    enum class State : std::uint8_t { none, running, applied, refused } state = State::none;
+    std::uint64_t asked = 0;   // how often a reload was asked for
+    std::uint64_t number = 0;  // the request that `state` answers; it answers all requests before it, too
+    std::string text;          // refused: why. applied: what was started
+    double ended_seconds = 0;  // Unix time
+    double applied_seconds = 0;
+    std::uint64_t applied = 0;
+    std::uint64_t refused = 0;
 };
 
 struct EngineSnapshot {
@@ -71,6 +112,10 @@ struct EngineSnapshot {
     bool ready = false;
     bool draining = false;
     double started_seconds = 0;  // Unix time
+    std::string file;            // the configuration; empty: built in code
+    std::string log_level;
+    double log_level_until_seconds = 0;  // Unix time at which the configured level returns; 0: it is in force
+    ReloadSnapshot reload;
     std::vector<ComponentSnapshot> components;
 };
 

@@ -102,6 +102,7 @@ Result<void> Transactor::commit() {
     if (conclusion.kind != Conclusion::Kind::repeated) return {};
     OutputQueue& output_queue = *pipeline_.output_queues.front();
     output_queue.failed.fetch_add(conclusion.records, std::memory_order_relaxed);
+    output_queue.last_error.set(cause.text);
     output_queue.up.store(false, std::memory_order_relaxed);
     if (outcome == Outcome::broken) return cause;
     const delivery::Instant now = runtime::now();

@@ -140,11 +140,21 @@ bool WorkerPool::has_call_in_time(delivery::Instant now) const {
     });
 }
 
-bool WorkerPool::has_overdue_call(delivery::Instant now) const {
-    return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+std::int64_t WorkerPool::overdue_since(delivery::Instant now) const {
+    std::int64_t oldest = 0;
+    for (const auto& worker : workers_) {
         const std::int64_t since = worker->in_call_since_ms();
-        return since > 0 && now.count() - since > pipeline_.config.handler_timeout.count();
-    });
+        const bool overdue = since > 0 && now.count() - since > pipeline_.config.handler_timeout.count();
+        if (overdue && (oldest == 0 || since < oldest)) oldest = since;
+    }
+    return oldest;
+}
+
+std::uint64_t WorkerPool::restarts() const {
+    if (pipeline_.shared_handler) return workers_.empty() ? 0 : workers_.front()->handler().restarts();
+    std::uint64_t all = 0;
+    for (const auto& worker : workers_) all += worker->handler().restarts();
+    return all;
 }
 
 }  // namespace volley::runtime

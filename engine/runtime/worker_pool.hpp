@@ -46,9 +46,13 @@ public:
     std::string handler_problem() const;
     // Why a handler takes no messages for now, through no fault of ours; empty: all take them.
     std::string handler_outage() const;
-    // Is a handler call running that has not reached, or has passed, handler_timeout?
+    // How many instances of the handler have replaced another one.
+    std::uint64_t restarts() const;
+    // Since when the oldest call has been running that has passed handler_timeout, in ms of the monotonic
+    // clock; 0: there is none.
+    std::int64_t overdue_since(delivery::Instant now) const;
+    // Is a handler call running that has not reached handler_timeout?
     bool has_call_in_time(delivery::Instant now) const;
-    bool has_overdue_call(delivery::Instant now) const;
 
 private:
     bool give(delivery::Delivery& core, std::uint32_t worker);

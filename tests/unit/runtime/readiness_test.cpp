@@ -33,9 +33,11 @@ const Case cases[] = {
      [](ReadinessFacts& f) { f.failure = Error(ErrorCode::fatal, "out of money"); }},
     {Cause::starting, "starting", false, [](ReadinessFacts& f) { f.opened = false; }},
     {Cause::draining, "draining", false, [](ReadinessFacts& f) { f.draining = true; }},
+    {Cause::paused, "paused by an operator; `volley resume` lets it go on", false,
+     [](ReadinessFacts& f) { f.paused = true; }},
     {Cause::input, "the input \"orders\" cannot be read", true,
      [](ReadinessFacts& f) { f.input_up = false; }},
-    {Cause::input, "the broker is away", true,
+    {Cause::input, "the input \"orders\" is down: the broker is away", true,
      [](ReadinessFacts& f) { f.input_down = "the broker is away"; }},
     {Cause::handler, "the database is away", true,
      [](ReadinessFacts& f) { f.handler_outage = "the database is away"; }},
@@ -49,8 +51,8 @@ const Case cases[] = {
      [](ReadinessFacts& f) { f.exhausted = 3; }},
     {Cause::handler, "the program does not start", false,
      [](ReadinessFacts& f) { f.handler_problem = "the program does not start"; }},
-    {Cause::overdue, "a handler has been running for longer than handler_timeout", false,
-     [](ReadinessFacts& f) { f.handler_overdue = true; }},
+    {Cause::overdue, "a handler has been running since 2026-11-24T10:00:00Z, for longer than handler_timeout",
+     false, [](ReadinessFacts& f) { f.overdue_since = 1'795'514'400; }},
 };
 
 }  // namespace
@@ -97,4 +99,66 @@ TEST_CASE("a component that starts says what its handler waits for", "[readiness
     facts.handler_problem = "the program does not start";
     CHECK(readiness_of(facts).cause == Cause::starting);
     CHECK(readiness_of(facts).text == "the program does not start");
+}
+
+TEST_CASE("a component that starts says which queue it cannot open", "[readiness]") {
+    ReadinessFacts facts = well();
+    facts.opened = false;
+    facts.opening = "the queue \"bills\" cannot be opened: refused";
+    CHECK(readiness_of(facts).text == "the queue \"bills\" cannot be opened: refused");
+}
+
+TEST_CASE("an outage is named with what its connector says", "[readiness]") {
+    ReadinessFacts facts = well();
+    facts.dead_letters_down = &dead;
+    facts.dead_letters_cause = "disk full";
+    CHECK(readiness_of(facts).text == "the dead-letter queue \"dead\" does not take messages: disk full");
+    facts.output_down = &bills;
+    facts.output_cause = "no route";
+    CHECK(readiness_of(facts).text == "the output \"bills\" does not take messages: no route");
+    facts.input_up = false;
+    facts.input_cause = "refused";
+    CHECK(readiness_of(facts).text == "the input \"orders\" cannot be read: refused");
+    facts.input_up = true;
+    facts.input_down = "the input is down";  // of a connector that gives no reason
+    CHECK(readiness_of(facts).text == "the input \"orders\" is down");
+}
+
+TEST_CASE("an outage excuses messages in flight although the component is paused", "[readiness]") {
+    ReadinessFacts facts = well();
+    facts.paused = true;
+    CHECK_FALSE(readiness_of(facts).is_outage);
+    facts.output_down = &bills;
+    CHECK(readiness_of(facts).cause == Cause::paused);
+    CHECK(readiness_of(facts).is_outage);
+}
+
+TEST_CASE("the message that is tried next is named", "[readiness]") {
+    RetryingSnapshot next;
+    next.message = "771189";
+    next.partition = 4;
+    next.attempt = 3;
+    next.next_try_seconds = 1'795'514'400.5;
+    next.error = "no stock";
+    ReadinessFacts facts = well();
+    facts.exhausted = 1;
+    facts.next_retry = &next;
+    CHECK(readiness_of(facts).text ==
+          "1 message has failed max_attempts times and is tried on; message 771189 of partition 4 is tried "
+          "again at 2026-11-24T10:00:00Z (attempt 4): no stock");
+    facts.breaker_open = true;
+    CHECK(
+        readiness_of(facts).text ==
+        "every message fails; the input is held back, and one message at a time is tried; message 771189 of "
+        "partition 4 is tried again at 2026-11-24T10:00:00Z (attempt 4): no stock");
+}
+
+TEST_CASE("the time of a cause is that of its first appearance", "[readiness]") {
+    CauseClock clock;
+    CHECK(clock.since(Cause::none, 1'000) == 0);
+    CHECK(clock.since(Cause::input, 2'000) == 2);
+    CHECK(clock.since(Cause::input, 3'000) == 2);
+    CHECK(clock.since(Cause::output, 4'000) == 4);
+    CHECK(clock.since(Cause::none, 5'000) == 0);
+    CHECK(clock.since(Cause::output, 6'000) == 6);
 }
