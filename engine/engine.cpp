@@ -7,6 +7,7 @@
 #include "check/check.hpp"
 #include "handlers/process.hpp"
 #include "log/log.hpp"
+#include "log/operating.hpp"
 #include "operations/metrics.hpp"
 #include "parts.hpp"
 #include "plugins/search_path.hpp"
@@ -29,11 +30,7 @@ constexpr int exit_out_of_time = 75;
 
 }  // namespace
 
-log::Level level_of(const std::string& name) {
-    const char* const names[] = {"trace", "debug", "info", "warning", "error", "off"};
-    const auto* const found = std::find(std::begin(names), std::end(names), name);
-    return found == std::end(names) ? log::Level::info : static_cast<log::Level>(found - std::begin(names));
-}
+log::Level level_of(const std::string& name) { return log::level_named(name).value_or(log::Level::info); }
 
 Error all_of(const std::vector<config::Diagnostic>& diagnostics) {
     return Error(ErrorCode::config,
@@ -181,7 +178,8 @@ int Engine::run() {
     Parts& p = *parts_;
     p.started_seconds = static_cast<double>(runtime::unix_ms()) / 1000;
     if (p.config.operations.enabled) {
-        auto started = p.server.start(p.config.operations, [&p] { return p.snapshot(); });
+        p.show_configuration();
+        auto started = p.server.start(p.config.operations, p.controls());
         if (!started) {
             log::error(started.error().text);
             return runtime::exit_code_of(started.error());
@@ -271,6 +269,7 @@ int Engine::Parts::wait_for_end() {
             leave_behind();
             break;
         }
+        restore_log_level();
         if (reload_is_due()) begin_reload();
         if (change) advance_change();
         if (!change && all_ended()) break;
@@ -296,11 +295,7 @@ int Engine::Parts::exit_code() const {
     return code;
 }
 
-void Engine::reload() {
-    const std::lock_guard lock(parts_->mutex);
-    parts_->reload_asked = true;
-    parts_->changed.notify_all();
-}
+void Engine::reload() { static_cast<void>(parts_->ask_reload()); }
 
 void Engine::stop() {
     const std::lock_guard lock(parts_->mutex);
@@ -324,6 +319,7 @@ runtime::EngineSnapshot Engine::Parts::snapshot() const {
     const std::lock_guard lock(mutex);
     s.app = config.app;
     s.draining = stopping;
+    add_operators_state(s);
     for (const auto& component : components) s.components.push_back(component->intake().snapshot());
     s.ready = !s.draining &&
               std::all_of(s.components.begin(), s.components.end(), [](const auto& c) { return c.ready; });

@@ -1,4 +1,4 @@
-// What an engine is made of, shared by engine.cpp and reload.cpp.
+// What an engine is made of, shared by engine.cpp, reload.cpp and controls.cpp.
 #pragma once
 
 #include <map>
@@ -15,6 +15,7 @@
 #include "operations/server.hpp"
 #include "plugins/catalog.hpp"
 #include "runtime/component.hpp"
+#include "runtime/snapshot.hpp"
 #include "volley/engine.hpp"
 
 namespace volley {
@@ -60,6 +61,10 @@ struct Engine::Parts {
     bool hung = false;
     bool stalled = false;
     bool reload_asked = false;
+    runtime::ReloadSnapshot reloads;
+    std::set<std::string> paused_components;
+    std::optional<runtime::Nanoseconds> log_level_back;  // when the configured level returns
+    std::shared_ptr<const operations::Configuration> shown_configuration;
 
     runtime::BuiltInHandler handler_for(const Config& of, const ComponentConfig& component) const;
     Result<std::unique_ptr<runtime::Component>> make_component(const Config& from,
@@ -77,6 +82,16 @@ struct Engine::Parts {
     void leave_behind();
     bool is_stopping() const;
     void begin_stop();
+    // controls.cpp
+    operations::Controls controls();
+    void want_backlogs() const;
+    bool pause(const std::string& component, bool paused);
+    std::uint64_t ask_reload();
+    void reload_begins();
+    void reload_ends(bool applied, const std::string& text);
+    void restore_log_level();
+    void show_configuration();
+    void add_operators_state(runtime::EngineSnapshot& snapshot) const;
     // reload.cpp
     bool reload_is_due();
     void begin_reload();

@@ -114,13 +114,16 @@ Result<Change> Engine::Parts::plan(Config next) const {
 }
 
 void Engine::Parts::begin_reload() {
-    const auto refuse = [](const std::string& why) {
+    reload_begins();
+    const auto refuse = [this](const std::string& why) {
         log::print(why);
         log::error("the changed configuration is not applied; what runs goes on as it is");
+        reload_ends(false, why);
     };
     if (options.file.empty()) {
-        log::warning("there is no file to reload: the configuration was built by the program");
-        return;
+        constexpr const char* why = "there is no file to reload: the configuration was built by the program";
+        log::warning(why);
+        return reload_ends(false, why);
     }
     auto loaded = config::load_file(options.file, config::environment());
     if (!loaded.config) return refuse(all_of(loaded, options).text);
@@ -159,6 +162,7 @@ bool Engine::Parts::take_out_changing() {
         const bool failed = change->step == Change::Step::draining && intake.failure();
         if (!is_changing(*component) || (!failed && !intake.hung())) continue;
         change.reset();
+        reload_ends(false, "the engine stops");
         begin_stop();
         return false;
     }
@@ -176,13 +180,22 @@ bool Engine::Parts::take_out_changing() {
 }
 
 void Engine::Parts::put_in(std::unique_ptr<runtime::Component> component) {
+    bool paused = false;
+    {
+        const std::lock_guard lock(mutex);
+        paused = paused_components.count(component->name()) > 0;
+    }
+    if (paused) component->intake().pause(true);
     component->start();
     const std::lock_guard lock(mutex);
     components.push_back(std::move(component));
 }
 
 void Engine::Parts::advance_change() {
-    if (is_stopping()) return change.reset();
+    if (is_stopping()) {
+        change.reset();
+        return reload_ends(false, "the engine stops");
+    }
     switch (change->step) {
         case Change::Step::draining:
             return open_new();
@@ -240,6 +253,7 @@ void Engine::Parts::bring_back_old() {
         }
         put_in(std::move(*made));
     }
+    reload_ends(false, change->refused);
     change.reset();
 }
 
@@ -251,13 +265,18 @@ void Engine::Parts::commit_change() {
                        change->config.log.format == "json" ? log::Format::json : log::Format::text);
     log::info("reloaded", {{"components_started", std::to_string(change->started.size())},
                            {"components", std::to_string(components.size())}});
+    const std::string done = std::to_string(change->started.size()) + " of " +
+                             std::to_string(components.size()) + " components were started";
     change->config.operations = config.operations;
     catalog = std::move(change->catalog);
     {
         const std::lock_guard lock(mutex);
         config = std::move(change->config);
+        log_level_back.reset();
     }
     change.reset();
+    show_configuration();
+    reload_ends(true, done);
 }
 
 }  // namespace volley

@@ -2,6 +2,7 @@
 #include "config/bind.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
+#include "config/printed_values.hpp"
 #include "text/json_text.hpp"
 #include "text/text.hpp"
 
@@ -60,6 +61,7 @@ public:
         line(2, "format", config_.log.format, "/log/format");
         return out_;
     }
+    std::vector<PrintedValue> take_values() { return std::move(values_); }
 
 private:
     static std::string duration(Milliseconds ms) { return std::to_string(ms.count()) + "ms"; }
@@ -80,6 +82,7 @@ private:
         constexpr std::size_t column = 44;
         if (text.size() < column) text.resize(column, ' ');
         out_ += text + "  # " + origin(path) + "\n";
+        values_.push_back({path, value, origin(path)});
     }
 
     void print_queue(const QueueConfig& queue) {
@@ -212,11 +215,18 @@ private:
 
     const Config& config_;
     std::string out_;
+    std::vector<PrintedValue> values_;
 };
 
 }  // namespace
 
 std::string print(const Config& config) { return Printer(config).print(); }
+
+std::vector<PrintedValue> printed_values(const Config& config) {
+    Printer printer(config);
+    static_cast<void>(printer.print());
+    return printer.take_values();
+}
 
 std::vector<std::string> shown_words(const Config& config, std::vector<std::string> words,
                                      const std::string& path) {

@@ -9,8 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <deque>
+#include <mutex>
 #include <string>
+#include <utility>
 
+#include "log/operating.hpp"
 #include "log/output.hpp"
 #include "log/writer.hpp"
 #include "text/escape.hpp"
@@ -22,6 +26,9 @@ namespace {
 // Limits texts and fields, so that messages cannot fill the disk.
 constexpr std::size_t longest_value = 1024;
 constexpr std::size_t level_column = 7;  // the length of "warning"
+constexpr std::size_t most_recent = 50;
+
+constexpr const char* level_names[] = {"trace", "debug", "info", "warning", "error", "off"};
 
 std::atomic<Level> least{Level::info};
 std::atomic<Format> form{Format::text};
@@ -40,18 +47,11 @@ std::string timestamp() {
     return text;
 }
 
-const char* name_of(Level level) {
-    constexpr const char* names[] = {"trace", "debug", "info", "warning", "error", "off"};
-    return names[static_cast<std::size_t>(level)];
-}
-
 bool needs_quotes(std::string_view value) {
     return value.empty() || value.find_first_of(" \"=\\") != std::string_view::npos;
 }
 
-std::string text_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
-    std::string line = timestamp() + ' ' + name_of(level);
-    line.append(level_column - std::min(level_column, std::strlen(name_of(level))) + 1, ' ');
+void append_event(std::string& line, std::string_view text, const Field* fields, std::size_t count) {
     text::append_escaped(line, text, longest_value, text::Quotes::plain);
     for (std::size_t i = 0; i < count; ++i) {
         line.append(i == 0 ? "  " : " ").append(fields[i].name) += '=';
@@ -61,7 +61,34 @@ std::string text_line(Level level, std::string_view text, const Field* fields, s
                              quoted ? text::Quotes::escaped : text::Quotes::plain);
         if (quoted) line += '"';
     }
+}
+
+std::string text_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
+    std::string line = timestamp() + ' ' + name_of(level);
+    line.append(level_column - std::min(level_column, std::strlen(name_of(level))) + 1, ' ');
+    append_event(line, text, fields, count);
     return line;
+}
+
+struct Memory {
+    std::mutex mutex;
+    std::deque<Recent> lines;
+};
+
+// Never destroyed, as the writer.
+Memory& memory() {
+    static Memory& made = *new Memory;
+    return made;
+}
+
+void remember(Level level, std::string_view text, const Field* fields, std::size_t count) {
+    using namespace std::chrono;
+    const auto ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
+    Recent line{static_cast<double>(ms.count()) / 1000, level, {}};
+    append_event(line.text, text, fields, count);
+    const std::lock_guard lock(memory().mutex);
+    memory().lines.push_back(std::move(line));
+    if (memory().lines.size() > most_recent) memory().lines.pop_front();
 }
 
 std::string json_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
@@ -104,6 +131,16 @@ void configure(Level least_level, Format format) {
     form.store(format);
 }
 
+void set_level(Level least_level) { least.store(least_level); }
+
+const char* name_of(Level level) { return level_names[static_cast<std::size_t>(level)]; }
+
+std::optional<Level> level_named(std::string_view name) {
+    const auto* const found = std::find(std::begin(level_names), std::end(level_names), name);
+    if (found == std::end(level_names)) return std::nullopt;
+    return static_cast<Level>(found - std::begin(level_names));
+}
+
 Level level() { return least.load(std::memory_order_relaxed); }
 
 void write(Level at, std::string_view text, std::initializer_list<Field> fields) {
@@ -112,7 +149,18 @@ void write(Level at, std::string_view text, std::initializer_list<Field> fields)
 
 void write(Level at, std::string_view text, const Field* fields, std::size_t count) {
     if (at < level() || at == Level::off) return;
+    if (at >= Level::warning) remember(at, text, fields, count);
     writer().put(line_of(at, text, fields, count), at == Level::error);
+}
+
+void audit(std::string_view text, std::initializer_list<Field> fields) {
+    if (level() == Level::off) return;
+    writer().put(line_of(Level::info, text, fields.begin(), fields.size()), true);
+}
+
+std::vector<Recent> recent() {
+    const std::lock_guard lock(memory().mutex);
+    return {memory().lines.begin(), memory().lines.end()};
 }
 
 void print(std::string text) {

@@ -31,9 +31,13 @@ bool is_local_name(const std::string& host) {
            (host.size() > 10 && host.ends_with(".localhost"));
 }
 
-// Returns the password of "Basic base64(user:password)", as browsers and curl -u send it. Empty if it is
-// invalid.
-std::string basic_password(std::string_view encoded) {
+// What "Basic base64(user:password)" holds, as browsers and curl -u send it. Empty if it is invalid.
+struct Basic {
+    std::string user;
+    std::string password;
+};
+
+Basic basic_of(std::string_view encoded) {
     std::string text;
     std::uint32_t bits = 0;
     int count = 0;
@@ -49,18 +53,20 @@ std::string basic_password(std::string_view encoded) {
         text.push_back(static_cast<char>((bits >> count) & 0xFF));
     }
     const std::size_t colon = text.find(':');
-    return colon == std::string::npos ? std::string() : text.substr(colon + 1);
+    if (colon == std::string::npos) return {};
+    return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-std::string presented_token(const std::string& authorization) {
+// A bearer token is the password of nobody.
+Basic presented(const std::string& authorization) {
     const std::size_t space = authorization.find(' ');
     if (space == std::string::npos) return {};
     const std::string scheme = lower(authorization.substr(0, space));
     const std::size_t begin = authorization.find_first_not_of(' ', space);
     if (begin == std::string::npos) return {};
     const std::string rest = authorization.substr(begin);
-    if (scheme == "bearer") return rest;
-    return scheme == "basic" ? basic_password(rest) : std::string();
+    if (scheme == "bearer") return {{}, rest};
+    return scheme == "basic" ? basic_of(rest) : Basic{};
 }
 
 // Whether a page of another site makes the request, in the browser of its visitor.
@@ -72,7 +78,7 @@ bool is_of_another_site(const Claims& claims) {
         if (!same) return true;
     }
     const bool foreign = claims.fetch_site == "cross-site" || claims.fetch_site == "same-site";
-    return foreign && claims.fetch_mode != "navigate";
+    return foreign && (claims.writes || claims.fetch_mode != "navigate");
 }
 
 }  // namespace
@@ -87,17 +93,26 @@ bool same_secret(const std::string& given, const std::string& secret) {
     return difference == 0;
 }
 
-std::optional<std::string> refusal(const Access& access, const Claims& claims) {
-    if (is_of_another_site(claims)) return "this page refuses requests of other sites\n";
+std::optional<Refusal> refusal(const Access& access, const Claims& claims) {
+    if (is_of_another_site(claims)) return Refusal{403, "this page refuses requests of other sites"};
     if (!access.token.empty()) {
-        if (same_secret(presented_token(claims.authorization), access.token)) return std::nullopt;
-        return "this page needs operations.token, as the header \"Authorization: Bearer TOKEN\"\n";
+        if (same_secret(presented(claims.authorization).password, access.token)) return std::nullopt;
+        return Refusal{401,
+                       "this page needs operations.token, as the header \"Authorization: Bearer TOKEN\" or "
+                       "as a password"};
     }
-    if (!access.loopback_only)
-        return "this page needs a token, because it is not on loopback: set operations.token\n";
+    if (!access.loopback_only) {
+        return Refusal{403, "this page needs a token, because it is not on loopback: set operations.token"};
+    }
     const std::string host = host_of(claims.host);
     if (claims.host.empty() || is_local_name(host) || host == lower(access.host)) return std::nullopt;
-    return "this page is only for this machine: use the name localhost\n";
+    return Refusal{403, "this page is only for this machine: use the name localhost"};
+}
+
+std::string name_of_client(const Access& access, const Claims& claims) {
+    if (access.token.empty()) return "local";
+    const std::string user = presented(claims.authorization).user;
+    return user.empty() ? "token" : user;
 }
 
 }  // namespace volley::operations

@@ -1,5 +1,6 @@
 #include "operations/connections.hpp"
 
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -32,6 +33,9 @@ constexpr milliseconds time_to_ask{5'000};
 constexpr milliseconds time_to_take{5'000};
 // After the response the input is drained, because a reset would discard the response.
 constexpr milliseconds time_to_close{1'000};
+constexpr milliseconds tick_period{1'000};
+// More would delay nobody, but each takes a descriptor and memory for an event.
+constexpr std::ptrdiff_t most_streams = 32;
 constexpr std::size_t most_discarded = std::size_t{1} << 20;
 constexpr milliseconds pause_without_descriptors{100};
 constexpr milliseconds shortage_log_period{60'000};
@@ -40,11 +44,30 @@ const char* const too_long =
     "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n"
     "Content-Length: 25\r\n\r\nthe request is too long.\n";
 
+const char* const too_many_streams =
+    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: "
+    "application/json\r\n"
+    "Content-Length: 56\r\n\r\n{\"error\":\"too many clients read the events; try later\"}\n";
+
+// "127.0.0.1:40000", "[::1]:40000"; empty if the client is gone.
+std::string peer_of(int fd) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    if (getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return {};
+    const bool ipv6 = address.ss_family == AF_INET6;
+    return (ipv6 ? "[" + std::string(host) + "]" : std::string(host)) + ":" + port;
+}
+
 }  // namespace
 
-Connections::Connections(Listener listener, Answer answer)
+Connections::Connections(Listener listener, Service service)
     : listener_(std::move(listener)),
-      answer_(std::move(answer)),
+      service_(std::move(service)),
       stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Connections::~Connections() {
@@ -88,7 +111,8 @@ void Connections::turn() {
     for (const int socket : listener_.sockets) fds_.push_back({accepts ? socket : -1, POLLIN, 0});
     for (const Connection& c : connections_) {
         const bool writes = c.state == Connection::State::writing;
-        fds_.push_back({c.fd, static_cast<short>(writes ? POLLOUT : POLLIN), 0});
+        const bool pending = c.state == Connection::State::streaming && !c.response.empty();
+        fds_.push_back({c.fd, static_cast<short>(writes ? POLLOUT : pending ? POLLIN | POLLOUT : POLLIN), 0});
     }
     if (poll(fds_.data(), fds_.size(), wait_ms()) < 0 && errno != EINTR) {
         // poll() failed for lack of memory. Waiting is all that can be done.
@@ -109,14 +133,35 @@ void Connections::turn() {
     for (std::size_t i = 0; i < listener_.sockets.size(); ++i) {
         if (fds_[1 + i].revents != 0) accept_all(listener_.sockets[i]);
     }
+    if (now_ >= next_tick_) tick();
 }
 
-// Returns the time until the next deadline; -1: there is none.
+// A client that has not taken the event before gets none: it misses a snapshot, and the next one is newer.
+void Connections::tick() {
+    next_tick_ = now_ + tick_period;
+    const auto streams = [](const Connection& c) { return c.state == Connection::State::streaming; };
+    const bool wanted = std::any_of(connections_.begin(), connections_.end(), streams);
+    std::string event;
+    try {
+        event = service_.tick(wanted);
+    } catch (const std::exception& error) {
+        log::error("operations: there is no event", {{"cause", error.what()}});
+    }
+    if (event.empty()) return;
+    for (Connection& c : connections_) {
+        if (!streams(c) || !c.response.empty()) continue;
+        c.response = event;
+        c.deadline = now_ + time_to_take;
+        if (!stream(c)) c.deadline = now_;  // closed in the next turn
+    }
+    if (!connections_.empty()) bound_responses(connections_.back());
+}
+
+// Returns the time until the next deadline or tick.
 int Connections::wait_ms() const {
-    Instant next = Instant::max();
+    Instant next = next_tick_;
     if (now_ < accept_again_) next = accept_again_;
     for (const Connection& c : connections_) next = std::min(next, c.deadline);
-    if (next == Instant::max()) return -1;
     return static_cast<int>(
         std::clamp<std::int64_t>(std::chrono::ceil<milliseconds>(next - now_).count(), 0, 60'000));
 }
@@ -156,7 +201,7 @@ void Connections::accept_all(int socket) {
 // Closes the oldest connection that has no request yet or has its response. Returns whether there was one.
 bool Connections::make_room() {
     const auto oldest = std::find_if(connections_.begin(), connections_.end(), [](const Connection& c) {
-        return c.state != Connection::State::writing;
+        return c.state == Connection::State::reading || c.state == Connection::State::closing;
     });
     const auto goes = oldest != connections_.end() ? oldest : connections_.begin();
     if (goes == connections_.end()) return false;
@@ -169,7 +214,9 @@ bool Connections::make_room() {
 bool Connections::advance(Connection& c) {
     if (c.state == Connection::State::reading && !read_head(c)) return false;
     if (c.state == Connection::State::writing && !write_response(c)) return false;
-    return c.state != Connection::State::closing || discard_rest(c);
+    if (c.state == Connection::State::streaming && !stream(c)) return false;
+    const bool takes = c.state == Connection::State::closing || c.state == Connection::State::streaming;
+    return !takes || discard_rest(c);
 }
 
 bool Connections::read_head(Connection& c) {
@@ -197,13 +244,19 @@ bool Connections::read_head(Connection& c) {
 }
 
 void Connections::respond(Connection& c) {
+    Reply reply;
     try {
-        c.response = answer_(c.head);
+        reply = service_.answer(c.head, peer_of(c.fd));
     } catch (const std::exception& error) {
         log::error("operations: a request gets no response", {{"cause", error.what()}});
-        c.response.clear();
+        reply = {};
     }
-    c.state = Connection::State::writing;
+    const auto streams = std::count_if(connections_.begin(), connections_.end(), [](const Connection& other) {
+        return other.state == Connection::State::streaming;
+    });
+    if (reply.streams && streams >= most_streams) reply = {too_many_streams, false};
+    c.response = std::move(reply.bytes);
+    c.state = reply.streams ? Connection::State::streaming : Connection::State::writing;
     c.deadline = now_ + time_to_take;
     bound_responses(c);
 }
@@ -219,6 +272,21 @@ void Connections::bound_responses(const Connection& newest) {
         std::string().swap(c.response);
         c.deadline = now_;  // closed in the next turn
     }
+}
+
+// Returns false if the client is gone.
+bool Connections::stream(Connection& c) {
+    while (c.written < c.response.size()) {
+        const ssize_t n =
+            send(c.fd, c.response.data() + c.written, c.response.size() - c.written, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN;
+        c.written += static_cast<std::size_t>(n);
+    }
+    c.response.clear();
+    c.written = 0;
+    c.deadline = Instant::max();
+    return true;
 }
 
 bool Connections::write_response(Connection& c) {

@@ -1,6 +1,7 @@
 // HTTP connections, served by one thread that never blocks on a client. An idle or slow client occupies a
 // descriptor until its deadline, and delays no other client. One request per connection. The caller provides
-// the responses.
+// the responses. A response may be a stream: it then goes on with one event a second, until the client closes
+// or takes no more.
 #pragma once
 
 #include <atomic>
@@ -17,12 +18,22 @@ struct pollfd;
 
 namespace volley::operations {
 
-// Returns the response to a request head, which ends with an empty line; or nothing, to close the connection.
-using Answer = std::function<std::string(const std::string& head)>;
+struct Reply {
+    std::string bytes;     // empty: the connection is closed
+    bool streams = false;  // events follow
+};
+
+// What is served. Thread: the server's.
+struct Service {
+    // Returns the response to a request head, which ends with an empty line. `from`: the client's address.
+    std::function<Reply(const std::string& head, const std::string& from)> answer;
+    // Called once a second. Returns the event for the streams; `wanted`: there is one.
+    std::function<std::string(bool wanted)> tick = [](bool) { return std::string(); };
+};
 
 class Connections {
 public:
-    Connections(Listener listener, Answer answer);
+    Connections(Listener listener, Service service);
     ~Connections();
     Connections(const Connections&) = delete;
     Connections& operator=(const Connections&) = delete;
@@ -36,7 +47,7 @@ private:
     using Instant = std::chrono::steady_clock::time_point;
 
     struct Connection {
-        enum class State { reading, writing, closing };
+        enum class State { reading, writing, streaming, closing };
         int fd = -1;
         State state = State::reading;
         Instant deadline;
@@ -55,11 +66,13 @@ private:
     bool read_head(Connection& connection);
     bool write_response(Connection& connection);
     bool discard_rest(Connection& connection);
+    bool stream(Connection& connection);
+    void tick();
     void respond(Connection& connection);
     void bound_responses(const Connection& newest);
 
     Listener listener_;
-    Answer answer_;
+    Service service_;
     int stop_event_;
     std::atomic<bool> stopping_{false};
     std::thread thread_;
@@ -68,6 +81,7 @@ private:
     std::vector<Connection> connections_;  // in the order of arrival
     std::vector<pollfd> fds_;
     Instant now_;
+    Instant next_tick_;
     Instant accept_again_;
     Instant shortage_told_;
 };

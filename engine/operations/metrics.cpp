@@ -81,6 +81,25 @@ private:
                                       "Log lines that standard error did not accept", MetricType::Counter);
         add(dropped, {{"app", app_}}, static_cast<double>(log::dropped()));
         all_.push_back(std::move(dropped));
+        reloads();
+    }
+
+    void reloads() {
+        const runtime::ReloadSnapshot& r = snapshot_.reload;
+        MetricFamily results =
+            family("volley_reloads_total", "Reloads of the configuration by result", MetricType::Counter);
+        add(results, {{"app", app_}, {"result", "applied"}}, static_cast<double>(r.applied));
+        add(results, {{"app", app_}, {"result", "refused"}}, static_cast<double>(r.refused));
+        all_.push_back(std::move(results));
+        MetricFamily last =
+            family("volley_config_last_reload_successful",
+                   "0 if the last reload was refused; 1 also before the first", MetricType::Gauge);
+        add(last, {{"app", app_}}, r.state == runtime::ReloadSnapshot::State::refused ? 0 : 1);
+        all_.push_back(std::move(last));
+        MetricFamily when = family("volley_config_last_reload_success_timestamp_seconds",
+                                   "When a configuration was last applied, Unix time", MetricType::Gauge);
+        add(when, {{"app", app_}}, r.applied_seconds > 0 ? r.applied_seconds : snapshot_.started_seconds);
+        all_.push_back(std::move(when));
     }
 
     void inputs() {
@@ -150,6 +169,29 @@ private:
              [](const auto& c) { return c.paused ? 1 : 0; });
         each("volley_last_success_timestamp_seconds", "When a message was last acked, Unix time",
              MetricType::Gauge, [](const auto& c) { return c.last_success_seconds; });
+        each("volley_worker_restarts_total", "Handler instances that replaced one that failed",
+             MetricType::Counter, [](const auto& c) { return c.worker_restarts; });
+        backlogs();
+    }
+
+    // What the stores said when they were last asked. A figure that a store does not give is left out.
+    void backlogs() {
+        MetricFamily depth = family(
+            "volley_queue_depth", "Messages that wait in the input; of a log, the lag of its consumer group",
+            MetricType::Gauge);
+        MetricFamily delayed = family("volley_queue_delayed_messages",
+                                      "Messages of the input that become visible later", MetricType::Gauge);
+        MetricFamily oldest = family("volley_queue_oldest_message_age_seconds",
+                                     "Age of the oldest message that waits in the input", MetricType::Gauge);
+        for (const ComponentSnapshot& c : snapshot_.components) {
+            const runtime::BacklogSnapshot& b = c.backlog;
+            if (b.ready >= 0) add(depth, labels(c), static_cast<double>(b.ready));
+            if (b.delayed >= 0) add(delayed, labels(c), static_cast<double>(b.delayed));
+            if (b.oldest_ms >= 0) add(oldest, labels(c), static_cast<double>(b.oldest_ms) / 1000);
+        }
+        for (MetricFamily* one : {&depth, &delayed, &oldest}) {
+            if (!one->metric.empty()) all_.push_back(std::move(*one));
+        }
     }
 
     void outputs() {

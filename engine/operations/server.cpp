@@ -3,11 +3,14 @@
 #include <httplib.h>
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "log/log.hpp"
 #include "operations/access.hpp"
+#include "operations/api.hpp"
 #include "operations/connections.hpp"
+#include "operations/dashboard.hpp"
 #include "operations/listener.hpp"
 #include "operations/metrics.hpp"
 #include "text/text.hpp"
@@ -38,19 +41,14 @@ std::string escaped(const std::string& text) {
     return out;
 }
 
+// The dashboard's page names the application, so that its title is right before the first snapshot.
 std::string page(const runtime::EngineSnapshot& s) {
-    std::string rows;
-    for (const auto& c : s.components) {
-        rows += "<tr><td>" + escaped(c.name) + "<td>" + (c.ready ? "ready" : escaped(c.why_not_ready)) +
-                "<td>" + std::to_string(c.received) + "<td>" + std::to_string(c.done) + "<td>" +
-                std::to_string(c.dead) + "<td>" + std::to_string(c.in_flight) + "\n";
-    }
-    return "<!doctype html><meta charset=utf-8><title>volleyd " + escaped(s.app) +
-           "</title><style>body{font:16px system-ui;margin:2em}td,th{padding:.3em "
-           "1em;text-align:left}</style><h1>volleyd " +
-           escaped(s.app) +
-           "</h1><table><tr><th>component<th>state<th>received<th>done<th>dead<th>in flight\n" + rows +
-           "</table><p><a href=/healthz>healthz</a> <a href=/readyz>readyz</a> <a href=/metrics>metrics</a>";
+    constexpr std::string_view mark = "{{app}}";
+    const std::string app = escaped(s.app);  // which may contain the mark itself
+    std::string text(dashboard_html);
+    for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + app.size()))
+        text.replace(at, mark.size(), app);
+    return text;
 }
 
 // A stream with the request in memory, and room for its response, as the HTTP library needs it.
@@ -81,18 +79,6 @@ private:
     std::string response_;
 };
 
-// The library parses, routes and writes. Its own loop, which waits for clients in threads, is not used.
-class Http : public httplib::Server {
-public:
-    std::string answer(const std::string& head) {
-        MemoryStream stream(head);
-        bool closed = false;
-        // Multiple ranges would let a small request cause a large response.
-        process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
-        return stream.take_response();
-    }
-};
-
 Claims claims_of(const httplib::Request& request) {
     Claims claims;
     claims.authorization = request.get_header_value("Authorization");
@@ -100,58 +86,133 @@ Claims claims_of(const httplib::Request& request) {
     claims.origin = request.get_header_value("Origin");
     claims.fetch_site = request.get_header_value("Sec-Fetch-Site");
     claims.fetch_mode = request.get_header_value("Sec-Fetch-Mode");
+    claims.writes = request.method != "GET" && request.method != "HEAD";
     return claims;
 }
+
+const char* const text_type = "text/plain; charset=utf-8";
+const char* const json_type = "application/json";
+
+// The library parses, routes and writes. Its own loop, which waits for clients in threads, is not used.
+class Http : public httplib::Server {
+public:
+    Http(Controls controls, Access access)
+        : snapshot_(controls.snapshot), access_(std::move(access)), api_(std::move(controls)) {
+        probes();
+        dashboard();
+        set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+            if (!is_api_path(request.path)) return HandlerResponse::Unhandled;
+            serve_api(request, response);
+            return HandlerResponse::Handled;
+        });
+        set_error_handler([](const httplib::Request&, httplib::Response& response) {
+            if (!response.body.empty()) return;
+            response.set_content(response.status == 404 ? "not found\n" : "the request is malformed\n",
+                                 text_type);
+        });
+        set_payload_max_length(0);
+        set_default_headers({{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+                             {"X-Content-Type-Options", "nosniff"},
+                             {"Referrer-Policy", "no-referrer"},
+                             {"Cache-Control", "no-store"}});
+    }
+
+    Reply answer(const std::string& head, const std::string& from) {
+        MemoryStream stream(head);
+        bool closed = false;
+        from_ = from;
+        streams_ = false;
+        // Multiple ranges would let a small request cause a large response.
+        process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
+        std::string bytes = stream.take_response();
+        if (!streams_) return {std::move(bytes), false};
+        const std::string headers =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
+        return {headers + first_event_, true};
+    }
+
+    std::string tick(bool wanted) { return api_.tick(wanted); }
+
+private:
+    void probes() {
+        Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
+            response.set_content("ok\n", text_type);
+        });
+        Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
+            const auto s = snapshot_(false);
+            response.status = s.ready ? 200 : 503;
+            response.set_content(readiness(s), text_type);
+        });
+        Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+            response.set_content(render_metrics(snapshot_(true)), "text/plain; version=0.0.4; charset=utf-8");
+        });
+    }
+
+    void dashboard() {
+        page_at("/", "text/html; charset=utf-8", [this] { return page(snapshot_(false)); });
+        page_at("/dashboard.css", "text/css; charset=utf-8", [] { return std::string(dashboard_css); });
+        page_at("/dashboard.js", "text/javascript; charset=utf-8", [] { return std::string(dashboard_js); });
+    }
+
+    template <typename Content>
+    void page_at(const char* path, const char* type, Content content) {
+        Get(path, [this, type, content](const httplib::Request& request, httplib::Response& response) {
+            if (const auto refused = refusal(access_, claims_of(request)))
+                return refuse(*refused, refused->text + "\n", text_type, response);
+            response.set_header(
+                "Content-Security-Policy",
+                "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+            response.set_content(content(), type);
+        });
+    }
+
+    static void refuse(const Refusal& refused, const std::string& body, const char* type,
+                       httplib::Response& response) {
+        response.status = refused.status;
+        // A browser then asks for the token, as a password of any user.
+        if (refused.status == 401)
+            response.set_header("WWW-Authenticate", "Basic realm=\"volley\", charset=\"UTF-8\"");
+        response.set_content(body, type);
+    }
+
+    void serve_api(const httplib::Request& request, httplib::Response& response) {
+        const Claims claims = claims_of(request);
+        if (const auto refused = refusal(access_, claims))
+            return refuse(*refused, error_body(refused->text), json_type, response);
+        ApiResponse answer = api_.answer(
+            {request.method, request.path, request.params, name_of_client(access_, claims), from_});
+        streams_ = answer.events && request.method == "GET";
+        if (streams_) first_event_ = std::move(answer.body);
+        response.status = answer.status;
+        if (!answer.allow.empty()) response.set_header("Allow", answer.allow);
+        response.set_content(answer.events ? std::string() : answer.body,
+                             answer.events ? "text/event-stream" : json_type);
+    }
+
+    std::function<runtime::EngineSnapshot(bool)> snapshot_;
+    Access access_;
+    Api api_;
+    // Of the request that is being answered.
+    std::string from_;
+    bool streams_ = false;
+    std::string first_event_;
+};
 
 }  // namespace
 
 struct Server::Parts {
+    Parts(Controls controls, Access access) : http(std::move(controls), std::move(access)) {}
     Http http;
     std::string address;
-    Access access;
-    std::function<runtime::EngineSnapshot()> snapshot;
     std::unique_ptr<Connections> connections;
-
-    void routes();
 };
-
-void Server::Parts::routes() {
-    http.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
-        response.set_content("ok\n", "text/plain; charset=utf-8");
-    });
-    http.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
-        const auto s = snapshot();
-        response.status = s.ready ? 200 : 503;
-        response.set_content(readiness(s), "text/plain; charset=utf-8");
-    });
-    http.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-        response.set_content(render_metrics(snapshot()), "text/plain; version=0.0.4; charset=utf-8");
-    });
-    http.Get("/", [this](const httplib::Request& request, httplib::Response& response) {
-        if (const auto refused = refusal(access, claims_of(request))) {
-            response.status = 403;
-            response.set_content(*refused, "text/plain; charset=utf-8");
-            return;
-        }
-        response.set_content(page(snapshot()), "text/html; charset=utf-8");
-    });
-    http.set_error_handler([](const httplib::Request&, httplib::Response& response) {
-        if (!response.body.empty()) return;
-        response.set_content(response.status == 404 ? "not found\n" : "the request is malformed\n",
-                             "text/plain; charset=utf-8");
-    });
-    http.set_payload_max_length(0);
-    http.set_default_headers(
-        {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
-         {"X-Content-Type-Options", "nosniff"},
-         {"Cache-Control", "no-store"}});
-}
 
 Server::Server() = default;
 Server::~Server() { stop(); }
 
-Result<void> Server::start(const OperationsConfig& config,
-                           std::function<runtime::EngineSnapshot()> snapshot) {
+Result<void> Server::start(const OperationsConfig& config, Controls controls) {
     auto listener = listen_on(config.host, config.port);
     // A taken default port does not prevent the start.
     if (!listener && !config.port_given && listener.error().code == ErrorCode::config) {
@@ -160,14 +221,15 @@ Result<void> Server::start(const OperationsConfig& config,
             log::warning("port " + std::to_string(config.port) + " is taken; operations use a free one");
     }
     if (!listener) return listener.error();
-    auto parts = std::make_unique<Parts>();
-    parts->snapshot = std::move(snapshot);
-    parts->access = {config.token, config.host, listener->loopback_only};
+    auto parts = std::make_unique<Parts>(std::move(controls),
+                                         Access{config.token, config.host, listener->loopback_only});
     parts->address = address_text(config.host, listener->port);
-    parts->routes();
-    parts->connections = std::make_unique<Connections>(
-        std::move(*listener),
-        [raw = parts.get()](const std::string& head) { return raw->http.answer(head); });
+    Service service;
+    service.answer = [http = &parts->http](const std::string& head, const std::string& from) {
+        return http->answer(head, from);
+    };
+    service.tick = [http = &parts->http](bool wanted) { return http->tick(wanted); };
+    parts->connections = std::make_unique<Connections>(std::move(*listener), std::move(service));
     if (auto started = parts->connections->start(); !started) return started.error();
     log::info("operations", {{"listen", parts->address}});
     parts_ = std::move(parts);

@@ -1,13 +1,12 @@
-// The HTTP server for operators and orchestrators: /healthz, /readyz, /metrics, and a page with links to
-// them. Reads only snapshots, so requests never delay messages. Responses contain nothing of the request. The
-// health checks are open to every client; access.hpp decides who may see the page.
+// The HTTP server for operators and orchestrators: /healthz, /readyz, /metrics, the API (api.hpp), and a
+// dashboard that uses it. Reads only snapshots, so requests never delay messages. The health checks are open
+// to every client; access.hpp decides who gets the rest.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "runtime/snapshot.hpp"
+#include "operations/controls.hpp"
 #include "volley/config.hpp"
 #include "volley/error.hpp"
 
@@ -22,8 +21,8 @@ public:
 
     // Binds, and serves in threads of its own until stop(). If the default port is taken, it uses a free one
     // and logs a warning. Errors: config (the address is invalid or taken), retry (the process has no more
-    // descriptors or threads). Calls `snapshot` from any thread.
-    Result<void> start(const OperationsConfig& config, std::function<runtime::EngineSnapshot()> snapshot);
+    // descriptors or threads). Calls `controls` from the server's thread until stop() returns.
+    Result<void> start(const OperationsConfig& config, Controls controls);
     void stop();
     // "127.0.0.1:3000"; empty while it is not serving.
     std::string address() const;

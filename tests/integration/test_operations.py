@@ -79,7 +79,7 @@ def test_reloads_while_everything_is_asked_for(tmp_path):
 def test_the_page_beyond_loopback_needs_the_token(tmp_path):
     token = "operations: {token: s3cret, "
     volleyd = Volleyd(tmp_path, config(Sqlite(tmp_path), listen="0.0.0.0:0").replace("operations: {", token)).wait_ready()
-    assert volleyd.get("/")[0] == 403
+    assert volleyd.get("/")[0] == 401
     assert [volleyd.get(path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
     assert volleyd.get("/", {"Authorization": "Bearer s3cret"})[0] == 200
     assert volleyd.stop() == 0, volleyd.log

@@ -47,6 +47,10 @@ log: {{level: trace}}
     wait_until(lambda: store.take("dead") != [], "it is a dead letter")
     for page in ("/", "/healthz", "/readyz", "/metrics"):
         seen.append(volleyd.get(page)[1])
+    for page in ("status", "components", "queues", "configuration", "log"):
+        status, body = volleyd.get("/api/v1/" + page, {"Authorization": "Bearer " + CANARIES["MY_TOKEN"]})
+        assert status == 200, body
+        seen.append(body)
     assert volleyd.stop() == 0, volleyd.log
     seen.append(volleyd.log)
     assert "environment:" in volleyd.log

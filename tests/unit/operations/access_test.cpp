@@ -4,6 +4,7 @@
 
 using volley::operations::Access;
 using volley::operations::Claims;
+using volley::operations::name_of_client;
 using volley::operations::refusal;
 using volley::operations::same_secret;
 
@@ -53,6 +54,31 @@ TEST_CASE("on loopback the name that was asked for must be this machine's") {
                              ".localhost", "[", "[]", ":3000", "10.0.0.1:3000"})
         CHECK(refusal(local, from(host)));
     CHECK_FALSE(refusal({"", "Volley.internal", true}, from("volley.internal:3000")));
+}
+
+TEST_CASE("only a missing or wrong token can be put right by a browser that asks for one") {
+    const Access guarded{"s3cret", "0.0.0.0", false};
+    CHECK(refusal(guarded, from("volley.example:3000"))->status == 401);
+    CHECK(refusal(guarded, from("volley.example:3000", "Bearer wrong"))->status == 401);
+    CHECK(refusal({"", "0.0.0.0", false}, from("volley.example:3000"))->status == 403);
+    CHECK(refusal({"", "127.0.0.1", true}, from("stranger.example"))->status == 403);
+}
+
+TEST_CASE("the audit names the user of Basic authentication") {
+    const Access guarded{"s3cret", "0.0.0.0", false};
+    CHECK(name_of_client(guarded, from("x", "Basic dXNlcjpzM2NyZXQ=")) == "user");
+    CHECK(name_of_client(guarded, from("x", "Bearer s3cret")) == "token");
+    CHECK(name_of_client({"", "127.0.0.1", true}, from("localhost", "Basic dXNlcjpzM2NyZXQ=")) == "local");
+}
+
+TEST_CASE("a link may lead to the page, but a page of another site may not write") {
+    const Access local{"", "127.0.0.1", true};
+    Claims claims = from("localhost:3000");
+    claims.fetch_site = "cross-site";
+    claims.fetch_mode = "navigate";
+    CHECK_FALSE(refusal(local, claims));
+    claims.writes = true;
+    CHECK(refusal(local, claims));
 }
 
 TEST_CASE("a page of another site gets nothing, with or without the token") {

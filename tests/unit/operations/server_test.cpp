@@ -28,16 +28,30 @@ OperationsConfig on(const std::string& host) {
     return config;
 }
 
-volley::runtime::EngineSnapshot snapshot() {
-    volley::runtime::EngineSnapshot s;
-    s.app = "test<app>";
-    s.ready = true;
-    return s;
+volley::operations::Controls controls() {
+    volley::operations::Controls c;
+    c.snapshot = [](bool) {
+        volley::runtime::EngineSnapshot s;
+        s.app = "test<app>";
+        s.ready = true;
+        s.log_level = "info";
+        volley::runtime::ComponentSnapshot ship;
+        ship.name = "ship/fast";
+        ship.ready = true;
+        s.components.push_back(ship);
+        return s;
+    };
+    c.pause = [](const std::string& component, bool) { return component == "ship/fast"; };
+    c.reload = [] { return std::uint64_t{7}; };
+    c.drain = [] {};
+    c.set_log_level = [](volley::log::Level, std::chrono::milliseconds) {};
+    c.configuration = [] { return std::make_shared<const volley::operations::Configuration>(); };
+    return c;
 }
 
 struct Running {
     explicit Running(OperationsConfig config = on("127.0.0.1")) {
-        const auto started = server.start(config, snapshot);
+        const auto started = server.start(config, controls());
         REQUIRE(started);
         const std::string address = server.address();
         const std::size_t colon = address.rfind(':');
@@ -77,6 +91,20 @@ public:
         return true;
     }
     void half_close() const { shutdown(fd_, SHUT_WR); }
+    // What the server has sent when it is enough.
+    template <typename Enough>
+    std::string read_until(Enough&& enough) const {
+        std::string all;
+        pollfd fd{fd_, POLLIN, 0};
+        std::array<char, 4096> buffer{};
+        while (!enough(all)) {
+            REQUIRE(poll(&fd, 1, 20'000) == 1);
+            const ssize_t n = recv(fd_, buffer.data(), buffer.size(), 0);
+            REQUIRE(n > 0);
+            all.append(buffer.data(), static_cast<std::size_t>(n));
+        }
+        return all;
+    }
     // All that the server sends until it closes.
     std::string read_all() const {
         std::string all;
@@ -229,8 +257,9 @@ TEST_CASE("the page needs the token where there is one, and the probes do not") 
     OperationsConfig config = on("127.0.0.1");
     config.token = "s3cret";
     const Running running(config);
-    CHECK(status(get(running, "/")) == "HTTP/1.1 403");
-    CHECK(status(get(running, "/", "Authorization: Bearer wrong\r\n")) == "HTTP/1.1 403");
+    CHECK(status(get(running, "/")) == "HTTP/1.1 401");
+    CHECK(get(running, "/").find("\r\nWWW-Authenticate: Basic realm=") != std::string::npos);
+    CHECK(status(get(running, "/", "Authorization: Bearer wrong\r\n")) == "HTTP/1.1 401");
     CHECK(status(get(running, "/", "Authorization: Bearer s3cret\r\n")) == "HTTP/1.1 200");
     for (const char* probe : {"/healthz", "/readyz", "/metrics"})
         CHECK(status(get(running, probe)) == "HTTP/1.1 200");
@@ -240,6 +269,124 @@ TEST_CASE("the page is not for everybody who reaches an address beyond loopback"
     const Running running(on("0.0.0.0"));
     CHECK(status(get(running, "/")) == "HTTP/1.1 403");
     CHECK(serves(running));
+}
+
+std::string post(const Running& running, const std::string& path, const std::string& headers = {}) {
+    return ask(running, "POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n");
+}
+
+TEST_CASE("the API answers in JSON, and says what it does not take") {
+    const Running running;
+    for (const char* path : {"status", "components", "components/ship%2Ffast", "components/ship/fast",
+                             "queues", "configuration", "log"}) {
+        INFO(path);
+        const std::string response = get(running, std::string("/api/v1/") + path);
+        CHECK(status(response) == "HTTP/1.1 200");
+        CHECK(response.find("\r\nContent-Type: application/json\r\n") != std::string::npos);
+        CHECK(response.ends_with("}\n"));
+    }
+    CHECK(status(get(running, "/api/v1/components/pack")) == "HTTP/1.1 404");
+    CHECK(status(get(running, "/api/v1/")) == "HTTP/1.1 404");
+    CHECK(status(get(running, "/api/v2/status")) == "HTTP/1.1 404");
+    CHECK(status(get(running, "/api")) == "HTTP/1.1 404");
+    CHECK(status(get(running, "/api/v1/reload")) == "HTTP/1.1 405");
+    CHECK(get(running, "/api/v1/reload").find("\r\nAllow: POST\r\n") != std::string::npos);
+    CHECK(status(post(running, "/api/v1/status")) == "HTTP/1.1 405");
+    CHECK(status(post(running, "/api/v1/reload")) == "HTTP/1.1 202");
+    CHECK(post(running, "/api/v1/reload").ends_with("{\"number\":7}\n"));
+    CHECK(status(post(running, "/api/v1/components/ship%2Ffast/pause")) == "HTTP/1.1 200");
+    CHECK(status(post(running, "/api/v1/components/pack/pause")) == "HTTP/1.1 404");
+    CHECK(status(post(running, "/api/v1/components//pause")) == "HTTP/1.1 405");
+    CHECK(status(post(running, "/api/v1/log")) == "HTTP/1.1 400");
+    CHECK(status(post(running, "/api/v1/log?level=off")) == "HTTP/1.1 400");
+    CHECK(status(post(running, "/api/v1/log?level=debug&for=-1s")) == "HTTP/1.1 400");
+    CHECK(status(post(running, "/api/v1/log?level=debug&for=9999999h")) == "HTTP/1.1 400");
+    CHECK(status(post(running, "/api/v1/log?level=debug&for=10m")) == "HTTP/1.1 200");
+}
+
+TEST_CASE("a page of another site can neither read the API nor write") {
+    const Running running;
+    CHECK(status(get(running, "/api/v1/status", "Origin: http://stranger.example\r\n")) == "HTTP/1.1 403");
+    for (const char* header :
+         {"Origin: http://stranger.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n",
+          "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: navigate\r\n",
+          "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n"}) {
+        INFO(header);
+        CHECK(status(post(running, "/api/v1/drain", header)) == "HTTP/1.1 403");
+    }
+    CHECK(status(post(running, "/api/v1/reload",
+                      "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n")) == "HTTP/1.1 202");
+    const std::string rebound = ask(running, "POST /api/v1/drain HTTP/1.1\r\nHost: stranger.example\r\n\r\n");
+    CHECK(status(rebound) == "HTTP/1.1 403");
+    CHECK(get(running, "/api/v1/status").find("Access-Control") == std::string::npos);
+}
+
+TEST_CASE("the API needs the token where there is one") {
+    OperationsConfig config = on("127.0.0.1");
+    config.token = "s3cret";
+    const Running running(config);
+    for (const char* path : {"/api/v1/status", "/api/v1/events", "/api/v1/nowhere", "/dashboard.js"})
+        CHECK(status(get(running, path)) == "HTTP/1.1 401");
+    CHECK(status(post(running, "/api/v1/drain")) == "HTTP/1.1 401");
+    CHECK(status(post(running, "/api/v1/drain", "Authorization: Bearer s3cret\r\n")) == "HTTP/1.1 202");
+}
+
+TEST_CASE("the dashboard may load only its own files, and everything else nothing") {
+    const Running running;
+    const auto policies = [&](const std::string& path) {
+        const std::string response = get(running, path);
+        const std::string name = "\r\nContent-Security-Policy: ";
+        const std::size_t at = response.find(name);
+        REQUIRE(at != std::string::npos);
+        CHECK(response.find(name, at + 1) == std::string::npos);
+        return response.substr(at + name.size(), response.find("\r\n", at + 2) - at - name.size());
+    };
+    for (const char* path : {"/", "/dashboard.css", "/dashboard.js"})
+        CHECK(policies(path).find("default-src 'none'; script-src 'self';") == 0);
+    for (const char* path : {"/healthz", "/api/v1/status", "/nowhere"})
+        CHECK(policies(path) == "default-src 'none'; frame-ancestors 'none'");
+}
+
+TEST_CASE("an application may be named after the mark of the page") {
+    volley::operations::Controls named = controls();
+    named.snapshot = [](bool) {
+        volley::runtime::EngineSnapshot s;
+        s.app = "{{app}}{{app}}";
+        return s;
+    };
+    Running running;
+    running.server.stop();
+    REQUIRE(running.server.start(on("127.0.0.1"), named));
+    const std::string address = running.server.address();
+    running.port = address.substr(address.rfind(':') + 1);
+    CHECK(get(running, "/").find("<h1>{{app}}{{app}}</h1>") != std::string::npos);
+}
+
+TEST_CASE("events follow each other until the client goes, and too many readers are told to wait") {
+    const Running running;
+    const std::string request = "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    Client reader(running);
+    reader.put(request);
+    const std::string begin = reader.read_until([](const std::string& all) {
+        std::size_t events = 0;
+        for (std::size_t at = all.find("data: "); at != std::string::npos; at = all.find("data: ", at + 1))
+            ++events;
+        return events >= 3;
+    });
+    CHECK(status(begin) == "HTTP/1.1 200");
+    CHECK(begin.find("\r\nContent-Type: text/event-stream\r\n") != std::string::npos);
+    CHECK(begin.find("\"app\":\"test<app>\"") != std::string::npos);
+    std::vector<Client> many;
+    for (int i = 0; i < 31; ++i) {
+        many.emplace_back(running);
+        many.back().put(request);
+        many.back().read_until(
+            [](const std::string& all) { return all.find("data: ") != std::string::npos; });
+    }
+    CHECK(status(ask(running, request)) == "HTTP/1.1 503");
+    many.clear();
+    CHECK(serves(running));
+    CHECK(status(ask(running, "HEAD /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")) == "HTTP/1.1 200");
 }
 
 TEST_CASE("it listens by name and on IPv6") {
@@ -262,17 +409,17 @@ TEST_CASE("an address that cannot be had is an error that says why") {
     OperationsConfig taken = on("127.0.0.1");
     taken.port = static_cast<std::uint16_t>(std::stoi(running.port));
     Server second;
-    const auto refused = second.start(taken, snapshot);
+    const auto refused = second.start(taken, controls());
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == volley::ErrorCode::config);
     CHECK(refused.error().text.find("another volleyd") != std::string::npos);
     taken.port_given = false;
-    CHECK(second.start(taken, snapshot));
+    CHECK(second.start(taken, controls()));
     CHECK(second.address() != running.server.address());
     for (const char* host : {"no-such-host.invalid", "256.1.1.1", "203.0.113.7", ""}) {
         Server none;
-        CHECK_FALSE((std::string(host).empty() ? Server().start(on("[::1"), snapshot)
-                                               : none.start(on(host), snapshot)));
+        CHECK_FALSE((std::string(host).empty() ? Server().start(on("[::1"), controls())
+                                               : none.start(on(host), controls())));
     }
 }
 

@@ -1,0 +1,159 @@
+#include "operations/api.hpp"
+
+#include <array>
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include "config/bind.hpp"
+#include "operations/api_json.hpp"
+
+namespace volley::operations {
+
+namespace {
+
+constexpr std::string_view prefix = "/api/v1/";
+constexpr std::string_view components = "components/";
+constexpr std::string_view pause_suffix = "/pause";
+constexpr std::string_view resume_suffix = "/resume";
+constexpr std::chrono::hours longest_log_level{24 * 7};
+
+double steady_seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+ApiResponse refuse(int status, const std::string& text, std::string allow = {}) {
+    return {status, error_body(text), false, std::move(allow)};
+}
+
+// "components/ship/pause" → "ship". A name may contain slashes.
+std::optional<std::string> named_component(std::string_view what, std::string_view suffix) {
+    if (what.size() <= components.size() + suffix.size() || !what.starts_with(components) ||
+        !what.ends_with(suffix))
+        return std::nullopt;
+    return std::string(what.substr(components.size(), what.size() - components.size() - suffix.size()));
+}
+
+bool is_read(std::string_view what) {
+    constexpr std::array<std::string_view, 6> reads{"status",        "components", "queues",
+                                                    "configuration", "log",        "events"};
+    for (const std::string_view read : reads)
+        if (what == read) return true;
+    return false;
+}
+
+bool is_write(std::string_view what) {
+    return what == "reload" || what == "drain" || what == "log" || named_component(what, pause_suffix) ||
+           named_component(what, resume_suffix);
+}
+
+ApiResponse no_such_component(const std::string& name) {
+    return refuse(404, "there is no component \"" + name + "\"");
+}
+
+}  // namespace
+
+bool is_api_path(const std::string& path) { return path == "/api" || path.starts_with("/api/"); }
+
+ApiResponse Api::answer(const ApiRequest& request) {
+    const std::string what = request.path.starts_with(prefix) ? request.path.substr(prefix.size()) : "";
+    const bool gets = request.method == "GET" || request.method == "HEAD";
+    if (is_read(what) && gets) return read(what);
+    if (is_write(what) && request.method == "POST") return write(what, request);
+    if (is_write(what)) return refuse(405, "this needs POST", what == "log" ? "GET, HEAD, POST" : "POST");
+    if (is_read(what)) return refuse(405, "this needs GET", "GET, HEAD");
+    const auto component = named_component(what, "");
+    if (!component) return refuse(404, "there is nothing here; the API is described in docs/openapi.yaml");
+    if (!gets) return refuse(405, "this needs GET", "GET, HEAD");
+    const auto snapshot = controls_.snapshot(true);
+    for (const auto& one : snapshot.components) {
+        if (one.name == *component) return {200, component_json(one, rates_, steady_seconds()), false, {}};
+    }
+    return no_such_component(*component);
+}
+
+ApiResponse Api::read(const std::string& what) {
+    if (what == "events") return {200, event(), true, {}};
+    if (what == "log") return {200, log_json(), false, {}};
+    if (what == "configuration") {
+        const auto configuration = controls_.configuration();
+        if (!configuration) return refuse(503, "the configuration is not known yet");
+        return {200, configuration_json(*configuration), false, {}};
+    }
+    const auto snapshot = controls_.snapshot(true);
+    const double now = steady_seconds();
+    if (what == "components") return {200, components_json(snapshot, rates_, now), false, {}};
+    if (what == "queues") return {200, queues_json(snapshot), false, {}};
+    return {200, status_json(snapshot), false, {}};
+}
+
+ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
+    if (const auto name = named_component(what, pause_suffix)) return pause(*name, true, request);
+    if (const auto name = named_component(what, resume_suffix)) return pause(*name, false, request);
+    if (what == "log") return set_log_level(request);
+    if (what == "drain") {
+        audit("drain", {}, request);
+        controls_.drain();
+        return {202,
+                R"({"state":"draining"})"
+                "\n",
+                false,
+                {}};
+    }
+    audit("reload", {}, request);
+    return {202, R"({"number":)" + std::to_string(controls_.reload()) + "}\n", false, {}};
+}
+
+ApiResponse Api::pause(const std::string& component, bool paused, const ApiRequest& request) {
+    if (!controls_.pause(component, paused)) return no_such_component(component);
+    audit(paused ? "pause" : "resume", component, request);
+    return {200,
+            paused ? R"({"paused":true})"
+                     "\n"
+                   : R"({"paused":false})"
+                     "\n",
+            false,
+            {}};
+}
+
+ApiResponse Api::set_log_level(const ApiRequest& request) {
+    const auto level_given = request.parameters.find("level");
+    if (level_given == request.parameters.end())
+        return refuse(400, "give a level: ?level=debug, and for how long: &for=10m");
+    const auto level = log::level_named(level_given->second);
+    // Off would leave later requests without an audit.
+    if (!level || *level == log::Level::off)
+        return refuse(400, "a level is one of trace, debug, info, warning and error");
+    std::chrono::milliseconds back_after{0};
+    std::string about = level_given->second;
+    if (const auto given = request.parameters.find("for"); given != request.parameters.end()) {
+        const auto time = config::parse_duration(given->second);
+        if (!time || time->count() <= 0 || *time > longest_log_level)
+            return refuse(400, "\"for\" is a duration of at most a week, such as 10m");
+        back_after = *time;
+        about += " for " + given->second;
+    }
+    // Before the change, which could silence it.
+    audit("log level", about, request);
+    controls_.set_log_level(*level, back_after);
+    return {200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n", false, {}};
+}
+
+std::string Api::tick(bool wanted) {
+    const auto snapshot = controls_.snapshot(wanted);
+    rates_.add(snapshot, steady_seconds());
+    if (!wanted) return {};
+    return "data: " + everything_json(snapshot, rates_, steady_seconds()) + "\n\n";
+}
+
+std::string Api::event() {
+    return "retry: 2000\ndata: " + everything_json(controls_.snapshot(true), rates_, steady_seconds()) +
+           "\n\n";
+}
+
+void Api::audit(const std::string& what, const std::string& about, const ApiRequest& request) {
+    log::audit("an operator's request is carried out",
+               {{"request", what}, {"about", about}, {"by", request.client}, {"from", request.from}});
+}
+
+}  // namespace volley::operations

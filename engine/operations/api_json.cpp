@@ -1,0 +1,315 @@
+#include "operations/api_json.hpp"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <chrono>
+#include <string_view>
+
+#include "log/operating.hpp"
+#include "operations/api.hpp"
+#include "text/text.hpp"
+
+namespace volley::operations {
+
+namespace {
+
+using runtime::ComponentSnapshot;
+using runtime::EngineSnapshot;
+
+// Writes one line of JSON. Texts may be any bytes.
+class Json {
+public:
+    Json& open() {
+        writer_.StartObject();
+        return *this;
+    }
+    Json& open(const char* name) {
+        writer_.Key(name);
+        return open();
+    }
+    Json& close() {
+        writer_.EndObject();
+        return *this;
+    }
+    Json& list(const char* name) {
+        writer_.Key(name);
+        writer_.StartArray();
+        return *this;
+    }
+    Json& end_list() {
+        writer_.EndArray();
+        return *this;
+    }
+    Json& text(const char* name, std::string_view value) {
+        writer_.Key(name);
+        const std::string shown = text::safe(value);
+        writer_.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
+        return *this;
+    }
+    // Null if it is empty.
+    Json& text_or_null(const char* name, std::string_view value) {
+        return value.empty() ? null(name) : text(name, value);
+    }
+    Json& yes(const char* name, bool value) {
+        writer_.Key(name);
+        writer_.Bool(value);
+        return *this;
+    }
+    Json& count(const char* name, std::uint64_t value) {
+        writer_.Key(name);
+        writer_.Uint64(value);
+        return *this;
+    }
+    // Null if it is not known: -1.
+    Json& known(const char* name, std::int64_t value) {
+        if (value < 0) return null(name);
+        return count(name, static_cast<std::uint64_t>(value));
+    }
+    Json& number(const char* name, double value) {
+        writer_.Key(name);
+        writer_.Double(value);
+        return *this;
+    }
+    // Null if it is 0: there was none.
+    Json& time(const char* name, double unix_seconds) {
+        return unix_seconds > 0 ? number(name, unix_seconds) : null(name);
+    }
+    Json& null(const char* name) {
+        writer_.Key(name);
+        writer_.Null();
+        return *this;
+    }
+    std::string line() const { return std::string(buffer_.GetString(), buffer_.GetSize()); }
+    std::string body() const { return line() + "\n"; }
+
+private:
+    rapidjson::StringBuffer buffer_;
+    rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
+};
+
+double unix_seconds() {
+    using namespace std::chrono;
+    return duration<double>(system_clock::now().time_since_epoch()).count();
+}
+
+const char* state_of(const EngineSnapshot& s) {
+    if (s.draining) return "draining";
+    if (s.ready) return "running";
+    for (const ComponentSnapshot& c : s.components)
+        if (c.cause != "starting" && !c.ready) return "stalled";
+    return "starting";
+}
+
+const char* name_of(runtime::ReloadSnapshot::State state) {
+    constexpr const char* names[] = {"none", "running", "applied", "refused"};
+    return names[static_cast<std::size_t>(state)];
+}
+
+void write_reload(Json& json, const runtime::ReloadSnapshot& r) {
+    json.open("reload")
+        .text("state", name_of(r.state))
+        .count("number", r.number)
+        .text_or_null("text", r.text)
+        .time("ended_at", r.ended_seconds)
+        .close();
+}
+
+void write_readiness(Json& json, const ComponentSnapshot& c) {
+    json.text("name", c.name)
+        .yes("ready", c.ready)
+        .text_or_null("cause", c.cause)
+        .text_or_null("why", c.why_not_ready)
+        .time("since", c.since_seconds);
+}
+
+void write_status(Json& json, const EngineSnapshot& s) {
+    json.text("app", s.app)
+        .text("version", VOLLEY_VERSION)
+        .text("state", state_of(s))
+        .yes("ready", s.ready)
+        .text_or_null("file", s.file)
+        .number("started_at", s.started_seconds)
+        .number("uptime_seconds", unix_seconds() - s.started_seconds)
+        .open("log")
+        .text("level", s.log_level)
+        .time("until", s.log_level_until_seconds)
+        .close();
+    write_reload(json, s.reload);
+}
+
+void write_outputs(Json& json, const ComponentSnapshot& c, const ComponentRates& rates) {
+    json.list("outputs");
+    for (std::size_t i = 0; i < c.outputs.size(); ++i) {
+        const auto& output = c.outputs[i];
+        json.open()
+            .text("queue", output.queue)
+            .text("connector", output.connector)
+            .yes("is_dead_letter_queue", output.is_dead_letters)
+            .yes("up", output.up)
+            .count("sent", output.sent)
+            .count("failed", output.failed)
+            .number("sent_per_second", rates.sent[i])
+            .text_or_null("last_error", output.last_error)
+            .close();
+    }
+    json.end_list();
+}
+
+void write_retrying(Json& json, const ComponentSnapshot& c) {
+    json.list("retrying");
+    for (const auto& one : c.retrying) {
+        json.open()
+            .text("message", one.message)
+            .known("partition", one.partition)
+            .text("waits_for", one.waits_for)
+            .count("attempts", one.attempt)
+            .number("next_try_at", one.next_try_seconds)
+            .text("error", one.error)
+            .close();
+    }
+    json.end_list();
+}
+
+void write_component(Json& json, const ComponentSnapshot& c, const Rates& all_rates, double now) {
+    const ComponentRates rates = all_rates.of(c, now);
+    json.open();
+    write_readiness(json, c);
+    json.text("input", c.input)
+        .text("connector", c.connector)
+        .yes("paused", c.paused_by_operator)
+        .yes("held_back", c.paused)
+        .yes("breaker_open", c.breaker_open)
+        .count("workers", c.workers)
+        .count("workers_busy", c.workers_busy)
+        .count("worker_restarts", c.worker_restarts)
+        .count("concurrency", c.concurrency)
+        .count("in_flight", c.in_flight)
+        .count("in_flight_bytes", c.in_flight_bytes)
+        .time("last_success_at", c.last_success_seconds)
+        .open("counters")
+        .count("received", c.received)
+        .count("done", c.done)
+        .count("dead", c.dead)
+        .count("dropped", c.dropped)
+        .count("requeued", c.requeued)
+        .count("released", c.released)
+        .count("retries", c.retries)
+        .count("redelivered", c.redelivered)
+        .close()
+        .open("failures");
+    for (std::size_t i = 1; i < runtime::reason_count; ++i)
+        json.count(runtime::reason_names[i], c.failures[i]);
+    json.close()
+        .open("per_second")
+        .number("received", rates.received)
+        .number("done", rates.done)
+        .number("failed", rates.failed)
+        .number("dead", rates.dead)
+        .close();
+    write_outputs(json, c, rates);
+    write_retrying(json, c);
+    json.close();
+}
+
+void write_components(Json& json, const EngineSnapshot& s, const Rates& rates, double now) {
+    json.list("components");
+    for (const ComponentSnapshot& c : s.components) write_component(json, c, rates, now);
+    json.end_list();
+}
+
+void write_queues(Json& json, const EngineSnapshot& s) {
+    json.list("queues");
+    for (const ComponentSnapshot& c : s.components) {
+        json.open()
+            .text("name", c.input)
+            .text("connector", c.connector)
+            .text("component", c.name)
+            .known("ready", c.backlog.ready)
+            .known("in_flight", c.backlog.in_flight)
+            .known("delayed", c.backlog.delayed)
+            .known("dead", c.backlog.dead);
+        if (c.backlog.oldest_ms < 0)
+            json.null("oldest_seconds");
+        else
+            json.number("oldest_seconds", static_cast<double>(c.backlog.oldest_ms) / 1000);
+        json.time("asked_at", c.backlog.asked_seconds).close();
+    }
+    json.end_list();
+}
+
+void write_log(Json& json) {
+    json.list("lines");
+    for (const log::Recent& line : log::recent())
+        json.open()
+            .number("at", line.seconds)
+            .text("level", log::name_of(line.level))
+            .text("text", line.text)
+            .close();
+    json.end_list();
+}
+
+}  // namespace
+
+std::string error_body(const std::string& text) { return Json().open().text("error", text).close().body(); }
+
+std::string status_json(const EngineSnapshot& snapshot) {
+    Json json;
+    json.open();
+    write_status(json, snapshot);
+    json.list("components");
+    for (const ComponentSnapshot& c : snapshot.components) {
+        json.open();
+        write_readiness(json, c);
+        json.close();
+    }
+    return json.end_list().close().body();
+}
+
+std::string components_json(const EngineSnapshot& snapshot, const Rates& rates, double now) {
+    Json json;
+    json.open();
+    write_components(json, snapshot, rates, now);
+    return json.close().body();
+}
+
+std::string component_json(const ComponentSnapshot& component, const Rates& rates, double now) {
+    Json json;
+    write_component(json, component, rates, now);
+    return json.body();
+}
+
+std::string queues_json(const EngineSnapshot& snapshot) {
+    Json json;
+    json.open();
+    write_queues(json, snapshot);
+    return json.close().body();
+}
+
+std::string configuration_json(const Configuration& configuration) {
+    Json json;
+    json.open().list("values");
+    for (const Configuration::Value& one : configuration.values)
+        json.open().text("path", one.path).text("value", one.value).text("origin", one.origin).close();
+    return json.end_list().text("text", configuration.text).close().body();
+}
+
+std::string log_json() {
+    Json json;
+    json.open();
+    write_log(json);
+    return json.close().body();
+}
+
+std::string everything_json(const EngineSnapshot& snapshot, const Rates& rates, double now) {
+    Json json;
+    json.open().open("status");
+    write_status(json, snapshot);
+    json.close();
+    write_components(json, snapshot, rates, now);
+    write_queues(json, snapshot);
+    write_log(json);
+    return json.close().line();
+}
+
+}  // namespace volley::operations

@@ -1,0 +1,23 @@
+// The JSON of the API. Pure; any thread.
+#pragma once
+
+#include <string>
+
+#include "operations/controls.hpp"
+#include "operations/rates.hpp"
+#include "runtime/snapshot.hpp"
+
+namespace volley::operations {
+
+// `now`: the clock of the samples in `rates`.
+std::string status_json(const runtime::EngineSnapshot& snapshot);
+std::string components_json(const runtime::EngineSnapshot& snapshot, const Rates& rates, double now);
+std::string component_json(const runtime::ComponentSnapshot& component, const Rates& rates, double now);
+std::string queues_json(const runtime::EngineSnapshot& snapshot);
+std::string configuration_json(const Configuration& configuration);
+// The last warnings and errors.
+std::string log_json();
+// Status, components, queues and log in one object of one line.
+std::string everything_json(const runtime::EngineSnapshot& snapshot, const Rates& rates, double now);
+
+}  // namespace volley::operations

@@ -1,0 +1,61 @@
+#include "operations/rates.hpp"
+
+#include <numeric>
+
+namespace volley::operations {
+
+namespace {
+
+constexpr std::size_t most_samples = 11;
+
+// A component that was replaced begins at 0 again.
+double rate(std::uint64_t now, std::uint64_t then, double seconds) {
+    return now < then ? 0 : static_cast<double>(now - then) / seconds;
+}
+
+}  // namespace
+
+Rates::Counts Rates::counts_of(const runtime::ComponentSnapshot& c) {
+    Counts counts{c.received,
+                  c.done,
+                  std::accumulate(c.failures.begin(), c.failures.end(), std::uint64_t{0}),
+                  c.dead,
+                  {}};
+    for (const auto& output : c.outputs) counts.sent[output.queue] = output.sent;
+    return counts;
+}
+
+void Rates::add(const runtime::EngineSnapshot& snapshot, double seconds) {
+    Sample sample;
+    sample.seconds = seconds;
+    for (const auto& component : snapshot.components)
+        sample.components.emplace(component.name, counts_of(component));
+    samples_.push_back(std::move(sample));
+    if (samples_.size() > most_samples) samples_.pop_front();
+}
+
+ComponentRates Rates::of(const runtime::ComponentSnapshot& component, double seconds) const {
+    ComponentRates rates;
+    rates.sent.assign(component.outputs.size(), 0);
+    constexpr double shortest = 0.5;  // seconds: a rate over less says nothing
+    for (const Sample& sample : samples_) {
+        const auto then = sample.components.find(component.name);
+        if (then == sample.components.end()) continue;
+        const double time = seconds - sample.seconds;
+        if (time < shortest) break;
+        const Counts now = counts_of(component);
+        rates.received = rate(now.received, then->second.received, time);
+        rates.done = rate(now.done, then->second.done, time);
+        rates.failed = rate(now.failed, then->second.failed, time);
+        rates.dead = rate(now.dead, then->second.dead, time);
+        for (std::size_t i = 0; i < component.outputs.size(); ++i) {
+            const auto sent = then->second.sent.find(component.outputs[i].queue);
+            if (sent != then->second.sent.end())
+                rates.sent[i] = rate(component.outputs[i].sent, sent->second, time);
+        }
+        break;
+    }
+    return rates;
+}
+
+}  // namespace volley::operations

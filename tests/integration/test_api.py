@@ -1,0 +1,202 @@
+"""The API of a running engine: it answers as docs/openapi.yaml says, and what it is asked for happens."""
+
+import json
+import re
+import socket
+import threading
+
+import pytest
+from support.api import Api, description, mistakes, resolved
+from support.servers import ROOT, wait_until
+from support.stores import Sqlite
+from support.volleyd import Volleyd
+
+ROUTES = [(method, path) for path, operations in description()["paths"].items() for method in operations]
+
+
+def config(store, more="", operations='listen: "127.0.0.1:0"'):
+    queues = "".join(f"  {queue}: {{type: sqlite, config: {store.config()}}}\n" for queue in ("in", "out", "dead"))
+    return (f"app: shop\nqueues:\n{queues}components:\n"
+            f"  - {{name: move, input: in, outputs: [out], dead_letter_queue: dead, handler: forward{more}}}\n"
+            f"operations: {{{operations}}}\nshutdown_timeout: 2s\n")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Sqlite(tmp_path)
+
+
+@pytest.fixture
+def volleyd(tmp_path, store):
+    running = Volleyd(tmp_path, config(store)).wait_ready()
+    yield running
+    if running.process.poll() is None:
+        assert running.stop() == 0, running.log
+
+
+def check_answer(method, path, status, body):
+    operation = description()["paths"][path][method]
+    assert str(status) in operation["responses"], f"{method} {path} answered {status}, which is not described: {body}"
+    content = resolved(operation["responses"][str(status)])["content"]
+    assert "application/json" in content and mistakes(body, content["application/json"]["schema"]) == []
+
+
+@pytest.mark.parametrize("method, path", [route for route in ROUTES if not route[1].endswith(("drain", "events"))])
+def test_a_route_answers_as_it_is_described(method, path, volleyd):
+    api = Api(volleyd)
+    for name, more in (("move", "?level=info"), ("nowhere", "")):
+        status, body = api.ask(method.upper(), path.replace("{name}", name) + (more if path.endswith("/log") else ""))
+        check_answer(method, path, status, body)
+        wanted = 404 if "{name}" in path and name == "nowhere" else 400 if (method, path[-4:], more) == ("post", "/log", "") else 200
+        assert status == wanted or (status, wanted) == (202, 200)
+
+
+def test_the_description_has_every_route_and_no_other():
+    source = (ROOT / "engine" / "operations" / "api.cpp").read_text()
+    reads = set(re.findall(r'"(\w+)"', re.search(r"reads\{(.*?)\}", source, re.S).group(1)))
+    writes = set(re.findall(r'what == "(\w+)"', re.search(r"bool is_write\(.*?\n\}", source, re.S).group(0)))
+    described = {(method, path.removeprefix("/api/v1/")) for method, path in ROUTES}
+    assert described == ({("get", read) for read in reads} | {("post", write) for write in writes} |
+                         {("get", "components/{name}"), ("post", "components/{name}/pause"), ("post", "components/{name}/resume")})
+
+
+def test_what_is_no_route_is_refused_in_json(volleyd):
+    api = Api(volleyd)
+    for method, path, status in (("GET", "/api/v1/nothing", 404), ("POST", "/api/v1/status", 405), ("GET", "/api/v1/drain", 405),
+                                 ("DELETE", "/api/v1/components/move", 405), ("PUT", "/api/v1/log", 405), ("GET", "/api/", 404)):
+        got, body = api.ask(method, path)
+        assert (got, mistakes(body, {"$ref": "#/components/schemas/Error"})) == (status, [])
+
+
+def test_events_come_once_a_second_and_have_the_figures(volleyd, store):
+    store.put("in", [json.dumps({"n": n}) for n in range(20)], ["a"] * 20)
+    wait_until(lambda: Api(volleyd).component("move")["counters"]["done"] == 20, "all are done")
+    events = Api(volleyd).events(3)
+    for event in events:
+        assert mistakes(event, {"$ref": "#/components/schemas/Event"}) == []
+    assert events[-1]["components"][0]["counters"]["done"] == 20
+    assert events[-1]["components"][0]["outputs"][0]["sent"] == 20
+    queue = wait_until(lambda: Api(volleyd).events(2)[-1]["queues"][0]["asked_at"] and Api(volleyd).get("queues")["queues"][0],
+                       "the store has been asked")
+    assert queue["ready"] == 0
+
+
+def test_a_paused_component_fetches_nothing_until_it_goes_on_and_stays_paused_over_a_reload(volleyd, store):
+    api = Api(volleyd)
+    assert api.post("components/move/pause") == {"paused": True}
+    wait_until(lambda: api.component("move")["cause"] == "paused", "it says that it is paused")
+    assert volleyd.get("/readyz")[0] == 503
+    assert volleyd.metric("volley_queue_paused") == 1
+    store.put("in", ['{"n": 1}'], ["a"])
+    wait_until(lambda: api.get("queues")["queues"][0]["ready"] == 1, "the message waits")
+    volleyd.config.write_text(config(store, ", max_in_flight: 1000"))
+    number = api.post("reload")["number"]
+    verdict = wait_until(lambda: (lambda r: r if r["number"] >= number and r["state"] == "applied" else None)(
+        api.get("status")["reload"]), "the reload is applied")
+    assert verdict["text"] == "1 of 1 components were started"
+    assert api.component("move")["paused"] and api.component("move")["counters"]["received"] == 0
+    assert api.post("components/move/resume") == {"paused": False}
+    wait_until(lambda: store.take("out") == ['{"n": 1}'], "it goes on")
+    wait_until(lambda: volleyd.get("/readyz")[0] == 200, "it is ready")
+    audits = [line for line in volleyd.lines if "request=" in line]
+    assert [re.search(r'request=("?[\w ]+)', line).group(1) for line in audits] == ["pause", "reload", "resume"]
+    assert all("by=local" in line and "from=127.0.0.1:" in line for line in audits)
+    assert "about=move" in audits[0]
+
+
+def test_a_reload_says_why_it_is_refused(volleyd, store):
+    api = Api(volleyd)
+    volleyd.config.write_text(config(store, ", wrokers: 2"))
+    number = api.post("reload")["number"]
+    verdict = wait_until(lambda: (lambda r: r if r["number"] >= number and r["state"] == "refused" else None)(
+        api.get("status")["reload"]), "there is a verdict")
+    assert "did you mean \"workers\"" in verdict["text"] or "workers" in verdict["text"]
+    assert "\x1b" not in verdict["text"]
+    assert volleyd.metric("volley_config_last_reload_successful") == 0
+    assert volleyd.metric("volley_reloads_total", result="refused") == 1
+    assert "shop" == api.get("status")["app"] and volleyd.get("/readyz")[0] == 200
+
+
+def test_the_log_level_changes_and_comes_back(volleyd):
+    api = Api(volleyd)
+    api.post("log?level=error")
+    assert api.get("status")["log"] == {"level": "error", "until": None}
+    assert any('request="log level"' in line for line in volleyd.lines)
+    api.post("log?level=debug&for=300ms")
+    wait_until(lambda: api.get("status")["log"] == {"level": "info", "until": None}, "the configured level is back")
+
+
+def test_errors_are_kept_for_operators(volleyd, store):
+    volleyd.config.write_text("nonsense")
+    Api(volleyd).post("reload")
+    lines = wait_until(lambda: Api(volleyd).get("log")["lines"], "there is a line")
+    assert lines[-1]["level"] == "error" and "not applied" in lines[-1]["text"]
+
+
+def test_drain_finishes_what_is_in_flight_and_ends(volleyd):
+    status, body = Api(volleyd).ask("POST", "/api/v1/drain")
+    check_answer("post", "/api/v1/drain", status, body)
+    assert volleyd.wait(30) == 0, volleyd.log
+    assert any("request=drain" in line for line in volleyd.lines)
+
+
+def test_beyond_loopback_the_token_is_needed_and_the_probes_are_open(tmp_path, store):
+    (tmp_path / "token").write_text("s3cret\n")
+    volleyd = Volleyd(tmp_path, config(store, operations='listen: "0.0.0.0:0", token: "${file:token}"')).wait_ready()
+    stranger, friend = Api(volleyd), Api(volleyd, "s3cret")
+    for method, path in ROUTES:
+        status, body = stranger.ask(method.upper(), path.replace("{name}", "move"))
+        check_answer(method, path, status, body)
+        assert status == 401
+    assert [volleyd.get(path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+    assert friend.get("status")["ready"]
+    assert "s3cret" not in json.dumps(friend.get("configuration"))
+    assert friend.ask("POST", "/api/v1/drain", {"Origin": "http://stranger.example"})[0] == 403
+    friend.post("components/move/pause")
+    assert any("request=pause" in line and "by=token" in line for line in volleyd.lines)
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_slow_readers_of_the_api_delay_neither_probes_nor_the_end(volleyd):
+    host, port = volleyd.address.split(":")
+    clients = []
+    for number in range(400):
+        client = socket.create_connection((host, int(port)), timeout=10)
+        path = ("events", "components", "status", "configuration")[number % 4]
+        client.sendall(f"GET /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())  # and reads nothing
+        clients.append(client)
+    assert volleyd.get("/healthz") == (200, "ok\n")
+    assert volleyd.get("/readyz")[0] == 200
+    assert "volley_ready" in volleyd.get("/metrics")[1]
+    assert volleyd.stop(timeout=20) == 0, volleyd.log
+    for client in clients:
+        client.close()
+
+
+def test_writes_and_reads_while_the_file_changes(volleyd, store):
+    """Under ThreadSanitizer this finds what a reload and the API share without a lock."""
+    api, ended, failures = Api(volleyd), threading.Event(), []
+
+    def ask(method, path):
+        while not ended.is_set():
+            try:
+                status, body = api.ask(method, path)
+                if status not in (200, 404):  # a component that is being replaced is not there
+                    failures.append((path, status, body))
+            except OSError as error:
+                failures.append((path, error))
+
+    asked = [("GET", "/api/v1/status"), ("GET", "/api/v1/components"), ("GET", "/api/v1/configuration"),
+             ("POST", "/api/v1/components/move/pause"), ("POST", "/api/v1/components/move/resume"),
+             ("POST", "/api/v1/log?level=info&for=50ms"), ("GET", "/metrics")]
+    threads = [threading.Thread(target=ask, args=one) for one in asked]
+    for thread in threads:
+        thread.start()
+    for turn in range(1, 6):
+        volleyd.config.write_text(config(store, f", max_in_flight: {1000 + turn}"))
+        number = api.post("reload")["number"]
+        wait_until(lambda: (lambda r: r["number"] >= number and r["state"] == "applied")(api.get("status")["reload"]), "it is applied")
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert not failures

@@ -1,0 +1,73 @@
+"""Alert rules and dashboard ask only for metrics that there are, and the metrics have the names that the pages promise."""
+
+import json
+import re
+
+import pytest
+import yaml
+from support.servers import ROOT, wait_until
+from support.stores import Sqlite
+from support.volleyd import Volleyd
+
+MONITORING = ROOT / "config" / "monitoring"
+SOURCE = (ROOT / "engine" / "operations" / "metrics.cpp").read_text()
+NAMES = set(re.findall(r'"(volley_\w+)"', SOURCE))
+HISTOGRAMS = {"volley_handler_duration_seconds"}
+KNOWN = NAMES | {name + suffix for name in HISTOGRAMS for suffix in ("_bucket", "_sum", "_count")}
+LABELS = {"app", "component", "queue", "connector", "outcome", "reason", "state", "destination", "result", "le", "version"}
+
+
+def expressions():
+    for group in yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"]
+    dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+    for annotation in dashboard["annotations"]["list"]:
+        yield annotation["name"], annotation["expr"]
+
+
+@pytest.mark.parametrize("title, expression", expressions())
+def test_an_expression_asks_only_for_what_there_is(title, expression):
+    assert set(re.findall(r"volley_\w+", expression)) - KNOWN == set()
+    for matchers in re.findall(r"\{(.*?)\}", expression):
+        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers)) - LABELS == set()
+    assert all(expression.count(a) == expression.count(b) for a, b in ("()", "[]", "{}"))
+
+
+def test_the_rules_have_what_prometheus_wants():
+    for group in yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]:
+        assert group["name"]
+        for rule in group["rules"]:
+            assert re.fullmatch(r"[A-Z]\w+", rule["alert"]) and rule["annotations"]["summary"]
+            assert rule["labels"]["severity"] in ("info", "warning", "critical")
+            used = set(re.findall(r"\$labels\.(\w+)", json.dumps(rule["annotations"])))
+            assert used - LABELS == set()
+
+
+def test_the_panels_do_not_overlap():
+    taken = set()
+    for panel in json.loads((MONITORING / "grafana-dashboard.json").read_text())["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken and at["x"] + at["w"] <= 24
+        taken |= cells
+
+
+def test_a_scrape_has_the_metrics_and_they_are_well_named(tmp_path):
+    store = Sqlite(tmp_path)
+    queues = "".join(f"  {queue}: {{type: sqlite, config: {store.config()}}}\n" for queue in ("in", "out"))
+    volleyd = Volleyd(tmp_path, f"app: names\nqueues:\n{queues}components:\n  - {{name: move, input: in, outputs: [out], "
+                                "handler: forward}\noperations: {listen: \"127.0.0.1:0\"}\n").wait_ready()
+    text = wait_until(lambda: (lambda t: t if "volley_queue_depth{" in t else None)(volleyd.get("/metrics")[1]), "the store was asked")
+    types = dict(re.findall(r"^# TYPE (volley_\w+) (\w+)$", text, re.M))
+    own = {name for name in types if not name.startswith("volley_plugin_")}
+    assert own == NAMES
+    for name, kind in types.items():
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert f"# HELP {name} " in text
+    for line in text.splitlines():
+        assert line.startswith("#") or re.fullmatch(r'volley_\w+(\{(\w+="[^"]*",?)*\})? \S+', line), line
+    assert volleyd.stop() == 0, volleyd.log
