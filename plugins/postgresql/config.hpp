@@ -1,0 +1,41 @@
+// The keys of config.schema.json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "volley/abi.hpp"
+
+namespace volley::postgresql {
+
+// How to reach the server. Never printed: it may hold a password.
+struct Server {
+    std::string dsn;  // libpq's form; may be empty
+    std::string password;
+    std::uint32_t connect_timeout_ms = 5'000;
+    std::uint32_t statement_timeout_ms = 30'000;
+};
+
+struct PostgresqlConfig {
+    Server server;
+    std::string schema = "volley";
+    bool create = true;
+    std::uint32_t lease_ms = 30'000;
+    bool ordered = true;
+    bool listen = true;
+    std::string listen_dsn;  // empty: server.dsn
+    std::uint32_t poll_ms = 200;
+    std::int32_t priority = 0;
+    std::string priority_header;  // empty: none
+};
+
+// Throws Error{config} that names the key. Its text quotes no value that may hold a password.
+PostgresqlConfig read_config(const Context& context);
+
+// Returns `"schema"."queue"`. Throws Error{config} if `queue` cannot be the name of a queue's table.
+std::string table_name(const std::string& schema, std::string_view queue);
+
+// Returns the identifier in quotes.
+std::string quoted(std::string_view identifier);
+
+}  // namespace volley::postgresql

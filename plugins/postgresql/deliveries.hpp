@@ -1,0 +1,41 @@
+// What a consumer has and has not settled, by handle, and the pages that hold it. Thread: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "page.hpp"
+
+namespace volley::postgresql {
+
+// A message that is ours: the row has this token as long as no other consumer has claimed it.
+struct Delivery {
+    std::int64_t id = 0;
+    std::int64_t token = 0;
+    Page* page = nullptr;  // null: the slot is free
+    std::uint32_t generation = 0;
+    bool in_doubt = false;  // it was acked by a commit of which nobody knows whether it happened
+};
+
+class Deliveries {
+public:
+    // Returns the handle.
+    std::uint64_t add(std::int64_t id, std::int64_t token, Page& page);
+    // Null: there is none.
+    Delivery* find(std::uint64_t handle);
+    // Requires: find(handle). Its views end.
+    void finish(std::uint64_t handle);
+    std::vector<Delivery> open() const;
+    void clear();
+
+    // A page without open deliveries.
+    Page& empty_page();
+
+private:
+    std::vector<Delivery> deliveries_;
+    std::vector<std::uint32_t> free_;
+    std::vector<std::unique_ptr<Page>> pages_;
+};
+
+}  // namespace volley::postgresql

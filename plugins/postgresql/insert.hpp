@@ -1,0 +1,40 @@
+// Records as rows. Thread: one at a time.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "priority.hpp"
+#include "session.hpp"
+
+namespace volley::postgresql {
+
+// A parameter of PostgreSQL is at most 1 GiB; several copies of a message pass through its memory.
+constexpr std::size_t largest_record = 256u << 20;
+
+// What the record takes in a statement, in bytes.
+std::size_t size_of(const volley_record& record);
+
+// Rows that one statement inserts.
+class NewRows {
+public:
+    // `id` keeps a second row with the same id out of the queue; absent: nothing does.
+    void add(const volley_record& record, volley_view id, std::int32_t priority);
+    // Returns the message_id of each row that was stored.
+    Command insert_command(const std::string& table) const;
+    // Is one of them visible at once?
+    bool is_news() const { return is_news_; }
+
+private:
+    Array keys_{Array::Of::bytes}, headers_{Array::Of::text}, bodies_{Array::Of::bytes},
+        ids_{Array::Of::bytes};
+    Array delays_{Array::Of::integers}, priorities_{Array::Of::small_integers}, created_{Array::Of::integers};
+    bool is_news_ = false;
+};
+
+// What is stored under an id.
+enum class Under { nothing, the_same, another };
+Under find_under(Session& session, const std::string& table, const volley_record& record, volley_view id);
+
+}  // namespace volley::postgresql

@@ -1,0 +1,109 @@
+#include "migration.hpp"
+
+#include "embedded.hpp"
+
+namespace volley::postgresql {
+
+namespace {
+
+constexpr int version = 1;
+constexpr std::int64_t migration_lock = 0x766f6c6c6579;  // any number; the same in every release
+
+struct Found {
+    bool has_schema = false, has_version = false;
+    std::uint32_t table = 0;
+};
+
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
+    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+        text.replace(at, what.size(), with);
+    return text;
+}
+
+std::string literal(const std::string& text) { return "'" + replaced(text, "'", "''") + "'::text"; }
+
+Found look(Session& session, const std::string& schema, const std::string& table) {
+    Command c{
+        "SELECT to_regnamespace($1) IS NOT NULL, to_regclass($2) IS NOT NULL, "
+        "coalesce(to_regclass($3)::oid::int8, 0), "
+        "current_setting('server_encoding') = 'UTF8', pg_is_in_recovery()",
+        {}};
+    c.parameters.add_text(quoted(schema)).add_text(quoted(schema) + ".volley_schema").add_text(table);
+    const auto results = session.run({c}, Effect::none, "looking at the schema");
+    const PGresult* row = results[0].get();
+    if (integer(row, 0, 3) == 0)
+        throw Error(
+            ErrorCode::config,
+            session.where() + ": the database's encoding is not UTF8; create one with ENCODING 'UTF8'",
+            "/dsn");
+    if (integer(row, 0, 4) != 0)
+        throw Error(
+            ErrorCode::retry,
+            session.where() +
+                ": this server is a read-only replica, or has not been promoted yet; name the primary in "
+                "`dsn`, or all hosts with target_session_attrs=read-write");
+    return {integer(row, 0, 0) != 0, integer(row, 0, 1) != 0, static_cast<std::uint32_t>(integer(row, 0, 2))};
+}
+
+std::string read_identity(Session& session, const std::string& schema) {
+    const auto results =
+        session.run({{"SELECT version, identity::text, (SELECT oid::int8 FROM pg_database WHERE "
+                      "datname = current_database()) FROM " +
+                          quoted(schema) + ".volley_schema",
+                      {}}},
+                    Effect::none, "reading the schema's version");
+    const PGresult* row = results[0].get();
+    const std::int64_t found = PQntuples(row) == 1 ? integer(row, 0, 0) : 0;
+    if (found == version)
+        return std::string(text_of(bytes(row, 0, 1))) + '/' + std::to_string(integer(row, 0, 2));
+    throw Error(ErrorCode::config,
+                session.where() + ": the schema " + quoted(schema) + " has version " + std::to_string(found) +
+                    ", and this postgresql.so knows version " + std::to_string(version) +
+                    "; install the Volley that made it, or set another `schema`",
+                "/schema");
+}
+
+// One at a time, and again looking: another process may have done it meanwhile.
+void migrate(Session& session, const std::string& schema, const std::string& table) {
+    session.script("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(" +
+                       std::to_string(migration_lock) + ")",
+                   "waiting for the turn to make the schema");
+    try {
+        const Found found = look(session, schema, table);
+        std::string sql;
+        if (!found.has_schema) sql += "CREATE SCHEMA " + quoted(schema) + ";";
+        if (!found.has_version)
+            sql += replaced(replaced(sql_schema, "{schema}", quoted(schema)), "{name}", literal(schema));
+        if (found.table == 0) sql += replaced(sql_queue, "{table}", table);
+        session.script(sql + ";COMMIT", "making the schema and the queue's table");
+    } catch (const Error&) {
+        if (session.is_open()) session.close();  // and with it the transaction
+        throw;
+    }
+}
+
+}  // namespace
+
+Store open_store(Session& session, const PostgresqlConfig& config, const std::string& queue) {
+    session.open();
+    const std::string table = table_name(config.schema, queue);
+    Found found = look(session, config.schema, table);
+    if (!found.has_version || found.table == 0) {
+        if (!config.create)
+            throw Error(ErrorCode::config,
+                        session.where() + ": the table " + table +
+                            " is missing, and `create` is false; let a role that may make it start once with "
+                            "`create: true`",
+                        "/create");
+        migrate(session, config.schema, table);
+        found = look(session, config.schema, table);
+    }
+    const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+    PGconn* c = session.get();
+    Store store{read_identity(session, config.schema), found.table,
+                text(PQhost(c)) + '\n' + text(PQport(c)) + '\n' + text(PQdb(c)) + '\n' + text(PQuser(c))};
+    session.set_stage(Stage::again);
+    return store;
+}
+
+}  // namespace volley::postgresql

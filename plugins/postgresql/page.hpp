@@ -1,0 +1,43 @@
+// Rows of a queue, lent to a batch until each of them is settled. The bytes are those of the client library's
+// result. Thread: one at a time.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "session.hpp"
+#include "sqlite/headers.hpp"
+
+namespace volley::postgresql {
+
+// The columns that Page reads, in its order.
+#define VOLLEY_POSTGRESQL_COLUMNS        \
+    "id, key, headers, body, attempts, " \
+    "CASE WHEN isfinite(created) THEN greatest((extract(epoch FROM created) * 1000)::int8, 0) ELSE 0 END"
+
+class Page {
+public:
+    // Takes the rows over.
+    void fill(Rows rows);
+    std::uint32_t count() const { return static_cast<std::uint32_t>(ids_.size()); }
+    std::int64_t id(std::uint32_t row) const { return integer(rows_.get(), static_cast<int>(row), 0); }
+    // Fills the batch from its start with the first rows; the views live until the next fill or clear.
+    // `delivered`: this is a delivery, which the row counts already; else it counts as the next one would.
+    void lend(volley_batch& batch, bool delivered);
+    void clear();
+
+    std::uint32_t open = 0;  // deliveries that are not settled: the owner's count
+
+private:
+    void add_headers(volley_view json);
+
+    Rows rows_;
+    std::vector<std::string> ids_;
+    std::vector<volley_header> headers_;
+    std::vector<std::size_t> header_ends_;          // of each row, in headers_
+    std::deque<sqlite::OwnedHeader> header_texts_;  // what headers_ points to
+    std::vector<sqlite::OwnedHeader> parsed_;
+};
+
+}  // namespace volley::postgresql

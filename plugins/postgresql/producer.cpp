@@ -1,0 +1,180 @@
+#include "producer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+
+#include "atomic.hpp"
+#include "inspect.hpp"
+#include "migration.hpp"
+
+namespace volley::postgresql {
+
+namespace {
+
+constexpr std::size_t bytes_of_a_transaction = 16u << 20;
+
+// Under one id there are as many contents as a handler that is no function of its input has made, while none
+// of them was taken. Past that, repeats are kept.
+constexpr int most_contents = 100;
+
+}  // namespace
+
+PostgresqlProducer::PostgresqlProducer(const Context& context, volley_report_fn report, void* report_context)
+    : context_(context),
+      config_(read_config(context)),
+      table_(table_name(config_.schema, context.value())),
+      session_(config_.server),
+      priority_{config_.priority, config_.priority_header},
+      report_(report),
+      report_context_(report_context) {
+    const volley_host* host = context_.host();
+    repeats_ = host->metric(
+        host, VOLLEY_COUNTER, "postgresql_repeats_dropped_total",
+        "Messages not stored because the same one was there already: same id, same content", nullptr, 0);
+    conflicts_ = host->metric(host, VOLLEY_COUNTER, "postgresql_id_conflicts_total",
+                              "Messages stored under another id because theirs was that of another message",
+                              nullptr, 0);
+}
+
+void PostgresqlProducer::open() {
+    store_ = open_store(session_, config_, context_.value());
+    set_priority(writer(table_), priority_);
+}
+
+Session& PostgresqlProducer::session() {
+    if (!session_.is_open()) open();
+    return session_;
+}
+
+std::string PostgresqlProducer::writer(const std::string& table) const {
+    return context_.component() + '\n' + store_.reached + '\n' + table;
+}
+
+void PostgresqlProducer::report_done(const Records& records) const {
+    std::array<volley_report, 64> reports;
+    for (std::uint32_t done = records.begin; done < records.end;) {
+        const std::uint32_t n = std::min<std::uint32_t>(records.end - done, reports.size());
+        for (std::uint32_t i = 0; i < n; ++i) {
+            reports[i] = volley_report{};
+            reports[i].token = records.at(done + i).token;
+            const Outcome& outcome = outcomes_[done + i];
+            reports[i].status = outcome.status;
+            reports[i].text = view_of(outcome.text);
+            reports[i].partition = -1;
+            reports[i].offset = -1;
+        }
+        report_(report_context_, reports.data(), n, sizeof(volley_report));
+        done += n;
+    }
+}
+
+std::int32_t PostgresqlProducer::produce(const volley_record* first, std::uint32_t count,
+                                         std::uint32_t stride, std::uint32_t& accepted) {
+    outcomes_.assign(count, {});
+    while (accepted < count) {
+        Records records{first, stride, accepted, accepted};
+        for (std::size_t bytes = 0; records.end < count; ++records.end) {
+            bytes += size_of(records.at(records.end));
+            if (records.end > records.begin && bytes > bytes_of_a_transaction) break;
+        }
+        if (records.end - records.begin == 1 && size_of(records.at(records.begin)) > largest_record)
+            outcomes_[records.begin] = {VOLLEY_E_TOO_LARGE,
+                                        "the record is over 256 MiB, the most that is sent to PostgreSQL"};
+        else
+            store(records);
+        accepted = records.end;
+        report_done(records);
+    }
+    return VOLLEY_OK;
+}
+
+// One transaction; if the database refuses a row, one for each.
+void PostgresqlProducer::store(const Records& records) {
+    NewRows rows;
+    for (std::uint32_t i = records.begin; i < records.end; ++i)
+        rows.add(records.at(i), records.at(i).id, priority_.of(records.at(i)));
+    std::vector<Command> commands{
+        {"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}}, rows.insert_command(table_), {"COMMIT", {}}};
+    if (rows.is_news()) commands.push_back(notify_command(table_));
+
+    std::map<std::string, int, std::less<>> stored;  // how many rows, by id
+    try {
+        const auto results = session().run(commands, Effect::commits, "sending");
+        for (int row = 0; row < PQntuples(results[1].get()); ++row)
+            ++stored[std::string(text_of(bytes(results[1].get(), row, 0)))];
+    } catch (const Error& error) {
+        if (!is_of_row(session_.sqlstate())) throw;
+        if (records.end - records.begin == 1) {
+            outcomes_[records.begin] = {static_cast<std::int32_t>(error.code), error.text};
+            return;
+        }
+        for (std::uint32_t i = records.begin; i < records.end; ++i)
+            store({records.first, records.stride, i, i + 1});
+        return;
+    }
+    for (std::uint32_t i = records.begin; i < records.end; ++i) {
+        const auto found = stored.find(text_of(records.at(i).id));
+        if (found != stored.end() && found->second > 0)
+            --found->second;
+        else
+            resolve_repeat(records.at(i), outcomes_[i]);
+    }
+}
+
+// It was not stored, for another row has its id, or a trigger has dropped it.
+void PostgresqlProducer::resolve_repeat(const volley_record& record, Outcome& outcome) {
+    const volley_host* host = context_.host();
+    constexpr int tries = 3;  // the other one may be consumed meanwhile
+    for (int i = 0; i < tries && record.id.size > 0; ++i) {
+        switch (find_under(session(), table_, record, record.id)) {
+            case Under::the_same:
+                host->metric_add(repeats_, 1);
+                return;
+            case Under::another:
+                if (!store_beside(record)) return;
+                host->metric_add(conflicts_, 1);
+                if (!std::exchange(conflict_told_, true))
+                    context_.warning(
+                        table_ +
+                        ": the id of a message is that of another one in the queue, with another "
+                        "content; both are kept. Told once, counted in postgresql_id_conflicts_total");
+                return;
+            case Under::nothing:
+                if (insert(record, record.id)) return;
+        }
+    }
+    outcome = {VOLLEY_E_PERMANENT, table_ + ": a trigger of the database dropped the row"};
+}
+
+// Returns whether a row was stored.
+bool PostgresqlProducer::insert(const volley_record& record, volley_view id) {
+    NewRows rows;
+    rows.add(record, id, priority_.of(record));
+    const auto results = session().run({rows.insert_command(table_)}, Effect::commits, "sending");
+    return PQntuples(results[0].get()) == 1;
+}
+
+// Under an id of its own, so that its repeats are told too. Returns false if it is there already.
+bool PostgresqlProducer::store_beside(const volley_record& record) {
+    std::string id;
+    for (int n = 2; n <= most_contents; ++n) {
+        id.assign(text_of(record.id)).append("~").append(std::to_string(n));
+        if (insert(record, view_of(id))) return true;
+        if (find_under(session(), table_, record, view_of(id)) == Under::the_same) {
+            context_.host()->metric_add(repeats_, 1);
+            return false;
+        }
+    }
+    return insert(record, {});
+}
+
+void PostgresqlProducer::close(std::uint32_t) { session_.close(); }
+
+const void* PostgresqlProducer::extension(std::string_view id) {
+    if (id == VOLLEY_EXT_INSPECT) return inspect_producer();
+    return id == VOLLEY_EXT_ATOMIC ? atomic_table() : nullptr;
+}
+
+}  // namespace volley::postgresql

@@ -1,0 +1,71 @@
+// PostgresqlProducer: one transaction a produce call, reported before it returns; and the atomic commit.
+// Thread: the owner's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config.hpp"
+#include "insert.hpp"
+#include "page.hpp"
+#include "priority.hpp"
+#include "store.hpp"
+
+namespace volley::postgresql {
+
+class PostgresqlConsumer;
+
+class PostgresqlProducer {
+public:
+    PostgresqlProducer(const Context& context, volley_report_fn report, void* report_context);
+
+    void open();
+    std::int32_t produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,
+                         std::uint32_t& accepted);
+    void close(std::uint32_t timeout_ms);
+    const void* extension(std::string_view id);
+
+    // volley.atomic/1.
+    bool joins(const PostgresqlConsumer& consumer) const;
+    std::int32_t commit(PostgresqlConsumer& consumer, volley_transaction& transaction);
+
+    // An open connection; makes another if it was lost. Throws Error.
+    Session& session();
+    const std::string& table() const { return table_; }
+    Page& shown() { return shown_; }
+
+private:
+    struct Outcome {
+        std::int32_t status = VOLLEY_OK;
+        std::string text;
+    };
+    // Consecutive records of a produce call.
+    struct Records {
+        const volley_record* first;
+        std::uint32_t stride, begin, end;
+        const volley_record& at(std::uint32_t i) const { return element(first, stride, i); }
+    };
+
+    void store(const Records& records);
+    void resolve_repeat(const volley_record& record, Outcome& outcome);
+    bool insert(const volley_record& record, volley_view id);
+    bool store_beside(const volley_record& record);
+    void report_done(const Records& records) const;
+    std::string writer(const std::string& table) const;
+
+    Context context_;
+    PostgresqlConfig config_;
+    std::string table_;
+    Session session_;
+    Store store_;
+    Priority priority_;
+    volley_report_fn report_;
+    void* report_context_;
+    std::vector<Outcome> outcomes_;  // of the records of one produce call
+    volley_metric* repeats_;
+    volley_metric* conflicts_;
+    bool conflict_told_ = false;
+    Page shown_;  // what peek and find lend
+};
+
+}  // namespace volley::postgresql

@@ -1,0 +1,50 @@
+// Acks and put-backs of a consumer's deliveries. Thread: one at a time.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "deliveries.hpp"
+#include "session.hpp"
+
+namespace volley::postgresql {
+
+// Rows by id and the token of their claim.
+struct ClaimedRows {
+    void add(const Delivery& delivery) {
+        ids.add(delivery.id);
+        tokens.add(delivery.token);
+        ++count;
+    }
+    Array ids{Array::Of::integers}, tokens{Array::Of::integers};
+    std::int64_t count = 0;
+};
+
+// Deletes those that are still claimed so; returns their ids.
+Command acknowledge_command(const std::string& table, const ClaimedRows& rows);
+// The same, and fails with SQLSTATE 22012 unless that is all of them.
+Command acknowledge_all_command(const std::string& table, const ClaimedRows& rows);
+// Returns the ids of those that are still claimed so.
+Command still_claimed_command(const std::string& table, const ClaimedRows& rows);
+// Returns the ids of those that are there, whoever has claimed them.
+Command still_there_command(const std::string& table, const ClaimedRows& rows);
+// Visible in `lease_ms` from now on; returns the ids of those that are still claimed so.
+Command extend_command(const std::string& table, const ClaimedRows& rows, std::int64_t lease_ms);
+
+// Messages that go back into the queue.
+struct PutBacks {
+    void add(const Delivery& delivery, std::uint64_t delay_ms, bool counts);
+    ClaimedRows rows;
+    Array delays{Array::Of::integers}, uncounted{Array::Of::integers};
+};
+// Returns the ids of those that were still claimed so.
+Command put_back_command(const std::string& table, const PutBacks& put_backs);
+
+// The first column.
+std::set<std::int64_t> ids_of(const PGresult* rows);
+
+// A century is as long as ever.
+std::int64_t cut_delay(std::uint64_t delay_ms);
+
+}  // namespace volley::postgresql
