@@ -12,6 +12,7 @@ constexpr std::int64_t migration_lock = 0x766f6c6c6579;  // any number; the same
 struct Found {
     bool has_schema = false, has_version = false;
     std::uint32_t table = 0;
+    bool is_queue = false;  // the table has a queue's columns
 };
 
 std::string replaced(std::string text, const std::string& what, const std::string& with) {
@@ -26,7 +27,10 @@ Found look(Session& session, const std::string& schema, const std::string& table
     Command c{
         "SELECT to_regnamespace($1) IS NOT NULL, to_regclass($2) IS NOT NULL, "
         "coalesce(to_regclass($3)::oid::int8, 0), "
-        "current_setting('server_encoding') = 'UTF8', pg_is_in_recovery()",
+        "current_setting('server_encoding') = 'UTF8', pg_is_in_recovery(), "
+        "(SELECT count(*) = 11 FROM pg_attribute WHERE attrelid = to_regclass($3) AND NOT attisdropped AND "
+        "attname = "
+        "ANY('{id,priority,key,headers,body,message_id,visible_at,attempts,token,owner,created}'))",
         {}};
     c.parameters.add_text(quoted(schema)).add_text(quoted(schema) + ".volley_schema").add_text(table);
     const auto results = session.run({c}, Effect::none, "looking at the schema");
@@ -42,7 +46,8 @@ Found look(Session& session, const std::string& schema, const std::string& table
             session.where() +
                 ": this server is a read-only replica, or has not been promoted yet; name the primary in "
                 "`dsn`, or all hosts with target_session_attrs=read-write");
-    return {integer(row, 0, 0) != 0, integer(row, 0, 1) != 0, static_cast<std::uint32_t>(integer(row, 0, 2))};
+    return {integer(row, 0, 0) != 0, integer(row, 0, 1) != 0, static_cast<std::uint32_t>(integer(row, 0, 2)),
+            integer(row, 0, 5) != 0};
 }
 
 std::string read_identity(Session& session, const std::string& schema) {
@@ -89,6 +94,11 @@ Store open_store(Session& session, const PostgresqlConfig& config, const std::st
     const std::string table = table_name(config.schema, queue);
     Found found = look(session, config.schema, table);
     if (!found.has_version || found.table == 0) {
+        if (session.stage() == Stage::again)
+            throw Error(ErrorCode::retry,
+                        session.where() + ": the table " + table +
+                            " was dropped while it was in use; restore it, or start again to "
+                            "make a new one");
         if (!config.create)
             throw Error(ErrorCode::config,
                         session.where() + ": the table " + table +
@@ -98,6 +108,12 @@ Store open_store(Session& session, const PostgresqlConfig& config, const std::st
         migrate(session, config.schema, table);
         found = look(session, config.schema, table);
     }
+    if (!found.is_queue)
+        throw Error(
+            ErrorCode::config,
+            session.where() + ": the table " + table +
+                " has not the columns of a queue; is it another program's? Set another `schema` or `value`",
+            "/schema");
     const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
     PGconn* c = session.get();
     Store store{read_identity(session, config.schema), found.table,

@@ -46,6 +46,7 @@ public:
 
     // From now on what is wrong is no mistake in the configuration.
     void set_stage(Stage stage) { stage_ = stage; }
+    Stage stage() const { return stage_; }
     // SQLSTATE of the last failure; empty if it was not the server's answer.
     const std::string& sqlstate() const { return sqlstate_; }
     const std::string& where() const { return where_; }

@@ -74,15 +74,16 @@ public:
     PostgresServer(const PostgresServer&) = delete;
     PostgresServer& operator=(const PostgresServer&) = delete;
 
+    // Processes of a killed one may hold its memory for a moment.
     void start() {
-        pid_ = spawn({"postgres", "-D", data(), "-p", std::to_string(port_), "-h", "127.0.0.1", "-k", data(),
-                      "-c", "max_connections=200"});
         wait_for("PostgreSQL answers", [this] {
+            if (pid_ == 0 || ::waitpid(pid_, nullptr, WNOHANG) == pid_)
+                pid_ = spawn(
+                    {"postgres", "-D", data(), "-p", std::to_string(port_), "-h", "127.0.0.1", "-k", data()});
             const std::unique_ptr<PGconn, decltype(&PQfinish)> c(PQconnectdb(dsn().c_str()), &PQfinish);
             return PQstatus(c.get()) == CONNECTION_OK;
         });
     }
-    // All its processes at once, as a machine that loses its power.
     void kill() {
         if (pid_ <= 0) return;
         ::kill(-pid_, SIGKILL);

@@ -104,38 +104,76 @@ class Redis(Server):
             "PONG", "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
 
 
+def postgres_binaries() -> Path:
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert binaries, "PostgreSQL is not installed: ./dev setup"
+    return binaries[-1]
+
+
+def as_postgres(folder: Path):
+    """Words before a command that uses the folder and refuses to run as root."""
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam("postgres")
+    for part in [folder, *folder.parents]:
+        if str(part).startswith("/tmp") and str(part) != "/tmp":
+            part.chmod(0o755)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return ["runuser", "-u", "postgres", "--"]
+
+
 class Postgres(Server):
     """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
 
     def start(self):
-        binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-        assert binaries, "PostgreSQL is not installed: ./dev setup"
-        bin_dir = binaries[-1]
-        as_user = []
-        if os.geteuid() == 0:
-            user = pwd.getpwnam("postgres")
-            for part in [self.folder, *self.folder.parents]:
-                if str(part).startswith("/tmp") and str(part) != "/tmp":
-                    part.chmod(0o755)
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
-            as_user = ["runuser", "-u", "postgres", "--"]
-        data = self.folder / "data"
-        subprocess.run([*as_user, str(bin_dir / "initdb"), "-D", str(data), "-A", "trust", "-U", "volley"], check=True,
+        self.bin_dir = postgres_binaries()
+        self.as_user = as_postgres(self.folder)
+        self.data = self.folder / "data"
+        subprocess.run([*self.as_user, str(self.bin_dir / "initdb"), "-D", str(self.data), "-A", "trust", "-U", "volley"], check=True,
                        stdout=subprocess.DEVNULL, cwd="/")
-        self.spawn([*as_user, str(bin_dir / "postgres"), "-D", str(data), "-p", str(self.port), "-h", "127.0.0.1",
-                    "-k", str(data)], cwd="/")
-        self.wait_for_port()
-        wait_until(lambda: self.sql("SELECT 1").strip() == "1", "PostgreSQL answers")
+        return self.start_again()
+
+    def start_again(self):
+        """Also after kill(): what it had is still there. Processes of the old one may hold its memory for a moment."""
+        def serves():
+            if self.process is None or self.process.poll() is not None:
+                self.spawn([*self.as_user, str(self.bin_dir / "postgres"), "-D", str(self.data), "-p", str(self.port),
+                            "-h", "127.0.0.1", "-k", str(self.data)], cwd="/")
+            return self.sql("SELECT 1").strip() == "1"
+
+        wait_until(serves, "PostgreSQL answers", every=0.1)
         return self
 
     @property
     def dsn(self) -> str:
         return f"host=127.0.0.1 port={self.port} user=volley dbname=postgres"
 
-    def sql(self, statement: str) -> str:
-        result = subprocess.run(["psql", "-qAt", self.dsn, "-c", statement],
-                                capture_output=True, text=True)
+    def sql(self, statement: str, file=False) -> str:
+        """Its rows; empty if it failed. `file`: it is too long for a command line; one transaction."""
+        words = ["psql", "-XqAt1", "-v", "ON_ERROR_STOP=1", "-f", "-"] if file else ["psql", "-XqAt", "-c", statement]
+        result = subprocess.run([*words, "-d", self.dsn], capture_output=True, text=True, input=statement if file else None)
         return result.stdout if result.returncode == 0 else ""
+
+
+class PgBouncer(Server):
+    """In front of a PostgreSQL, in transaction mode: each transaction may get another of its sessions."""
+
+    def __init__(self, folder: Path, postgres: Postgres):
+        super().__init__(folder)
+        self.postgres = postgres
+
+    def start(self):
+        config = self.folder / "pgbouncer.ini"
+        config.write_text(f"[databases]\npostgres = host=127.0.0.1 port={self.postgres.port} user=volley\n[pgbouncer]\n"
+                          f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\nauth_type = any\n"
+                          "pool_mode = transaction\ndefault_pool_size = 3\n")
+        self.spawn([*as_postgres(self.folder), "pgbouncer", str(config)], cwd="/")
+        self.wait_for_port()
+        return self
+
+    @property
+    def dsn(self) -> str:
+        return f"host=127.0.0.1 port={self.port} user=volley dbname=postgres"
 
 
 class Kafka(Server):

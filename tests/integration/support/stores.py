@@ -46,6 +46,29 @@ class Sqlite:
         return [bytes(row[0]).decode() if isinstance(row[0], bytes) else row[0] for row in rows]
 
 
+class Postgresql:
+    """Plain SQL beside the engine, as plugins/postgresql/README.md allows."""
+
+    type = "postgresql"
+
+    def __init__(self, server, dsn=None, **more):
+        self.server = server
+        self.dsn = dsn or server.dsn
+        self.schema = "t" + uuid.uuid4().hex[:8]
+        self.more = "".join(f", {key}: {value}" for key, value in more.items())
+
+    def config(self, reads=False) -> str:
+        return f'{{dsn: "{self.dsn}", schema: {self.schema}, lease_ms: 1000{self.more}}}'
+
+    def put(self, queue, bodies, keys):
+        """The queue's table is there: a volleyd has made it."""
+        calls = "".join(f"SELECT {self.schema}.send('{queue}', '{body}', key => '{key}');" for body, key in zip(bodies, keys))
+        assert self.server.sql("SET client_min_messages = error;" + calls, file=True).strip()
+
+    def take(self, queue):
+        return self.server.sql(f"SELECT convert_from(body, 'UTF8') FROM {self.schema}.\"{queue}\" ORDER BY id").splitlines()
+
+
 class Rsmq:
     """PyRSMQ."""
 
