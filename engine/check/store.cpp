@@ -236,6 +236,10 @@ Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& of, p
         store.hosts = {redis.socket.empty() ? host_key(redis.at) + "/" + redis.db : store.place};
         store.queues = {(ns.empty() ? "rsmq" : ns) + ":" + queue.value};
         if (text_at(own, "envelope") == "true") store.has_keys = true;
+    } else if (file == "postgresql") {
+        const std::string schema = text_at(own, "schema");
+        store.place = text_at(own, "dsn") + " " + (schema.empty() ? "volley" : schema);
+        store.hosts = {store.place};
     } else if (file == "memory") {
         store.is_memory = true;
         store.hosts = {"memory"};

@@ -178,7 +178,7 @@ bool names_a_secret(std::string_view name) {
         return lower.size() >= end.size() && lower.compare(lower.size() - end.size(), end.size(), end) == 0;
     };
     return ends_with("_key") || ends_with("_pass") || ends_with("pwd") || lower == "pass" ||
-           ends_with("ssl.key.pem") || lower == "sasl.oauthbearer.config" || lower == "dsn";
+           ends_with("ssl.key.pem") || lower == "sasl.oauthbearer.config" || ends_with("dsn");
 }
 
 }  // namespace volley::config

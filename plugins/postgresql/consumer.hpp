@@ -8,8 +8,8 @@
 #include "claims.hpp"
 #include "config.hpp"
 #include "deliveries.hpp"
+#include "inspect.hpp"
 #include "listener.hpp"
-#include "page.hpp"
 #include "store.hpp"
 
 namespace volley::postgresql {
@@ -43,7 +43,7 @@ public:
     const std::string& name() const { return context_.value(); }
     const std::string& schema() const { return config_.schema; }
     Deliveries& deliveries() { return deliveries_; }
-    Page& shown() { return shown_; }
+    Inspection& inspection() { return inspection_; }
 
 private:
     void claim(volley_batch& batch);
@@ -61,7 +61,7 @@ private:
     Listener listener_;
     rsmq::EventFd interrupt_;
     std::chrono::milliseconds pause_{1};  // until the next look, where no notification comes
-    Page shown_;                          // what peek and find lend
+    Inspection inspection_;
 };
 
 }  // namespace volley::postgresql

@@ -7,7 +7,7 @@
 
 #include "config.hpp"
 #include "insert.hpp"
-#include "page.hpp"
+#include "inspect.hpp"
 #include "priority.hpp"
 #include "store.hpp"
 
@@ -32,7 +32,7 @@ public:
     // An open connection; makes another if it was lost. Throws Error.
     Session& session();
     const std::string& table() const { return table_; }
-    Page& shown() { return shown_; }
+    Inspection& inspection() { return inspection_; }
 
 private:
     struct Outcome {
@@ -65,7 +65,7 @@ private:
     volley_metric* repeats_;
     volley_metric* conflicts_;
     bool conflict_told_ = false;
-    Page shown_;  // what peek and find lend
+    Inspection inspection_;
 };
 
 }  // namespace volley::postgresql
