@@ -25,6 +25,8 @@ constexpr std::chrono::milliseconds idle_for{
     250};  // all components together, before exit_when_idle believes it
 // For what follows the drain: closing producers and consumers, each in its own time.
 constexpr std::chrono::milliseconds close_allowance{1'500};
+// Added to the limits that a service manager is told, so that the engine's own end comes first.
+constexpr std::chrono::milliseconds service_margin{10'000};
 constexpr int exit_stopped_by_message = 65;
 constexpr int exit_out_of_time = 75;
 
@@ -185,6 +187,7 @@ int Engine::run() {
             return runtime::exit_code_of(started.error());
         }
     }
+    p.service = std::make_unique<operations::ServiceNotifier>(p.options.service_manager);
     for (const auto& component : p.components) component->start();
     const int code = p.wait_for_end();
     p.server.stop();
@@ -246,6 +249,25 @@ void Engine::Parts::leave_behind() {
     hung = true;
 }
 
+// A refused reload is over within one turn of the loop; begin_reload() reports it itself.
+void Engine::Parts::report_to_service_manager() {
+    using operations::ServiceState;
+    if (!service->is_on()) return;
+    has_opened = has_opened || std::all_of(components.begin(), components.end(), [](const auto& component) {
+                     return component->intake().is_open() || component->intake().ended();
+                 });
+    const auto now = runtime::monotonic();
+    const Milliseconds stop = config.shutdown_timeout + service_margin;
+    const Milliseconds start = config.startup_timeout + service_margin;
+    if (is_stopping())
+        service->show(ServiceState::stopping, stop, now);
+    else if (change)
+        service->show(ServiceState::reloading, stop + start, now);
+    else
+        service->show(has_opened ? ServiceState::running : ServiceState::starting, start, now);
+    if (service->turn(now)) service->status(snapshot(), now);
+}
+
 int Engine::Parts::wait_for_end() {
     auto idle_since = runtime::monotonic();
     auto give_up_at = idle_since;
@@ -272,6 +294,7 @@ int Engine::Parts::wait_for_end() {
         restore_log_level();
         if (reload_is_due()) begin_reload();
         if (change) advance_change();
+        report_to_service_manager();
         if (!change && all_ended()) break;
         if (change || !is_idle()) idle_since = now;
         const bool done = options.exit_when_idle && now - idle_since >= idle_for;

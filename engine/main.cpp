@@ -26,6 +26,7 @@
 #include "log/log.hpp"
 #include "log/output.hpp"
 #include "log/standard_streams.hpp"
+#include "operations/service_notifier.hpp"
 #include "plugins/search_path.hpp"
 #include "volley/engine.hpp"
 
@@ -161,6 +162,8 @@ private:
 };
 
 int run(const Arguments& arguments) {
+    const volley::ServiceManager service_manager =
+        volley::operations::take_service_manager_from_environment();
     std::optional<Signals> signals;
     try {
         signals.emplace();
@@ -173,6 +176,7 @@ int run(const Arguments& arguments) {
     options.file = arguments.file;
     options.plugin_dirs = arguments.plugin_dirs;
     options.exit_when_idle = arguments.exit_when_idle;
+    options.service_manager = service_manager;
     auto engine = volley::Engine::make(std::move(options));
     if (!engine) {
         volley::log::print(engine.error().text + "Nothing was started.\n");

@@ -13,6 +13,7 @@
 #include "handlers/function.hpp"
 #include "log/log.hpp"
 #include "operations/server.hpp"
+#include "operations/service_notifier.hpp"
 #include "plugins/catalog.hpp"
 #include "runtime/component.hpp"
 #include "runtime/snapshot.hpp"
@@ -49,6 +50,8 @@ struct Engine::Parts {
     std::vector<std::unique_ptr<runtime::Component>> components;
     operations::Server server;
     double started_seconds = 0;
+    std::unique_ptr<operations::ServiceNotifier> service;  // while run() runs, if somebody wants to know
+    bool has_opened = false;                               // every component has, at the start
     // Of run()'s thread.
     std::optional<Change> change;  // being carried out
     std::optional<Error> broken;   // what ends the engine, where it is no component's failure
@@ -92,6 +95,7 @@ struct Engine::Parts {
     void restore_log_level();
     void show_configuration();
     void add_operators_state(runtime::EngineSnapshot& snapshot) const;
+    void report_to_service_manager();
     // reload.cpp
     bool reload_is_due();
     void begin_reload();

@@ -13,6 +13,7 @@
 #include "log/log.hpp"
 #include "log/output.hpp"
 #include "parts.hpp"
+#include "runtime/schedule.hpp"
 
 namespace volley {
 
@@ -114,6 +115,7 @@ Result<Change> Engine::Parts::plan(Config next) const {
 }
 
 void Engine::Parts::begin_reload() {
+    service->show(operations::ServiceState::reloading, config.startup_timeout, runtime::monotonic());
     reload_begins();
     const auto refuse = [this](const std::string& why) {
         log::print(why);

@@ -72,11 +72,13 @@ std::string host_key(const HostPort& at) {
     return host + ":" + at.port;
 }
 
+// As the connector sqlite reads it (plugins/sqlite/config.cpp). Files without a path in two configurations of
+// /etc are never compared with each other, so the state directory's name does not matter.
 std::string sqlite_path(const Value& config, const std::string& base_dir) {
+    const bool in_etc = base_dir == "/etc" || base_dir.rfind("/etc/", 0) == 0;
+    const char* const without = in_etc ? "/var/lib/volley/volley.db" : "volley.db";
     const std::string path = text_at(config, "path");
-    return (std::filesystem::path(base_dir) / (path.empty() ? "volley.db" : path))
-        .lexically_normal()
-        .string();
+    return (std::filesystem::path(base_dir) / (path.empty() ? without : path)).lexically_normal().string();
 }
 
 // A Redis server as the connector rsmq reads it (plugins/rsmq/config.cpp). Names are not resolved, so two

@@ -1,6 +1,7 @@
 #include "config.hpp"
 
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 
 namespace volley::sqlite {
@@ -21,11 +22,22 @@ std::uint32_t milliseconds(const Context& context, const std::string& key, std::
                 "/" + key);
 }
 
+// A configuration in /etc has its data where systemd and containers let a service write. The engine's check
+// of queues that share a store (engine/check/store.cpp) applies the same rule.
+std::string default_path(const std::string& base_dir) {
+    const bool in_etc = base_dir == "/etc" || base_dir.compare(0, 5, "/etc/") == 0;
+    if (!in_etc) return "volley.db";
+    const char* state = std::getenv("STATE_DIRECTORY");
+    const std::string directories = state != nullptr ? state : "";
+    const std::string first = directories.substr(0, directories.find(':'));
+    return (first.empty() ? "/var/lib/volley" : first) + "/volley.db";
+}
+
 }  // namespace
 
 SqliteConfig read_config(const Context& context) {
     SqliteConfig c;
-    const std::string path = context.config("path", "volley.db");
+    const std::string path = context.config("path", default_path(context.base_dir()).c_str());
     if (path.empty())
         throw Error(ErrorCode::config, "config: `path` is empty; write the database file's name", "/path");
     c.path = (std::filesystem::path(context.base_dir()) / path).lexically_normal().string();

@@ -7,6 +7,7 @@
 //     return (*engine)->run();
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,6 +26,13 @@ namespace volley {
 // else.
 using HandlerFunction = std::function<void(const Message&, Outputs&)>;
 
+// What a service manager (systemd) gives a program that is to report its state.
+struct ServiceManager {
+    std::string notify_socket;  // NOTIFY_SOCKET; empty: nobody wants to know
+    std::chrono::microseconds watchdog{
+        0};  // WATCHDOG_USEC: it expects a sign of life this often; 0: it does not
+};
+
 struct EngineOptions {
     // The configuration: a file, or one built in code. Giving both, or neither, is an error.
     std::string file;
@@ -41,6 +49,8 @@ struct EngineOptions {
     bool exit_when_idle = false;
     // Write to standard error, as volleyd does. The level and the format are the configuration's.
     bool log = true;
+    // Report to it when the engine is ready, reloads and stops, and feed its watchdog.
+    ServiceManager service_manager;
 };
 
 // How a component stands: a part of what /metrics shows.

@@ -66,6 +66,19 @@ TEST_CASE("a folder that does not exist is a mistake in the configuration", "[sq
     CHECK_THAT(refused.error().text, Contains("does its folder exist"));
 }
 
+TEST_CASE("without a path, a configuration in /etc has its file in the state directory", "[sqlite]") {
+    struct Etc : Directory, Rig {
+        Etc() : Rig("sqlite.so", "/etc/volley") {
+            ::setenv("STATE_DIRECTORY", (path.string() + ":/other").c_str(), 1);
+        }
+        ~Etc() { ::unsetenv("STATE_DIRECTORY"); }
+    } rig;
+    auto producer = rig.create_producer("q");
+    REQUIRE(producer);
+    REQUIRE(producer->open());
+    CHECK(std::filesystem::exists(rig.path / "volley.db"));
+}
+
 TEST_CASE("a table of another program under our name is named, not used", "[sqlite]") {
     SqliteRig rig;
     rig.sql("CREATE TABLE volley_messages (x)");
