@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
+#include <utility>
 
 #include "config/bind.hpp"
 #include "config/py_volley.hpp"
@@ -42,6 +44,30 @@ Mark by_default() {
     Mark mark;
     mark.origin = "default";
     return mark;
+}
+
+// A configuration that says nothing of operations.listen uses $VOLLEY_LISTEN. So a container can answer
+// probes from outside with a configuration that was written for one machine.
+void add_listen_of_environment(Node& root, const std::string& file, const Environment& environment) {
+    const auto listen = environment("VOLLEY_LISTEN");
+    if (!listen || listen->empty()) return;
+    const auto node = [&file](Node::Kind kind, std::string text) {
+        Node made;
+        made.kind = kind;
+        made.mark.file = file;
+        made.mark.origin = "environment VOLLEY_LISTEN";
+        made.scalar = std::move(text);
+        return made;
+    };
+    const auto is_operations = [](const Member& member) { return member.first.scalar == "operations"; };
+    auto operations = std::find_if(root.members.begin(), root.members.end(), is_operations);
+    if (operations == root.members.end()) {
+        root.members.push_back({node(Node::Kind::scalar, "operations"), node(Node::Kind::mapping, "")});
+        operations = std::prev(root.members.end());
+    }
+    Node& section = operations->second;
+    if (section.kind != Node::Kind::mapping || section.find("listen") != nullptr) return;
+    section.members.push_back({node(Node::Kind::scalar, "listen"), node(Node::Kind::scalar, *listen)});
 }
 
 constexpr const char* smallest =
@@ -94,6 +120,7 @@ Loaded load_text(const std::string& bytes, const std::string& file, const std::s
     config.app = std::filesystem::path(file).stem().string();
     config.origins["/app"] = by_default();
     interpolate(root, base_dir, environment, diagnostics);
+    add_listen_of_environment(root, file, environment);
     Unsound unsound = bind(root, config, diagnostics);
     const bool is_whole = !diagnostics.has_errors();
     std::vector<Diagnostic> all = diagnostics.take();

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -94,4 +95,19 @@ TEST_CASE("variables inside of variables without end are an error") {
     std::string value = "x";
     for (int i = 0; i < 20'000; ++i) value = "${A:-" + value + "}";
     CHECK(errors_of(load_value(value)) == "variables inside of variables, deeper than 16 levels");
+}
+
+TEST_CASE("VOLLEY_LISTEN is where operations listen, unless the file says it") {
+    const auto listens = [](const std::string& text) {
+        const auto loaded = config::load_text(text, "volley.yml", "/", [](const std::string& name) {
+            return name == "VOLLEY_LISTEN" ? std::optional<std::string>("0.0.0.0:3001") : std::nullopt;
+        });
+        REQUIRE(loaded.config);
+        const OperationsConfig& operations = loaded.config->operations;
+        return operations.enabled ? operations.host + ":" + std::to_string(operations.port) : "off";
+    };
+    CHECK(listens(smallest) == "0.0.0.0:3001");
+    CHECK(listens(smallest + "operations: {token: \"a secret\"}\n") == "0.0.0.0:3001");
+    CHECK(listens(smallest + "operations: {listen: \"127.0.0.1:3002\"}\n") == "127.0.0.1:3002");
+    CHECK(listens(smallest + "operations: off\n") == "off");
 }
