@@ -64,7 +64,9 @@ void add_own(const Pipeline& pipeline, MessageContext& context, std::uint32_t at
     headers.add("volley-failed-at", iso_time(unix_ms()));
     headers.add("volley-handler", pipeline.handler_label);
     headers.add("volley-version", VOLLEY_VERSION);
-    if (context.truncate) headers.add("volley-truncated-from", std::to_string(m.body.size));
+    const bool is_cut_off = (m.flags & VOLLEY_MESSAGE_CUT_OFF) != 0;
+    if (context.truncate || is_cut_off)
+        headers.add("volley-truncated-from", (is_cut_off ? "more than " : "") + std::to_string(m.body.size));
 }
 
 std::string_view envelope(MessageContext& context, const Headers& headers, std::string_view body) {

@@ -11,6 +11,12 @@ std::optional<codec::Failure> decode(const Pipeline& pipeline, MessageContext& c
         if (!context.scratch.empty()) context.body = context.scratch;
         return std::nullopt;
     }
+    if ((context.message.flags & VOLLEY_MESSAGE_CUT_OFF) != 0) {
+        return codec::Failure{VOLLEY_REASON_TOO_LARGE, "the message is over a limit of the connector \"" +
+                                                           pipeline.connector +
+                                                           "\", which delivered only the first " +
+                                                           std::to_string(bytes.size()) + " bytes"};
+    }
     if (bytes.size() > pipeline.max_message_bytes) {
         return codec::Failure{VOLLEY_REASON_TOO_LARGE, "the message has " + std::to_string(bytes.size()) +
                                                            " bytes; max_message_bytes is " +

@@ -130,7 +130,9 @@ typedef struct volley_message {
 } volley_message;
 
 enum {
-  VOLLEY_MESSAGE_JSON = 1u        /* handlers: the body is JSON text, and was checked */
+  VOLLEY_MESSAGE_JSON = 1u,       /* handlers: the body is JSON text, and was checked */
+  VOLLEY_MESSAGE_CUT_OFF = 2u     /* consumers: the message is over a limit of the connector, and the body is only its
+                                     beginning. It fails for good, as too large */
 };
 
 /* One outgoing message. The engine or a handler fills it. */
@@ -259,7 +261,7 @@ typedef struct volley_settlement {
   int32_t result;                 /* out: VOLLEY_OK, VOLLEY_E_LOST, …; VOLLEY_E_RETRY leaves the delivery open, and is
                                      what it is set to before the call */
   uint64_t delay_ms;
-  uint32_t reason;                /* VOLLEY_REASON_… */
+  uint32_t reason;                /* VOLLEY_REASON_…: why it failed. With VOLLEY_ACK: why it was given up; none: a success */
   uint32_t attempts;              /* made so far */
   volley_view text;               /* why, for a person; valid during the call */
 } volley_settlement;

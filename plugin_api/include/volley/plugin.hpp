@@ -5,16 +5,13 @@
 //                   VOLLEY_CLASS(MyPGConsumer), VOLLEY_CLASS(MyPGProducer));
 //
 // A class says what it is by its base: Consumer, Producer, BatchConsumer, BatchProducer, Handler or
-// BatchHandler. What else
-// it says is in static constexpr members, each optional:
-//     const char* summary           one line, for `volley plugins`
-//     const char* config_schema     JSON Schema (draft-07) of its `config:`; volleyd --check points at a
-//     wrong
-//                                   key
+// BatchHandler. What else it says is in static constexpr members, each optional:
+//     const char* summary        one line, for `volley plugins`
+//     const char* config_schema  JSON Schema (draft-07) of its `config:`; volleyd --check points at a wrong key
 //     bool can_key, can_headers, can_delay, can_dedup, can_tombstone, ordered, bounded, thread_safe,
-//          json_bodies              the flags of volley_class in plugin.h
-//     std::uint64_t flags           the same, and others, as VOLLEY_… constants
-//     std::uint32_t max_open        Consumer: how many messages are in work at once; 1
+//          json_bodies           the flags of volley_class in plugin.h
+//     std::uint64_t flags        the same, and others, as VOLLEY_… constants
+//     std::uint32_t max_open     Consumer: how many messages are in work at once; 1
 #pragma once
 
 #include <array>
