@@ -205,6 +205,48 @@ void judge_kafka(plugins::Kind kind, const std::string& name, const Value& confi
     store.has_size_limit = true;
 }
 
+void place_file(plugins::Kind kind, const QueueConfig& queue, const Value& config,
+                const std::string& base_dir, Store& store) {
+    const bool reads = kind == plugins::Kind::consumer;
+    std::string path = text_at(config, "path");
+    if (path.empty()) path = queue.value;
+    if (path == "-") {
+        store.place = reads ? "standard input" : "standard output";
+        if (reads) store.losses.push_back("the process dies: what it had read from standard input is gone");
+    } else {
+        std::error_code unknown;  // a file that does not exist yet is named by its path
+        const auto full = (std::filesystem::path(base_dir) / path).lexically_normal();
+        store.place = std::filesystem::weakly_canonical(full, unknown).string();
+    }
+    store.hosts = {store.place};
+    store.queues = {store.place};
+    if (!reads && text_at(config, "fsync") == "never")
+        store.losses.push_back("the machine dies: `" + queue.name + "` is not synced (fsync: never)");
+}
+
+// Host, port and path: what a client of the URL reaches is what a server of the address takes.
+void place_http(plugins::Kind kind, const Value& config, Store& store) {
+    std::string text = text_at(config, kind == plugins::Kind::consumer ? "listen" : "url");
+    std::string path = text_at(config, "path");
+    std::string default_port = "80";
+    if (kind == plugins::Kind::producer) {
+        const std::size_t scheme = text.find("://");
+        if (scheme != std::string::npos) {
+            if (std::tolower(static_cast<unsigned char>(text[scheme - 1])) == 's') default_port = "443";
+            text.erase(0, scheme + 3);
+        }
+        const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
+        path = text.substr(end, text.find_first_of("?#", end) - end);
+        text.resize(end);
+        text.erase(0, text.rfind('@') + 1);
+    } else if (text.empty()) {
+        text = "127.0.0.1:8080";
+    }
+    store.place = host_key(host_and_port(text, default_port)) + (path.empty() ? "/" : path);
+    store.hosts = {store.place};
+    store.queues = {store.place};
+}
+
 }  // namespace
 
 Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& of, plugins::Catalog& catalog) {
@@ -251,6 +293,10 @@ Store store_of(plugins::Kind kind, const QueueConfig& queue, const Config& of, p
     } else if (file == "kafka") {
         place_kafka(kind, queue.value, own, environment, store);
         judge_kafka(kind, queue.name, own, store);
+    } else if (file == "file") {
+        place_file(kind, queue, own, base_dir, store);
+    } else if (file == "http") {
+        place_http(kind, own, store);
     } else {
         // An unknown connector: the same library with the same configuration has the same place.
         store.hosts = {found->file + " " + text::as_written(own, &config.digits)};

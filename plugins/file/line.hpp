@@ -1,0 +1,17 @@
+// A body as one line. Thread: any.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace volley::file {
+
+// Appends the body and a newline. JSON that has newlines is written without white space outside of its
+// strings. Returns why it cannot be one line, or null.
+const char* append_line(std::string_view body, std::string& out);
+
+// Whether it is a complete JSON object or array.
+bool is_whole_json(std::string_view text);
+
+}  // namespace volley::file
