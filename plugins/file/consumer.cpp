@@ -92,7 +92,6 @@ void FileConsumer::put(volley_batch& batch, const Line& line) {
     m.body = view_of(line.body);
     m.offset = static_cast<std::int64_t>((stream_ ? 0 : tail_.current().base) + line.end - 1);
     if (line.is_cut) m.flags |= VOLLEY_MESSAGE_CUT_OFF;
-    if (!stream_) tail_.delivered(line);
     ++batch.count;
 }
 
@@ -104,6 +103,7 @@ void FileConsumer::take(volley_batch& batch) {
         put(batch, line);
         bytes += line.body.size();
     }
+    if (!stream_ && batch.count > 0) tail_.delivered(line.end);
 }
 
 void FileConsumer::look_if_due() {
@@ -157,7 +157,10 @@ std::int32_t FileConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms
         if (at_end_) {
             if (!stream_ && reader_.fill(tail_.current(), LineReader::Rest::kept) > 0) continue;
             Line line;
-            if (reader_.last(line)) put(batch, line);
+            if (reader_.last(line)) {
+                put(batch, line);
+                if (!stream_) tail_.delivered(line.end);
+            }
             return VOLLEY_END;
         }
         if (stream_) {

@@ -23,9 +23,8 @@ Fingerprint fingerprint_of(std::string_view bytes) {
     return {static_cast<std::uint32_t>(bytes.size()), hash};
 }
 
-Fingerprint read_head(int fd, const std::string& path) {
-    char bytes[head_bytes];
-    return fingerprint_of({bytes, read_at(fd, path, bytes, sizeof bytes, 0)});
+Fingerprint read_head(int fd, const std::string& path, std::uint64_t position) {
+    return read_range(fd, path, 0, std::min<std::uint64_t>(position, head_bytes));
 }
 
 Fingerprint read_before(int fd, const std::string& path, std::uint64_t position) {

@@ -17,8 +17,9 @@ inline constexpr std::uint32_t before_bytes = 256;
 
 Fingerprint fingerprint_of(std::string_view bytes);
 
-// Each reads the file and throws system_error. The first bytes of the file, head_bytes at most.
-Fingerprint read_head(int fd, const std::string& path);
+// Each reads the file and throws system_error. The first bytes of the file up to `position`, head_bytes at
+// most.
+Fingerprint read_head(int fd, const std::string& path, std::uint64_t position);
 // The bytes before `position`, before_bytes at most. Empty if the file ends before it.
 Fingerprint read_before(int fd, const std::string& path, std::uint64_t position);
 bool has_head(int fd, const std::string& path, const Fingerprint& head);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <utility>
 
@@ -17,6 +18,30 @@ FileStatus status_of_source(const Source& source) {
     return status;
 }
 
+struct Found {
+    std::int64_t born_ns;
+    std::int64_t modified_ns;
+    std::string path;
+};
+
+// The number at the end of app.log.12; -1: none.
+std::int64_t number_of(const std::string& path) {
+    std::int64_t number = -1;
+    const std::size_t dot = path.rfind('.') + 1;
+    const auto parsed = std::from_chars(path.data() + dot, path.data() + path.size(), number);
+    return parsed.ec == std::errc{} && parsed.ptr == path.data() + path.size() ? number : -1;
+}
+
+// Files that were made at the same moment, as far as the clock of the file system tells, are told apart by
+// their names: the higher of two numbers is older, and so is the earlier of two dates.
+bool is_older(const Found& a, const Found& b) {
+    if (a.born_ns != 0 && b.born_ns != 0 && a.born_ns != b.born_ns) return a.born_ns < b.born_ns;
+    if (a.modified_ns != b.modified_ns) return a.modified_ns < b.modified_ns;
+    const std::int64_t number_a = number_of(a.path), number_b = number_of(b.path);
+    if (number_a >= 0 && number_b >= 0 && number_a != number_b) return number_a > number_b;
+    return a.path < b.path;
+}
+
 }  // namespace
 
 bool is_rotated_name(std::string_view file, std::string_view name) {
@@ -30,20 +55,20 @@ bool is_rotated_name(std::string_view file, std::string_view name) {
 std::vector<Source> open_rotated(const std::string& path) {
     const std::filesystem::path file(path);
     std::error_code error;
-    std::vector<std::pair<std::int64_t, std::string>> names;
+    std::vector<Found> found;
     for (std::filesystem::directory_iterator entry(file.parent_path(), error), end; !error && entry != end;
          entry.increment(error)) {
         if (!is_rotated_name(file.filename().string(), entry->path().filename().string())) continue;
         FileStatus status;
         if (status_of(entry->path().string(), status) && status.is_regular)
-            names.emplace_back(status.modified_ns, entry->path().string());
+            found.push_back({status.id.born_ns, status.modified_ns, entry->path().string()});
     }
     if (error) throw system_error(file.parent_path().string(), "the folder cannot be read", error.value());
-    std::sort(names.begin(), names.end());
-    if (names.size() > most_rotated) names.erase(names.begin(), names.end() - most_rotated);
+    std::sort(found.begin(), found.end(), is_older);
+    if (found.size() > most_rotated) found.erase(found.begin(), found.end() - most_rotated);
     std::vector<Source> out;
-    for (const auto& [modified, name] : names) {
-        auto source = open_source(name);
+    for (const Found& f : found) {
+        auto source = open_source(f.path);
         if (source && !source->is_stream) out.push_back(std::move(*source));
     }
     return out;

@@ -21,7 +21,6 @@ std::optional<Source> open_source(const std::string& path) {
     if (status.is_folder) throw Error(ErrorCode::config, path + ": this is a folder, not a file", "/path");
     source.id = status.id;
     source.is_stream = !status.is_regular;
-    if (!source.is_stream) source.head = read_head(source.fd.get(), path);
     return source;
 }
 
@@ -40,8 +39,13 @@ Content look_at(Source& source, std::uint64_t position) {
     if (status.size == source.end_size && status.modified_ns == source.end_modified_ns) return Content::same;
     if (status.size < position || !has_head(source.fd.get(), source.path, source.head))
         return Content::replaced;
-    if (source.head.size < head_bytes) source.head = read_head(source.fd.get(), source.path);
+    extend_head(source, position);
     return Content::grown;
+}
+
+void extend_head(Source& source, std::uint64_t position) {
+    if (source.head.size < head_bytes && source.head.size < position)
+        source.head = read_head(source.fd.get(), source.path, position);
 }
 
 void note_end(Source& source, const FileStatus& status) {

@@ -36,6 +36,9 @@ enum class Content {
 };
 // Throws system_error.
 Content look_at(Source& source, std::uint64_t position);
+// Covers more of the file's first bytes by its fingerprint, as far as they were read as lines: an unfinished
+// line behind them may still change. Throws system_error.
+void extend_head(Source& source, std::uint64_t position);
 // The end of it was reached. `status` is that of before it was read.
 void note_end(Source& source, const FileStatus& status);
 

@@ -31,10 +31,12 @@ void Tail::begin(const std::optional<Position>& position, LineReader& reader) {
     next_base_ = position->base;
     if (named && is_file_of(*named, *position)) {
         add(std::move(*named));
+        extend_head(current(), position->position);
         return reader.start(position->position);
     }
     for (Source& source : rotated_since(config_.path, *position)) add(std::move(source));
     const bool was_found = has_source();
+    if (was_found) extend_head(current(), position->position);
     if (!was_found) {
         next_base_ += position->position;
         if (position->position > 0)
@@ -89,7 +91,6 @@ void Tail::truncated(LineReader& reader) {
     again.id = old.id;
     again.fd = Descriptor(::fcntl(old.fd.get(), F_DUPFD_CLOEXEC, 3));
     if (!again.fd) throw system_error(old.path, "cannot be opened", errno);
-    again.head = read_head(again.fd.get(), again.path);
     const std::uint64_t base = old.base;
     const bool has_copy = copy.has_value();
     auto next = sources_.begin() + static_cast<std::ptrdiff_t>(current_) + 1;
@@ -106,6 +107,11 @@ void Tail::use_next(LineReader& reader, std::uint64_t position) {
     current().base = base;
     grown_ = Clock::now();
     reader.start(position);
+}
+
+void Tail::delivered(std::uint64_t end) {
+    current().last_end = end;
+    extend_head(current(), end);
 }
 
 void Tail::note_end(const FileStatus& before) {
@@ -130,6 +136,7 @@ bool Tail::go_on(LineReader& reader) {
 }
 
 Position Tail::make_position(Source& source, std::uint64_t position) const {
+    extend_head(source, position);
     Position p;
     p.base = source.base;
     p.position = position;

@@ -28,8 +28,8 @@ public:
     bool go_on(LineReader& reader);
     // The end of the current file was reached; `before` is its status of before it was read.
     void note_end(const FileStatus& before);
-    // A line of the current file was delivered.
-    void delivered(const Line& line) { current().last_end = line.end; }
+    // Lines of the current file up to `end` were delivered.
+    void delivered(std::uint64_t end);
 
     // Where a reader goes on for which everything before `offset` is done. Closes the files before that.
     // Throws system_error.

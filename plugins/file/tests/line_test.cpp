@@ -29,6 +29,23 @@ TEST_CASE("what cannot be one line is refused, and nothing of it is written", "[
     CHECK(out.empty());
 }
 
+TEST_CASE("what is JSON and what is not", "[file]") {
+    for (const char* good :
+         {"1\n", "-0.5e+10\n", "\"\\u00e4\"\n", "[]\n", "{}\n", "[1,{\"a\":[null,true,false]}]\n", "\n 0"}) {
+        std::string out;
+        INFO(good);
+        CHECK(append_line(good, out) == nullptr);
+    }
+    for (const char* bad : {"\n",        "01\n",         "1.\n",     "-\n",  "1e\n", "+1\n", "[1,]\n",
+                            "{\"a\"}\n", "{\"a\":1,}\n", "{a:1}\n",  "[1\n", "1]\n", "1\n2", "tru\n",
+                            "\"\\x\"\n", "\"\\u12\"\n",  "\"open\n", "[}\n", "{]\n", "NaN\n"}) {
+        std::string out;
+        INFO(bad);
+        CHECK(append_line(bad, out) != nullptr);
+        CHECK(out.empty());
+    }
+}
+
 TEST_CASE("depth costs no stack", "[file]") {
     std::string out;
     const std::string deep = std::string(1'000'000, '[') + "\n" + std::string(1'000'000, ']');
