@@ -12,7 +12,7 @@ from support.volleyd import VOLLEYD, Volleyd, volley
 
 SLOW = f'{{exec: ["{sys.executable}", "{Path(__file__).parent}/support/slow_forward.py"]}}'
 
-KILLS = 6
+KILLS = 5
 
 
 def config(queues, handler="forward", **component):
@@ -98,7 +98,7 @@ def test_a_body_with_newlines_that_is_no_json_goes_to_the_dead_letters(tmp_path)
 def test_kill_9_in_the_middle_loses_nothing_while_the_files_rotate(tmp_path):
     text = config("  in: {type: file, config: {path: in.ndjson, rotate_wait_ms: 100}}\n"
                   "  out: {type: file, config: {path: out.ndjson, rotate_bytes: 20000}}\n",
-                  SLOW, workers=4, order="none", max_in_flight=400)
+                  SLOW, workers=2, order="none", max_in_flight=400)
     ledger = Ledger(2400)
     bodies = ledger.bodies()
     source = tmp_path / "in.ndjson"
