@@ -1,0 +1,39 @@
+// The connector's configuration: `config:` of the queue, with REDIS_HOST as the default host.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "entry.hpp"
+#include "volley/abi.hpp"
+
+namespace volley::streams {
+
+struct Settings {
+    std::string host = "127.0.0.1";
+    int port = 6379;
+    std::string socket;  // path; empty: TCP
+    int db = 0;
+    std::string username;
+    std::string password;
+    std::string stream;  // the key
+    std::string group;
+    std::string consumer;                 // the consumer's name in the group
+    bool is_consumer_configured = false;  // else the name is of this instance alone
+    bool is_from_latest = false;
+    std::int64_t claim_idle_ms = 30'000;
+    bool delete_acked = false;
+    Layout layout;
+    std::int64_t maxlen = 0;  // 0: no trimming
+    bool trim_always = false;
+    int connect_timeout_ms = 5000;
+    int command_timeout_ms = 10'000;
+
+    // The server's address, for logs and errors. Has no secrets.
+    std::string place() const;
+};
+
+// Throws Error{config} that names the key. No I/O.
+Settings read_settings(const Context& context);
+
+}  // namespace volley::streams
