@@ -1,0 +1,3 @@
+#include "queue.h"
+
+QUEUE_PLUGIN((void)0)
