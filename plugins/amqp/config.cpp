@@ -41,8 +41,7 @@ bool yes(const Context& context, const char* key, bool fallback) {
 // Whether the key has the second of two values. The first is the default.
 bool is_second(const Context& context, const char* key, const char* first, const char* second) {
     const std::string text = context.config(key, first);
-    if (text != first && text != second)
-        wrong(key, std::string(key) + " must be " + first + " or " + second);
+    if (text != first && text != second) wrong(key, std::string(key) + " must be " + first + " or " + second);
     return text == second;
 }
 
@@ -55,8 +54,9 @@ void check_name(const char* key, const std::string& name) {
 void read_url(Settings& s, std::string text) {
     amqp_connection_info info{};
     if (amqp_parse_url(text.data(), &info) != AMQP_STATUS_OK)
-        wrong("url", "the URL is not of the form amqp[s]://user:password@host:port/vhost (special characters "
-                     "are written as %XX)");
+        wrong("url",
+              "the URL is not of the form amqp[s]://user:password@host:port/vhost (special characters "
+              "are written as %XX)");
     s.host = info.host;
     s.port = info.port;
     s.vhost = info.vhost;
@@ -110,7 +110,8 @@ void read_options(QueueOptions& o, const Context& context) {
             wrong(key, std::string(key) + " has no effect with declare: passive");
     if (o.dead_letter_exchange) check_name("dead_letter_exchange", *o.dead_letter_exchange);
     if (o.dead_letter_routing_key && !o.dead_letter_exchange)
-        wrong("dead_letter_routing_key", "dead_letter_routing_key has no effect without dead_letter_exchange");
+        wrong("dead_letter_routing_key",
+              "dead_letter_routing_key has no effect without dead_letter_exchange");
 }
 
 }  // namespace

@@ -119,15 +119,19 @@ amqp_socket_t* Connection::make_socket() {
 }
 
 void Connection::log_in() {
-    // The broker tells a client with this capability when it takes no messages, instead of only not reading.
-    amqp_table_entry_t capability{};
-    capability.key = amqp_cstring_bytes("connection.blocked");
-    capability.value.kind = AMQP_FIELD_KIND_BOOLEAN;
-    capability.value.value.boolean = 1;
+    // A client without these capabilities is not told when the broker takes no messages, and when its
+    // consumer ends because the queue was deleted.
+    amqp_table_entry_t capabilities[2] = {};
+    capabilities[0].key = amqp_cstring_bytes("connection.blocked");
+    capabilities[1].key = amqp_cstring_bytes("consumer_cancel_notify");
+    for (amqp_table_entry_t& one : capabilities) {
+        one.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+        one.value.value.boolean = 1;
+    }
     amqp_table_entry_t entry{};
     entry.key = amqp_cstring_bytes("capabilities");
     entry.value.kind = AMQP_FIELD_KIND_TABLE;
-    entry.value.value.table = {1, &capability};
+    entry.value.value.table = {2, capabilities};
     const amqp_table_t properties{1, &entry};
     const amqp_rpc_reply_t reply = amqp_login_with_properties(
         state(), settings_.vhost.c_str(), 0, frame_max, heartbeat_s_, &properties, AMQP_SASL_METHOD_PLAIN,

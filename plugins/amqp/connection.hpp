@@ -27,7 +27,8 @@ inline amqp_bytes_t bytes_of(std::string_view text) { return {text.size(), const
 class Connection {
 public:
     // heartbeat_s: 0 for a connection that nobody serves while it is idle.
-    Connection(Settings settings, int heartbeat_s) : settings_(std::move(settings)), heartbeat_s_(heartbeat_s) {}
+    Connection(Settings settings, int heartbeat_s)
+        : settings_(std::move(settings)), heartbeat_s_(heartbeat_s) {}
 
     // Connects, logs in and opens the channel, if it is not open. Throws Error: retry, unauthorized, config.
     void open();
@@ -41,9 +42,10 @@ public:
     // Waits so long for a frame, or until the file descriptor `interrupt` is readable (-1: none), and serves
     // heartbeats. What the frame before points to ends. Throws if the channel or the connection is closed.
     bool next_frame(amqp_frame_t& frame, std::int64_t ms, int interrupt);
-    // Throws the error of a failed call, and drops the connection. `what` begins the text: "cannot declare …".
+    // Throws the error of a failed call, and drops the connection. `what` begins the text: "cannot declare
+    // …".
     void check(const amqp_rpc_reply_t& reply, const std::string& what);
-    void check(const char* what) { check(amqp_get_rpc_reply(state()), what); }
+    void check(const std::string& what) { check(amqp_get_rpc_reply(state()), what); }
     // For the status of a call that only sends.
     void check_sent(int status, const std::string& what);
 

@@ -1,5 +1,6 @@
 """Real servers for tests: each on a free loopback port, in a folder of its own, stopped when the test session ends."""
 
+import json
 import os
 import pwd
 import random
@@ -64,14 +65,14 @@ class Server:
         log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **options)
 
-    def wait_for_port(self):
+    def wait_for_port(self, timeout=60.0):
         def ready():
             if self.process.poll() is not None:
                 tail = (self.folder / "server.log").read_text(errors="replace")[-2000:]
                 raise AssertionError(f"{type(self).__name__} ended at its start:\n{tail}")
             return accepts(self.port)
 
-        wait_until(ready, f"{type(self).__name__} listens on {self.port}")
+        wait_until(ready, f"{type(self).__name__} listens on {self.port}", timeout)
 
     def kill(self, sig=signal.SIGKILL):
         if self.process and self.process.poll() is None:
@@ -261,6 +262,51 @@ class Kafka(Server):
             future.result(timeout=30)
         wait_until(lambda: name in self.admin.list_topics(timeout=5).topics, f"topic {name} exists")
         return name
+
+
+class RabbitMq(Server):
+    """One node with a name, a data folder and an epmd of its own. Users: guest, and reader, who may only read; their
+    passwords are their names. An exchange "dead" takes dead letters."""
+
+    binary = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self.epmd_port, self.dist_port = free_port(), free_port()
+        self.epmd = None
+
+    def start(self):
+        users = [{"name": name, "password": name, "tags": "administrator" if name == "guest" else ""} for name in ("guest", "reader")]
+        rights = {"guest": (".*", ".*", ".*"), "reader": ("^$", "^$", ".*")}
+        (self.folder / "definitions.json").write_text(json.dumps({
+            "users": users, "vhosts": [{"name": "/"}],
+            "permissions": [{"user": user, "vhost": "/", "configure": c, "write": w, "read": r} for user, (c, w, r) in rights.items()],
+            "exchanges": [{"name": "dead", "vhost": "/", "type": "fanout", "durable": True, "auto_delete": False, "internal": False,
+                           "arguments": {}}]}))
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nload_definitions = {self.folder}/definitions.json\n"
+            "loopback_users = none\nlog.console.level = warning\n")
+        (self.folder / "plugins").write_text("[].")
+        self.epmd = subprocess.Popen(["epmd", "-port", str(self.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: accepts(self.epmd_port), "epmd listens")
+        return self.start_again()
+
+    def start_again(self):
+        """Also after kill(): what it had is still there."""
+        base = str(self.folder)
+        self.spawn([str(self.binary)], env={
+            **os.environ, "HOME": base, "RABBITMQ_NODENAME": f"volley{self.port}@localhost", "RABBITMQ_LOGS": "-",
+            "RABBITMQ_MNESIA_BASE": f"{base}/mnesia", "RABBITMQ_LOG_BASE": base, "RABBITMQ_CONFIG_FILE": f"{base}/rabbitmq.conf",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{base}/plugins", "RABBITMQ_DIST_PORT": str(self.dist_port),
+            "RABBITMQ_CONF_ENV_FILE": f"{base}/no.env", "ERL_EPMD_PORT": str(self.epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1"})
+        self.wait_for_port(timeout=180)
+        return self
+
+    def stop(self):
+        super().stop()
+        if self.epmd:
+            self.epmd.kill()
+            self.epmd.wait()
 
 
 def remove(folder: Path):

@@ -1,0 +1,21 @@
+// Declares queues.
+#pragma once
+
+#include <cstdint>
+
+#include "connection.hpp"
+
+namespace volley::amqp {
+
+struct QueueState {
+    std::uint32_t messages = 0;  // ready
+    std::uint32_t consumers = 0;
+};
+
+// Declares the queue as the settings say, or only looks whether it exists. Throws Error: config (it does not
+// exist, or with other options), unauthorized, retry.
+QueueState declare_queue(Connection& connection);
+// Only looks. Throws likewise.
+QueueState look_at_queue(Connection& connection);
+
+}  // namespace volley::amqp
