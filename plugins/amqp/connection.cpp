@@ -57,12 +57,15 @@ Error error_of_code(const Settings& settings, const std::string& what, int code,
         case AMQP_NOT_FOUND:
             return Error(ErrorCode::config, said + ". Create it, or check its name");
         case AMQP_PRECONDITION_FAILED:
-            // A delivery that was not acked for long (consumer_timeout) closes the channel, too.
-            if (text.find("timed out") != std::string_view::npos)
+            if (text.find("inequivalent") != std::string_view::npos) {
+                return Error(ErrorCode::config,
+                             said + ". It exists with other options: use the same ones, or declare: passive");
+            }
+            if (text.find("timed out") != std::string_view::npos) {
                 return Error(ErrorCode::retry,
                              said + ". A handler took longer than the broker's consumer_timeout");
-            return Error(ErrorCode::config,
-                         said + ". It exists with other options: use the same ones, or declare: passive");
+            }
+            return Error(ErrorCode::fatal, said);
         case AMQP_NOT_ALLOWED:
             return Error(ErrorCode::config, said + ". Check vhost", "/vhost");
         case AMQP_CHANNEL_ERROR:
@@ -196,7 +199,6 @@ void Connection::close(int timeout_ms) {
     if (!state_) return;
     const timeval timeout = to_timeval(std::max(timeout_ms, 1));
     amqp_set_rpc_timeout(state(), &timeout);
-    amqp_channel_close(state(), channel, AMQP_REPLY_SUCCESS);
     amqp_connection_close(state(), AMQP_REPLY_SUCCESS);
     state_.reset();
 }

@@ -70,7 +70,6 @@ class Job:
     def publish(self, bodies, **properties):
         with self.channel() as channel:
             channel.queue_declare(self.name("in"), durable=True)
-            channel.confirm_delivery()
             for body in bodies:
                 channel.basic_publish("", self.name("in"), body, pika.BasicProperties(delivery_mode=2, **properties))
 

@@ -139,6 +139,21 @@ def test_what_a_person_must_change_ends_it(config, code, said, job):
     assert said in volleyd.log
 
 
+def test_tls_verifies_the_broker(broker, job):
+    secure = {"host": "localhost", "port": broker.secure_port, "tls": "true"}
+    job.queue("in", **secure, tls_ca=broker.certificates.authority).queue("out", **secure, tls_ca=broker.certificates.authority)
+    ledger = job.put(10)
+    volleyd = job.start()
+    job.wait_out(10)
+    wait_until(lambda: settled(volleyd) == 10, "all are acked")
+    assert volleyd.stop() == 0, volleyd.log
+    assert job.verdict(ledger) == CLEAN
+    job.queue("in", **secure, tls_ca=broker.certificates.stranger)
+    volleyd = Volleyd(job.folder, job.config())
+    assert volleyd.wait() == 78, volleyd.log
+    assert "Is tls_ca its authority" in volleyd.log
+
+
 def test_a_slow_handler_keeps_connection_and_message(job, tmp_path):
     job.queue("in", heartbeat_s=1)
     job.put(1)

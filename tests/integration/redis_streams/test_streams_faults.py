@@ -2,6 +2,7 @@
 
 from streams_job import CLEAN, SLOW, Job, answering
 from support.servers import wait_until
+from support.volleyd import Volleyd
 
 
 def sent(volleyd):
@@ -58,16 +59,25 @@ def test_a_redis_that_is_flushed_is_gone_on_with(redis, tmp_path):
 
 def test_a_full_redis_is_waited_for(redis, tmp_path):
     job = Job(redis, tmp_path)
-    volleyd = job.start()
     ledger = job.put(100)
-    wait_until(lambda: job.count() == 100, "the first are through")
     job.redis.config_set("maxmemory", 1)
+    volleyd = Volleyd(tmp_path, job.config())
+    wait_until(lambda: "OOM" in volleyd.log, "it says why it waits")
+    assert job.count() == 0
+    job.redis.script_flush()
     job.redis.config_set("maxmemory", 0)
+    job.wait_done()
+    assert volleyd.stop() == 0, volleyd.log
+    assert job.verdict(ledger) == CLEAN
+
+
+def test_a_redis_that_wants_more_replicas_is_waited_for(redis, tmp_path):
+    job = Job(redis, tmp_path)
+    volleyd = job.start()
     job.redis.config_set("min-replicas-to-write", 1)
     wait_until(lambda: "NOREPLICAS" in volleyd.log, "it says why it waits")
     job.redis.config_set("min-replicas-to-write", 0)
-    job.redis.config_set("maxmemory", 1)
-    job.redis.config_set("maxmemory", 0)
+    ledger = job.put(100)
     job.wait_done()
     assert volleyd.stop() == 0, volleyd.log
     assert job.verdict(ledger) == CLEAN

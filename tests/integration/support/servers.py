@@ -266,16 +266,17 @@ class Kafka(Server):
 
 class RabbitMq(Server):
     """One node with a name, a data folder and an epmd of its own. Users: guest, and reader, who may only read; their
-    passwords are their names. An exchange "dead" takes dead letters."""
+    passwords are their names. An exchange "dead" takes dead letters. A second listener has TLS."""
 
     binary = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
     def __init__(self, folder: Path):
         super().__init__(folder)
-        self.epmd_port, self.dist_port = free_port(), free_port()
+        self.secure_port, self.epmd_port, self.dist_port = free_port(), free_port(), free_port()
         self.epmd = None
 
     def start(self):
+        self.certificates = Certificates(self.folder / "certificates")
         users = [{"name": name, "password": name, "tags": "administrator" if name == "guest" else ""} for name in ("guest", "reader")]
         rights = {"guest": (".*", ".*", ".*"), "reader": ("^$", "^$", ".*")}
         (self.folder / "definitions.json").write_text(json.dumps({
@@ -284,7 +285,9 @@ class RabbitMq(Server):
             "exchanges": [{"name": "dead", "vhost": "/", "type": "fanout", "durable": True, "auto_delete": False, "internal": False,
                            "arguments": {}}]}))
         (self.folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nload_definitions = {self.folder}/definitions.json\n"
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlisteners.ssl.1 = 127.0.0.1:{self.secure_port}\n"
+            f"ssl_options.certfile = {self.certificates.broker_store}\nssl_options.keyfile = {self.certificates.broker_store}\n"
+            f"load_definitions = {self.folder}/definitions.json\n"
             "loopback_users = none\nlog.console.level = warning\n")
         (self.folder / "plugins").write_text("[].")
         self.epmd = subprocess.Popen(["epmd", "-port", str(self.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
