@@ -261,7 +261,8 @@ typedef struct volley_settlement {
   int32_t result;                 /* out: VOLLEY_OK, VOLLEY_E_LOST, …; VOLLEY_E_RETRY leaves the delivery open, and is
                                      what it is set to before the call */
   uint64_t delay_ms;
-  uint32_t reason;                /* VOLLEY_REASON_…: why it failed. With VOLLEY_ACK: why it was given up; none: a success */
+  uint32_t reason;                /* VOLLEY_REASON_…. VOLLEY_ACK: none, or why the message was given up: the engine has stored its
+                                     dead letter, or drops it */
   uint32_t attempts;              /* made so far */
   volley_view text;               /* why, for a person; valid during the call */
 } volley_settlement;

@@ -39,7 +39,7 @@ TEST_CASE("a settlement names the delivery, its attempts and the reason of its f
 }
 
 TEST_CASE("an ack has a reason only if the message was given up", "[settling]") {
-    Core core({.max_attempts = 2, .order = Order::none, .on_permanent = FailureAction::drop});
+    Core core({.order = Order::none, .max_attempts = 2, .on_permanent = FailureAction::drop});
     const Slot recovered = core.receive({.handle = 1});
     const Slot refused = core.receive({.handle = 2});
     core.start();
