@@ -388,7 +388,8 @@ void Delivery::after_reports(Slot slot, Instant now) {
         return give_up(slot, options_.on_permanent, now);
     }
     ++(entry.dropped ? counters_.dropped : counters_.done);
-    // An ACK with a reason is of a message that was given up. What an earlier attempt left is still in memory.
+    // An ACK with a reason is of a message that was given up. What an earlier attempt left is still in
+    // memory.
     entry.grown = entry.grown || entry.reason != 0;
     entry.reason = 0;
     finish(slot, SettlementKind::ack, Millis(0));
