@@ -29,7 +29,7 @@ constexpr Language languages[] = {
      "cmake -B build\ncmake --build build", "build", "`@name@.cpp`"},
     {"c", "CMake 3.25 or later, a compiler for C11, and an installed Volley",
      "cmake -B build\ncmake --build build", "build", "`@name@-consumer.c` and `@name@-producer.c`"},
-    {"rust", "Rust 1.65 or later", "cargo build --release", "target/release", "`src/lib.rs`"},
+    {"rust", "Rust 1.77 or later", "cargo build --release", "target/release", "`src/lib.rs`"},
     {"go", "Go 1.21 or later, a C compiler, and an installed Volley",
      "go build -buildmode=c-shared -o build/@name@.so .", "build", "`@name@.go`"},
 };

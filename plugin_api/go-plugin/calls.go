@@ -91,24 +91,36 @@ func closeOf(instance any) error {
 	return nil
 }
 
+// Lives as long as the process.
+func optionalText(s string) *C.char {
+	if s == "" {
+		return nil
+	}
+	return C.CString(s)
+}
+
+func add(kind C.uint32_t, index int, c Class) {
+	C.bridge_add(kind, C.uint32_t(index), C.CString(c.Name), C.uint64_t(c.Flags), optionalText(c.Summary), optionalText(c.ConfigSchema))
+}
+
 //export volleyDescribe
 func volleyDescribe(out *C.volley_error) C.int32_t {
 	return guarded(out, func() error {
-		if pluginName == "" {
-			return errors.New("the plugin calls no volleyplugin.Describe in its init function")
+		if about.Name == "" || about.Version == "" {
+			return errors.New("the plugin calls no volleyplugin.Describe with a name and a version in its init function")
 		}
 		if max(len(consumers), len(producers), len(handlers)) > C.bridge_most_classes {
 			return errors.New("a plugin has at most " + strconv.Itoa(C.bridge_most_classes) + " classes of a kind")
 		}
-		C.bridge_describe(C.CString(pluginName), C.CString(pluginVersion)) // they live as long as the process
+		C.bridge_describe(C.CString(about.Name), C.CString(about.Version), optionalText(about.Summary), optionalText(about.License))
 		for i, c := range consumers {
-			C.bridge_add(C.VOLLEY_KIND_CONSUMER, C.uint32_t(i), C.CString(c.name), C.uint64_t(c.flags))
+			add(C.VOLLEY_KIND_CONSUMER, i, c.Class)
 		}
 		for i, c := range producers {
-			C.bridge_add(C.VOLLEY_KIND_PRODUCER, C.uint32_t(i), C.CString(c.name), C.uint64_t(c.flags))
+			add(C.VOLLEY_KIND_PRODUCER, i, c.Class)
 		}
 		for i, c := range handlers {
-			C.bridge_add(C.VOLLEY_KIND_HANDLER, C.uint32_t(i), C.CString(c.name), C.uint64_t(c.flags))
+			add(C.VOLLEY_KIND_HANDLER, i, c.Class)
 		}
 		return nil
 	})
@@ -180,7 +192,7 @@ func volleyCreateConsumer(n C.uint32_t, host *C.volley_host, o *C.volley_options
 		if err != nil {
 			return err
 		}
-		i := &consumerInstance{consumer: made, context: context, maxOpen: max(consumers[n].maxOpen, 1), open: map[uint64]*delivery{}}
+		i := &consumerInstance{consumer: made, context: context, maxOpen: max(consumers[n].MaxOpen, 1), open: map[uint64]*delivery{}}
 		*(*C.uintptr_t)(unsafe.Pointer(out)) = C.uintptr_t(cgo.NewHandle(i))
 		return nil
 	})

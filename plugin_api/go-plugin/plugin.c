@@ -1,7 +1,23 @@
 // The tables of the ABI. Each class has a create function of its own, because create is not told which class it is of.
 #include "bridge.h"
 
+#include <signal.h>
+
 #include "_cgo_export.h"
+
+// Go's runtime starts its threads while the file is loaded, and they keep the mask of the thread that loads it. A plugin's
+// threads block all signals: so does this one from before that until the entry is called, which follows on the same thread.
+static sigset_t mask_before;
+static int is_masked;
+__attribute__((constructor(101))) static void block_signals(void) {
+  sigset_t all;
+  sigfillset(&all);
+  is_masked = pthread_sigmask(SIG_SETMASK, &all, &mask_before) == 0;
+}
+static void restore_signals(void) {
+  if (is_masked) pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
+  is_masked = 0;
+}
 
 int32_t bridge_config(const volley_host *host, const char *key, volley_view *value) {
   int32_t type = VOLLEY_JSON_NULL;
@@ -98,17 +114,21 @@ static volley_class classes[3 * bridge_most_classes];
 static const volley_class *pointers[3 * bridge_most_classes];
 static volley_plugin plugin = {.struct_size = sizeof plugin, .abi_minor = VOLLEY_ABI_MINOR, .classes = pointers};
 
-void bridge_describe(char *name, char *version) {
+void bridge_describe(char *name, char *version, char *summary, char *license) {
   plugin.name = name;
   plugin.version = version;
+  plugin.summary = summary;
+  plugin.license = license;
 }
 
-void bridge_add(uint32_t kind, uint32_t index, char *name, uint64_t flags) {
+void bridge_add(uint32_t kind, uint32_t index, char *name, uint64_t flags, char *summary, char *config_schema) {
   volley_class *c = &classes[plugin.class_count];
   c->struct_size = sizeof *c;
   c->kind = kind;
   c->flags = flags;
   c->name = name;
+  c->summary = summary;
+  c->config_schema = config_schema;
   c->functions = kind == VOLLEY_KIND_CONSUMER   ? (const void *)&consumers[index]
                  : kind == VOLLEY_KIND_PRODUCER ? (const void *)&producers[index]
                                                 : (const void *)&handlers[index];
@@ -117,5 +137,7 @@ void bridge_add(uint32_t kind, uint32_t index, char *name, uint64_t flags) {
 
 const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error) {
   (void)host;
-  return volleyDescribe(error) == VOLLEY_OK ? &plugin : NULL;
+  const int32_t status = volleyDescribe(error);  // waits for Go's runtime
+  restore_signals();
+  return status == VOLLEY_OK ? &plugin : NULL;
 }

@@ -152,34 +152,44 @@ func (c Context) Warn(message string) {
 	C.bridge_log(c.host, C.VOLLEY_WARNING, present(data), C.size_t(len(data)))
 }
 
+// Class is what a class says of itself.
+type Class struct {
+	Name         string
+	Summary      string // one line, for `volley plugins`
+	ConfigSchema string // JSON Schema (draft-07) of `config:`; empty: anything
+	Flags        uint64
+	MaxOpen      int // consumers: how many messages are open at once; 1
+}
+
+// About describes the plugin.
+type About struct{ Name, Version, Summary, License string }
+
 type class[T any] struct {
-	name    string
-	flags   uint64
-	maxOpen int
-	create  func(Context) (T, error)
+	Class
+	create func(Context) (T, error)
 }
 
 var (
-	pluginName, pluginVersion string
-	consumers                 []class[Consumer]
-	producers                 []class[Producer]
-	handlers                  []class[Handler]
+	about     About
+	consumers []class[Consumer]
+	producers []class[Producer]
+	handlers  []class[Handler]
 )
 
 // Describe names the plugin. Call it, and the Add functions, from init.
-func Describe(name, version string) { pluginName, pluginVersion = name, version }
+func Describe(plugin About) { about = plugin }
 
-// AddConsumer adds a class. maxOpen: how many messages are open at once. create does no I/O, and runs twice.
-func AddConsumer(name string, flags uint64, maxOpen int, create func(Context) (Consumer, error)) {
-	consumers = append(consumers, class[Consumer]{name, flags, maxOpen, create})
+// AddConsumer adds a class. create does no I/O, and runs twice.
+func AddConsumer(c Class, create func(Context) (Consumer, error)) {
+	consumers = append(consumers, class[Consumer]{c, create})
 }
 
-// AddProducer adds a class.
-func AddProducer(name string, flags uint64, create func(Context) (Producer, error)) {
-	producers = append(producers, class[Producer]{name: name, flags: flags, create: create})
+// AddProducer adds a class, as AddConsumer does.
+func AddProducer(c Class, create func(Context) (Producer, error)) {
+	producers = append(producers, class[Producer]{c, create})
 }
 
 // AddHandler adds a class. Each worker has an instance of its own.
-func AddHandler(name string, create func(Context) (Handler, error)) {
-	handlers = append(handlers, class[Handler]{name: name, create: create})
+func AddHandler(c Class, create func(Context) (Handler, error)) {
+	handlers = append(handlers, class[Handler]{c, create})
 }

@@ -31,11 +31,12 @@ static int32_t handle(volley_handler *h, volley_task *tasks, uint32_t count, uin
 
 static const volley_class ship_class = {
     .struct_size = sizeof ship_class, .kind = VOLLEY_KIND_HANDLER, .name = "Ship", .summary = "sends orders on",
+    .config_schema = "{\"additionalProperties\": false}",
     .functions = &(const volley_handler_class){
         .struct_size = sizeof(volley_handler_class), .create = create, .handle = handle, .destroy = destroy}};
 static const volley_plugin plugin = {
     .struct_size = sizeof plugin, .class_count = 1, .classes = (const volley_class *const[]){&ship_class},
-    .name = "ship", .version = "1.0.0", .license = "MIT"};
+    .name = "ship", .version = "1.0.0", .summary = "sends orders on", .license = "MIT"};
 const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error) {
   return (void)host, (void)error, &plugin;
 }

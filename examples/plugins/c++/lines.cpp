@@ -8,6 +8,7 @@ std::string path_of(const volley::Context& context) { return context.base_dir() 
 
 struct Reader : volley::Consumer {
     static constexpr const char* summary = "the lines of a file";
+    static constexpr const char* config_schema = R"({"additionalProperties": false})";  // no keys
     static constexpr std::uint32_t max_open = 256;  // how many messages may be in work at once
 
     explicit Reader(const volley::Context& context) : path(path_of(context)) {}
@@ -41,6 +42,7 @@ struct Reader : volley::Consumer {
 
 struct Writer : volley::Producer {
     static constexpr const char* summary = "appends lines to a file";
+    static constexpr const char* config_schema = R"({"additionalProperties": false})";
     static constexpr bool ordered = true;  // nothing overtakes a message that is to be sent again
 
     explicit Writer(const volley::Context& context) : path(path_of(context)) {}
@@ -59,4 +61,5 @@ struct Writer : volley::Producer {
     std::ofstream file;
 };
 
-VOLLEY_PLUGIN("lines", "1.0.0", volley::license("MIT"), VOLLEY_CLASS(Reader), VOLLEY_CLASS(Writer));
+VOLLEY_PLUGIN("lines", "1.0.0", volley::summary("files as queues"), volley::license("MIT"),
+              VOLLEY_CLASS(Reader), VOLLEY_CLASS(Writer));

@@ -80,6 +80,7 @@ static void destroy(volley_consumer *c) {
 
 static const volley_class reader = {
     .struct_size = sizeof reader, .kind = VOLLEY_KIND_CONSUMER, .flags = VOLLEY_ORDERED, .name = "Reader",
+    .summary = "the lines of a file", .config_schema = "{\"additionalProperties\": false}",
     .functions = &(const volley_consumer_class){.struct_size = sizeof(volley_consumer_class), .create = create,
         .open = open_file, .consume = consume, .settle = settle, .destroy = destroy}};
 static const volley_plugin plugin = {

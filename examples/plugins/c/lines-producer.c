@@ -59,6 +59,7 @@ static void destroy(volley_producer *p) {
 
 static const volley_class writer = {
     .struct_size = sizeof writer, .kind = VOLLEY_KIND_PRODUCER, .flags = VOLLEY_ORDERED, .name = "Writer",
+    .summary = "appends lines to a file", .config_schema = "{\"additionalProperties\": false}",
     .functions = &(const volley_producer_class){.struct_size = sizeof(volley_producer_class), .create = create,
         .open = open_file, .produce = produce, .destroy = destroy}};
 static const volley_plugin plugin = {

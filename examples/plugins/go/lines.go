@@ -5,8 +5,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,17 +12,24 @@ import (
 	"volleyplugin"
 )
 
+func pathOf(c volleyplugin.Context) string { return filepath.Join(c.BaseDir, c.Value) }
+
 type reader struct {
 	path  string
-	file  *bufio.Reader
+	lines *bufio.Scanner
 	count int
 	open  map[string][]byte
 	again []*volleyplugin.QueueMessage
 }
 
+func newReader(c volleyplugin.Context) *reader {
+	return &reader{path: pathOf(c), open: map[string][]byte{}}
+}
+
 func (r *reader) Open() error {
 	file, err := os.Open(r.path)
-	r.file = bufio.NewReader(file)
+	r.lines = bufio.NewScanner(file)
+	r.lines.Buffer(nil, 64<<20) // the longest line
 	return err
 }
 
@@ -32,16 +37,11 @@ func (r *reader) Consume() (*volleyplugin.QueueMessage, error) {
 	var message *volleyplugin.QueueMessage
 	if len(r.again) > 0 {
 		message, r.again = r.again[0], r.again[1:]
+	} else if !r.lines.Scan() {
+		return nil, r.lines.Err() // at the end: nothing there now
 	} else {
-		line, err := r.file.ReadBytes('\n')
-		if len(line) == 0 {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			return nil, err
-		}
 		r.count++
-		message = &volleyplugin.QueueMessage{Context: strconv.Itoa(r.count), Body: bytes.TrimSuffix(line, []byte("\n"))}
+		message = &volleyplugin.QueueMessage{Context: strconv.Itoa(r.count), Body: []byte(r.lines.Text())}
 	}
 	r.open[message.Context] = message.Body
 	return message, nil
@@ -84,15 +84,16 @@ func upper(message *volleyplugin.Message, out *volleyplugin.Outputs) error {
 	return out.Send("", bytes.ToUpper(message.Body))
 }
 
+const noKeys = `{"additionalProperties": false}`
+
 func init() {
-	volleyplugin.Describe("lines", "1.0.0")
-	volleyplugin.AddConsumer("Reader", 0, 256, func(c volleyplugin.Context) (volleyplugin.Consumer, error) {
-		return &reader{path: filepath.Join(c.BaseDir, c.Value), open: map[string][]byte{}}, nil
-	})
-	volleyplugin.AddProducer("Writer", 0, func(c volleyplugin.Context) (volleyplugin.Producer, error) {
-		return &writer{path: filepath.Join(c.BaseDir, c.Value)}, nil
-	})
-	volleyplugin.AddHandler("Upper", func(volleyplugin.Context) (volleyplugin.Handler, error) { return upper, nil })
+	volleyplugin.Describe(volleyplugin.About{Name: "lines", Version: "1.0.0", Summary: "files as queues", License: "MIT"})
+	volleyplugin.AddConsumer(volleyplugin.Class{Name: "Reader", Summary: "the lines of a file", ConfigSchema: noKeys, MaxOpen: 256},
+		func(c volleyplugin.Context) (volleyplugin.Consumer, error) { return newReader(c), nil })
+	volleyplugin.AddProducer(volleyplugin.Class{Name: "Writer", Summary: "appends lines to a file", ConfigSchema: noKeys},
+		func(c volleyplugin.Context) (volleyplugin.Producer, error) { return &writer{path: pathOf(c)}, nil })
+	volleyplugin.AddHandler(volleyplugin.Class{Name: "Upper", Summary: "in capital letters", ConfigSchema: noKeys},
+		func(volleyplugin.Context) (volleyplugin.Handler, error) { return upper, nil })
 }
 
 func main() {}

@@ -1,10 +1,10 @@
 use std::collections::HashMap;
-use std::ffi::c_void;
+use std::ffi::{c_void, CStr};
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::barrier::{caught, status};
-use crate::{abi, views_of, Context, Error, Header, Result};
+use crate::{abi, text_or_null, views_of, Context, Error, Header, Result};
 
 /// A message that a consumer hands over.
 #[derive(Default)]
@@ -38,6 +38,10 @@ pub struct Failure {
 pub trait Consumer: Sized + Send {
     /// VOLLEY_ORDERED and others of plugin.h.
     const FLAGS: u64 = 0;
+    /// One line, for `volley plugins`.
+    const SUMMARY: Option<&'static CStr> = None;
+    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` points at a wrong key.
+    const CONFIG_SCHEMA: Option<&'static CStr> = None;
     /// How many messages are open at once.
     const MAX_OPEN: usize = 1;
     /// Checks the configuration; no I/O. Runs twice.
@@ -224,8 +228,8 @@ pub const fn consumer_class<T: Consumer>(name: &'static str) -> abi::Class {
         kind: abi::KIND_CONSUMER,
         flags: T::FLAGS,
         name: name.as_ptr(),
-        summary: std::ptr::null(),
-        config_schema: std::ptr::null(),
+        summary: text_or_null(T::SUMMARY),
+        config_schema: text_or_null(T::CONFIG_SCHEMA),
         extensions: std::ptr::null(),
         functions: &Table::<T>::FUNCTIONS as *const abi::ConsumerClass as *const c_void,
     }

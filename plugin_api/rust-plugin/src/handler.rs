@@ -1,8 +1,8 @@
-use std::ffi::c_void;
+use std::ffi::{c_void, CStr};
 use std::marker::PhantomData;
 
 use crate::barrier::{caught, status};
-use crate::{abi, headers_of, Context, Error, Header, Result};
+use crate::{abi, text_or_null, headers_of, Context, Error, Header, Result};
 
 /// An incoming message, borrowed during the call.
 pub struct Message<'a> {
@@ -74,6 +74,10 @@ impl Outputs<'_> {
 /// One instance for each worker, used by its thread alone. Err: the message failed, as the error's status says. A panic is a
 /// retry.
 pub trait Handler: Sized {
+    /// One line, for `volley plugins`.
+    const SUMMARY: Option<&'static CStr> = None;
+    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` points at a wrong key.
+    const CONFIG_SCHEMA: Option<&'static CStr> = None;
     fn new(context: &Context) -> Result<Self>;
     fn handle(&mut self, message: &Message, out: &mut Outputs) -> Result<()>;
 }
@@ -153,8 +157,8 @@ pub const fn handler_class<T: Handler>(name: &'static str) -> abi::Class {
         kind: abi::KIND_HANDLER,
         flags: 0,
         name: name.as_ptr(),
-        summary: std::ptr::null(),
-        config_schema: std::ptr::null(),
+        summary: text_or_null(T::SUMMARY),
+        config_schema: text_or_null(T::CONFIG_SCHEMA),
         extensions: std::ptr::null(),
         functions: &Table::<T>::FUNCTIONS as *const abi::HandlerClass as *const c_void,
     }

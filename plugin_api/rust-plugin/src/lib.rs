@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 pub mod abi;
 mod barrier;
@@ -99,6 +99,13 @@ impl Context {
     }
 }
 
+const fn text_or_null(text: Option<&'static CStr>) -> *const u8 {
+    match text {
+        Some(text) => text.as_ptr() as *const u8,
+        None => std::ptr::null(),
+    }
+}
+
 unsafe fn headers_of(first: *const abi::Header, count: u32) -> Vec<Header> {
     let all = if count == 0 { &[] } else { std::slice::from_raw_parts(first, count as usize) };
     all.iter()
@@ -117,11 +124,12 @@ fn views_of(headers: &[Header]) -> Vec<abi::Header> {
 }
 
 /// The plugin's one exported symbol. Once a crate:
-/// `plugin! { name: "lines", version: "1.0.0", consumers: [Reader], producers: [Writer], handlers: [] }`
+/// `plugin! { name: "lines", version: "1.0.0", summary: "files as queues", license: "MIT", consumers: [Reader],
+/// producers: [Writer], handlers: [] }`
 #[macro_export]
 macro_rules! plugin {
-    { name: $name:literal, version: $version:literal, consumers: [$($consumer:ident),*],
-      producers: [$($producer:ident),*], handlers: [$($handler:ident),*] } => {
+    { name: $name:literal, version: $version:literal, summary: $summary:literal, license: $license:literal,
+      consumers: [$($consumer:ident),*], producers: [$($producer:ident),*], handlers: [$($handler:ident),*] } => {
         #[no_mangle]
         pub extern "C" fn volley_plugin_v0(
             _host: *const $crate::abi::Host,
@@ -141,8 +149,8 @@ macro_rules! plugin {
                 name: concat!($name, "\0").as_ptr(),
                 version: concat!($version, "\0").as_ptr(),
                 author: std::ptr::null(),
-                license: std::ptr::null(),
-                summary: std::ptr::null(),
+                license: concat!($license, "\0").as_ptr(),
+                summary: concat!($summary, "\0").as_ptr(),
                 url: std::ptr::null(),
                 get_extension: std::ptr::null(),
             };

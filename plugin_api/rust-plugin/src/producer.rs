@@ -1,8 +1,8 @@
-use std::ffi::c_void;
+use std::ffi::{c_void, CStr};
 use std::marker::PhantomData;
 
 use crate::barrier::{caught, status};
-use crate::{abi, headers_of, Context, Header, Result};
+use crate::{abi, text_or_null, headers_of, Context, Header, Result};
 
 /// A message that is to be stored.
 pub struct Record<'a> {
@@ -21,6 +21,10 @@ pub struct Record<'a> {
 pub trait Producer: Sized + Send {
     /// VOLLEY_ORDERED and others of plugin.h.
     const FLAGS: u64 = 0;
+    /// One line, for `volley plugins`.
+    const SUMMARY: Option<&'static CStr> = None;
+    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` points at a wrong key.
+    const CONFIG_SCHEMA: Option<&'static CStr> = None;
     /// Checks the configuration; no I/O. Runs twice.
     fn new(context: &Context) -> Result<Self>;
     /// Connects. Called again after an error.
@@ -139,8 +143,8 @@ pub const fn producer_class<T: Producer>(name: &'static str) -> abi::Class {
         kind: abi::KIND_PRODUCER,
         flags: T::FLAGS,
         name: name.as_ptr(),
-        summary: std::ptr::null(),
-        config_schema: std::ptr::null(),
+        summary: text_or_null(T::SUMMARY),
+        config_schema: text_or_null(T::CONFIG_SCHEMA),
         extensions: std::ptr::null(),
         functions: &Table::<T>::FUNCTIONS as *const abi::ProducerClass as *const c_void,
     }

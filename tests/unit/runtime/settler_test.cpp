@@ -92,6 +92,18 @@ TEST_CASE("a message that is given back is nacked with its delay and its cause",
     CHECK(queue.pipeline.last_success_seconds.load() == 0);
 }
 
+TEST_CASE("a message that is dropped is acked with its cause", "[settler]") {
+    delivery::Options options = unordered();
+    options.on_permanent = delivery::FailureAction::drop;
+    Queue queue(options);
+    const Slot slot = queue.receive(7, queue.lane());
+    queue.take();
+    queue.pipeline.contexts[slot].explain(VOLLEY_REASON_HANDLER_FAIL, "no such customer");
+    queue.handled(slot, delivery::Verdict::fail);
+    CHECK(*queue.settler.settle(start));
+    CHECK(queue.store.take_calls() == Calls{"settle 7 ack: no such customer"});
+}
+
 TEST_CASE("a stop releases what has not started, and acks nothing of it", "[settler]") {
     Queue queue;
     const Slot slot = queue.receive(7, queue.lane());

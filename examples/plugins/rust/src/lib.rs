@@ -1,6 +1,7 @@
 //! A connector and a handler in Rust: the lines of a file are messages, messages become lines at the end of a file, and the
 //! handler sends each on in capital letters. A consumer that is started again reads the file from its beginning.
 use std::collections::{HashMap, VecDeque};
+use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 use volley_plugin::{
     plugin, Consumer, Context, Error, Failure, Handler, Message, Outputs, Producer, QueueMessage, Record, Result,
 };
+
+const NO_KEYS: Option<&CStr> = Some(c"{\"additionalProperties\": false}");
 
 struct Reader {
     path: PathBuf,
@@ -18,6 +21,8 @@ struct Reader {
 }
 
 impl Consumer for Reader {
+    const SUMMARY: Option<&'static CStr> = Some(c"the lines of a file");
+    const CONFIG_SCHEMA: Option<&'static CStr> = NO_KEYS;
     const MAX_OPEN: usize = 256;
 
     fn new(context: &Context) -> Result<Self> {
@@ -60,6 +65,8 @@ struct Writer {
 }
 
 impl Producer for Writer {
+    const SUMMARY: Option<&'static CStr> = Some(c"appends lines to a file");
+    const CONFIG_SCHEMA: Option<&'static CStr> = NO_KEYS;
     fn new(context: &Context) -> Result<Self> {
         Ok(Writer { path: context.base_dir.join(&context.value), file: None })
     }
@@ -76,6 +83,8 @@ impl Producer for Writer {
 struct Upper;
 
 impl Handler for Upper {
+    const SUMMARY: Option<&'static CStr> = Some(c"in capital letters");
+    const CONFIG_SCHEMA: Option<&'static CStr> = NO_KEYS;
     fn new(_context: &Context) -> Result<Self> {
         Ok(Upper)
     }
@@ -85,4 +94,5 @@ impl Handler for Upper {
     }
 }
 
-plugin! { name: "lines", version: "1.0.0", consumers: [Reader], producers: [Writer], handlers: [Upper] }
+plugin! { name: "lines", version: "1.0.0", summary: "files as queues", license: "MIT",
+          consumers: [Reader], producers: [Writer], handlers: [Upper] }
