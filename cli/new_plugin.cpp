@@ -21,17 +21,22 @@ struct Language {
     std::string_view build;    // shell commands
     std::string_view plugins;  // where they leave the plugin
     std::string_view sources;  // for the README
+    std::string_view check;    // before the file's name
 };
 
 // The first is the default.
 constexpr Language languages[] = {
     {"c++", "CMake 3.25 or later, a compiler for C++17, and an installed Volley",
-     "cmake -B build\ncmake --build build", "build", "`@name@.cpp`"},
+     "cmake -B build\ncmake --build build", "build", "`@name@.cpp`", "volley-plugin-check"},
     {"c", "CMake 3.25 or later, a compiler for C11, and an installed Volley",
-     "cmake -B build\ncmake --build build", "build", "`@name@-consumer.c` and `@name@-producer.c`"},
-    {"rust", "Rust 1.77 or later", "cargo build --release", "target/release", "`src/lib.rs`"},
+     "cmake -B build\ncmake --build build", "build", "`@name@-consumer.c` and `@name@-producer.c`",
+     "volley-plugin-check"},
+    {"rust", "Rust 1.77 or later", "cargo build --release", "target/release", "`src/lib.rs`",
+     "volley-plugin-check"},
     {"go", "Go 1.21 or later, a C compiler, and an installed Volley",
-     "go build -buildmode=c-shared -o build/@name@.so .", "build", "`@name@.go`"},
+     "go build -buildmode=c-shared -o build/@name@.so .", "build", "`@name@.go`",
+     // A thread that Go's runtime starts looks like a leak.
+     "volley-plugin-check --tolerate leaks"},
 };
 
 constexpr std::string_view common = "new/project/";
@@ -75,7 +80,8 @@ std::vector<ProjectFile> plugin_files(std::string_view name, std::string_view la
     const Language& chosen = *find_language(language);
     std::vector<Replacement> values{{"name", std::string(name)},
                                     {"needs", std::string(chosen.needs)},
-                                    {"plugins", std::string(chosen.plugins)}};
+                                    {"plugins", std::string(chosen.plugins)},
+                                    {"check", std::string(chosen.check)}};
     values.emplace_back("build", fill(chosen.build, values));
     values.emplace_back("sources", fill(chosen.sources, values));
     const std::string own = "new/" + std::string(language) + "/";
