@@ -184,6 +184,52 @@ void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
     add_choice(remove, d);
 }
 
+CLI::App* add_operation(CLI::App& app, Arguments& a, Operate::What what, const char* name,
+                        const char* meaning) {
+    CLI::App* verb = app.add_subcommand(name, meaning);
+    verb->callback([&a, what] {
+        a.verb = Verb::operate;
+        a.operate.what = what;
+    });
+    verb->add_option("--address", a.operate.address,
+                     "HOST:PORT of the engine; default: operations.listen of the configuration")
+        ->envname("VOLLEY_ADDRESS");
+    return verb;
+}
+
+void add_operation_verbs(CLI::App& app, Arguments& a) {
+    using What = Operate::What;
+    Operate& o = a.operate;
+    const auto json = [&o](CLI::App* verb) { verb->add_flag("--json", o.json, "What the API answers"); };
+    json(add_operation(app, a, What::status, "status", "Show what the running engine does"));
+    json(add_operation(app, a, What::why, "why", "Say why nothing moves; exit 1 if something stands still"));
+    for (const bool pauses : {true, false}) {
+        CLI::App* verb = add_operation(
+            app, a, pauses ? What::pause : What::resume, pauses ? "pause" : "resume",
+            pauses ? "Fetch no more messages; what is in flight goes on" : "Let a paused component go on");
+        auto* names = verb->add_option("COMPONENT", o.components, "Components by name");
+        verb->add_flag("--all", o.all, "All components")->excludes(names);
+        json(verb);
+    }
+    CLI::App* reload = add_operation(app, a, What::reload, "reload",
+                                     "Apply the changed configuration, and say what became of it");
+    reload->add_option("--timeout", o.timeout, "Seconds to wait for the verdict")
+        ->check(CLI::Range(1, 86'400))
+        ->capture_default_str();
+    json(reload);
+    json(add_operation(app, a, What::drain, "drain", "Finish what is in flight, and end the engine"));
+    CLI::App* level = add_operation(app, a, What::log, "log", "Change the log level of the running engine");
+    level->add_option("LEVEL", o.level, "trace, debug, info, warning or error")
+        ->required()
+        ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
+    level->add_option("--for", o.duration,
+                      "Only for so long, such as 10m; then the configured level returns");
+    json(level);
+    CLI::App* health = add_operation(app, a, What::health, "health",
+                                     "Exit 0 if the engine is alive: for a container's HEALTHCHECK");
+    health->add_flag("--ready", o.ready, "Only if all components are ready");
+}
+
 // Takes the words behind -- of handler-check, and returns how many are before. CLI11 would take apart a word
 // in brackets.
 int cut_program(int argc, char** argv, Arguments& a) {
@@ -216,6 +262,9 @@ std::string unknown_verb(const CLI::App& app) {
 const char* missing(const Arguments& a) {
     if (a.verb == Verb::init && a.init.folder.empty() && !a.init.list) return "give a DIR, or --list";
     if (a.verb == Verb::send && a.send.bodies.empty() && a.send.file.empty()) return "give a BODY or --file";
+    const bool halts = a.verb == Verb::operate &&
+                       (a.operate.what == Operate::What::pause || a.operate.what == Operate::What::resume);
+    if (halts && !a.operate.all && a.operate.components.empty()) return "give a COMPONENT or --all";
     const bool chooses = a.verb == Verb::dlq_retry || a.verb == Verb::dlq_delete;
     if (chooses && !a.dead_letters.all && a.dead_letters.ids.empty()) return "give an ID or --all";
     return nullptr;
@@ -230,10 +279,11 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
         "  volley init shop\n"
         "  volley send orders '{\"id\": 1}'\n"
         "  volley peek orders --limit 3\n"
-        "  volley dlq list\n"};
+        "  volley dlq list\n"
+        "  volley why\n"};
     app.set_version_flag("--version", std::string("volley ") + VOLLEY_VERSION);
     CLI::Option* file = app.add_option("-c,--config", a.config, "The configuration file");
-    file->capture_default_str();
+    file->envname("VOLLEY_CONFIG")->capture_default_str();
     app.add_option("--plugin-dir", a.plugin_dirs, "Look here for plugins first; may be repeated")
         ->allow_extra_args(false);
     app.require_subcommand(1);
@@ -244,6 +294,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
     add_handler_check(app, a);
     add_queue_verbs(app, a);
     add_dead_letter_verbs(app, a);
+    add_operation_verbs(app, a);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

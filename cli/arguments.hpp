@@ -9,6 +9,7 @@
 #include "handler_check.hpp"
 #include "init.hpp"
 #include "new_plugin.hpp"
+#include "operate.hpp"
 #include "queues.hpp"
 
 namespace volley::cli {
@@ -30,7 +31,8 @@ enum class Verb : std::uint8_t {
     dlq_list,
     dlq_show,
     dlq_retry,
-    dlq_delete
+    dlq_delete,
+    operate
 };
 
 struct Arguments {
@@ -53,6 +55,7 @@ struct Arguments {
     Purge purge;
     DeadLetters dead_letters;
     HandlerCheck handler_check;
+    Operate operate;
 };
 
 // Parses; prints help, the version and mistakes itself. Returns the exit code instead of arguments if there

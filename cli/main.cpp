@@ -163,6 +163,8 @@ int run(const cli::Arguments& a) {
             return on_queues(cli::retry_dead_letters, a.dead_letters);
         case cli::Verb::dlq_delete:
             return on_queues(cli::delete_dead_letters, a.dead_letters);
+        case cli::Verb::operate:
+            return cli::operate(a.config, a.operate);
     }
     return cli::exit_usage;  // not reached: every verb is above
 }

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import yaml
+from support.api import Api
 from support.servers import ROOT, wait_until
 from support.stores import Sqlite
 from support.volleyd import Volleyd
@@ -61,7 +62,10 @@ def test_a_scrape_has_the_metrics_and_they_are_well_named(tmp_path):
     queues = "".join(f"  {queue}: {{type: sqlite, config: {store.config()}}}\n" for queue in ("in", "out"))
     volleyd = Volleyd(tmp_path, f"app: names\nqueues:\n{queues}components:\n  - {{name: move, input: in, outputs: [out], "
                                 "handler: forward}\noperations: {listen: \"127.0.0.1:0\"}\n").wait_ready()
-    text = wait_until(lambda: (lambda t: t if "volley_queue_depth{" in t else None)(volleyd.get("/metrics")[1]), "the store was asked")
+    Api(volleyd).post("components/move/pause")
+    store.put("in", ['{"n": 1}'], ["a"])
+    text = wait_until(lambda: (lambda t: t if "volley_queue_oldest_message_age_seconds{" in t else None)(volleyd.get("/metrics")[1]),
+                      "the store was asked")
     types = dict(re.findall(r"^# TYPE (volley_\w+) (\w+)$", text, re.M))
     own = {name for name in types if not name.startswith("volley_plugin_")}
     assert own == NAMES

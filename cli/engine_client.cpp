@@ -1,0 +1,111 @@
+#include "engine_client.hpp"
+
+#include <httplib.h>
+
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+
+#include "config/load.hpp"
+#include "text/number.hpp"
+
+namespace volley::cli {
+
+namespace {
+
+constexpr std::chrono::seconds patience{5};
+
+std::string in_brackets(const std::string& host) {
+    return host.find(':') != std::string::npos ? "[" + host + "]" : host;
+}
+
+// A server that listens on all addresses is reached on loopback.
+std::string reachable(const std::string& host) {
+    if (host == "0.0.0.0") return "127.0.0.1";
+    if (host == "::") return "::1";
+    return host;
+}
+
+Result<EngineAddress> parse(const std::string& given) {
+    const std::size_t colon = given.rfind(':');
+    std::string host = colon == std::string::npos ? "" : given.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    const auto port = colon == std::string::npos ? std::nullopt : text::whole_number(given.substr(colon + 1));
+    if (host.empty() || !port || *port == 0 || *port > 65535)
+        return Error(ErrorCode::config, "\"" + given + "\" is no address such as 127.0.0.1:3000");
+    return EngineAddress{host, static_cast<std::uint16_t>(*port), {}, {}};
+}
+
+Result<EngineAddress> from_config(const std::string& file) {
+    auto loaded = config::load_file(file, config::environment());
+    // A file with mistakes may still say where the engine is that runs with the file as it was before.
+    const std::optional<Config>& config = loaded.config ? loaded.config : loaded.readable;
+    if (!config) {
+        return Error(ErrorCode::config, "where is the engine? " + file +
+                                            " cannot be read; give --config or --address HOST:PORT");
+    }
+    const OperationsConfig& operations = config->operations;
+    if (!operations.enabled)
+        return Error(ErrorCode::config, file + " says `operations: off`, so that its engine cannot be asked");
+    if (operations.port == 0) {
+        return Error(ErrorCode::config, file +
+                                            " lets the engine choose a port, which its log names; give "
+                                            "--address HOST:PORT");
+    }
+    return EngineAddress{reachable(operations.host), operations.port, operations.token, config->app};
+}
+
+}  // namespace
+
+Result<EngineAddress> engine_address(const std::string& config_file, const std::string& given) {
+    auto address = given.empty() ? from_config(config_file) : parse(given);
+    if (!address) return address;
+    if (const char* token = std::getenv("VOLLEY_TOKEN"); token != nullptr && *token != '\0') {
+        address->token = token;
+    } else if (!given.empty()) {
+        const auto loaded = config::load_file(config_file, config::environment());
+        if (loaded.config) address->token = loaded.config->operations.token;
+    }
+    return address;
+}
+
+std::string EngineClient::where() const {
+    return in_brackets(address_.host) + ":" + std::to_string(address_.port);
+}
+
+Result<EngineAnswer> EngineClient::get(const std::string& path) const { return ask(false, path); }
+Result<EngineAnswer> EngineClient::post(const std::string& path) const { return ask(true, path); }
+
+Result<EngineAnswer> EngineClient::ask(bool writes, const std::string& path) const {
+    httplib::Client client(address_.host, address_.port);
+    client.set_connection_timeout(patience);
+    client.set_read_timeout(patience);
+    client.set_url_encode(false);
+    httplib::Headers headers;
+    if (!address_.token.empty()) headers.emplace("Authorization", "Bearer " + address_.token);
+    const auto answer =
+        writes ? client.Post(path, headers, std::string(), "text/plain") : client.Get(path, headers);
+    if (!answer) {
+        return Error(ErrorCode::retry, "no engine answers on " + where() + " (" +
+                                           httplib::to_string(answer.error()) + "). Is volleyd running?");
+    }
+    return EngineAnswer{answer->status, answer->body};
+}
+
+std::string url_escaped(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
+            out += c;
+        } else {
+            char code[4];
+            std::snprintf(code, sizeof code, "%%%02X", byte);
+            out += code;
+        }
+    }
+    return out;
+}
+
+}  // namespace volley::cli
