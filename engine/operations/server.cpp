@@ -160,6 +160,7 @@ private:
         Get(path, [this, type, content](const httplib::Request& request, httplib::Response& response) {
             if (const auto refused = refusal(access_, claims_of(request)))
                 return refuse(*refused, refused->text + "\n", text_type, response);
+            response.headers.erase("Content-Security-Policy");  // a browser would obey both
             response.set_header(
                 "Content-Security-Policy",
                 "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "

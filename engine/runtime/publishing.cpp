@@ -68,7 +68,7 @@ void Intake::publish(const Readiness& readiness) {
     ComponentSnapshot s;
     s.ready = readiness.is_ready();
     s.cause = name_of(readiness.cause);
-    s.since_seconds = cause_clock_.since(readiness.cause, unix_ms());
+    s.since_seconds = cause_clock_.since(readiness.cause, s.ready ? 0 : unix_ms());
     if (!s.ready) s.why_not_ready = one_line(readiness.text) + " (since " + utc_text(s.since_seconds) + ")";
     s.paused_by_operator = is_paused();
     s.paused = s.paused_by_operator || !core_.wants_messages();

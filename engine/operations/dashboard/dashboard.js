@@ -233,7 +233,7 @@ function showLog(lines) {
     (row, line) => {
       setText(row.children[0], new Date(line.at * 1000).toLocaleString());
       setText(row.children[1], line.level);
-      setClass(row.children[1], line.level === "error" ? "bad" : "warn");
+      setClass(row.children[1], "narrow " + (line.level === "error" ? "bad" : "warn"));
       setText(row.children[2], line.text);
     });
 }

@@ -25,7 +25,7 @@ TEST_CASE("the last warnings and errors are kept, escaped and bounded", "[log]")
     REQUIRE(lines.size() == 50);
     CHECK(lines.front().text == "number 11");
     CHECK(lines.back().level == log::Level::error);
-    CHECK(lines.back().text == "the end  cause=\"two\\u000alines\"");
+    CHECK(lines.back().text == "the end  cause=two\\nlines");
     CHECK(lines.back().seconds > 1'700'000'000);
     log::set_level(log::Level::info);
 }
