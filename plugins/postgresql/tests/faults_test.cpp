@@ -16,12 +16,17 @@ const char* const end_others =
 // Calls again what failed with `retry` or `unknown`, as the engine does.
 template <typename Call>
 void until_done(Call&& call) {
-    wait_for("the call succeeds", [&] {
+    std::string last;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (std::chrono::steady_clock::now() < deadline) {
         auto result = call();
-        if (!result)
-            REQUIRE((result.error().code == ErrorCode::retry || result.error().code == ErrorCode::unknown));
-        return result.has_value();
-    });
+        if (result) return;
+        last = result.error().text;
+        INFO(last);
+        REQUIRE((result.error().code == ErrorCode::retry || result.error().code == ErrorCode::unknown));
+        ::usleep(5000);
+    }
+    FAIL("not within 30 s; the last error: " << last);
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ def test_kill_9_of_either_of_two_processes(postgres_server, tmp_path):
     finish(store, ledger, processes)
 
 
+@pytest.mark.faults
 def test_kill_9_of_the_server(postgres, tmp_path):
     store = Postgresql(postgres)
     ledger = filled(store, tmp_path, 800)
@@ -79,11 +80,11 @@ def test_kill_9_of_the_server(postgres, tmp_path):
 def test_connections_cut_at_any_byte_of_a_commit(postgres_server, tmp_path):
     proxy = Proxy(postgres_server.port)
     store = Postgresql(postgres_server)
-    ledger = filled(store, tmp_path, 800)
+    ledger = filled(store, tmp_path, 300)
     store.dsn = store.dsn.replace(str(postgres_server.port), str(proxy.port))
     volleyd = start(tmp_path, store, "a")
     chance = random.Random(2)
-    for _ in range(25):
+    for _ in range(10):
         had = len(store.take("out"))
         wait_until(lambda: len(store.take("out")) > had, "some more came out", every=0.005)
         pairs = list(proxy.open)
