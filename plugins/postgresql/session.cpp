@@ -65,7 +65,8 @@ Rows Session::next_result(Clock::time_point deadline, Effect effect, const char*
     PGconn* c = connection_.get();
     for (;;) {
         const int unsent = PQflush(c);
-        if (unsent >= 0 && PQisBusy(c) == 0) return Rows(PQgetResult(c));
+        // A socket that the client library has closed is never ready.
+        if (PQsocket(c) < 0 || (unsent >= 0 && PQisBusy(c) == 0)) return Rows(PQgetResult(c));
         if (!wait_for_socket(c, true, unsent > 0, deadline))
             give_up(effect, "no answer within " + std::to_string(server_.statement_timeout_ms) + " ms",
                     doing);
