@@ -50,10 +50,10 @@ def finish(store, ledger, processes):
 
 def test_kill_9_of_either_of_two_processes(postgres_server, tmp_path):
     store = Postgresql(postgres_server)
-    ledger = filled(store, tmp_path, 1200)
+    ledger = filled(store, tmp_path, 700)
     chance = random.Random(1)
     processes = [start(tmp_path, store, name) for name in ("a", "b")]
-    for _ in range(4):
+    for _ in range(3):
         had = len(store.take("out"))
         wait_until(lambda: len(store.take("out")) > had + chance.randrange(1, 50), "some more came out", every=0.01)
         victim = chance.randrange(2)
@@ -77,6 +77,7 @@ def test_kill_9_of_the_server(postgres, tmp_path):
     finish(store, ledger, [volleyd])
 
 
+@pytest.mark.faults
 def test_connections_cut_at_any_byte_of_a_commit(postgres_server, tmp_path):
     proxy = Proxy(postgres_server.port)
     store = Postgresql(postgres_server)
@@ -95,7 +96,7 @@ def test_connections_cut_at_any_byte_of_a_commit(postgres_server, tmp_path):
     proxy.close()
 
 
-@pytest.mark.parametrize("listen", ["false", "true"])
+@pytest.mark.parametrize("listen", [pytest.param("false", marks=pytest.mark.faults), "true"])
 def test_through_pgbouncer_in_transaction_mode(postgres_server, pgbouncer, tmp_path, listen):
     store = Postgresql(postgres_server, pgbouncer.dsn, listen=listen)
     ledger = filled(store, tmp_path, 400)
@@ -107,7 +108,7 @@ def test_through_pgbouncer_in_transaction_mode(postgres_server, pgbouncer, tmp_p
 
 def test_a_dead_letter_is_listed_and_sent_again(postgres_server, tmp_path):
     store = Postgresql(postgres_server)
-    text = config(store, "forward").replace("type: postgresql", "type: postgresql, serializer: json")
+    text = config(store, "forward").replace("type: postgresql", "type: postgresql, serializer: json, schema: {type: object}", 1)
     assert check(tmp_path, text, "--exit-when-idle")[0] == 0
     store.put("in", ["this is no JSON"], ["k"])
     assert check(tmp_path, text, "--exit-when-idle")[0] == 0
