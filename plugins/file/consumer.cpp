@@ -144,6 +144,7 @@ bool FileConsumer::read_stream(Clock::time_point deadline) {
 
 std::int32_t FileConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
     batch.count = 0;
+    is_reading_ = true;
     if (!stream_ && !position_file_.is_open()) start();
     if (batch.capacity == 0) return VOLLEY_OK;
     const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);

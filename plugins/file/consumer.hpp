@@ -55,7 +55,8 @@ private:
     LineReader reader_;
     std::optional<Source> stream_;  // instead of the tail: standard input
     std::string identity_;
-    Descriptor woken_;  // an eventfd
+    Descriptor woken_;         // an eventfd
+    bool is_reading_ = false;  // this is no inspection
     bool at_end_ = false;
     Clock::time_point looked_;
     Clock::time_point synced_;

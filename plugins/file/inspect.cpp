@@ -63,6 +63,9 @@ private:
 
 void FileConsumer::stats(volley_stats& out) {
     out.delayed = 0;
+    // Nobody knows what a pipe will bring; until its end it counts as one message, so that it is not taken
+    // for empty.
+    if (stream_ && is_reading_) out.ready = at_end_ ? 0 : 1;
     if (stream_) return;
     const auto count = [&](Tail& tail, std::uint64_t position) {
         LineCount lines;

@@ -36,6 +36,25 @@ def test_standard_input_to_standard_output_ends_with_the_input(tmp_path):
     assert run.stdout.splitlines() == bodies
 
 
+def test_a_pipe_that_pauses_is_not_at_its_end(tmp_path):
+    (tmp_path / "volley.yml").write_text(config('  in: {type: file, value: "-"}\n  out: {type: file, value: out.txt}\n'))
+    process = subprocess.Popen([str(VOLLEYD), "--config", str(tmp_path / "volley.yml"), "--exit-when-idle"],
+                               stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        process.stdin.write("one\n")
+        process.stdin.flush()
+        wait_until(lambda: lines(tmp_path / "out.txt") == ["one"], "the first is through")
+        try:
+            assert process.wait(1.5) is None, "it ended before its input did"
+        except subprocess.TimeoutExpired:
+            pass
+        log = process.communicate("two", timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 0, log
+    assert lines(tmp_path / "out.txt") == ["one", "two"]
+
+
 def test_a_slow_reader_of_standard_output_gets_everything(tmp_path):
     (tmp_path / "volley.yml").write_text(config('  in: {type: file, value: in.ndjson}\n  out: {type: file, value: "-"}\n'))
     bodies = [json.dumps({"n": n, "pad": "x" * 9000}) for n in range(100)]
