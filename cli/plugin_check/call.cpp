@@ -36,7 +36,8 @@ Outcome ErrorRoom::read(const std::string& call, std::int32_t status,
                          std::memchr(room_.error.field, '\0', sizeof room_.error.field) != nullptr;
     require(has_end, call + " filled a text of volley_error without its NUL", "use volley_fail()");
     Outcome out{status, room_.error.text, room_.error.field};
-    require(text::is_utf8(out.text) && text::is_utf8(out.field), call + " gave a text that is no UTF-8",
+    require(text::is_utf8(out.text) && text::is_utf8(out.field),
+            call + " gave a text that is no UTF-8: " + conformance::excerpt(out.text),
             "replace what is no UTF-8, and cut texts between characters");
     if (std::find(successes.begin(), successes.end(), status) != successes.end()) return out;
     require(plugins::is_error_status(status), call + " returned " + plugins::describe(status),

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,9 @@ Verdict verdict_of_end(int status, const std::string& doing) {
 [[noreturn]] void run_child(const std::function<Verdict()>& check) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(STDERR_FILENO, STDOUT_FILENO);  // standard output is the report's, whatever the plugin prints
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
     const Verdict verdict = check();
     ThisChild& child = this_child();
     std::optional<Verdict> doubt;

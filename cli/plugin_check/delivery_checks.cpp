@@ -36,7 +36,7 @@ struct Pair {
         return came;
     }
     void expect_empty(const std::string& after) {
-        const auto more = consumer.consume_all(1, 300ms);
+        const auto more = consumer.consume_all(1, 200ms);
         require(more.empty(), "a message came after " + after,
                 "a message that is acked is gone, and comes once while it is open");
     }
@@ -211,13 +211,13 @@ Verdict nack_delay(const Setting& consumer, const Setting& producer) {
     if (pair.consumer.is_log() || (pair.consumer.life().flags() & VOLLEY_CAN_DELAY) == 0)
         inapplicable("its class does not declare VOLLEY_CAN_DELAY");
     pair.producer.store(plain_messages(1));
-    constexpr std::uint64_t delay_ms = 1500;
+    constexpr std::uint64_t delay_ms = 1000;
     pair.consumer.settle_all(pair.take(1), VOLLEY_NACK, delay_ms);
     const auto begin = std::chrono::steady_clock::now();
     const auto again = pair.take(1);
     constexpr auto least = std::chrono::milliseconds(delay_ms - 100);  // clocks of two machines
     require(std::chrono::steady_clock::now() - begin > least,
-            "a message that was nacked with a delay of 1.5 s came before that",
+            "a message that was nacked with a delay of 1 s came before that",
             "deliver it no sooner than delay_ms, or do not declare VOLLEY_CAN_DELAY");
     pair.consumer.settle_all(again, VOLLEY_ACK);
     pair.end();

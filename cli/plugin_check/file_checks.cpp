@@ -3,8 +3,8 @@
 
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <set>
+#include <sstream>
 
 #include "plugin_check/loaded.hpp"
 #include "plugin_check/suite.hpp"
@@ -64,7 +64,9 @@ Verdict description(const Setting& setting, const Setting&) {
 // Names of the defined symbols that the file exports, without those of the linker. Empty: it cannot be read.
 std::set<std::string> exported(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
-    const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    std::ostringstream read;
+    read << in.rdbuf();
+    const std::string bytes = read.str();
     const auto at = [&]<typename T>(std::size_t offset, T& out) {
         if (offset > bytes.size() || bytes.size() - offset < sizeof out) return false;
         std::memcpy(&out, bytes.data() + offset, sizeof out);

@@ -34,10 +34,10 @@ Verdict create_is_quiet(const Setting& setting, const Setting&) {
         require(after.threads <= before.threads,
                 "create has started " + std::to_string(after.threads - before.threads) + " threads",
                 "start them in open: create runs for every check of a configuration");
-        require(
-            after.descriptors <= before.descriptors,
-            "create has opened " + std::to_string(after.descriptors - before.descriptors) + " descriptors",
-            "connect in open: create does no I/O");
+        if (after.descriptors > before.descriptors)
+            doubt("create has opened " + std::to_string(after.descriptors - before.descriptors) +
+                      " descriptors",
+                  "connect in open: create does no I/O");
         life.destroy();
     });
     return conformance::passed();
@@ -109,7 +109,6 @@ Verdict open_fails(const Setting& setting, const Setting&) {
 template <typename Round>
 void repeat(int warm_up, int rounds, const std::string& what, std::size_t most_bytes, Round&& round) {
     for (int i = 0; i < warm_up; ++i) round();
-    threads_end(1);
     const Resources before = resources();
     for (int i = 0; i < rounds; ++i) round();
     require(threads_end(before.threads),

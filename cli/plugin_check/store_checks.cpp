@@ -172,7 +172,7 @@ Verdict lease(const Setting& consumer, const Setting& producer_setting) {
                 "extend set the result of an open delivery to " + status_name(results[i]),
                 "only a lease that has run out is lost");
     other.start();
-    require(other.consume_all(1, 500ms).empty(), "a message came to another consumer while its lease ran",
+    require(other.consume_all(1, 300ms).empty(), "a message came to another consumer while its lease ran",
             "a lease is exclusive");
     rig.settle_all(came, VOLLEY_ACK);
     other.end();
@@ -220,7 +220,7 @@ Verdict atomic(const Setting& consumer, const Setting& producer_setting) {
     require(records.is_intact() && acks.is_intact(), "commit wrote behind a record or a settlement",
             "step with their sizes");
     for (const Delivery& d : came) rig.forget(d.handle);
-    require(rig.consume_all(1, 500ms).empty(), "a message came after a transaction that acked it",
+    require(rig.consume_all(1, 300ms).empty(), "a message came after a transaction that acked it",
             "ack and outputs are one transaction");
     const auto outputs = result.consume_all(3, patience);
     require(outputs.size() == 3,
@@ -252,7 +252,7 @@ Verdict dedup(const Setting& consumer, const Setting& producer_setting) {
     }
     producer.produce({plain(77)}, "repeat-");  // the id of the first, and another content
     producer.wait_for_reports();
-    const auto came = rig.consume_all(5, 1s);
+    const auto came = rig.consume_all(5, 500ms);
     require(came.size() == 4,
             "of 3 records, 3 repeats and one with a used id and another content " +
                 std::to_string(came.size()) + " came",

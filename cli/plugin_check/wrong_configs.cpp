@@ -193,10 +193,17 @@ std::string random_config(const std::string& given, const std::string& schema_te
 }
 
 std::string random_value(std::mt19937_64& random) {
-    std::string value(below(random, 8) == 0 ? below(random, 5000) : below(random, 20), '\0');
-    const bool is_text = below(random, 2) == 0;
-    for (char& c : value)
-        c = is_text ? static_cast<char>(' ' + below(random, 95)) : static_cast<char>(below(random, 256));
+    static const char* const parts[] = {
+        "a",  "Z",    "0",  "-", "_",  ".", ":", "/",        "..",           " ",
+        "\n", "\x1b", "%s", "'", "\"", "{", "*", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    std::string value;
+    for (std::size_t n = below(random, 8) == 0 ? below(random, 3000) : below(random, 20); n > 0; --n) {
+        const std::size_t part = below(random, std::size(parts) + 1);
+        if (part == std::size(parts))
+            value += '\0';
+        else
+            value += parts[part];
+    }
     return value;
 }
 

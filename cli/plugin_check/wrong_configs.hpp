@@ -23,7 +23,7 @@ std::vector<WrongConfig> wrong_configs(const std::string& config, const std::str
 // A JSON object that is random, but uses the keys of the schema and of the configuration.
 std::string random_config(const std::string& config, const std::string& schema, std::mt19937_64& random);
 
-// Any bytes: what may be a queue's `value`.
+// Any UTF-8, control characters and NUL too: what may be a queue's `value`.
 std::string random_value(std::mt19937_64& random);
 
 }  // namespace volley::cli::plugin_check
