@@ -89,6 +89,11 @@ std::string Reports::text_of(std::uint64_t token) {
     return entries_.at(token).text;
 }
 
+void Reports::forget() {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(entries_, [](const auto& entry) { return entry.second.is_reported; });
+}
+
 void Reports::stop(const std::string& after) {
     const std::lock_guard lock(mutex_);
     stopped_ = after;

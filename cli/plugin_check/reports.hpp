@@ -45,6 +45,9 @@ public:
     // Of an accepted record; VOLLEY_PENDING: no report yet.
     std::int32_t status_of(std::uint64_t token);
     std::string text_of(std::uint64_t token);
+    // Forgets the records whose reports have come. A second report of one of them counts as one without a
+    // record.
+    void forget();
     // From now on a report is a broken rule: "close has returned".
     void stop(const std::string& after);
 
