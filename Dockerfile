@@ -44,7 +44,7 @@ ENTRYPOINT ["volleyd"]
 CMD ["--config", "/etc/volley/volley.yml"]
 
 FROM runtime AS python
-USER root
+USER 0:0
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv nodejs \

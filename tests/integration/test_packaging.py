@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -181,17 +182,15 @@ def test_the_image_builds_with_what_the_other_builds_need():
     dockerfile = needed(" ".join(stages()["build"]))
     developers = needed(re.search(r"build_packages=\((.*?)\)", (ROOT / "dev").read_text(), re.S).group(1))
     debian = needed((PACKAGING / "debian" / "control").read_text().split("\n\n")[0])
-    assert developers - dockerfile <= {"libboost-context-dev"}
-    assert debian == dockerfile
+    assert developers - dockerfile <= {"libboost-context-dev"}, "add it to the Dockerfile, and its library to the stage runtime"
+    assert debian == dockerfile, "Build-Depends in packaging/debian/control"
 
 
-def test_the_packages_have_every_connector_and_nothing_twice():
+def test_each_package_has_files_and_no_file_is_in_two():
     files = [line for file in (PACKAGING / "debian").glob("*.install") for line in file.read_text().split()]
     assert len(files) == len(set(files))
     packages = re.findall(r"^Package: (\S+)$", (PACKAGING / "debian" / "control").read_text(), re.M)
     assert {file.name.removesuffix(".install") for file in (PACKAGING / "debian").glob("*.install")} == set(packages)
-    connectors = {file.parent.name for file in (ROOT / "plugins").glob("*/CMakeLists.txt")}
-    assert connectors <= {Path(file).stem for file in files}
 
 
 @pytest.mark.parametrize("script", ["build-deb", "image-test", "completions/volley.bash"])
@@ -206,3 +205,25 @@ def test_the_completion_knows_the_verbs_and_the_options():
     said = subprocess.run(["bash", "-c", ask], cwd=ROOT, env={**os.environ, "VOLLEY": str(VOLLEY)}, capture_output=True, text=True,
                           timeout=60, check=True)
     assert [line.strip() for line in said.stdout.splitlines()] == ["peek", "--limit", "retry", "--all"]
+
+
+def test_the_links_of_the_pages_lead_somewhere_and_the_site_has_each_page_of_its_navigation():
+    subprocess.run([sys.executable, str(PACKAGING / "site-source")], check=True, timeout=60)
+    # Read as text: the tags of mkdocs are its own.
+    named = re.findall(r"^\s+- [^:\n]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    assert len(named) > 30 and len(named) == len(set(named))
+    missing = [name for name in named if not (ROOT / "build" / "site-source" / name).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("script", ["build-wheel", "sbom"])
+def test_the_scripts_explain_themselves(script):
+    said = subprocess.run([sys.executable, str(PACKAGING / script), "--help"], capture_output=True, text=True, timeout=60, check=True)
+    assert "--installed" in said.stdout
+
+
+def test_the_versions_are_one():
+    version = re.search(r"^project\(volley VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text(), re.M).group(1)
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    changelog = (PACKAGING / "debian" / "changelog").read_text()
+    assert chart["appVersion"] == version and changelog.startswith(f"volley ({version}-")
