@@ -13,6 +13,7 @@ bool later(const Timers::Timer& a, const Timers::Timer& b) { return a.due > b.du
 Millis Backoff::delay(std::uint32_t tries) {
     const std::uint32_t doublings = std::min(tries - 1, 30U);
     const auto ceiling = std::min<std::int64_t>(initial_.count() << doublings, max_.count());
+    if (state_ == 0) return Millis(std::max<std::int64_t>(ceiling, 1));  // no jitter, for tests
     // splitmix64 (Steele, Lea, Flood 2014): small, seeded, and good enough to spread retries.
     state_ += 0x9e3779b97f4a7c15ULL;
     std::uint64_t x = state_;

@@ -8,8 +8,8 @@
 
 namespace volley::delivery {
 
-// Delays with a uniform distribution from 1 ms to min(max, initial * 2^(tries-1)). This "full jitter" spreads
-// the retries of messages that failed together. The same seed gives the same delays.
+// Delays with a uniform distribution from 1 ms to min(max, initial * 2^(tries-1)): "full jitter" spreads the
+// retries of messages that failed together. A seed gives the same delays each time; 0: always the longest.
 class Backoff {
 public:
     Backoff(Millis initial, Millis max, std::uint64_t seed) : initial_(initial), max_(max), state_(seed) {}

@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 #include "plugins/call_error.hpp"
 #include "plugins/config_schema.hpp"
+#include "plugins/handler_wrapper.hpp"
 #include "plugins/host.hpp"
 #include "plugins/wall.hpp"
 #include "volley/abi.hpp"
@@ -285,10 +286,17 @@ const void* Producer::extension(const char* id) { return find_extension(*host_, 
 
 // ---- Handler
 
+namespace {
+HandlerWrapper handler_wrapper = nullptr;
+}  // namespace
+
+void wrap_handlers(HandlerWrapper wrapper) { handler_wrapper = wrapper; }
+
 Result<HandlerInstance> HandlerInstance::make(std::string label, const volley_handler_class* functions,
                                               Services services, const std::string& config_json,
                                               const std::string& base_dir, const volley_jobs* jobs) {
     HandlerInstance h;
+    if (handler_wrapper != nullptr) functions = handler_wrapper(functions);
     h.functions_ = functions;
     if (services.queue.empty()) services.queue = services.component;
     h.host_ =

@@ -76,6 +76,7 @@ void CallMutex::lock() {
 
 bool CallMutex::try_lock() {
     if (detail::schedule == nullptr) return mutex_.try_lock();
+    const std::lock_guard lock(mutex_);
     if (is_held_) return false;
     is_held_ = true;
     return true;
@@ -83,7 +84,10 @@ bool CallMutex::try_lock() {
 
 void CallMutex::unlock() {
     if (detail::schedule == nullptr) return mutex_.unlock();
-    is_held_ = false;
+    {
+        const std::lock_guard lock(mutex_);
+        is_held_ = false;
+    }
     detail::schedule->notify(detail::schedule->context, this);
 }
 

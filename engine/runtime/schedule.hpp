@@ -1,7 +1,7 @@
-// Time, threads and waiting: the only place where the runtime takes them from the system. The simulator
-// replaces them (use_schedule): its threads are fibers, which run one at a time in an order that a seed
-// determines, and its time passes only when the simulator advances it. Everything in engine/runtime and in
-// Engine that waits or starts threads uses these functions. Thread: any.
+// Time, threads and waiting: the only place where the runtime takes them from the system. The simulator and
+// `volley test` replace them (use_schedule). In the simulator, threads are fibers that run one at a time in
+// an order that a seed determines. In both, time passes only when they advance it. Everything in
+// engine/runtime and in Engine that waits or starts threads uses these functions. Thread: any.
 #pragma once
 
 #include <chrono>
@@ -78,7 +78,7 @@ public:
 
 private:
     std::thread thread_;
-    std::uint64_t number_ = 0;  // in the simulator
+    std::uint64_t number_ = 0;  // with a Schedule
 };
 
 // A condition variable.
@@ -127,7 +127,7 @@ public:
 
 private:
     std::mutex mutex_;
-    bool is_held_ = false;  // in the simulator
+    bool is_held_ = false;  // with a Schedule; guarded by mutex_
 };
 
 }  // namespace volley::runtime

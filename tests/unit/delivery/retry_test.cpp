@@ -55,6 +55,15 @@ TEST_CASE("the same seed gives the same backoffs, and another seed others", "[re
     CHECK(other.delay(1) != first);
 }
 
+TEST_CASE("seed 0 has no jitter", "[retry]") {
+    Backoff backoff(Millis(100), Millis(500), 0);
+    CHECK(backoff.delay(1) == Millis(100));
+    CHECK(backoff.delay(2) == Millis(200));
+    CHECK(backoff.delay(3) == Millis(400));
+    CHECK(backoff.delay(4) == Millis(500));
+    CHECK(backoff.delay(1) == Millis(100));
+}
+
 TEST_CASE("timers are returned in the order in which they are due", "[retry]") {
     Timers timers;
     CHECK(timers.next() == never);
