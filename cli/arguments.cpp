@@ -95,6 +95,17 @@ void add_handler_check(CLI::App& app, Arguments& a) {
     verb->add_flag("--json", h.json, "One object with all results");
 }
 
+void add_test(CLI::App& app, Arguments& a) {
+    Test& t = a.test;
+    CLI::App* verb =
+        add_verb(app, a, Verb::test, "test", "Test a component with its handler, without its stores");
+    verb->add_option("FILE", t.files, "Files of tests, or folders with such; default: tests/*.yml");
+    verb->add_option("--junit", t.junit, "Write the results into this file, as JUnit's XML");
+    verb->add_option("--timeout", t.timeout, "How long each test may take, in real time")
+        ->capture_default_str();
+    verb->add_flag("--watch", t.watch, "Run again when the configuration, the handler or a test changes");
+}
+
 void add_window(CLI::App* verb, Window& window, bool required) {
     auto* from =
         verb->add_option("--from", window.from,
@@ -172,7 +183,9 @@ void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
     CLI::App* show = add_verb(*dlq, a, Verb::dlq_show, "show", "Show a dead letter with its body");
     add_queue(show, d);
     show->add_option("ID", d.ids, "Dead letters by the ids that list shows")->required();
-    show->add_flag("--json", d.json, "One object a letter");
+    CLI::Option* json = show->add_flag("--json", d.json, "One object a letter");
+    show->add_flag("--as-test", d.as_test, "As a file for volley test, which expects the same end")
+        ->excludes(json);
     CLI::App* retry = add_verb(*dlq, a, Verb::dlq_retry, "retry",
                                "Send the original message again, and then remove the letter");
     add_queue(retry, d);
@@ -266,6 +279,8 @@ const char* missing(const Arguments& a) {
                        (a.operate.what == Operate::What::pause || a.operate.what == Operate::What::resume);
     if (halts && !a.operate.all && a.operate.components.empty()) return "give a COMPONENT or --all";
     const bool chooses = a.verb == Verb::dlq_retry || a.verb == Verb::dlq_delete;
+    if (a.verb == Verb::dlq_show && a.dead_letters.as_test && a.dead_letters.ids.size() > 1)
+        return "--as-test writes one file: give one ID";
     if (chooses && !a.dead_letters.all && a.dead_letters.ids.empty()) return "give an ID or --all";
     return nullptr;
 }
@@ -292,6 +307,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
     add_new(app, a);
     add_configuration_verbs(app, a);
     add_handler_check(app, a);
+    add_test(app, a);
     add_queue_verbs(app, a);
     add_dead_letter_verbs(app, a);
     add_operation_verbs(app, a);

@@ -11,6 +11,7 @@
 #include "new_plugin.hpp"
 #include "operate.hpp"
 #include "queues.hpp"
+#include "test.hpp"
 
 namespace volley::cli {
 
@@ -23,6 +24,7 @@ enum class Verb : std::uint8_t {
     new_handler,
     plugins,
     handler_check,
+    test,
     send,
     peek,
     replay,
@@ -56,6 +58,7 @@ struct Arguments {
     DeadLetters dead_letters;
     HandlerCheck handler_check;
     Operate operate;
+    Test test;
 };
 
 // Parses; prints help, the version and mistakes itself. Returns the exit code instead of arguments if there

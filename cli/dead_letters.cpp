@@ -6,6 +6,7 @@
 
 #include "inspection.hpp"
 #include "letter.hpp"
+#include "letter_as_test.hpp"
 #include "outbox.hpp"
 #include "queue_access.hpp"
 #include "retrier.hpp"
@@ -193,6 +194,8 @@ int show_dead_letters(const Config& config, plugins::Catalog& catalog, const Dea
     const auto error = for_each_named(*inspection, options, tally, [&](const Letter& letter) {
         if (options.json)
             print_json(to_json(letter));
+        else if (options.as_test)
+            print_bytes(as_test(letter, config));
         else
             print_letter(letter);
     });

@@ -21,6 +21,7 @@ struct DeadLetters {
     bool edit = false;             // retry: after its body was changed in an editor
     bool dry_run = false;          // say what would be done
     bool json = false;             // one object a letter
+    bool as_test = false;          // show: as a file for `volley test`
 };
 
 // Each prints data to standard output and the rest to standard error, and returns the exit code: 1 if some

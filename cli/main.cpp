@@ -145,6 +145,8 @@ int run(const cli::Arguments& a) {
             return plugins_listed(a);
         case cli::Verb::handler_check:
             return cli::handler_check(a.handler_check);
+        case cli::Verb::test:
+            return cli::test(a.test, a.config, a.plugin_dirs);
         case cli::Verb::send:
             return on_queues(cli::send, a.send);
         case cli::Verb::peek:
