@@ -27,8 +27,14 @@ std::string needs(const Project& p) {
 }
 
 std::string test(const HandlerChoice& handler) {
-    if (handler.test.empty()) return {};
-    return "\n## Test it\n\n```sh\n" + std::string(handler.test) + "\n```";
+    const std::string of_component =
+        "```sh\nvolley test\n```\n\n"
+        "It tests the component: `tests/orders.yml` says what goes in and what must come out, with retries "
+        "and dead\n"
+        "letters. No queue is touched, and no time passes.";
+    if (handler.test.empty()) return "\n## Test it\n\n" + of_component;
+    return "\n## Test it\n\n```sh\n" + std::string(handler.test) +
+           "\n```\n\nIt tests the handler alone.\n\n" + of_component;
 }
 
 std::string change(const HandlerChoice& handler) {
@@ -116,10 +122,12 @@ std::string app_name(std::string_view folder) {
 std::vector<ProjectFile> project_files(const Project& project) {
     const std::vector<Replacement> values = replacements(project);
     const std::string own = std::string(project.handler->name) + "/";
+    const std::string of_outputs = project.handler->makes_shipments ? "shipments/" : "orders/";
     std::vector<ProjectFile> files;
     for (const Template& one : templates()) {
-        if (one.path.rfind(own, 0) == 0)
-            files.push_back({std::string(one.path.substr(own.size())), std::string(one.text)});
+        for (const std::string& folder : {own, of_outputs})
+            if (one.path.rfind(folder, 0) == 0)
+                files.push_back({std::string(one.path.substr(folder.size())), std::string(one.text)});
         if (one.path.rfind(common, 0) != 0) continue;
         const std::string_view name = one.path.substr(common.size());
         files.push_back({(name == git_ignore ? "." : "") + std::string(name), std::string(one.text)});

@@ -58,7 +58,7 @@ def do_as_the_readme_says(folder, env):
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         assert shown in (None, done.stdout), command
         printed[command] = done.stdout
-    assert {"volley send orders --file samples.ndjson", "volleyd --config volley.yml --exit-when-idle",
+    assert {"volley send orders --file samples.ndjson", "volley test", "volleyd --config volley.yml --exit-when-idle",
             "volley peek shipments"} <= set(printed)
     return printed
 
@@ -147,8 +147,9 @@ def test_the_files_are_those_of_the_tree_and_the_readme_names_them(handler, tmp_
     named = set(re.findall(r"^\| `(.*?)` \|", readme, re.M))
     assert files_of(folder) - named - {"README.md", ".gitignore", "Cargo.toml", "go.mod"} == set()
     assert named <= files_of(folder)
-    origins = [TEMPLATES / handler, TEMPLATES / "project", ROOT / "plugin_api" / "python", ROOT / "plugin_api" / "node",
-               ROOT / "config"]
+    outputs = "orders" if handler in ("c++", "forward") else "shipments"
+    origins = [TEMPLATES / handler, TEMPLATES / outputs, TEMPLATES / "project", ROOT / "plugin_api" / "python",
+               ROOT / "plugin_api" / "node", ROOT / "config"]
     for name in files_of(folder) - {"volley.yml", "README.md", ".gitignore"}:
         origin = next(origin / name for origin in origins if (origin / name).exists())
         assert (folder / name).read_bytes() == origin.read_bytes(), name
