@@ -68,8 +68,11 @@ Result<void> open_library(boost::dll::shared_library& library, const std::filesy
     }
 }
 
+// The last draft has the layout of version 1.0.
+constexpr const char* last_draft = "volley_plugin_v0";
+
 Error no_entry(const boost::dll::shared_library& library, const std::string& file) {
-    for (int major = 1; major <= 9; ++major) {
+    for (int major = 2; major <= 9; ++major) {
         const std::string number = std::to_string(major);
         if (!library.has("volley_plugin_v" + number)) continue;
         return {ErrorCode::config, file + ": built for ABI " + number + "; this volleyd speaks " +
@@ -82,9 +85,11 @@ Error no_entry(const boost::dll::shared_library& library, const std::string& fil
 }
 
 Result<std::unique_ptr<Description>> call_entry(const Loaded& loaded, const std::string& file) {
-    if (!loaded.library.has(VOLLEY_ENTRY_SYMBOL)) return no_entry(loaded.library, file);
+    const char* symbol = VOLLEY_ENTRY_SYMBOL;
+    if (!loaded.library.has(symbol)) symbol = last_draft;
+    if (!loaded.library.has(symbol)) return no_entry(loaded.library, file);
     const auto entry = reinterpret_cast<volley_plugin_entry>(
-        &loaded.library.get<const volley_plugin*(const volley_host*, volley_error*)>(VOLLEY_ENTRY_SYMBOL));
+        &loaded.library.get<const volley_plugin*(const volley_host*, volley_error*)>(symbol));
     volley_error error{};
     error.struct_size = sizeof error;
     const volley_plugin* plugin = entry(loaded.host->get(), &error);

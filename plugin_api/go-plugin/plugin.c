@@ -135,7 +135,7 @@ void bridge_add(uint32_t kind, uint32_t index, char *name, uint64_t flags, char 
   pointers[plugin.class_count++] = c;
 }
 
-const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error) {
+const volley_plugin *volley_plugin_v1(const volley_host *host, volley_error *error) {
   (void)host;
   const int32_t status = volleyDescribe(error);  // waits for Go's runtime
   restore_signals();

@@ -40,4 +40,4 @@ constexpr volley_plugin plugin{sizeof(volley_plugin),
 
 }  // namespace
 
-extern "C" const volley_plugin* volley_plugin_v0(const volley_host*, volley_error*) { return &plugin; }
+extern "C" const volley_plugin* volley_plugin_v1(const volley_host*, volley_error*) { return &plugin; }

@@ -63,7 +63,7 @@ def test_a_shared_object_that_is_no_plugin_says_so(tmp_path):
     (tmp_path / "odd.c").write_text("int nothing;")
     subprocess.run(["gcc", "-shared", "-o", tmp_path / "odd.so", tmp_path / "odd.c"], check=True)
     code, said = check(tmp_path, GOOD.replace("name: out, type: sqlite", "name: out, type: odd"), "--plugin-dir", str(tmp_path))
-    assert code == 78 and "volley_plugin_v0" in said, said
+    assert code == 78 and "volley_plugin_v1" in said, said
 
 
 def test_a_plugin_for_another_abi_says_what_to_do(tmp_path):

@@ -72,7 +72,7 @@ VOLLEY_PLUGIN("numbers", "1.0.0", VOLLEY_CLASS(Numbers));
 int main() {
     volley::EngineOptions options;
     options.file = "linked.yml";
-    options.plugins["numbers"] = volley_plugin_v0(nullptr, nullptr);
+    options.plugins["numbers"] = volley_plugin_v1(nullptr, nullptr);
     options.handlers["double"] = [](const volley::Message& m, volley::Outputs& out) {
         out.send("out", std::to_string(2 * std::stoi(std::string(m.body()))));
     };

@@ -37,6 +37,6 @@ static const volley_class ship_class = {
 static const volley_plugin plugin = {
     .struct_size = sizeof plugin, .class_count = 1, .classes = (const volley_class *const[]){&ship_class},
     .name = "ship", .version = "1.0.0", .summary = "sends orders on", .license = "MIT"};
-const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error) {
+const volley_plugin *volley_plugin_v1(const volley_host *host, volley_error *error) {
   return (void)host, (void)error, &plugin;
 }

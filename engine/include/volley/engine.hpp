@@ -43,7 +43,7 @@ struct EngineOptions {
     // `workers` times `concurrency` threads at once.
     std::map<std::string, HandlerFunction> handlers;
     // Plugins linked into the program, by the name under which the configuration knows them: with {"mine",
-    // volley_plugin_v0(nullptr, nullptr)} there is type: mine.
+    // volley_plugin_v1(nullptr, nullptr)} there is type: mine.
     std::map<std::string, const volley_plugin*> plugins;
     // Drain and return once every input is empty.
     bool exit_when_idle = false;

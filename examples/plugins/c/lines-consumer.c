@@ -86,6 +86,6 @@ static const volley_class reader = {
 static const volley_plugin plugin = {
     .struct_size = sizeof plugin, .class_count = 1, .classes = (const volley_class *const[]){&reader},
     .name = "lines-consumer", .version = "1.0.0", .summary = "the lines of a file", .license = "MIT"};
-const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error) {
+const volley_plugin *volley_plugin_v1(const volley_host *host, volley_error *error) {
   return (void)host, (void)error, &plugin;
 }

@@ -65,6 +65,6 @@ static const volley_class writer = {
 static const volley_plugin plugin = {
     .struct_size = sizeof plugin, .class_count = 1, .classes = (const volley_class *const[]){&writer},
     .name = "lines-producer", .version = "1.0.0", .summary = "appends lines to a file", .license = "MIT"};
-const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error) {
+const volley_plugin *volley_plugin_v1(const volley_host *host, volley_error *error) {
   return (void)host, (void)error, &plugin;
 }

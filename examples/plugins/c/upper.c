@@ -45,6 +45,6 @@ static const volley_class upper_class = {
 static const volley_plugin plugin = {
     .struct_size = sizeof plugin, .class_count = 1, .classes = (const volley_class *const[]){&upper_class},
     .name = "upper", .version = "1.0.0", .summary = "in capital letters", .license = "MIT"};
-const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error) {
+const volley_plugin *volley_plugin_v1(const volley_host *host, volley_error *error) {
   return (void)host, (void)error, &plugin;
 }

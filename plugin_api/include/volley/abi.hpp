@@ -20,7 +20,7 @@
 #include "volley/view.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // What an instance is created with: its configuration, its names, and the engine's services. A copy may be
 // kept; the host behind it is valid until the instance is destroyed. Thread: [any].
@@ -270,5 +270,5 @@ constexpr volley_producer_class producer_functions() {
     return c;
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

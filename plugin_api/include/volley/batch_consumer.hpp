@@ -19,7 +19,7 @@
 #include "volley/strided.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // Room for the messages of one consume.
 class Batch {
@@ -135,5 +135,5 @@ public:
                         std::chrono::milliseconds timeout) = 0;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

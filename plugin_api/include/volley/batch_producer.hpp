@@ -11,7 +11,7 @@
 #include "volley/strided.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // The records of one produce, of which a first part is accepted.
 class Records {
@@ -85,5 +85,5 @@ private:
     Reports reports_;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

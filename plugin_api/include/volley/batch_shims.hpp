@@ -14,7 +14,7 @@
 #include "volley/strided.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 using Millis = std::chrono::milliseconds;
@@ -203,5 +203,5 @@ private:
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

@@ -7,7 +7,7 @@
 #include "volley/plugin.h"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 template <typename T, typename = void>
@@ -59,5 +59,5 @@ constexpr std::uint64_t class_flags() {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

@@ -24,7 +24,7 @@
 #include "volley/outcome.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 class Consumer {
 public:
@@ -76,5 +76,5 @@ public:
     virtual std::string identity() { return {}; }
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

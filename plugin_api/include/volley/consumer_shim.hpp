@@ -15,7 +15,7 @@
 #include "volley/pauses.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 VOLLEY_DETAIL_OVERRIDES(overrides_identity, std::string, identity, ());
@@ -193,5 +193,5 @@ private:
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

@@ -13,7 +13,7 @@
 #include "volley/plugin.h"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // The negative statuses of plugin.h. What the engine does with each (docs/plugin-contract.md has the
 // details):
@@ -84,5 +84,5 @@ private:
     std::optional<Error> error_;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

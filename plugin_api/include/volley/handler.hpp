@@ -25,7 +25,7 @@
 #include "volley/message.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // What an output may have beside its body. Absent: the input's own key and headers, and the store's choice.
 struct OutputOptions {
@@ -272,5 +272,5 @@ constexpr volley_handler_class handler_functions() {
     return c;
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

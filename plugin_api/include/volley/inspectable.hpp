@@ -15,7 +15,7 @@
 #include "volley/overridden.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // A second base of a Consumer or a BatchConsumer. The methods are called by the thread of the other methods,
 // after open(). What they throw is shown to whoever asked.
@@ -66,5 +66,5 @@ VOLLEY_DETAIL_OVERRIDES(overrides_remove, bool, remove, (std::string_view, std::
 VOLLEY_DETAIL_OVERRIDES(overrides_purge, std::uint64_t, purge, (std::string_view));
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

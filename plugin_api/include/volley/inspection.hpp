@@ -8,7 +8,7 @@
 #include "volley/kept_message.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 // The extension of an instance. Shim has inspected(), the author's object; inspection(), one of these; and
@@ -76,5 +76,5 @@ struct Inspection {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

@@ -7,7 +7,7 @@
 #include "volley/message.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 // Stays where it is while views into it are used.
@@ -34,5 +34,5 @@ struct KeptMessage {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

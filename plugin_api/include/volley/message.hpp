@@ -13,7 +13,7 @@
 #include "volley/view.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // One header. Names may repeat; a value may be absent, or any bytes.
 struct Header {
@@ -138,5 +138,5 @@ struct Options {
     std::int32_t partition = -1;    // -1: the store chooses
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

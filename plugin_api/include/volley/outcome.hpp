@@ -7,7 +7,7 @@
 #include <string>
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // Thrown by a handler or a connector: it may succeed later. A handler's message is charged an attempt.
 struct RetryLater : std::runtime_error {
@@ -25,5 +25,5 @@ struct Dropped : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

@@ -7,7 +7,7 @@
 #include <mutex>
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 // Pauses grow from 1 to 100 ms until start_over(). interrupt() may be called by any thread, the rest by one.
@@ -46,5 +46,5 @@ private:
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

@@ -1,15 +1,15 @@
-/* volley/plugin.h: the Volley plugin ABI, in draft. It becomes version 1 when it is frozen.
+/* volley/plugin.h: the Volley plugin ABI, version 1. It is frozen: docs/compatibility.md.
  *
- * A plugin is a shared object that exports ONE symbol, volley_plugin_v0. It returns a description of the
+ * A plugin is a shared object that exports ONE symbol, volley_plugin_v1. It returns a description of the
  * classes inside: consumers, producers, handlers. A configuration names them `file.so:Class`.
  *
  * docs/plugin-contract.md says what the engine does on each status of each call.
  *
  * RULES
- *  Version    The major is in the symbol's name: volley_plugin_v1 will be another ABI, and one file may export both.
- *             Major 0 is the draft: its layout may change between releases, and plugins are then rebuilt. From 1 on
- *             nothing is removed, reordered or given another meaning. An engine loads every plugin whose
- *             `needs_minor` is not above its own VOLLEY_ABI_MINOR.
+ *  Version    The major is in the symbol's name: volley_plugin_v2 would be another ABI, and one file may export both.
+ *             Within a major, nothing is removed, reordered or given another meaning. An engine loads every plugin whose
+ *             `needs_minor` is not above its own VOLLEY_ABI_MINOR. The last draft, volley_plugin_v0, has the layout of
+ *             1.0, and its plugins still load.
  *  Growth     Structs grow at the end only. `struct_size` is sizeof() as the side that filled the struct knew it: read a
  *             field only if VOLLEY_HAS it. Arrays carry their element size (stride): step with VOLLEY_AT. A new field's
  *             zero means "as before". volley_view and volley_header are frozen. Fields named `reserved` are zero.
@@ -38,9 +38,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VOLLEY_ABI_MAJOR 0
+#define VOLLEY_ABI_MAJOR 1
 #define VOLLEY_ABI_MINOR 0
-#define VOLLEY_ENTRY_SYMBOL "volley_plugin_v0"
+#define VOLLEY_ENTRY_SYMBOL "volley_plugin_v1"
 
 #if defined(__GNUC__)
 #define VOLLEY_EXPORT __attribute__((visibility("default")))
@@ -627,7 +627,7 @@ typedef struct volley_plugin {
 } volley_plugin;
 
 /* The one symbol. `host` is valid for the life of the process. NULL: refuses; says why in `error`. Fast: no I/O. [load] */
-VOLLEY_EXPORT const volley_plugin *volley_plugin_v0(const volley_host *host, volley_error *error);
+VOLLEY_EXPORT const volley_plugin *volley_plugin_v1(const volley_host *host, volley_error *error);
 typedef const volley_plugin *(*volley_plugin_entry)(const volley_host *, volley_error *);
 
 /* ---- Helpers ------------------------------------------------------------------------------------------------- */

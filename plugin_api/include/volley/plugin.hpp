@@ -31,7 +31,7 @@
 #include "volley/producer_shim.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 template <typename T>
@@ -130,7 +130,7 @@ constexpr detail::PluginText license(const char* spdx) { return {&volley_plugin:
 constexpr detail::PluginText summary(const char* text) { return {&volley_plugin::summary, text}; }
 constexpr detail::PluginText url(const char* text) { return {&volley_plugin::url, text}; }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley
 
 #define VOLLEY_CLASS(type) ::volley::detail::ClassOf<type>::describe(#type)
@@ -138,7 +138,7 @@ constexpr detail::PluginText url(const char* text) { return {&volley_plugin::url
 // The plugin's one exported symbol. Once a shared object, outside of any namespace. Name, version, then the
 // classes and author(), license(), summary(), url() in any order.
 #define VOLLEY_PLUGIN(plugin_name, plugin_version, ...)                                                 \
-    extern "C" VOLLEY_EXPORT const volley_plugin* volley_plugin_v0(const volley_host*, volley_error*) { \
+    extern "C" VOLLEY_EXPORT const volley_plugin* volley_plugin_v1(const volley_host*, volley_error*) { \
         static const ::volley::detail::PluginDescription description(plugin_name, plugin_version,       \
                                                                      __VA_ARGS__);                      \
         return &description.plugin;                                                                     \

@@ -9,7 +9,7 @@
 #include "volley/outcome.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // One thread at a time. What a method throws is logged, and counts, as in a Consumer.
 class Producer {
@@ -25,5 +25,5 @@ public:
     virtual void shutdown() {}
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

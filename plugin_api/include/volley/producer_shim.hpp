@@ -9,7 +9,7 @@
 #include "volley/producer.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace detail {
 
 inline Options options_of(const volley_record& record) {
@@ -83,5 +83,5 @@ private:
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

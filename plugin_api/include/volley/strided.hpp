@@ -8,7 +8,7 @@
 #include "volley/view.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // An array of the ABI as a range: for (volley_settlement& s : settlements).
 template <typename T>
@@ -50,5 +50,5 @@ private:
     std::size_t stride_;
 };
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

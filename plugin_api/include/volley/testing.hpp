@@ -24,7 +24,7 @@
 #include "volley/handler.hpp"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 namespace testing {
 
 // What a handler is made with.
@@ -330,5 +330,5 @@ private:
 };
 
 }  // namespace testing
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

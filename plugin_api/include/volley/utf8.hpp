@@ -8,7 +8,7 @@
 #include <string_view>
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // Returns how many bytes the character at `at` takes; 0: none begins there. Requires at < bytes.size().
 inline std::size_t utf8_length(std::string_view bytes, std::size_t at) {
@@ -51,5 +51,5 @@ inline std::size_t utf8_prefix(std::string_view bytes) {
 
 inline bool is_utf8(std::string_view bytes) { return utf8_prefix(bytes) == bytes.size(); }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

@@ -8,7 +8,7 @@
 #include "volley/plugin.h"
 
 namespace volley {
-inline namespace v0 {
+inline namespace v1 {
 
 // An absent view is empty, whatever its size says.
 inline std::string_view text_of(const volley_view& v) {
@@ -28,5 +28,5 @@ T& element(T* base, std::size_t stride, std::size_t i) {
     return *reinterpret_cast<T*>(reinterpret_cast<Byte*>(base) + stride * i);
 }
 
-}  // namespace v0
+}  // namespace v1
 }  // namespace volley

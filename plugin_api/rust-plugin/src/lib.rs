@@ -131,7 +131,7 @@ macro_rules! plugin {
     { name: $name:literal, version: $version:literal, summary: $summary:literal, license: $license:literal,
       consumers: [$($consumer:ident),*], producers: [$($producer:ident),*], handlers: [$($handler:ident),*] } => {
         #[no_mangle]
-        pub extern "C" fn volley_plugin_v0(
+        pub extern "C" fn volley_plugin_v1(
             _host: *const $crate::abi::Host,
             _error: *mut $crate::abi::CallError,
         ) -> *const $crate::abi::Plugin {

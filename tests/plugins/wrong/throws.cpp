@@ -23,7 +23,7 @@ void destroy(volley_handler*) {}
 
 }  // namespace
 
-VOLLEY_EXPORT const volley_plugin* volley_plugin_v0(const volley_host*, volley_error*) {
+VOLLEY_EXPORT const volley_plugin* volley_plugin_v1(const volley_host*, volley_error*) {
     static volley_handler_class functions{};
     functions.struct_size = sizeof functions;
     functions.create = create;

@@ -328,7 +328,7 @@ VOLLEY_PLUGIN("tested", "1.2.3", volley::author("Ada"), volley::license("MIT"), 
               volley::summary("for tests"), volley::url("https://a.example"), VOLLEY_CLASS(Old));
 
 TEST_CASE("a plugin names its author, its licence, its summary and its place", "[sdk]") {
-    const volley_plugin& plugin = *volley_plugin_v0(nullptr, nullptr);
+    const volley_plugin& plugin = *volley_plugin_v1(nullptr, nullptr);
     CHECK(plugin.name == std::string("tested"));
     CHECK(plugin.version == std::string("1.2.3"));
     CHECK(plugin.author == std::string("Ada"));
@@ -337,5 +337,5 @@ TEST_CASE("a plugin names its author, its licence, its summary and its place", "
     CHECK(plugin.url == std::string("https://a.example"));
     REQUIRE(plugin.class_count == 2);
     CHECK(plugin.classes[1]->name == std::string("Old"));
-    CHECK(volley_plugin_v0(nullptr, nullptr) == &plugin);
+    CHECK(volley_plugin_v1(nullptr, nullptr) == &plugin);
 }

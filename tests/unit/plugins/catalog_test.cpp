@@ -66,6 +66,11 @@ TEST_CASE("a missing file names the nearest one and the directories searched", "
     CHECK_THAT(text, Contains("--plugin-dir"));
 }
 
+TEST_CASE("a plugin of the last draft loads", "[catalog]") {
+    Catalog c = catalog();
+    CHECK(c.find(Kind::consumer, "draft.so:First", "/"));
+}
+
 TEST_CASE("an unknown class names the nearest one", "[catalog]") {
     Catalog c = catalog();
     CHECK_THAT(error_of(c.find(Kind::consumer, "good.so:Frist", "/")).text,
@@ -77,11 +82,11 @@ TEST_CASE("an unknown class names the nearest one", "[catalog]") {
 TEST_CASE("a file that cannot be used says why and what to do", "[catalog]") {
     Catalog c = catalog();
     CHECK_THAT(error_of(c.find(Kind::consumer, "other_major.so", "/")).text,
-               Contains("built for ABI 3; this volleyd speaks 0: upgrade volleyd"));
+               Contains("built for ABI 3; this volleyd speaks 1: upgrade volleyd"));
     CHECK_THAT(error_of(c.find(Kind::consumer, "too_new.so", "/")).text,
-               Contains("needs ABI 0.999; this volleyd speaks 0.0"));
+               Contains("needs ABI 1.999; this volleyd speaks 1.0"));
     CHECK_THAT(error_of(c.find(Kind::consumer, "no_entry.so", "/")).text,
-               Contains("does not export volley_plugin_v0"));
+               Contains("does not export volley_plugin_v1"));
     CHECK_THAT(error_of(c.find(Kind::producer, "incomplete.so", "/")).text,
                Contains("the producer Half lacks the required function `produce`"));
     CHECK_THAT(error_of(c.find(Kind::producer, "refuses.so", "/")).text,

@@ -87,7 +87,7 @@ int run(const std::string& settings, const std::string& queues) {
     std::ofstream(file) << settings << "operations: off\nqueues:\n" << queues;
     volley::EngineOptions options;
     options.file = file;
-    options.plugins = {{"numbers", volley_plugin_v0(nullptr, nullptr)}};
+    options.plugins = {{"numbers", volley_plugin_v1(nullptr, nullptr)}};
     options.log = false;
     auto engine = volley::Engine::make(std::move(options));
     std::remove(file.c_str());

@@ -90,7 +90,7 @@ static const volley_class unknown_kind = {.struct_size = sizeof(volley_class), .
 static const volley_class* const classes[] = {&first, &second, &handler, &unknown_kind};
 static uint32_t entries;
 
-const volley_plugin* volley_plugin_v0(const volley_host* host, volley_error* error) {
+const volley_plugin* volley_plugin_v1(const volley_host* host, volley_error* error) {
     static volley_plugin plugin = {.struct_size = offsetof(volley_plugin, author),
                                    .class_count = 4,
                                    .classes = classes,

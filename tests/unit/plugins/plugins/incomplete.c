@@ -14,7 +14,7 @@ static const volley_class producer = {.struct_size = sizeof(volley_class),
                                       .functions = &functions};
 static const volley_class* const classes[] = {&producer};
 
-const volley_plugin* volley_plugin_v0(const volley_host* host, volley_error* error) {
+const volley_plugin* volley_plugin_v1(const volley_host* host, volley_error* error) {
     static const volley_plugin plugin = {.struct_size = sizeof(volley_plugin),
                                          .class_count = 1,
                                          .classes = classes,

@@ -53,7 +53,7 @@ static const volley_plugin plugin = {.struct_size = sizeof plugin,
                                      .classes = classes,
                                      .name = "one",
                                      .version = "1.0.0"};
-const volley_plugin* volley_plugin_v0(const volley_host* host, volley_error* error) {
+const volley_plugin* volley_plugin_v1(const volley_host* host, volley_error* error) {
     (void)host, (void)error;
     return &plugin;
 }
