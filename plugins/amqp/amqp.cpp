@@ -19,7 +19,7 @@ constexpr volley_class consumer_class{sizeof(volley_class),
                                       &consumer_functions};
 constexpr volley_class producer_class{sizeof(volley_class),
                                       VOLLEY_KIND_PRODUCER,
-                                      VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS,
+                                      VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS | VOLLEY_ORDERED,
                                       "AmqpProducer",
                                       "publishes to a queue or an exchange of RabbitMQ (AMQP 0-9-1)",
                                       config_schema,

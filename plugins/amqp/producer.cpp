@@ -159,6 +159,12 @@ std::int32_t AmqpProducer::produce(const volley_record* records, std::uint32_t c
         }
         one_by_one_ -= std::min(one_by_one_, static_cast<std::uint32_t>(batch.size()));
         report_all(batch);
+        // Later records must not overtake those that are sent again.
+        const auto is_failed = [](const Published& one) { return one.status == VOLLEY_E_RETRY; };
+        if (std::any_of(batch.begin(), batch.end(), is_failed)) {
+            set_health(VOLLEY_E_RETRY, batch.back().why);
+            return accepted < count ? VOLLEY_AGAIN : VOLLEY_OK;
+        }
     }
     set_health(VOLLEY_OK, {});
     return VOLLEY_OK;

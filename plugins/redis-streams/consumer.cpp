@@ -38,7 +38,7 @@ void StreamConsumer::open() {
     if (found == "none" || found == "stream") return;
     throw Error(ErrorCode::config, "the key " + s.stream + " at " + s.place() + " is of type " +
                                        std::string(found) +
-                                       " and no stream (WRONGTYPE): choose another value");
+                                       ", not a stream (WRONGTYPE): choose another value");
 }
 
 std::int32_t StreamConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {

@@ -38,7 +38,7 @@ void StreamProducer::open() {
     if (found == "none" || found == "stream") return;
     throw Error(ErrorCode::config, "the key " + s.stream + " at " + s.place() + " is of type " +
                                        std::string(found) +
-                                       " and no stream (WRONGTYPE): choose another value");
+                                       ", not a stream (WRONGTYPE): choose another value");
 }
 
 void StreamProducer::produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,

@@ -15,8 +15,8 @@ def settled(volleyd):
 
 def test_kill_9_of_volleyd_loses_nothing(redis, tmp_path):
     job = Job(redis, tmp_path, claim_idle_ms=2000)
-    ledger = job.put(600)
-    for some in (50, 150, 250):
+    ledger = job.put(300)
+    for some in (30, 80, 130):
         volleyd = job.start(SLOW, workers=2, order="none")
         wait_until(lambda: job.count() > some, f"{some} are through")
         volleyd.kill()
@@ -30,9 +30,9 @@ def test_kill_9_of_volleyd_loses_nothing(redis, tmp_path):
 
 def test_a_redis_that_is_killed_and_comes_back_has_lost_nothing(redis, tmp_path):
     job = Job(redis, tmp_path, claim_idle_ms=2000)
-    ledger = job.put(600)
+    ledger = job.put(300)
     volleyd = job.start(SLOW, workers=2, order="none")
-    for some in (50, 150, 250):
+    for some in (30, 80, 130):
         wait_until(lambda: sent(volleyd) >= some, f"{some} were sent")
         redis.kill()
         redis.start()
