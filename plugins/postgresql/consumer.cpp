@@ -56,6 +56,7 @@ void PostgresqlConsumer::claim(volley_batch& batch) {
     Page& page = deliveries_.empty_page();
     page.fill(std::move(taken.rows));
     page.lend(batch, true);
+    listener_.note_taken(batch.count, table_);
     for (std::uint32_t i = 0; i < batch.count; ++i) {
         volley_message& m = element(batch.messages, batch.message_size, i);
         m.handle = deliveries_.add(page.id(i), taken.token, page);

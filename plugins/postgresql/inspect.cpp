@@ -67,8 +67,9 @@ std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
         out->dead = -1;
         out->oldest_ms = PQgetisnull(row, 0, 3) != 0 ? -1 : integer(row, 0, 3);
         copy_counts(*out, kept.counted);
-        const bool is_long = out->ready + out->in_flight + out->delayed > 10'000;
-        if (is_long) kept.counted_until = Clock::now() + 20 * (Clock::now() - start);
+        constexpr std::chrono::milliseconds is_long{20};
+        const auto took = Clock::now() - start;
+        if (took > is_long) kept.counted_until = Clock::now() + 20 * took;
     });
 }
 

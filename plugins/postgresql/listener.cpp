@@ -10,6 +10,8 @@ namespace volley::postgresql {
 namespace {
 
 constexpr std::chrono::seconds attempts{5};
+constexpr std::uint32_t taken_between_vacuums = 20'000;
+constexpr int pause_after_vacuum = 20;  // times what it took
 
 Server server_of(const PostgresqlConfig& config) {
     Server server = config.server;
@@ -28,6 +30,7 @@ void Listener::listen_to(const std::string& channel) {
     next_attempt_ = Clock::now() + attempts;
     try {
         session_.open();
+        vacuuming_ = false;
         const auto results = session_.run(
             {{"LISTEN " + quoted(channel), {}}, {"SELECT pg_backend_pid()", {}}}, Effect::none, "listening");
         if (integer(results[1].get(), 0, 0) == PQbackendPID(session_.get())) {
@@ -53,8 +56,39 @@ void Listener::take_notifications() {
         session_.close();
         return;
     }
+    finish_vacuum();
     while (PGnotify* notification = PQnotifies(session_.get())) PQfreemem(notification);
     if (PQstatus(session_.get()) != CONNECTION_OK) session_.close();
+}
+
+void Listener::note_taken(std::uint32_t count, const std::string& table) {
+    taken_ += count;
+    if (vacuuming_ && session_.is_open()) take_notifications();
+    if (taken_ < taken_between_vacuums || vacuuming_ || !session_.is_open() || Clock::now() < next_vacuum_)
+        return;
+    PGconn* c = session_.get();
+    // Another one at work is as good.
+    const std::string sql = "VACUUM (SKIP_LOCKED, TRUNCATE false) " + table;
+    if (Parameters().send(c, sql.c_str()) != 1 || PQpipelineSync(c) != 1 || PQflush(c) < 0) {
+        session_.close();
+        return;
+    }
+    vacuuming_ = true;
+    taken_ = 0;
+    vacuum_began_ = Clock::now();
+}
+
+// A role that does not own the table only gets a warning, and what fails is tried again after the next
+// messages.
+void Listener::finish_vacuum() {
+    while (vacuuming_ && PQisBusy(session_.get()) == 0) {
+        const Rows result(PQgetResult(session_.get()));
+        if (result == nullptr && PQstatus(session_.get()) == CONNECTION_OK) continue;
+        vacuuming_ = result != nullptr && PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC;
+    }
+    if (vacuuming_ || vacuum_began_ == Clock::time_point{}) return;
+    next_vacuum_ = Clock::now() + pause_after_vacuum * (Clock::now() - vacuum_began_);
+    vacuum_began_ = {};
 }
 
 void Listener::wait(const rsmq::EventFd& interrupt, Clock::time_point until) {

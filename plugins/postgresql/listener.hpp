@@ -1,5 +1,6 @@
-// A connection of its own that is told of new messages (LISTEN). Without it, or behind a pooler, which gives
-// the notifications to nobody, a consumer looks for itself. Thread: one at a time.
+// A connection of its own that is told of new messages (LISTEN), and on which the table is vacuumed. Without
+// it, or behind a pooler, which gives the notifications to nobody, a consumer looks for itself. Thread: one
+// at a time.
 #pragma once
 
 #include <chrono>
@@ -22,9 +23,14 @@ public:
     bool hears() const { return session_.is_open(); }
     // Waits for a notification, an interrupt, or until the time is over.
     void wait(const rsmq::EventFd& interrupt, Clock::time_point until);
+    // `count` messages were taken. A claim passes over the index entries of all that were taken since the
+    // last vacuum, and autovacuum comes once a minute: so every some ten thousand messages one is begun here.
+    // Does not wait for it. Notifications come when it is done.
+    void note_taken(std::uint32_t count, const std::string& table);
 
 private:
     void take_notifications();
+    void finish_vacuum();
 
     Context context_;
     bool enabled_;
@@ -32,6 +38,9 @@ private:
     std::string channel_;
     Clock::time_point next_attempt_{};
     bool failure_told_ = false;
+    std::uint32_t taken_ = 0;  // since the last vacuum
+    bool vacuuming_ = false;
+    Clock::time_point vacuum_began_{}, next_vacuum_{};
 };
 
 }  // namespace volley::postgresql

@@ -200,3 +200,24 @@ TEST_CASE("close gives back what was not settled", "[postgresql]") {
     }
     CHECK(bodies(take(next, 1)) == Bodies{"a"});
 }
+
+TEST_CASE("a table is vacuumed after some ten thousand messages, while the consumer goes on",
+          "[postgresql]") {
+    PostgresRig rig;
+    auto consumer = rig.consumer();
+    rig.sql("INSERT INTO q (body) SELECT 'x' FROM generate_series(1, 22000)");
+    std::size_t got = 0;
+    while (got < 22'000) {
+        const auto batch = take_all(consumer, 2000);
+        REQUIRE(batch.size() == 2000);
+        for (const std::int32_t result : settle(consumer, batch, VOLLEY_ACK)) REQUIRE(result == VOLLEY_OK);
+        got += batch.size();
+    }
+    wait_for("it was vacuumed", [&] {
+        take(consumer, 1, 20);
+        return rig.sql("SELECT vacuum_count > 0 FROM pg_stat_user_tables WHERE relid = 'q'::regclass") == "t";
+    });
+    auto producer = rig.producer();
+    send(producer, {"a"});
+    CHECK(bodies(take_all(consumer, 1)) == Bodies{"a"});
+}

@@ -27,7 +27,8 @@ TEST_CASE("stats tell what waits, what is at work and what is delayed", "[postgr
     PostgresRig rig;
     auto producer = rig.producer();
     auto consumer = rig.consumer();
-    CHECK(stats(consumer).oldest_ms == -1);
+    auto empty = rig.producer("empty");
+    CHECK(stats(empty).oldest_ms == -1);
     Outgoing out;
     out.add("a"), out.add("b"), out.add("c");
     out.add("later").delay_ms = 3'600'000;
@@ -40,8 +41,9 @@ TEST_CASE("stats tell what waits, what is at work and what is delayed", "[postgr
     CHECK(s.dead == -1);
     CHECK(s.oldest_ms >= 0);
     rig.expire_leases();
-    CHECK(stats(consumer).ready == 3);
-    CHECK(stats(consumer).in_flight == 0);
+    const volley_stats later = stats(consumer);  // of another instance: counts may be some time old
+    CHECK(later.ready == 3);
+    CHECK(later.in_flight == 0);
 }
 
 TEST_CASE("peek takes nothing, and find and remove go by the id that it shows", "[postgresql]") {
