@@ -9,7 +9,6 @@
 #include <random>
 #include <utility>
 
-
 namespace volley::file {
 
 namespace {
