@@ -22,7 +22,7 @@ WRONG = [
     ("reports_twice", "Writer/reports", "a record was reported twice; each accepted record gets exactly one report"),
     ("reports_late", "Writer/close-reports", "after close 1 accepted records have no report"),
     ("keeps_views", "Reader+Writer/bytes", "a message with a plain body comes with another content: the body differs from byte 0 on"),
-    ("leaks", "Reader/leaks", r"100 rounds of create and destroy leak \d+ bytes; free everything in destroy"),
+    ("leaks", "Reader/leaks", r"1000 rounds of create and destroy leak \d+ bytes; free everything in destroy"),
     ("crashes", "Reader/config-fuzz", "crashed in Reader's create: Aborted"),
     ("no_text", "Reader/wrong-config", "Reader's create returned VOLLEY_E_CONFIG without a text"),
     ("hangs", "Reader/create", "did not finish within 2 s, and is in Reader's destroy"),
