@@ -1,5 +1,7 @@
 #include "plugin_check/suite.hpp"
 
+#include <algorithm>
+
 #include "plugins/description.hpp"
 
 namespace volley::cli::plugin_check {

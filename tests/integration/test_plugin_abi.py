@@ -59,7 +59,7 @@ def test_the_list_has_every_struct_of_the_header():
 
 
 def changed(change):
-    table = layout.layout_of(HEADER)
+    table = json.loads((ROOT / "plugin_api" / "layout.json").read_text())
     after = copy.deepcopy(table)
     change(next(struct for struct in after["structs"] if struct["name"] == "volley_message"), after)
     return layout.breaks(table, after)
