@@ -23,7 +23,10 @@ void destroy(volley_handler*) {}
 
 }  // namespace
 
-VOLLEY_EXPORT const volley_plugin* volley_plugin_v1(const volley_host*, volley_error*) {
+#define JOIN(a, b) a##b
+#define ENTRY(major) JOIN(volley_plugin_v, major)
+
+VOLLEY_EXPORT const volley_plugin* ENTRY(VOLLEY_ABI_MAJOR)(const volley_host*, volley_error*) {
     static volley_handler_class functions{};
     functions.struct_size = sizeof functions;
     functions.create = create;
