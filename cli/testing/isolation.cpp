@@ -1,5 +1,6 @@
 #include "testing/isolation.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -26,11 +27,14 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 constexpr std::size_t most_log = 16 * 1024;  // the end of it is shown
+constexpr off_t most_log_kept = 16 * 1024 * 1024;
 
 // What one process writes and the other reads, however the first one ends.
 class MemoryFile {
 public:
-    explicit MemoryFile(const char* name) : fd_(memfd_create(name, MFD_CLOEXEC)) {}
+    explicit MemoryFile(const char* name) : fd_(memfd_create(name, MFD_CLOEXEC)) {
+        fcntl(fd_, F_SETFL, O_APPEND);
+    }
     ~MemoryFile() {
         if (fd_ >= 0) ::close(fd_);
     }
@@ -44,6 +48,10 @@ public:
             if (n <= 0) return;
             text.remove_prefix(static_cast<std::size_t>(n));
         }
+    }
+    // What has become long is forgotten: a handler may print without end.
+    void limit(off_t most) const {
+        if (lseek(fd_, 0, SEEK_END) > most && ftruncate(fd_, 0) != 0) return;  // then it stays
     }
     // Its last bytes, at most `most` of them.
     std::string read(std::size_t most) const {
@@ -128,7 +136,7 @@ bool run_here(const TestCase& test, const Config& config, const RunOptions& opti
 }
 
 // The status as waitpid has it; nothing: the limit is over.
-std::optional<int> wait_for(pid_t pid, std::chrono::milliseconds limit) {
+std::optional<int> wait_for(pid_t pid, std::chrono::milliseconds limit, const MemoryFile& log) {
     constexpr std::chrono::milliseconds look{2};
     const auto until = Steady::now() + limit;
     int status = 0;
@@ -137,6 +145,7 @@ std::optional<int> wait_for(pid_t pid, std::chrono::milliseconds limit) {
         if (ended == pid) return status;
         if (ended < 0 && errno != EINTR) return EXIT_FAILURE << 8U;
         if (Steady::now() >= until) return std::nullopt;
+        log.limit(most_log_kept);
         std::this_thread::sleep_for(look);
     }
 }
@@ -176,7 +185,7 @@ Outcome run_isolated(const TestCase& test, const Config& config, const Isolation
     if (pid == 0)
         be_child(test, config, {options.plugin_dirs, folder.path()}, options.colours, *progress.get(), report,
                  log, parent);
-    const auto status = wait_for(pid, options.time_limit);
+    const auto status = wait_for(pid, options.time_limit, log);
     if (!status) {
         kill(pid, SIGKILL);
         waitpid(pid, nullptr, 0);

@@ -50,7 +50,7 @@ Config config_for(const Config& from, const RunOptions& options, Stores& stores,
     component.workers = component.concurrency = 1;
     if (scenario.test.handler_timeout) component.handler_timeout = *scenario.test.handler_timeout;
     out.operations.enabled = false;
-    out.log = {"warning", "text"};
+    out.log = {"info", "text"};  // what a handler prints is of that level
     out.state_dir = options.state_dir;
     out.shutdown_timeout = time_to_stop;
 
