@@ -2,6 +2,9 @@
 #include <volley/plugin.hpp>
 
 struct Ship : volley::Handler {
+    static constexpr const char* summary = "sends orders on";
+    static constexpr const char* config_schema = R"({"additionalProperties": false})";  // no keys of its own
+
     explicit Ship(const volley::Context&) {}
 
     // The body is JSON text, which volleyd has checked against order.schema.json; only a tombstone has none.
@@ -13,4 +16,5 @@ struct Ship : volley::Handler {
     }
 };
 
-VOLLEY_PLUGIN("ship", "1.0.0", VOLLEY_CLASS(Ship));
+VOLLEY_PLUGIN("ship", "1.0.0", volley::summary("sends orders on"), volley::license("MIT"),
+              VOLLEY_CLASS(Ship));

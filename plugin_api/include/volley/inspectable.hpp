@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "volley/error.hpp"
@@ -36,27 +37,43 @@ public:
     }
     // Optional: returns the waiting message with this id; by default it is searched for with peek.
     virtual std::optional<QueueMessage> find(std::string_view queue, std::string_view id) {
-        constexpr std::uint32_t page = 256;
+        std::string first;  // of the last page
         for (std::uint64_t skip = 0;;) {
-            const auto messages = peek(queue, skip, page);
-            if (messages.empty()) return std::nullopt;
-            for (const QueueMessage& message : messages) {
-                if ((message.id ? *message.id : message.message_context) == id) return message;
+            auto messages = peek(queue, skip, page);
+            if (messages.empty() || is_repeated(messages, first)) return std::nullopt;
+            for (QueueMessage& message : messages) {
+                if (id_of(message) == id) return std::move(message);
             }
             skip += messages.size();
         }
     }
     // Optional: deletes all that waits. Returns how many that were. By default each is removed.
     virtual std::uint64_t purge(std::string_view queue) {
-        constexpr std::uint32_t page = 256;
         std::uint64_t removed = 0;
-        for (;;) {
-            const std::uint64_t before = removed;
-            for (const QueueMessage& message : peek(queue, 0, page)) {
-                if (remove(queue, message.id ? *message.id : message.message_context)) ++removed;
+        std::string first;  // of the last page
+        for (std::uint64_t before = 1; removed != before;) {
+            const auto messages = peek(queue, 0, page);
+            if (messages.empty() || is_repeated(messages, first)) return removed;
+            before = removed;
+            for (const QueueMessage& message : messages) {
+                if (remove(queue, id_of(message))) ++removed;
             }
-            if (removed == before) return removed;
         }
+        return removed;
+    }
+
+private:
+    static constexpr std::uint32_t page = 256;
+
+    static std::string_view id_of(const QueueMessage& message) {
+        return message.id ? *message.id : message.message_context;
+    }
+    // A peek that ignores `skip`, or a remove that removes nothing, must not make this go on for ever.
+    static bool is_repeated(const std::vector<QueueMessage>& messages, std::string& first) {
+        const std::string_view now = id_of(messages.front());
+        if (now == first) return true;
+        first = now;
+        return false;
     }
 };
 

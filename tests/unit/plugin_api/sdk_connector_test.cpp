@@ -224,6 +224,29 @@ TEST_CASE("two methods make a connector that can be looked into", "[sdk]") {
     CHECK(error.error.text == std::string("the store is away"));
 }
 
+TEST_CASE("a peek that ignores what to skip, and a remove that removes nothing, end a search", "[sdk]") {
+    struct Careless : Old, Inspectable {
+        using Old::Old;
+        std::int64_t count(std::string_view) override { return 3; }
+        std::vector<QueueMessage> peek(std::string_view, std::uint64_t, std::uint32_t) override {
+            return {message(1), message(2), message(3)};
+        }
+        bool remove(std::string_view, std::string_view) override { return true; }
+    };
+    Driven careless(VOLLEY_CLASS(Careless));
+    const auto* inspect = careless.extension<volley_ext_inspect>(VOLLEY_EXT_INSPECT);
+    REQUIRE(inspect != nullptr);
+    volley_batch one = careless.empty_batch(1);
+    CHECK(inspect->find(careless.instance, view_of("none"), &one, nullptr) == VOLLEY_OK);
+    CHECK(one.count == 0);
+    std::uint64_t removed = 0;
+    CHECK(inspect->purge(careless.instance, &removed, nullptr) == VOLLEY_OK);
+    CHECK(removed == 3);
+    one = careless.empty_batch(1);
+    CHECK(inspect->peek(careless.instance, &one, 0, nullptr) == VOLLEY_OK);
+    CHECK(one.count == 1);  // more than there is room for
+}
+
 TEST_CASE("a class states its flags and its summary in members", "[sdk]") {
     const volley_class c = VOLLEY_CLASS(Inbox);
     CHECK(c.flags == (VOLLEY_CAN_DELAY | VOLLEY_ORDERED | VOLLEY_BOUNDED | VOLLEY_CAN_HEADERS));
