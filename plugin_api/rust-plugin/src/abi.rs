@@ -193,8 +193,7 @@ pub struct ProducerClass {
         *mut CallError,
     ) -> i32,
     pub open: unsafe extern "C" fn(*mut c_void, *mut CallError) -> i32,
-    pub produce:
-        unsafe extern "C" fn(*mut c_void, *const Record, u32, u32, *mut u32, *mut CallError) -> i32,
+    pub produce: unsafe extern "C" fn(*mut c_void, *const Record, u32, u32, *mut u32, *mut CallError) -> i32,
     pub poll: Unused,
     pub flush: Unused,
     pub close: unsafe extern "C" fn(*mut c_void, u32, *mut CallError) -> i32,
@@ -229,13 +228,7 @@ pub struct Jobs {
 pub struct HandlerClass {
     pub struct_size: u32,
     pub reserved: u32,
-    pub create: unsafe extern "C" fn(
-        *const Host,
-        *const Options,
-        *const Jobs,
-        *mut *mut c_void,
-        *mut CallError,
-    ) -> i32,
+    pub create: unsafe extern "C" fn(*const Host, *const Options, *const Jobs, *mut *mut c_void, *mut CallError) -> i32,
     pub open: Unused,
     pub handle: unsafe extern "C" fn(*mut c_void, *mut Task, u32, u32, *mut CallError) -> i32,
     pub close: Unused,

@@ -95,7 +95,8 @@ impl<T: Consumer> Instance<T> {
             }
         }
         if batch.count == 0 {
-            std::thread::sleep(Duration::from_millis(timeout_ms.min(20).into())); // nothing interrupts it
+            std::thread::sleep(Duration::from_millis(timeout_ms.min(20).into()));
+            // nothing interrupts it
         }
         Ok(abi::OK)
     }

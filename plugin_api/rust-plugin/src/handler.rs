@@ -2,7 +2,7 @@ use std::ffi::{c_void, CStr};
 use std::marker::PhantomData;
 
 use crate::barrier::{caught, status};
-use crate::{abi, text_or_null, headers_of, Context, Error, Header, Result};
+use crate::{abi, headers_of, text_or_null, Context, Error, Header, Result};
 
 /// An incoming message, borrowed during the call.
 pub struct Message<'a> {

@@ -108,18 +108,13 @@ const fn text_or_null(text: Option<&'static CStr>) -> *const u8 {
 
 unsafe fn headers_of(first: *const abi::Header, count: u32) -> Vec<Header> {
     let all = if count == 0 { &[] } else { std::slice::from_raw_parts(first, count as usize) };
-    all.iter()
-        .map(|h| (h.name.bytes().unwrap_or_default().to_vec(), h.value.bytes().map(<[u8]>::to_vec)))
-        .collect()
+    all.iter().map(|h| (h.name.bytes().unwrap_or_default().to_vec(), h.value.bytes().map(<[u8]>::to_vec))).collect()
 }
 
 fn views_of(headers: &[Header]) -> Vec<abi::Header> {
     headers
         .iter()
-        .map(|(name, value)| abi::Header {
-            name: abi::View::of(name),
-            value: abi::View::of_option(value.as_deref()),
-        })
+        .map(|(name, value)| abi::Header { name: abi::View::of(name), value: abi::View::of_option(value.as_deref()) })
         .collect()
 }
 

@@ -2,7 +2,7 @@ use std::ffi::{c_void, CStr};
 use std::marker::PhantomData;
 
 use crate::barrier::{caught, status};
-use crate::{abi, text_or_null, headers_of, Context, Header, Result};
+use crate::{abi, headers_of, text_or_null, Context, Header, Result};
 
 /// A message that is to be stored.
 pub struct Record<'a> {

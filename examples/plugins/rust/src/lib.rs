@@ -95,4 +95,4 @@ impl Handler for Upper {
 }
 
 plugin! { name: "lines", version: "1.0.0", summary: "files as queues", license: "MIT",
-          consumers: [Reader], producers: [Writer], handlers: [Upper] }
+consumers: [Reader], producers: [Writer], handlers: [Upper] }
