@@ -69,7 +69,6 @@ void Connection::connect() {
         if (error.code == ErrorCode::unknown) throw Error(ErrorCode::retry, error.text);
         throw;
     }
-    was_connected_ = true;
 }
 
 void Connection::limit_timeouts(int ms) {

@@ -91,7 +91,6 @@ private:
     std::unique_ptr<redisContext, FreeContext> context_;
     Clock::time_point deadline_{};  // of all outstanding replies
     std::vector<char> in_;
-    bool was_connected_ = false;
 };
 
 // Returns the error that an error reply stands for: its code, and a text that says what to do.
