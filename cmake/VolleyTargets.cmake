@@ -12,6 +12,7 @@ option(VOLLEY_HARDEN "Compile and link with the hardening of the distributions" 
 option(VOLLEY_PRECOMPILE "Precompile the standard library's headers: builds faster from nothing, and without ccache" OFF)
 set(VOLLEY_COMMON_HEADERS <algorithm> <atomic> <chrono> <condition_variable> <cstdint> <cstring> <deque> <filesystem> <functional>
   <map> <memory> <mutex> <optional> <set> <sstream> <string> <string_view> <thread> <unordered_map> <variant> <vector>)
+set(CMAKE_PCH_WARN_INVALID OFF)  # a target whose flags do not fit does without
 if(VOLLEY_PRECOMPILE)  # once for all static libraries; a program has a copy of its own, because its code is of another model
   file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cpp "")
   add_library(volley_precompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
