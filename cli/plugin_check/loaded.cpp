@@ -30,7 +30,9 @@ Loaded load(const std::string& file) {
     if (library == nullptr) {
         const std::string why = dlerror();
         broken("it cannot be loaded: " + why,
-               "link it with -Wl,-z,defs, so that a missing symbol fails its build");
+               why.find("undefined symbol") != std::string::npos
+                   ? "link it with -Wl,-z,defs, so that a missing symbol fails its build"
+                   : "give the path of a shared object that was built for this machine");
     }
     void* symbol = dlsym(library, VOLLEY_ENTRY_SYMBOL);
     require(symbol != nullptr, "it does not export " VOLLEY_ENTRY_SYMBOL,
@@ -49,13 +51,14 @@ Loaded load(const std::string& file) {
             std::string(VOLLEY_ENTRY_SYMBOL " returned NULL: ") +
                 (error.text[0] != '\0' ? error.text : "it gives no reason"),
             "return the description, or say in the error what is missing");
-    note("");
+    note("its description, which it has not filled in");
     return loaded;
 }
 
 std::unique_ptr<plugins::Description> described(const Loaded& loaded, const std::string& file) {
     auto description = plugins::describe(*loaded.plugin, fs::path(file).filename().string());
     if (!description) conclude({Status::fail, description.error().text});
+    note("");
     return std::move(*description);
 }
 

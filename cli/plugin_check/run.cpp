@@ -215,7 +215,7 @@ std::optional<std::string> read_config(const std::string& given, Setting& base) 
     base.has_config = true;
     base.config = given;
     std::string file;
-    if (given.find('{') == std::string::npos) {
+    if (given.find_first_of("{[\"") == std::string::npos) {
         constexpr std::size_t most_bytes = std::size_t{1} << 20;
         const auto read = config::read_file(given, most_bytes);
         if (!read.text) {
