@@ -86,6 +86,13 @@ struct Printer {
     }
 };
 
+// Without colours, for a file.
+std::string plain(std::string text) {
+    for (std::size_t at = 0; (at = text.find("\x1b[", at)) != std::string::npos;)
+        text.erase(at, std::min(text.find('m', at), text.size() - 1) + 1 - at);
+    return text;
+}
+
 void run_file(const std::string& path, const Config& config, const testing::IsolationOptions& options,
               const Printer& printer, std::vector<Result>& results) {
     const testing::TestFile file = testing::read_test_file(path, config);
@@ -101,11 +108,12 @@ void run_file(const std::string& path, const Config& config, const testing::Isol
     }
     for (const testing::TestCase& test : file.tests) {
         const testing::Outcome outcome = testing::run_isolated(test, config, options);
-        const Result result{path,           test.name,   outcome.has_passed, false,
-                            outcome.report, outcome.log, outcome.seconds};
+        Result result{path,           test.name,   outcome.has_passed, false,
+                      outcome.report, outcome.log, outcome.seconds};
         const std::string place = path + ":" + std::to_string(test.mark.line);
         printer.result(result, place);
-        results.push_back(result);
+        result.report = plain(result.report);
+        results.push_back(std::move(result));
     }
 }
 

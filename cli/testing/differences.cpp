@@ -1,11 +1,10 @@
 #include "testing/differences.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "config/diagnostics.hpp"
-#include "runtime/snapshot.hpp"
+#include "testing/letters.hpp"
 #include "testing/shown.hpp"
 #include "volley/plugin.h"
 
@@ -15,24 +14,6 @@ namespace {
 
 using Lines = std::vector<std::string>;
 using AttemptsByMessage = std::map<MessageNumber, std::map<std::uint32_t, const Attempt*>>;
-
-const std::string* header_of(const Stored& stored, std::string_view name) {
-    for (const codec::Header& header : stored.headers)
-        if (header.name == name && header.value) return &*header.value;
-    return nullptr;
-}
-
-std::string header_text(const Stored& stored, std::string_view name) {
-    const std::string* const found = header_of(stored, name);
-    return found == nullptr ? std::string() : *found;
-}
-
-std::uint32_t header_number(const Stored& stored, std::string_view name) {
-    const std::string text = header_text(stored, name);
-    std::uint32_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-}
 
 // Attempts that were not started, or that an instance's failure cut off, are made again under their number.
 AttemptsByMessage attempts_of(const Events& events) {
@@ -212,70 +193,22 @@ private:
             "retries of message " + std::to_string(message), {shown(wanted)}, std::move(lines));
     }
 
-    static Lines letter_lines(const ExpectedLetter& letter) {
-        Lines lines{"message " + std::to_string(letter.message)};
-        if (!letter.reason.empty()) lines.push_back("reason: " + letter.reason);
-        if (letter.attempts) lines.push_back("attempts: " + std::to_string(*letter.attempts));
-        if (!letter.error.empty()) lines.push_back("error: " + letter.error);
-        return lines;
-    }
-
-    static Lines letter_lines(const Stored& stored) {
-        return {"message " + header_text(stored, "volley-message-id"),
-                "reason: " + header_text(stored, "volley-reason"),
-                "attempts: " + header_text(stored, "volley-attempts"),
-                "error: " + header_text(stored, "volley-error")};
-    }
-
-    // What the other side does not say is left out, and a part of an error counts as the error.
-    static Lines letter_lines(const ExpectedLetter& wanted, const Stored& stored) {
-        Lines lines{"message " + header_text(stored, "volley-message-id")};
-        if (!wanted.reason.empty()) lines.push_back("reason: " + header_text(stored, "volley-reason"));
-        if (wanted.attempts) lines.push_back("attempts: " + header_text(stored, "volley-attempts"));
-        const std::string error = header_text(stored, "volley-error");
-        if (!wanted.error.empty())
-            lines.push_back("error: " +
-                            (error.find(wanted.error) != std::string::npos ? wanted.error : error));
-        else if (lines != letter_lines(wanted))
-            lines.push_back("error: " + error);
-        return lines;
+    bool is_in_dead_letter_queue(const Stored& stored) const {
+        return !dead_letter_queue_.empty() && stored.queue == dead_letter_queue_;
     }
 
     void compare_letters() {
         std::vector<const Stored*> got;
         for (const Stored& stored : events_.stored)
-            if (!dead_letter_queue_.empty() && stored.queue == dead_letter_queue_ &&
-                header_of(stored, "volley-reason") != nullptr)
-                got.push_back(&stored);
-        std::stable_sort(got.begin(), got.end(), [](const Stored* a, const Stored* b) {
-            return header_number(*a, "volley-message-id") < header_number(*b, "volley-message-id");
-        });
-        std::vector<ExpectedLetter> wanted = expected_.dead_letters;
-        std::stable_sort(wanted.begin(), wanted.end(), [](const ExpectedLetter& a, const ExpectedLetter& b) {
-            return a.message < b.message;
-        });
-        for (auto w = wanted.begin(); w != wanted.end() || !got.empty();) {
-            const MessageNumber of_got =
-                got.empty() ? ~MessageNumber{0} : header_number(*got.front(), "volley-message-id");
-            const MessageNumber of_wanted = w == wanted.end() ? ~MessageNumber{0} : w->message;
-            const MessageNumber message = std::min(of_got, of_wanted);
-            const std::string what = "dead letter of message " + std::to_string(message);
-            if (of_wanted > of_got) {
-                add(place("dead_letters"), what, {"(none)"}, letter_lines(*got.front()));
-            } else if (of_got > of_wanted) {
-                add(w->mark, what, letter_lines(*w), {"(none)"});
-            } else if (const Lines lines = letter_lines(*w, *got.front()); lines != letter_lines(*w)) {
-                add(w->mark, what, letter_lines(*w), lines);
-            }
-            if (of_got == message) got.erase(got.begin());
-            if (of_wanted == message) ++w;
-        }
+            if (is_in_dead_letter_queue(stored) && is_letter_record(stored)) got.push_back(&stored);
+        for (Difference& difference :
+             compare_dead_letters(expected_.dead_letters, std::move(got), place("dead_letters")))
+            found_.push_back(std::move(difference));
     }
 
     bool is_letter(MessageNumber message) const {
         return std::any_of(events_.stored.begin(), events_.stored.end(), [&](const Stored& stored) {
-            return stored.queue == dead_letter_queue_ &&
-                   header_number(stored, "volley-message-id") == message;
+            return is_in_dead_letter_queue(stored) && message_of(stored) == message;
         });
     }
 
