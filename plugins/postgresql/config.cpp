@@ -84,7 +84,7 @@ PostgresqlConfig read_config(const Context& context) {
     return c;
 }
 
-std::string quoted(std::string_view identifier) {
+std::string identifier(std::string_view identifier) {
     std::string out = "\"";
     for (const char c : identifier) {
         if (c == '"') out.push_back('"');
@@ -100,7 +100,7 @@ std::string table_name(const std::string& schema, std::string_view queue) {
                     "the queue \"" + std::string(queue.substr(0, 80)) +
                         "\" cannot be a table: a queue's `value` has 1 to 63 bytes and does not begin with "
                         "volley_");
-    return quoted(schema) + '.' + quoted(queue);
+    return identifier(schema) + '.' + identifier(queue);
 }
 
 }  // namespace volley::postgresql

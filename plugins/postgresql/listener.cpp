@@ -31,8 +31,9 @@ void Listener::listen_to(const std::string& channel) {
     try {
         session_.open();
         vacuuming_ = false;
-        const auto results = session_.run(
-            {{"LISTEN " + quoted(channel), {}}, {"SELECT pg_backend_pid()", {}}}, Effect::none, "listening");
+        const auto results =
+            session_.run({{"LISTEN " + identifier(channel), {}}, {"SELECT pg_backend_pid()", {}}},
+                         Effect::none, "listening");
         if (integer(results[1].get(), 0, 0) == PQbackendPID(session_.get())) {
             failure_told_ = false;
             return;

@@ -32,7 +32,7 @@ Found look(Session& session, const std::string& schema, const std::string& table
         "attname = "
         "ANY('{id,priority,key,headers,body,message_id,visible_at,attempts,token,owner,created}'))",
         {}};
-    c.parameters.add_text(quoted(schema)).add_text(quoted(schema) + ".volley_schema").add_text(table);
+    c.parameters.add_text(identifier(schema)).add_text(identifier(schema) + ".volley_schema").add_text(table);
     const auto results = session.run({c}, Effect::none, "looking at the schema");
     const PGresult* row = results[0].get();
     if (integer(row, 0, 3) == 0)
@@ -54,7 +54,7 @@ std::string read_identity(Session& session, const std::string& schema) {
     const auto results =
         session.run({{"SELECT version, identity::text, (SELECT oid::int8 FROM pg_database WHERE "
                       "datname = current_database()) FROM " +
-                          quoted(schema) + ".volley_schema",
+                          identifier(schema) + ".volley_schema",
                       {}}},
                     Effect::none, "reading the schema's version");
     const PGresult* row = results[0].get();
@@ -62,9 +62,9 @@ std::string read_identity(Session& session, const std::string& schema) {
     if (found == version)
         return std::string(text_of(bytes(row, 0, 1))) + '/' + std::to_string(integer(row, 0, 2));
     throw Error(ErrorCode::config,
-                session.where() + ": the schema " + quoted(schema) + " has version " + std::to_string(found) +
-                    ", and this postgresql.so knows version " + std::to_string(version) +
-                    "; install the Volley that made it, or set another `schema`",
+                session.where() + ": the schema " + identifier(schema) + " has version " +
+                    std::to_string(found) + ", and this postgresql.so knows version " +
+                    std::to_string(version) + "; install the Volley that made it, or set another `schema`",
                 "/schema");
 }
 
@@ -76,9 +76,9 @@ void migrate(Session& session, const std::string& schema, const std::string& tab
     try {
         const Found found = look(session, schema, table);
         std::string sql;
-        if (!found.has_schema) sql += "CREATE SCHEMA " + quoted(schema) + ";";
+        if (!found.has_schema) sql += "CREATE SCHEMA " + identifier(schema) + ";";
         if (!found.has_version)
-            sql += replaced(replaced(sql_schema, "{schema}", quoted(schema)), "{name}", literal(schema));
+            sql += replaced(replaced(sql_schema, "{schema}", identifier(schema)), "{name}", literal(schema));
         if (found.table == 0) sql += replaced(sql_queue, "{table}", table);
         session.script(sql + ";COMMIT", "making the schema and the queue's table");
     } catch (const Error&) {
