@@ -84,9 +84,9 @@ PostgresqlConfig read_config(const Context& context) {
     return c;
 }
 
-std::string identifier(std::string_view identifier) {
+std::string identifier(std::string_view name) {
     std::string out = "\"";
-    for (const char c : identifier) {
+    for (const char c : name) {
         if (c == '"') out.push_back('"');
         out.push_back(c);
     }

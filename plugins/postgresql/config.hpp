@@ -36,6 +36,6 @@ PostgresqlConfig read_config(const Context& context);
 std::string table_name(const std::string& schema, std::string_view queue);
 
 // Returns the identifier in quotes.
-std::string identifier(std::string_view identifier);
+std::string identifier(std::string_view name);
 
 }  // namespace volley::postgresql
