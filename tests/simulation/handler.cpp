@@ -220,8 +220,8 @@ End end_of(Process& process, Delivery& d, std::uint32_t attempt) {
     const bool last = for_good || attempt >= c.retry.max_attempts;
     if (last && c.on_fail == OnFail::drop) m.dropped = true;
     d.stage = last ? Stage::given_up : Stage::failed;
-    world.trace(d.message, std::string("the handler fails it, ") + (for_good ? "for good" : "attempt ") +
-                               (for_good ? "" : std::to_string(attempt)));
+    const std::string which = for_good ? std::string("for good") : "attempt " + std::to_string(attempt);
+    world.trace(d.message, "the handler fails it, " + which);
     if (for_good) return {VOLLEY_E_PERMANENT, 0};
     const std::uint64_t wish = chance(world.random, 0.2) ? 1 + below(world.random, 500) : 0;
     d.not_before_ms = world.fibers.now_ms() + static_cast<std::int64_t>(wish);
