@@ -61,6 +61,7 @@ bool AsyncCalls::start(const WorkItem* items, const Place* places, std::size_t c
         call.begin = begin;
         call.is_pending = true;
         call.is_overdue = false;
+        call.may_skip = false;
         call.number = ++last_number_;
         call.start = starts_;
         call.company = pipeline_.config.batch ? static_cast<std::uint32_t>(count) : 1;
@@ -99,11 +100,22 @@ void AsyncCalls::take_statuses(const Place* places, std::size_t count, bool fail
         if (failed && (task.status == VOLLEY_OK || task.status == VOLLEY_AGAIN)) continue;
         job.finished.store(true, std::memory_order_relaxed);
         job.finished_late = job.is_late() && task.status != VOLLEY_AGAIN;
+        calls_[places[i]].may_skip = task.status == VOLLEY_AGAIN && is_behind_another(i);
         job.status = task.status;
         job.retry_after_ms = task.retry_after_ms;
         job.reason = task.reason;
         waiter_.done.push_back(&job);
     }
+}
+
+// Whether a task before task `i` in the call, and in its group, was not successful when the call returned.
+bool AsyncCalls::is_behind_another(std::size_t i) const {
+    const volley_task& task = tasks_[i];
+    for (std::size_t j = 0; j < i && task.group != 0; ++j) {
+        const std::int32_t status = tasks_[j].status;
+        if (tasks_[j].group == task.group && status != VOLLEY_OK && status != VOLLEY_DROP) return true;
+    }
+    return false;
 }
 
 void AsyncCalls::poll(Millis wait) {
@@ -203,10 +215,11 @@ HandlerResult AsyncCalls::result_of(Call& call) {
     Job& job = *call.job;
     measure(call);
     // Whether it may be left VOLLEY_AGAIN, the caller knows.
-    const HandlerResult result =
+    HandlerResult result =
         job.finished_late && job.status != VOLLEY_AGAIN
             ? timed_out(pipeline_, *job.context, std::chrono::duration_cast<Millis>(monotonic() - call.begin))
             : runtime::result_of(job, true);
+    result.was_skipped = result.was_skipped && !call.may_skip;
     if (result.verdict != Verdict::ok) job.context->discard_outputs();
     return result;
 }

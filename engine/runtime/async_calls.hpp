@@ -75,6 +75,7 @@ private:
         std::uint64_t start = 0;    // number of the call of start()
         std::uint32_t company = 1;  // messages of its batch, if the component has batches
         bool is_pending = false;
+        bool may_skip = false;    // one before it in its group and its call did not succeed there
         bool is_overdue = false;  // past its deadline and its grace: the instance goes
     };
     struct Started {
@@ -86,6 +87,7 @@ private:
     void use(Place place);
     void take_statuses(const Place* places, std::size_t count, bool failed);
     void end_call(Call& call);
+    bool is_behind_another(std::size_t i) const;
     EndedCall end_of(Call& call);
     HandlerResult result_of(Call& call);
     EndedCall too_late(Place place, Call& call);

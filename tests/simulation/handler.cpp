@@ -26,6 +26,10 @@ public:
     std::int32_t handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride, volley_error* error);
     std::int32_t poll(std::uint32_t timeout_ms, volley_error* error);
     void interrupt() { is_interrupted_ = true; }
+    // An engine that ends an instance because of a broken rule gives what it had to others.
+    ~Handler() {
+        if (world_.hostility.is_done) undo_pending();
+    }
 
 private:
     std::int32_t handle_one(volley_task& task);

@@ -405,6 +405,9 @@ TEST_CASE("a message with a report of an output that it turns out not to have is
     CHECK(rig.failure().empty());
     rig.says_handled(slot, 1);
     CHECK_THAT(rig.failure(), Contains("reported a record twice"));
+    CHECK(rig.settlements().empty());  // the producer still has its output
+    rig.says_stored(slot, 0);
+    CHECK(rig.take_reports());
     const auto settlements = rig.settlements();
     REQUIRE(settlements.size() == 1);
     CHECK(settlements[0].kind == delivery::SettlementKind::release);
