@@ -5,11 +5,8 @@ FROM docker.io/library/debian:bookworm-slim AS build
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    g++ cmake ninja-build pkg-config librdkafka-dev libhiredis-dev libyaml-cpp-dev rapidjson-dev libboost-dev \
-    libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libvalijson-dev libmsgpack-cxx-dev libsqlite3-dev libcurl4-openssl-dev libpq-dev \
     g++ cmake ninja-build pkg-config librdkafka-dev libhiredis-dev librabbitmq-dev libyaml-cpp-dev rapidjson-dev libboost-dev \
-    libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libvalijson-dev libmsgpack-cxx-dev libsqlite3-dev \
-    libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libvalijson-dev libmsgpack-cxx-dev libsqlite3-dev libpq-dev \
+    libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libvalijson-dev libmsgpack-cxx-dev libsqlite3-dev libcurl4-openssl-dev libpq-dev \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
 RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLLEY_HARDEN=ON \

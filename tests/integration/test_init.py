@@ -147,7 +147,7 @@ def test_the_files_are_those_of_the_tree_and_the_readme_names_them(handler, tmp_
     named = set(re.findall(r"^\| `(.*?)` \|", readme, re.M))
     assert files_of(folder) - named - {"README.md", ".gitignore", "Cargo.toml", "go.mod"} == set()
     assert named <= files_of(folder)
-    outputs = "orders" if handler in ("c++", "forward") else "shipments"
+    outputs = "orders" if handler in ("c++", "c", "forward") else "shipments"
     origins = [TEMPLATES / handler, TEMPLATES / outputs, TEMPLATES / "project", ROOT / "plugin_api" / "python",
                ROOT / "plugin_api" / "node", ROOT / "config"]
     for name in files_of(folder) - {"volley.yml", "README.md", ".gitignore"}:
