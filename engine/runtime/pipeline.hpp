@@ -50,8 +50,8 @@ struct Pipeline {
     const volley_handler_class* built_in_handler = nullptr;  // process and function are not plugins
     std::string handler_config = "{}";
     std::shared_ptr<InstanceSlot> shared_handler;  // one instance for all workers; null: each has its own
-    bool keeps_groups = false;              // one call may contain several messages of an ordering group
-    bool in_process = false;                // the handler can crash the process
+    bool keeps_groups = false;  // one call may contain several messages of an ordering group
+    bool in_process = false;    // the handler can crash the process
     // The worker collects messages and hands each on when it completes: the handler is VOLLEY_ASYNC, or it
     // gets batches.
     bool is_async = false;

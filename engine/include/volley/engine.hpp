@@ -39,8 +39,8 @@ struct EngineOptions {
     std::optional<Config> config;
     // Directories that are searched for plugins before all others.
     std::vector<std::string> plugin_dirs;
-    // Handlers by component name: they take the place of what the configuration says. A function is called from
-    // `workers` times `concurrency` threads at once.
+    // Handlers by component name: they take the place of what the configuration says. A function is called
+    // from `workers` times `concurrency` threads at once.
     std::map<std::string, HandlerFunction> handlers;
     // Plugins linked into the program, by the name under which the configuration knows them: with {"mine",
     // volley_plugin_v1(nullptr, nullptr)} there is type: mine.

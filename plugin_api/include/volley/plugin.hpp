@@ -7,7 +7,7 @@
 // A class says what it is by its base: Consumer, Producer, BatchConsumer, BatchProducer, Handler or
 // BatchHandler. What else it says is in static constexpr members, each optional:
 //     const char* summary        one line, for `volley plugins`
-//     const char* config_schema  JSON Schema (draft-07) of its `config:`; volleyd --check points at a wrong key
+//     const char* config_schema  JSON Schema (draft-07) of its `config:`, which volleyd --check applies
 //     bool can_key, can_headers, can_delay, can_dedup, can_tombstone, ordered, bounded, thread_safe,
 //          json_bodies           the flags of volley_class in plugin.h
 //     std::uint64_t flags        the same, and others, as VOLLEY_… constants
