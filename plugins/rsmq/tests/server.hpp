@@ -59,9 +59,9 @@ inline int free_server_port() {
 
 template <typename Condition>
 void wait_for(const char* what, Condition&& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) FAIL("not within 20 s: " << what);
+        if (std::chrono::steady_clock::now() > deadline) FAIL("not within 60 s: " << what);
         ::usleep(2000);
     }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +21,9 @@ using namespace volley;
 using namespace volley::handlers;
 
 namespace {
+
+// As in the engine's threads: a child may end before it is written to.
+[[maybe_unused]] const auto sigpipe_before = std::signal(SIGPIPE, SIG_IGN);
 
 // What the engine is to an instance: only health is asked of it here.
 struct Host {
