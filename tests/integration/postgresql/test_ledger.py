@@ -48,6 +48,7 @@ def finish(store, ledger, processes):
     assert store.take("in") == store.take("dead") == []
 
 
+@pytest.mark.faults
 def test_kill_9_of_either_of_two_processes(postgres_server, tmp_path):
     store = Postgresql(postgres_server)
     ledger = filled(store, tmp_path, 700)
