@@ -70,6 +70,7 @@ class Job:
     def publish(self, bodies, **properties):
         with self.channel() as channel:
             channel.queue_declare(self.name("in"), durable=True)
+            channel.confirm_delivery()  # otherwise a broker that is killed may not have them on disk
             for body in bodies:
                 channel.basic_publish("", self.name("in"), body, pika.BasicProperties(delivery_mode=2, **properties))
 

@@ -196,7 +196,6 @@ def test_kill_9_of_volleyd_loses_nothing(job):
     assert verdict == {**CLEAN, "duplicates": verdict["duplicates"]}
 
 
-@pytest.mark.faults
 def test_a_broker_that_is_killed_and_comes_back_has_lost_nothing(broker, job):
     ledger = job.put(200)
     volleyd = job.start(SLOW)
