@@ -35,10 +35,13 @@ constexpr const char* claim_sql =
     "placed AS (SELECT id, sum(size) OVER (ORDER BY priority DESC, id) - size AS before FROM ahead), "
     "locked AS (SELECT id FROM placed WHERE before < $5) " VOLLEY_POSTGRESQL_UPDATE;
 
-// Under the advisory lock, so that no two claims see the same key as free.
+// Under the advisory lock, so that no two claims see the same key as free. A message that has a token keeps its
+// key busy, whatever the clock says: promote_sql takes the token of each lease that has ended, except of a row
+// that is locked, whose owner may be committing, and of what is past its limit. A lease can also end between the
+// two statements. Its message is then not taken here, so the messages behind it must wait too.
 constexpr const char* ordered_claim_sql =
     "WITH busy AS MATERIALIZED (SELECT DISTINCT key FROM $T WHERE token IS NOT NULL AND key IS NOT NULL "
-    "AND owner IS DISTINCT FROM $2 AND visible_at > statement_timestamp()), "
+    "AND owner IS DISTINCT FROM $2), "
     "ahead AS MATERIALIZED (SELECT id, priority, key, " VOLLEY_POSTGRESQL_SIZE
     " FROM $T WHERE visible_at IS NULL ORDER BY priority DESC, id "
     "LIMIT CASE WHEN EXISTS (SELECT FROM busy) THEN $4 + $6 ELSE $4 END), "

@@ -12,6 +12,21 @@ void send_keyed(plugins::Producer& producer, std::initializer_list<std::pair<con
     REQUIRE(send(producer, out) == all.size());
 }
 
+// A transaction of another program, open until this is destroyed.
+class Locked {
+public:
+    Locked(const PostgresRig& rig, const std::string& statement)
+        : connection_(PQconnectdb(rig.server.dsn().c_str()), &PQfinish) {
+        const std::string text = "SET search_path = " + rig.schema + "; BEGIN; " + statement;
+        const std::unique_ptr<PGresult, decltype(&PQclear)> r(PQexec(connection_.get(), text.c_str()),
+                                                              &PQclear);
+        REQUIRE(PQresultStatus(r.get()) == PGRES_TUPLES_OK);
+    }
+
+private:
+    std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
+};
+
 }  // namespace
 
 TEST_CASE("a key of which a consumer has a message is no other consumer's", "[postgresql]") {
@@ -47,6 +62,18 @@ TEST_CASE("a key is free again when its consumer has settled or lost what it had
         rig.expire_leases();
         CHECK(bodies(take_all(two, 2)) == Bodies{"a1", "a2"});
     }
+}
+
+// As in the moment between the end of a lease and the next claim, and while the owner commits an ack that came late.
+TEST_CASE("a lease that has ended keeps its key until its message can be taken again", "[postgresql]") {
+    PostgresRig rig;
+    auto producer = rig.producer();
+    auto one = rig.consumer(), two = rig.consumer();
+    send_keyed(producer, {{"a", "a1"}, {"a", "a2"}, {"b", "b1"}});
+    REQUIRE(bodies(take(one, 1)) == Bodies{"a1"});
+    rig.expire_leases();
+    const Locked locked(rig, "SELECT FROM q WHERE body = 'a1' FOR UPDATE");
+    CHECK(bodies(take(two, 10)) == Bodies{"b1"});
 }
 
 TEST_CASE("without order several consumers share a key", "[postgresql]") {

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
@@ -84,10 +85,18 @@ public:
             return PQstatus(c.get()) == CONNECTION_OK;
         });
     }
+    // Returns when its backends are dead too. They are in sessions of their own, and would serve their clients until
+    // they notice.
     void kill() {
         if (pid_ <= 0) return;
-        ::kill(-pid_, SIGKILL);
+        ::kill(pid_, SIGSTOP);
+        std::vector<pid_t> backends;
+        std::ifstream children("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children");
+        for (pid_t backend = 0; children >> backend;) backends.push_back(backend);
+        ::kill(pid_, SIGKILL);
+        for (const pid_t backend : backends) ::kill(backend, SIGKILL);
         wait(pid_);
+        for (const pid_t backend : backends) wait_for("a backend is dead", [&] { return is_dead(backend); });
         pid_ = 0;
     }
     std::string dsn() const {
@@ -97,6 +106,13 @@ public:
     std::string data() const { return folder_ + "/data"; }
 
 private:
+    static bool is_dead(pid_t pid) {  // or a zombie that its new parent has not reaped yet
+        std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+        std::string text;
+        std::getline(stat, text);
+        const std::size_t name_end = text.rfind(')');
+        return name_end == std::string::npos || text.compare(name_end, 3, ") Z") == 0;
+    }
     static void wait(pid_t pid) {
         int status = 0;
         ::waitpid(pid, &status, 0);
