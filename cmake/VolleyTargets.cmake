@@ -9,11 +9,12 @@ set(VOLLEY_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conver
 # machine that built it is inside.
 option(VOLLEY_HARDEN "Compile and link with the hardening of the distributions" OFF)
 
-option(VOLLEY_PRECOMPILE "Precompile the standard library's headers: builds faster from nothing, and without ccache" OFF)
+option(VOLLEY_PRECOMPILE
+  "Precompile the standard library's headers, and compile several files as one: builds faster from nothing, and without ccache" OFF)
 set(VOLLEY_COMMON_HEADERS <algorithm> <atomic> <chrono> <condition_variable> <cstdint> <cstring> <deque> <filesystem> <functional>
   <map> <memory> <mutex> <optional> <set> <sstream> <string> <string_view> <thread> <unordered_map> <variant> <vector>)
 set(CMAKE_PCH_WARN_INVALID OFF)  # a target whose flags do not fit does without
-if(VOLLEY_PRECOMPILE)  # once for all static libraries; a program has a copy of its own, because its code is of another model
+if(VOLLEY_PRECOMPILE)  # once for all libraries; a program's code is of another model, and it has few files
   file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cpp "")
   add_library(volley_precompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
   target_precompile_headers(volley_precompiled PRIVATE ${VOLLEY_COMMON_HEADERS})
@@ -24,7 +25,17 @@ endif()
 string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 
+# volley_alone(file.cpp …): names in these collide with those of another file of their folder, so none is compiled with others.
+function(volley_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 function(volley_options target)
+  if(VOLLEY_PRECOMPILE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    # There the warning means any file's own types, not only those of a header.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+  endif()
   target_compile_options(${target} PRIVATE ${VOLLEY_WARNINGS} -fvisibility=hidden)
   target_link_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-lto>)  # unless volley_optimise_across() says otherwise
   get_target_property(type ${target} TYPE)
@@ -38,9 +49,7 @@ function(volley_options target)
   get_target_property(sources ${target} SOURCES)
   if(sources MATCHES "\\.c(;|$)")
     # The headers are those of C++.
-  elseif(VOLLEY_PRECOMPILE AND type STREQUAL "EXECUTABLE")
-    target_precompile_headers(${target} PRIVATE ${VOLLEY_COMMON_HEADERS})
-  elseif(VOLLEY_PRECOMPILE)
+  elseif(VOLLEY_PRECOMPILE AND NOT type STREQUAL "EXECUTABLE")
     target_precompile_headers(${target} REUSE_FROM volley_precompiled)
   endif()
   if(VOLLEY_SANITIZE)
@@ -91,6 +100,7 @@ function(volley_test name)
   target_link_libraries(${name} PRIVATE ${arg_LINK} volley_catch_main)
   volley_test_options(${name})
   if(VOLLEY_PRECOMPILE)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
     target_precompile_headers(${name} REUSE_FROM volley_precompiled_test)
   endif()
   add_test(NAME ${name} COMMAND ${name} --warn NoTests)

@@ -214,12 +214,12 @@ void Engine::Parts::begin_stop() {
 
 bool Engine::Parts::all_ended() const {
     return std::all_of(components.begin(), components.end(),
-                       [](const auto& component) { return component->intake().ended(); });
+                       [](const auto& component) { return component->intake().status().ended.load(); });
 }
 
 bool Engine::Parts::is_idle() const {
     return std::all_of(components.begin(), components.end(), [](const auto& component) {
-        return component->intake().is_idle() || component->intake().ended();
+        return component->intake().status().idle.load() || component->intake().status().ended.load();
     });
 }
 
@@ -229,7 +229,7 @@ bool Engine::Parts::check_components() {
     bool found = broken.has_value();
     for (const auto& component : components) {
         if (is_changing(*component)) continue;
-        found = found || component->intake().failure();
+        found = found || component->intake().status().failure();
         const std::string why = component->intake().stalled();
         if (why.empty()) continue;
         log::error("stalled for stall_timeout; stopping, so that a restart may cure it",
@@ -241,7 +241,7 @@ bool Engine::Parts::check_components() {
 
 void Engine::Parts::leave_behind() {
     for (const auto& component : components) {
-        if (component->intake().ended()) continue;
+        if (component->intake().status().ended.load()) continue;
         log::error("does not end in time and is left behind; what it had in hand is delivered again",
                    {{"component", component->name()}});
     }
@@ -253,9 +253,10 @@ void Engine::Parts::leave_behind() {
 void Engine::Parts::report_to_service_manager() {
     using operations::ServiceState;
     if (!service->is_on()) return;
-    has_opened = has_opened || std::all_of(components.begin(), components.end(), [](const auto& component) {
-                     return component->intake().is_open() || component->intake().ended();
-                 });
+    has_opened =
+        has_opened || std::all_of(components.begin(), components.end(), [](const auto& component) {
+            return component->intake().status().opened.load() || component->intake().status().ended.load();
+        });
     const auto now = runtime::monotonic();
     const Milliseconds stop = config.shutdown_timeout + service_margin;
     const Milliseconds start = config.startup_timeout + service_margin;
@@ -301,7 +302,7 @@ int Engine::Parts::wait_for_end() {
         if (!stop && (check_components() || done)) begin_stop();
     }
     const std::lock_guard lock(mutex);
-    for (const auto& component : components) hung = hung || component->intake().hung();
+    for (const auto& component : components) hung = hung || component->intake().status().hung.load();
     return exit_code();
 }
 
@@ -310,9 +311,9 @@ int Engine::Parts::exit_code() const {
     int code = 0;
     for (const auto& component : components) {
         const runtime::Intake& intake = component->intake();
-        if (const auto failure = intake.failure()) return runtime::exit_code_of(*failure);
-        if (intake.out_of_time()) code = exit_out_of_time;
-        if (intake.stopped_by_message() && code == 0) code = exit_stopped_by_message;
+        if (const auto failure = intake.status().failure()) return runtime::exit_code_of(*failure);
+        if (intake.status().out_of_time.load()) code = exit_out_of_time;
+        if (intake.status().stopped_by_message.load() && code == 0) code = exit_stopped_by_message;
     }
     if (stalled || (hung && code == 0)) return exit_out_of_time;
     return code;

@@ -157,12 +157,12 @@ bool Engine::Parts::is_changing(const runtime::Component& component) const {
 bool Engine::Parts::take_out_changing() {
     std::vector<std::unique_ptr<runtime::Component>> out;
     for (const auto& component : components) {
-        if (is_changing(*component) && !component->intake().ended()) return false;
+        if (is_changing(*component) && !component->intake().status().ended.load()) return false;
     }
     for (const auto& component : components) {
         const runtime::Intake& intake = component->intake();
-        const bool failed = change->step == Change::Step::draining && intake.failure();
-        if (!is_changing(*component) || (!failed && !intake.hung())) continue;
+        const bool failed = change->step == Change::Step::draining && intake.status().failure();
+        if (!is_changing(*component) || (!failed && !intake.status().hung.load())) continue;
         change.reset();
         reload_ends(false, "the engine stops");
         begin_stop();
@@ -223,9 +223,9 @@ void Engine::Parts::watch_opening() {
     bool all_open = true;
     for (const runtime::Component* component : change->started) {
         const runtime::Intake& intake = component->intake();
-        if (const auto failure = intake.failure())
+        if (const auto failure = intake.status().failure())
             return refuse_change("component \"" + component->name() + "\" does not start: " + failure->text);
-        all_open = all_open && (intake.is_open() || intake.ended());
+        all_open = all_open && (intake.status().opened.load() || intake.status().ended.load());
     }
     if (all_open) return commit_change();
     const std::lock_guard lock(mutex);
