@@ -8,6 +8,7 @@
 #include "handlers/process.hpp"
 #include "log/log.hpp"
 #include "log/operating.hpp"
+#include "log/output.hpp"
 #include "operations/metrics.hpp"
 #include "parts.hpp"
 #include "plugins/search_path.hpp"
@@ -188,14 +189,30 @@ int Engine::run() {
         }
     }
     p.service = std::make_unique<operations::ServiceNotifier>(p.options.service_manager);
+    p.show_banner();
+    if (p.options.watch) p.file_watch.begin(p.options.file, p.config);
     for (const auto& component : p.components) component->start();
     const int code = p.wait_for_end();
     p.server.stop();
+    if (p.status_line) log::show_status({});
     if (!hung()) {
         for (const auto& component : p.components) component->join();
     }
     log::info("stopped", {{"exit_code", std::to_string(code)}});
     return code;
+}
+
+void Engine::Parts::show_banner() {
+    if (!options.status_line || config.log.format == "json" || !is_for_a_terminal()) return;
+    log::print(banner(options.file, config, server.address()));
+    status_line.emplace();
+}
+
+void Engine::Parts::show_status() {
+    const auto now = runtime::monotonic();
+    if (!status_line || now < next_status) return;
+    next_status = now + std::chrono::seconds(1);
+    log::show_status(status_line->turn(snapshot(), now, StatusLine::columns()));
 }
 
 void Engine::Parts::stop_all() {
@@ -293,6 +310,8 @@ int Engine::Parts::wait_for_end() {
             break;
         }
         restore_log_level();
+        show_status();
+        look_at_files();
         if (reload_is_due()) begin_reload();
         if (change) advance_change();
         report_to_service_manager();

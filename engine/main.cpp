@@ -50,6 +50,7 @@ struct Arguments {
     bool list_plugins = false;
     bool config_schema = false;
     bool exit_when_idle = false;
+    bool watch = false;
     std::string format = "text";
 };
 
@@ -143,6 +144,7 @@ private:
                 volley::log::info("draining; a second signal stops at once");
             } else if (!stop_request_.is_same(info)) {
                 if (engine_ != nullptr) engine_->cut_off();
+                volley::log::show_status({});
                 volley::log::warning(
                     "second signal: stopping at once; what is unfinished is delivered again");
                 volley::log::flush(last_words);
@@ -176,6 +178,8 @@ int run(const Arguments& arguments) {
     options.file = arguments.file;
     options.plugin_dirs = arguments.plugin_dirs;
     options.exit_when_idle = arguments.exit_when_idle;
+    options.watch = arguments.watch;
+    options.status_line = true;
     options.service_manager = service_manager;
     auto engine = volley::Engine::make(std::move(options));
     if (!engine) {
@@ -288,6 +292,8 @@ int main(int argc, char** argv) {
     app.add_flag("--config-schema", arguments.config_schema,
                  "Print the JSON Schema of the configuration, for editors");
     app.add_flag("--list-plugins", arguments.list_plugins, "Print the plugins that are found");
+    app.add_flag("--watch", arguments.watch,
+                 "For development: reload when the file changes, restart handlers whose programs change");
     app.add_flag("--exit-when-idle", arguments.exit_when_idle, "Drain and exit once every input is empty");
     app.footer(
         "Exit codes: 0 clean, 64 usage, 65 stopped at a message (on_fail: stop), 69 a dependency was "

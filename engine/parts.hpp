@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/load.hpp"
+#include "file_watch.hpp"
 #include "handlers/function.hpp"
 #include "log/log.hpp"
 #include "operations/server.hpp"
@@ -17,6 +18,7 @@
 #include "plugins/catalog.hpp"
 #include "runtime/component.hpp"
 #include "runtime/snapshot.hpp"
+#include "status_line.hpp"
 #include "volley/engine.hpp"
 
 namespace volley {
@@ -55,6 +57,12 @@ struct Engine::Parts {
     // Of run()'s thread.
     std::optional<Change> change;  // being carried out
     std::optional<Error> broken;   // what ends the engine, where it is no component's failure
+    FileWatch file_watch;          // begun if options.watch is set
+    // Components that the next reload restarts, though their configuration stays the same.
+    std::set<std::string> changed_handlers;
+    runtime::Nanoseconds next_look{0};      // at the files
+    std::optional<StatusLine> status_line;  // on a terminal, if options.status_line is set
+    runtime::Nanoseconds next_status{0};    // line
 
     // Guards the flags, and `components` and `config` where run()'s thread, the only one that changes those
     // two, changes them and others read them. Held for moments only: whoever stops the engine waits for it.
@@ -77,6 +85,8 @@ struct Engine::Parts {
     Result<std::unique_ptr<plugins::Catalog>> make_catalog(const Config& of) const;
     runtime::EngineSnapshot snapshot() const;
     int wait_for_end();
+    void show_banner();
+    void show_status();
     bool check_components();
     bool all_ended() const;
     bool is_idle() const;
@@ -98,8 +108,9 @@ struct Engine::Parts {
     void report_to_service_manager();
     // reload.cpp
     bool reload_is_due();
+    void look_at_files();
     void begin_reload();
-    Result<Change> plan(Config next) const;
+    Result<Change> plan(Config next, const std::set<std::string>& restarting) const;
     void advance_change();
     void open_new();
     void watch_opening();

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "log/log.hpp"
 #include "log/output.hpp"
@@ -18,6 +19,8 @@
 namespace volley {
 
 namespace {
+
+constexpr runtime::Nanoseconds look_at_files_every = std::chrono::milliseconds(250);
 
 const ComponentConfig* find_component(const Config& config, const std::string& name) {
     const auto found = std::find_if(config.components.begin(), config.components.end(),
@@ -91,17 +94,31 @@ bool Engine::Parts::reload_is_due() {
     return true;
 }
 
+void Engine::Parts::look_at_files() {
+    const auto now = runtime::monotonic();
+    if (!options.watch || change || now < next_look) return;
+    next_look = now + look_at_files_every;
+    const auto found = file_watch.look();
+    if (!found) return;
+    log::info("files have changed: reloading");
+    changed_handlers.insert(found->begin(), found->end());
+    ask_reload();
+}
+
 // Makes all that is new before anything old is touched.
-Result<Change> Engine::Parts::plan(Config next) const {
+Result<Change> Engine::Parts::plan(Config next, const std::set<std::string>& restarting) const {
+    const auto stays = [&](const std::string& name) {
+        return restarting.count(name) == 0 && same_component(config, next, name);
+    };
     Change planned;
     auto made_catalog = make_catalog(next);
     if (!made_catalog) return made_catalog.error();
     planned.catalog = std::move(*made_catalog);
     for (const auto& component : components) {
-        if (!same_component(config, next, component->name())) planned.going.insert(component->name());
+        if (!stays(component->name())) planned.going.insert(component->name());
     }
     for (const ComponentConfig& component : next.components) {
-        if (same_component(config, next, component.name)) continue;
+        if (stays(component.name)) continue;
         const bool by_the_program = functions.count(component.name) > 0;
         if (!by_the_program) {
             if (auto found = find_program(component, next.base_dir); !found) return found.error();
@@ -135,7 +152,9 @@ void Engine::Parts::begin_reload() {
             return refuse("component \"" + name +
                           "\" has its handler from the program and cannot be taken away\n");
     }
-    auto planned = plan(std::move(*loaded.config));
+    // The set of files may have changed with the configuration, also if it is refused below.
+    if (options.watch) file_watch.begin(options.file, *loaded.config);
+    auto planned = plan(std::move(*loaded.config), std::exchange(changed_handlers, {}));
     if (!planned) return refuse(planned.error().text);
     change.emplace(std::move(*planned));
     log::info("reloading", {{"file", options.file},

@@ -168,6 +168,8 @@ void print(std::string text) {
     writer().put(std::move(text), true);
 }
 
+void show_status(std::string text) { writer().set_last_line(std::move(text)); }
+
 bool flush(std::chrono::milliseconds patience) { return writer().flush(patience); }
 
 std::uint64_t dropped() { return writer().dropped(); }

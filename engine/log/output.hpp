@@ -15,6 +15,10 @@ constexpr std::chrono::milliseconds exit_patience{500};
 // configuration.
 void print(std::string text);
 
+// Keeps this text below the log, in the last line of a terminal; empty: takes it away. It is not logged.
+// Requires: standard error is a terminal, and the text fits into a line of it.
+void show_status(std::string text);
+
 // Waits until everything logged is written, for at most `patience`. Returns whether it is.
 bool flush(std::chrono::milliseconds patience = exit_patience);
 

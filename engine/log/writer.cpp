@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -68,6 +69,17 @@ void Writer::put(std::string text, bool urgent) {
     given_.notify_one();
 }
 
+void Writer::set_last_line(std::string text) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (text == last_line_) return;
+        last_line_ = std::move(text);
+        last_line_changed_ = true;
+        if (!thread_.joinable() && !start_thread()) return;
+    }
+    given_.notify_one();
+}
+
 // Without a thread, lines wait for the next put(), which tries to start it again, or for flush(), which
 // writes them itself.
 bool Writer::start_thread() {
@@ -84,7 +96,7 @@ void Writer::run() {
     pthread_setname_np(pthread_self(), "log");
     std::unique_lock lock(mutex_);
     for (;;) {
-        given_.wait(lock, [this] { return stopping_ || !queue_.empty() || overflowed_ > 0; });
+        given_.wait(lock, [this] { return stopping_ || has_work(); });
         if (stopping_) return;
         write_waiting(lock, std::nullopt);
     }
@@ -93,7 +105,7 @@ void Writer::run() {
 bool Writer::flush(milliseconds patience) {
     const auto deadline = steady_clock::now() + patience;
     std::unique_lock lock(mutex_);
-    const auto done = [this] { return queue_.empty() && overflowed_ == 0 && !writing_; };
+    const auto done = [this] { return !has_work() && !writing_; };
     if (thread_.joinable()) return written_.wait_until(lock, deadline, done);
     const WithoutSignals none;
     if (!done()) write_waiting(lock, deadline);
@@ -106,7 +118,12 @@ void Writer::write_waiting(std::unique_lock<std::mutex>& lock, const Deadline& d
     lines.swap(queue_);
     // Lines without room came after these and before those that are queued from now on.
     const std::uint64_t behind = std::exchange(overflowed_, 0);
+    last_line_changed_ = false;
+    const std::string last_line = last_line_;
     writing_ = true;
+    lock.unlock();
+    erase_last_line(deadline);
+    lock.lock();
     for (const std::string& line : lines) {
         lock.unlock();
         tell_of_dropped(deadline);
@@ -120,6 +137,7 @@ void Writer::write_waiting(std::unique_lock<std::mutex>& lock, const Deadline& d
     lock.unlock();
     untold_ += behind;
     tell_of_dropped(deadline);
+    show_last_line(last_line, deadline);
     lock.lock();
     writing_ = false;
     written_.notify_all();
@@ -128,6 +146,19 @@ void Writer::write_waiting(std::unique_lock<std::mutex>& lock, const Deadline& d
 void Writer::tell_of_dropped(const Deadline& deadline) {
     if (untold_ == 0 || !options_.notice) return;
     if (write_line(options_.notice(untold_), deadline)) untold_ = 0;
+}
+
+void Writer::erase_last_line(const Deadline& deadline) {
+    constexpr std::string_view erase = "\r\x1b[K";
+    if (last_line_shown_ && write_bytes(erase.data(), erase.size(), deadline)) last_line_shown_ = false;
+}
+
+// Not below a line that was cut.
+void Writer::show_last_line(const std::string& text, const Deadline& deadline) {
+    if (text.empty() || torn_ || last_line_shown_) return;
+    last_line_shown_ = true;
+    static_cast<void>(write_bytes(text.data(), text.size(), deadline));
+    torn_ = false;  // whatever is there is erased before the next line
 }
 
 void Writer::count_dropped(std::uint64_t count) { dropped_.fetch_add(count, std::memory_order_relaxed); }

@@ -37,6 +37,9 @@ public:
     // Never blocks. `text` ends with a newline; several lines in one text stay together. Lines that may be
     // the last ones of the process are `urgent`: they have a reserve in the queue.
     void put(std::string text, bool urgent = false);
+    // For a terminal: keeps this text in the last line, below all others; empty: takes it away. Has no
+    // newline, and fits into a line of the terminal. Never blocks.
+    void set_last_line(std::string text);
     // Waits until all lines are written or dropped, for at most `patience`. Returns whether they are.
     bool flush(std::chrono::milliseconds patience);
     std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -51,6 +54,9 @@ private:
     bool write_bytes(const char* bytes, std::size_t size, const Deadline& deadline);
     bool wait_for_room(const Deadline& deadline) const;
     void tell_of_dropped(const Deadline& deadline);
+    void erase_last_line(const Deadline& deadline);
+    void show_last_line(const std::string& text, const Deadline& deadline);
+    bool has_work() const { return !queue_.empty() || overflowed_ > 0 || last_line_changed_; }
     void count_dropped(std::uint64_t count);
 
     const int fd_;
@@ -63,6 +69,8 @@ private:
     std::deque<std::string> queue_;
     std::size_t waiting_bytes_ = 0;  // in the queue, and being written
     std::uint64_t overflowed_ = 0;   // lines without room since the queue was last taken
+    std::string last_line_;
+    bool last_line_changed_ = false;
     bool writing_ = false;
     bool stopping_ = false;
     std::thread thread_;
@@ -70,6 +78,7 @@ private:
     // Used only by the thread that has set writing_.
     std::uint64_t untold_ = 0;  // dropped, and not reported yet
     bool torn_ = false;         // the last line was cut
+    bool last_line_shown_ = false;
 
     std::atomic<std::uint64_t> dropped_{0};
 };

@@ -129,7 +129,7 @@ ApiResponse Api::set_log_level(const ApiRequest& request) {
     if (const auto given = request.parameters.find("for"); given != request.parameters.end()) {
         const auto time = config::parse_duration(given->second);
         if (!time || time->count() <= 0 || *time > longest_log_level)
-            return refuse(400, "\"for\" is a duration of at most a week, such as 10m");
+            return refuse(400, "\"for\" is a duration above zero and of at most a week, such as 10m");
         back_after = *time;
         about += " for " + given->second;
     }

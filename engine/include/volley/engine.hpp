@@ -47,6 +47,10 @@ struct EngineOptions {
     std::map<std::string, const volley_plugin*> plugins;
     // Drain and return once every input is empty.
     bool exit_when_idle = false;
+    // Reload when the configuration changes, and restart the handlers whose files change. For development.
+    bool watch = false;
+    // Write to standard error, if it is a terminal, what runs and one line that follows how it goes.
+    bool status_line = false;
     // Write to standard error, as volleyd does. The level and the format are the configuration's.
     bool log = true;
     // Report to it when the engine is ready, reloads and stops, and feed its watchdog.
