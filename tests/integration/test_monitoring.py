@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -74,4 +75,19 @@ def test_a_scrape_has_the_metrics_and_they_are_well_named(tmp_path):
         assert f"# HELP {name} " in text
     for line in text.splitlines():
         assert line.startswith("#") or re.fullmatch(r'volley_\w+(\{(\w+="[^"]*",?)*\})? \S+', line), line
+    assert volleyd.stop() == 0, volleyd.log
+
+
+@pytest.mark.faults  # with promtool, of the package prometheus
+def test_promtool_finds_nothing_and_each_rule_fires_when_it_should(tmp_path):
+    rules = subprocess.run(["promtool", "test", "rules", "alerts_test.yml"], cwd=MONITORING, capture_output=True, text=True)
+    assert rules.returncode == 0, rules.stdout + rules.stderr
+    tested = set(re.findall(r"alertname: (\w+)", (MONITORING / "alerts_test.yml").read_text()))
+    assert tested == {name for name, _ in expressions() if name.startswith("Volley")}
+    store = Sqlite(tmp_path)
+    volleyd = Volleyd(tmp_path, f"app: names\nqueues:\n  in: {{type: sqlite, config: {store.config()}}}\n  out: {{type: sqlite, "
+                                f"config: {store.config()}}}\ncomponents: [{{name: move, input: in, outputs: [out], handler: forward}}]\n"
+                                'operations: {listen: "127.0.0.1:0"}\n').wait_ready()
+    found = subprocess.run(["promtool", "check", "metrics"], input=volleyd.get("/metrics")[1], capture_output=True, text=True)
+    assert found.returncode == 0 and not found.stderr, found.stdout + found.stderr
     assert volleyd.stop() == 0, volleyd.log
