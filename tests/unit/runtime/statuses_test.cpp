@@ -303,16 +303,16 @@ TEST_CASE("while a handler hangs its consumer is not closed, and what others fin
     now.log = true;
     script = &now;
     static std::atomic<bool> hangs{false}, over{false};
-    static auto engine =
-        scripted::make_engine("shutdown_timeout: 100ms\n", ", workers: 2, order: none",
-                              [](const volley::Message& message, volley::Outputs& outputs) {
-                                  const std::string_view body = message.body();
-                                  if (!hangs.exchange(true)) {
-                                      while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-                                      CHECK(body.size() == 16);
-                                  }
-                                  outputs.send_all(body);
-                              });
+    const auto handler = [](const volley::Message& message, volley::Outputs& outputs) {
+        const std::string_view body = message.body();
+        if (!hangs.exchange(true)) {
+            while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            CHECK(body.size() == 16);
+        }
+        outputs.send_all(body);
+    };
+    static auto& engine = *new auto(  // not even at the exit of the process
+        scripted::make_engine("shutdown_timeout: 100ms\n", ", workers: 2, order: none", handler));
     CHECK(scripted::run_until(*engine, [&] { return hangs && now.acked > 0; }).code == 75);
     CHECK(engine->hung());
     CHECK(now.count("close input") == 0);
