@@ -121,7 +121,7 @@ def test_the_log_level_changes_and_comes_back(volleyd):
     api = Api(volleyd)
     api.post("log?level=error")
     assert api.get("status")["log"] == {"level": "error", "until": None}
-    assert any('request="log level"' in line for line in volleyd.lines)
+    wait_until(lambda: 'request="log level"' in volleyd.log, "the request is in the log")
     api.post("log?level=debug&for=300ms")
     wait_until(lambda: api.get("status")["log"] == {"level": "info", "until": None}, "the configured level is back")
 
