@@ -18,65 +18,65 @@ constexpr std::int64_t window = 2000;
 // What has been delayed or leased long enough. A limit: a million messages that are due at once are no reason
 // for a claim to take a minute.
 constexpr const char* promote_sql =
-    "UPDATE $T SET visible_at = NULL, token = NULL, owner = NULL WHERE id IN (SELECT id FROM $T "
-    "WHERE visible_at <= statement_timestamp() ORDER BY visible_at, id LIMIT 10000 FOR UPDATE SKIP LOCKED)";
+    "UPDATE {T} AS q SET {free} WHERE {id} IN (SELECT {id} FROM {T} AS q WHERE {visible_at} <= "
+    "statement_timestamp() AND {ready} ORDER BY {visible_at}, {id} LIMIT 10000 FOR UPDATE SKIP LOCKED)";
 
 // $1 token, $2 owner, $3 lease in ms, $4 count, $5 bytes, $6 window.
-#define VOLLEY_POSTGRESQL_SIZE \
-    "coalesce(octet_length(body), 0)::int8 + coalesce(octet_length(key), 0) AS size"
-#define VOLLEY_POSTGRESQL_UPDATE                                                                     \
-    "UPDATE $T SET token = $1, owner = $2, attempts = least(attempts, 1000000000) + 1, "             \
-    "visible_at = statement_timestamp() + $3 * interval '1 ms' WHERE id IN (SELECT id FROM locked) " \
-    "AND $6 > 0"
+#define VOLLEY_POSTGRESQL_UPDATE \
+    "UPDATE {T} AS q SET {claim} WHERE {id} IN (SELECT id FROM locked) AND $6 > 0"
 
 constexpr const char* claim_sql =
-    "WITH ahead AS MATERIALIZED (SELECT id, priority, " VOLLEY_POSTGRESQL_SIZE
-    " FROM $T WHERE visible_at IS NULL ORDER BY priority DESC, id LIMIT $4 FOR UPDATE SKIP LOCKED), "
-    "placed AS (SELECT id, sum(size) OVER (ORDER BY priority DESC, id) - size AS before FROM ahead), "
+    "WITH ahead AS MATERIALIZED (SELECT {ranked}, {size} AS size FROM {T} AS q "
+    "WHERE {visible_at} IS NULL AND {ready} ORDER BY {order} LIMIT $4 FOR UPDATE SKIP LOCKED), "
+    "placed AS (SELECT id, sum(size) OVER (ORDER BY {rank}) - size AS before FROM ahead), "
     "locked AS (SELECT id FROM placed WHERE before < $5) " VOLLEY_POSTGRESQL_UPDATE;
 
-// Under the advisory lock, so that no two claims see the same key as free. A message that has a token keeps its
-// key busy, whatever the clock says: promote_sql takes the token of each lease that has ended, except of a row
-// that is locked, whose owner may be committing, and of what is past its limit. A lease can also end between the
-// two statements. Its message is then not taken here, so the messages behind it must wait too.
+// Under the advisory lock, so that no two claims see the same key as free. A message that has a token keeps
+// its key busy, whatever the clock says: promote_sql takes the token of each lease that has ended, except of
+// a row that is locked, whose owner may be committing, and of what is past its limit. A lease can also end
+// between the two statements. Its message is then not taken here, so the messages behind it must wait too.
 constexpr const char* ordered_claim_sql =
-    "WITH busy AS MATERIALIZED (SELECT DISTINCT key FROM $T WHERE token IS NOT NULL AND key IS NOT NULL "
-    "AND owner IS DISTINCT FROM $2), "
-    "ahead AS MATERIALIZED (SELECT id, priority, key, " VOLLEY_POSTGRESQL_SIZE
-    " FROM $T WHERE visible_at IS NULL ORDER BY priority DESC, id "
+    "WITH busy AS MATERIALIZED (SELECT DISTINCT {key} AS key FROM {T} AS q WHERE {token} IS NOT NULL AND "
+    "{key} IS NOT NULL AND {owner} IS DISTINCT FROM $2 AND {ready}), "
+    "ahead AS MATERIALIZED (SELECT {ranked}, {key} AS key, {size} AS size FROM {T} AS q "
+    "WHERE {visible_at} IS NULL AND {ready} ORDER BY {order} "
     "LIMIT CASE WHEN EXISTS (SELECT FROM busy) THEN $4 + $6 ELSE $4 END), "
-    "placed AS (SELECT id, sum(size) OVER (ORDER BY priority DESC, id) - size AS before, "
-    "row_number() OVER (ORDER BY priority DESC, id) AS place FROM ahead "
+    "placed AS (SELECT id, sum(size) OVER (ORDER BY {rank}) - size AS before, "
+    "row_number() OVER (ORDER BY {rank}) AS place FROM ahead "
     "WHERE key IS NULL OR NOT key IN (SELECT key FROM busy)), "
-    "locked AS MATERIALIZED (SELECT id FROM $T WHERE id IN (SELECT id FROM placed WHERE before < $5 AND "
-    "place <= $4) "
-    "AND visible_at IS NULL FOR UPDATE SKIP LOCKED) " VOLLEY_POSTGRESQL_UPDATE;
+    "locked AS MATERIALIZED (SELECT {id} AS id FROM {T} AS q WHERE {id} IN (SELECT id FROM placed WHERE "
+    "before < $5 "
+    "AND place <= $4) "
+    "AND {visible_at} IS NULL AND {ready} FOR UPDATE SKIP LOCKED) " VOLLEY_POSTGRESQL_UPDATE;
 
 constexpr const char* fetch_sql =
-    "SELECT " VOLLEY_POSTGRESQL_COLUMNS " FROM $T WHERE token = $1 ORDER BY priority DESC, id";
+    "SELECT {columns} FROM {T} AS q WHERE {token} = $1 AND {ready} ORDER BY {order}";
 
-constexpr const char* give_back_sql =
-    "UPDATE $T SET visible_at = NULL, token = NULL, owner = NULL, attempts = greatest(attempts - 1, 0) "
-    "WHERE token = $1";
+constexpr const char* give_back_sql = "UPDATE {T} AS q SET {give_back} WHERE {token} = $1";
 
 constexpr const char* look_sql =
-    "SELECT coalesce((SELECT greatest((extract(epoch FROM visible_at - statement_timestamp()) * 1000)::int8, "
-    "0) "
-    "FROM $T WHERE visible_at IS NOT NULL AND visible_at < 'infinity' ORDER BY visible_at LIMIT 1), -1), "
-    "EXISTS (SELECT FROM $T WHERE visible_at IS NULL)";
+    "SELECT coalesce((SELECT greatest((extract(epoch FROM {visible_at} - statement_timestamp()) * "
+    "1000)::int8, "
+    "0) FROM {T} AS q WHERE {visible_at} IS NOT NULL AND {visible_at} < 'infinity' AND {ready} "
+    "ORDER BY {visible_at} LIMIT 1), -1), "
+    "EXISTS (SELECT FROM {T} AS q WHERE {visible_at} IS NULL AND {ready})";
 
 }  // namespace
 
-Claims::Claims(const PostgresqlConfig& config, const std::string& table)
-    : promote_(with_table(promote_sql, table)),
-      claim_(with_table(config.ordered ? ordered_claim_sql : claim_sql, table)),
-      fetch_(with_table(fetch_sql, table)),
-      give_back_(with_table(give_back_sql, table)),
-      look_(with_table(look_sql, table)),
-      ordered_(config.ordered),
+Claims::Claims(const PostgresqlConfig& config)
+    : ordered_(config.ordered),
       lease_ms_(config.lease_ms),
       random_(std::random_device{}()),
-      owner_(static_cast<std::int64_t>(random_() >> 1)) {}
+      owner_(static_cast<std::int64_t>(random_() >> 33)),
+      claims_(static_cast<std::uint32_t>(random_())) {}
+
+void Claims::set_table(const QueueTable& table) {
+    promote_ = statement(promote_sql, table);
+    claim_ = statement(ordered_ ? ordered_claim_sql : claim_sql, table);
+    fetch_ = statement(fetch_sql, table);
+    give_back_ = statement(give_back_sql, table);
+    look_ = statement(look_sql, table);
+}
 
 // A claim need not be on disk: nothing is lost with it. And it knows which indexes it wants; statistics of a
 // table that is empty now and has a million rows in a minute mislead.
@@ -96,7 +96,7 @@ Command Claims::settings(Session& session, std::uint32_t table_id) const {
 
 Claims::Taken Claims::take(Session& session, std::uint32_t table_id, std::uint32_t count,
                            std::uint64_t max_bytes) {
-    const auto token = static_cast<std::int64_t>(random_() >> 1);
+    const std::int64_t token = owner_ << 32 | claims_++;
     const auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     Command claim{claim_, {}}, fetch{fetch_, {}};
     claim.parameters.add(token).add(owner_).add(std::int64_t{lease_ms_}).add(std::int64_t{count});

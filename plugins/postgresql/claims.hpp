@@ -19,7 +19,10 @@ struct Outlook {
 
 class Claims {
 public:
-    Claims(const PostgresqlConfig& config, const std::string& table);
+    explicit Claims(const PostgresqlConfig& config);
+
+    // What the rest works on.
+    void set_table(const QueueTable& table);
 
     struct Taken {
         std::int64_t token;
@@ -39,7 +42,8 @@ private:
     bool ordered_;
     std::uint32_t lease_ms_;
     std::mt19937_64 random_;
-    std::int64_t owner_;
+    std::int64_t owner_;        // 31 random bits; the first half of each token
+    std::uint32_t claims_;      // counts from anywhere; the second half of the next token
     std::int64_t unheard_ = 0;  // the token of a take without an answer
 };
 

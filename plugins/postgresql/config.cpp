@@ -69,6 +69,7 @@ PostgresqlConfig read_config(const Context& context) {
     c.schema = context.config("schema", c.schema);
     if (c.schema.empty() || c.schema.size() > longest_name || !is_utf8(c.schema))
         throw Error(ErrorCode::config, "config: `schema` must be a name of 1 to 63 bytes", "/schema");
+    c.mapping = read_mapping(context);
     c.create = truth(context, "create", c.create);
     c.ordered = truth(context, "ordered", c.ordered);
     c.listen = truth(context, "listen", c.listen);
@@ -84,13 +85,9 @@ PostgresqlConfig read_config(const Context& context) {
     return c;
 }
 
-std::string identifier(std::string_view name) {
-    std::string out = "\"";
-    for (const char c : name) {
-        if (c == '"') out.push_back('"');
-        out.push_back(c);
-    }
-    return out + '"';
+std::string table_of(const PostgresqlConfig& config, std::string_view queue) {
+    if (!config.mapping) return table_name(config.schema, queue);
+    return identifier(config.mapping->schema) + '.' + identifier(config.mapping->table);
 }
 
 std::string table_name(const std::string& schema, std::string_view queue) {

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "volley/abi.hpp"
+#include "mapping.hpp"
+#include "table.hpp"
 
 namespace volley::postgresql {
 
@@ -20,6 +21,7 @@ struct PostgresqlConfig {
     Server server;
     std::string schema = "volley";
     bool create = true;
+    std::optional<Mapping> mapping;  // an existing table in the place of one in `schema`
     std::uint32_t lease_ms = 30'000;
     bool ordered = true;
     bool listen = true;
@@ -32,10 +34,11 @@ struct PostgresqlConfig {
 // Throws Error{config} that names the key. Its text quotes no value that may hold a password.
 PostgresqlConfig read_config(const Context& context);
 
+// Returns the table of the queue, quoted: `"schema"."queue"`, or the mapped one. Throws Error{config} if
+// `queue` cannot be the name of a queue's table.
+std::string table_of(const PostgresqlConfig& config, std::string_view queue);
+
 // Returns `"schema"."queue"`. Throws Error{config} if `queue` cannot be the name of a queue's table.
 std::string table_name(const std::string& schema, std::string_view queue);
-
-// Returns the identifier in quotes.
-std::string identifier(std::string_view name);
 
 }  // namespace volley::postgresql

@@ -25,9 +25,9 @@ constexpr std::chrono::milliseconds blocked_pause{20};
 PostgresqlConsumer::PostgresqlConsumer(Context context)
     : context_(std::move(context)),
       config_(read_config(context_)),
-      table_(table_name(config_.schema, context_.value())),
+      table_(table_of(config_, context_.value())),
       session_(config_.server),
-      claims_(config_, table_),
+      claims_(config_),
       listener_(context_, config_) {}
 
 PostgresqlConsumer::~PostgresqlConsumer() {
@@ -35,13 +35,20 @@ PostgresqlConsumer::~PostgresqlConsumer() {
 }
 
 void PostgresqlConsumer::open() {
-    store_ = open_store(session_, config_, name());
+    store_ = open_store(session_, config_, name(), Use::consume);
+    claims_.set_table(store_.table);
+    if (!store_.advice.empty())
+        context_.warning(session_.where() + ": the table " + table_ +
+                         " lacks indexes for what every claim looks for, and may be slow when it is long: " +
+                         store_.advice);
     listener_.listen_to(store_.channel());
 }
 
 Session& PostgresqlConsumer::session() {
     if (session_.is_open()) return session_;
-    const std::string before = std::exchange(store_, open_store(session_, config_, name())).name();
+    const std::string before =
+        std::exchange(store_, open_store(session_, config_, name(), Use::consume)).name();
+    claims_.set_table(store_.table);
     if (store_.name() != before)
         context_.error(session_.where() + ": the table " + table_ + " is another one than before; " +
                        std::to_string(deliveries_.open().size()) +
@@ -56,7 +63,7 @@ void PostgresqlConsumer::claim(volley_batch& batch) {
     Page& page = deliveries_.empty_page();
     page.fill(std::move(taken.rows));
     page.lend(batch, true);
-    listener_.note_taken(batch.count, table_);
+    if (!store_.table.is_mapped) listener_.note_taken(batch.count, table_);
     for (std::uint32_t i = 0; i < batch.count; ++i) {
         volley_message& m = element(batch.messages, batch.message_size, i);
         m.handle = deliveries_.add(page.id(i), taken.token, page);
@@ -68,7 +75,9 @@ void PostgresqlConsumer::claim(volley_batch& batch) {
 void PostgresqlConsumer::wait(Clock::time_point deadline) {
     const Outlook outlook = claims_.look(session_);
     listener_.listen_to(store_.channel());
-    auto pause = listener_.hears() ? listening_pause : std::chrono::milliseconds(pause_);
+    // Who writes to a table of his own notifies nobody.
+    const bool hears = listener_.hears() && !store_.table.is_mapped;
+    auto pause = hears ? listening_pause : std::chrono::milliseconds(pause_);
     pause_ = std::min(pause_ * 2, std::chrono::milliseconds(config_.poll_ms));
     if (outlook.blocked) pause = std::min(pause, blocked_pause);
     if (outlook.next_due_ms >= 0)
@@ -96,8 +105,10 @@ std::int32_t PostgresqlConsumer::consume(volley_batch& batch, std::uint32_t time
 // ---- Settling
 
 void PostgresqlConsumer::settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride) {
-    ClaimedRows acks;
-    PutBacks put_backs;
+    Session& session = this->session();
+    const QueueTable& table = store_.table;
+    ClaimedRows acks(table);
+    PutBacks put_backs(table);
     bool came_back = false;
     std::set<std::uint64_t> handles;
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -116,13 +127,12 @@ void PostgresqlConsumer::settle(volley_settlement* settlements, std::uint32_t co
     if (handles.empty()) return;
 
     std::vector<Command> commands{{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
-                                  acknowledge_command(table_, acks),
-                                  put_back_command(table_, put_backs),
+                                  acknowledge_command(table, acks),
+                                  put_back_command(table, put_backs),
                                   {"COMMIT", {}}};
     if (put_backs.rows.count == 0) commands.erase(commands.begin() + 2);
     if (came_back) commands.push_back(notify_command(table_));
-    std::set<std::int64_t> done;
-    Session& session = this->session();
+    std::set<std::string> done;
     try {
         const auto results = session.run(commands, Effect::commits, "settling");
         done = ids_of(results[1].get());
@@ -133,7 +143,7 @@ void PostgresqlConsumer::settle(volley_settlement* settlements, std::uint32_t co
         throw;
     }
 
-    ClaimedRows doubtful;  // acks that an earlier call may have committed
+    ClaimedRows doubtful(table);  // acks that an earlier call may have committed
     for (std::uint32_t i = 0; i < count; ++i) {
         volley_settlement& s = element(settlements, stride, i);
         if (s.result != VOLLEY_E_RETRY) continue;
@@ -145,10 +155,10 @@ void PostgresqlConsumer::settle(volley_settlement* settlements, std::uint32_t co
         else
             s.result = VOLLEY_E_LOST;
     }
-    std::set<std::int64_t> there;
+    std::set<std::string> there;
     if (doubtful.count > 0)
         there = ids_of(
-            session.run({still_there_command(table_, doubtful)}, Effect::none, "asking for what was acked")[0]
+            session.run({still_there_command(table, doubtful)}, Effect::none, "asking for what was acked")[0]
                 .get());
     for (std::uint32_t i = 0; i < count; ++i) {
         volley_settlement& s = element(settlements, stride, i);
@@ -161,16 +171,17 @@ void PostgresqlConsumer::settle(volley_settlement* settlements, std::uint32_t co
 
 void PostgresqlConsumer::extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                                 std::uint32_t lease_ms) {
-    ClaimedRows rows;
+    Session& session = this->session();
+    ClaimedRows rows(store_.table);
     for (std::uint32_t i = 0; i < count; ++i)
         if (const Delivery* d = deliveries_.find(handles[i])) rows.add(*d);
     // As with claims: nothing is lost if the server forgets it in a crash.
-    const auto answers = session().run({{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
-                                        {"SELECT set_config('synchronous_commit', 'off', true)", {}},
-                                        extend_command(table_, rows, lease_ms),
-                                        {"COMMIT", {}}},
-                                       Effect::none, "extending leases");
-    const std::set<std::int64_t> extended = ids_of(answers[2].get());
+    const auto answers = session.run({{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
+                                      {"SELECT set_config('synchronous_commit', 'off', true)", {}},
+                                      extend_command(store_.table, rows, lease_ms),
+                                      {"COMMIT", {}}},
+                                     Effect::none, "extending leases");
+    const std::set<std::string> extended = ids_of(answers[2].get());
     for (std::uint32_t i = 0; i < count; ++i) {
         const Delivery* d = deliveries_.find(handles[i]);
         results[i] = d != nullptr && extended.count(d->id) != 0 ? VOLLEY_OK : VOLLEY_E_LOST;
@@ -180,11 +191,11 @@ void PostgresqlConsumer::extend(const std::uint64_t* handles, std::int32_t* resu
 // ---- Ending
 
 void PostgresqlConsumer::release_all() {
-    PutBacks put_backs;
+    PutBacks put_backs(store_.table);
     for (const Delivery& d : deliveries_.open()) put_backs.add(d, 0, true);
     deliveries_.clear();
     if (put_backs.rows.count == 0 || !session_.is_open()) return;
-    session_.run({put_back_command(table_, put_backs)}, Effect::none, "giving back messages");
+    session_.run({put_back_command(store_.table, put_backs)}, Effect::none, "giving back messages");
 }
 
 void PostgresqlConsumer::close(std::uint32_t) {

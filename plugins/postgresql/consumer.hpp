@@ -39,7 +39,7 @@ public:
         identity_ = store_.name();
         return identity_;
     }
-    const std::string& table() const { return table_; }
+    const QueueTable& table() const { return store_.table; }
     const std::string& name() const { return context_.value(); }
     const std::string& schema() const { return config_.schema; }
     Deliveries& deliveries() { return deliveries_; }
@@ -52,7 +52,7 @@ private:
 
     Context context_;
     PostgresqlConfig config_;
-    std::string table_;
+    std::string table_;  // its name, quoted
     Session session_;
     Store store_;
     std::string identity_;  // lent by identity()

@@ -1,10 +1,11 @@
 #include "deliveries.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace volley::postgresql {
 
-std::uint64_t Deliveries::add(std::int64_t id, std::int64_t token, Page& page) {
+std::uint64_t Deliveries::add(std::string id, std::int64_t token, Page& page) {
     if (free_.empty()) {
         free_.push_back(static_cast<std::uint32_t>(deliveries_.size()));
         deliveries_.emplace_back();
@@ -12,7 +13,7 @@ std::uint64_t Deliveries::add(std::int64_t id, std::int64_t token, Page& page) {
     const std::uint32_t index = free_.back();
     free_.pop_back();
     Delivery& d = deliveries_[index];
-    d = {id, token, &page, d.generation + 1, false};
+    d = {std::move(id), token, &page, d.generation + 1, false};
     ++page.open;
     return static_cast<std::uint64_t>(d.generation) << 32 | index;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "page.hpp"
@@ -11,7 +12,7 @@ namespace volley::postgresql {
 
 // A message that is ours: the row has this token as long as no other consumer has claimed it.
 struct Delivery {
-    std::int64_t id = 0;
+    std::string id;  // of the row, as text
     std::int64_t token = 0;
     Page* page = nullptr;  // null: the slot is free
     std::uint32_t generation = 0;
@@ -21,7 +22,7 @@ struct Delivery {
 class Deliveries {
 public:
     // Returns the handle.
-    std::uint64_t add(std::int64_t id, std::int64_t token, Page& page);
+    std::uint64_t add(std::string id, std::int64_t token, Page& page);
     // Null: there is none.
     Delivery* find(std::uint64_t handle);
     // Requires: find(handle). Its views end.

@@ -2,27 +2,13 @@
 
 #include "settlement.hpp"
 #include "sqlite/headers.hpp"
-#include "store.hpp"
 
 namespace volley::postgresql {
 
 namespace {
 
-// The rows come out of unnest in their order, and get their ids in it.
-constexpr const char* insert_sql =
-    "INSERT INTO $T (key, headers, body, message_id, visible_at, priority, created) "
-    "SELECT r.key, r.headers::json, r.body, r.message_id, "
-    "CASE WHEN r.delay > 0 THEN statement_timestamp() + r.delay * interval '1 ms' END, r.priority, "
-    "CASE WHEN r.created > 0 THEN to_timestamp(r.created / 1000.0) ELSE statement_timestamp() END "
-    "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS r(key, headers, body, message_id, delay, priority, created) "
-    "ON CONFLICT (message_id) WHERE message_id IS NOT NULL DO NOTHING RETURNING message_id";
-
 // What the engine writes of its own, which differs from try to try: when a message failed, and how often.
 bool is_of_engine(std::string_view name) { return name.substr(0, 7) == "volley-"; }
-
-bool is_same(const volley_view& a, const volley_view& b) {
-    return is_absent(a) == is_absent(b) && text_of(a) == text_of(b);
-}
 
 bool has_headers(const volley_record& record, volley_view stored) {
     std::vector<sqlite::OwnedHeader> parsed;
@@ -62,6 +48,7 @@ void NewRows::add(const volley_record& record, volley_view id, std::int32_t prio
     constexpr std::int64_t latest = 253'402'300'799'999;  // 9999-12-31
     created_.add(record.timestamp_ms <= latest ? record.timestamp_ms : 0);
     is_news_ |= record.delay_ms == 0;
+    has_delay_ |= record.delay_ms > 0;
     if (record.header_count == 0) {
         headers_.add_null();
         return;
@@ -71,20 +58,32 @@ void NewRows::add(const volley_record& record, volley_view id, std::int32_t prio
     headers_.add(view_of(json));
 }
 
-Command NewRows::insert_command(const std::string& table) const {
-    Command c{with_table(insert_sql, table), {}};
+void NewRows::check(const QueueTable& table) const {
+    if (!has_delay_ || table.has_delays) return;
+    throw Error(ErrorCode::permanent,
+                "the table " + table.name +
+                    " has no column for the delay of a message; name one in `columns.visible_at`, or add it: "
+                    "ALTER TABLE " +
+                    table.name + " ADD COLUMN volley_visible_at timestamptz");
+}
+
+Command NewRows::insert_command(const QueueTable& table) const {
+    Command c{statement("{insert}", table), {}};
     c.parameters.add(keys_).add(headers_).add(bodies_).add(ids_).add(delays_).add(priorities_).add(created_);
     return c;
 }
 
-Under find_under(Session& session, const std::string& table, const volley_record& record, volley_view id) {
-    Command c{with_table("SELECT body, key, headers FROM $T WHERE message_id = $1", table), {}};
-    c.parameters.add(id);
+Under find_under(Session& session, const QueueTable& table, const volley_record& record, volley_view id) {
+    Command c{statement("SELECT {same_body} AND {same_key}, {keeps_headers}, {headers} FROM {T} AS q "
+                        "WHERE {message_id} = {message_id_of_1}",
+                        table),
+              {}};
+    c.parameters.add(id).add(record.body).add(record.key);
     const auto results = session.run({std::move(c)}, Effect::none, "comparing a message");
     const PGresult* row = results[0].get();
     if (PQntuples(row) == 0) return Under::nothing;
-    const bool same = is_same(record.body, bytes(row, 0, 0)) && is_same(record.key, bytes(row, 0, 1)) &&
-                      has_headers(record, bytes(row, 0, 2));
+    const bool same =
+        integer(row, 0, 0) != 0 && (integer(row, 0, 1) == 0 || has_headers(record, bytes(row, 0, 2)));
     return same ? Under::the_same : Under::another;
 }
 

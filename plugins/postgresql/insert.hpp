@@ -5,8 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "priority.hpp"
 #include "session.hpp"
+#include "table.hpp"
+#include "writing.hpp"
 
 namespace volley::postgresql {
 
@@ -21,8 +22,10 @@ class NewRows {
 public:
     // `id` keeps a second row with the same id out of the queue; absent: nothing does.
     void add(const volley_record& record, volley_view id, std::int32_t priority);
-    // Returns the message_id of each row that was stored.
-    Command insert_command(const std::string& table) const;
+    // Returns the message_id of each row that was stored; NULL if the table has none.
+    Command insert_command(const QueueTable& table) const;
+    // Throws Error{permanent} if the table cannot have them, for one is delayed.
+    void check(const QueueTable& table) const;
     // Is one of them visible at once?
     bool is_news() const { return is_news_; }
 
@@ -30,11 +33,11 @@ private:
     Array keys_{Array::Of::bytes}, headers_{Array::Of::text}, bodies_{Array::Of::bytes},
         ids_{Array::Of::bytes};
     Array delays_{Array::Of::integers}, priorities_{Array::Of::small_integers}, created_{Array::Of::integers};
-    bool is_news_ = false;
+    bool is_news_ = false, has_delay_ = false;
 };
 
 // What is stored under an id.
 enum class Under { nothing, the_same, another };
-Under find_under(Session& session, const std::string& table, const volley_record& record, volley_view id);
+Under find_under(Session& session, const QueueTable& table, const volley_record& record, volley_view id);
 
 }  // namespace volley::postgresql

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "consumer.hpp"
 #include "producer.hpp"
@@ -11,22 +12,29 @@ namespace volley::postgresql {
 namespace {
 
 // Not claimed, or claimed by one whose lease has run out.
-#define VOLLEY_POSTGRESQL_WAITS "(token IS NULL OR visible_at <= statement_timestamp())"
+#define VOLLEY_POSTGRESQL_WAITS "({token} IS NULL OR {visible_at} <= statement_timestamp()) AND {ready}"
 
 template <typename T>
 T& self(void* instance) {
     return *static_cast<T*>(instance);
 }
 
-// A row's id is any whole number; what is none is no row's.
-Parameters id_parameter(volley_view id) {
-    std::int64_t value = 0;
-    const std::string_view text = text_of(id);
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool is_number = error == std::errc{} && end == text.data() + text.size();
+// Of a text that cannot be a row's id there is no row.
+std::optional<Parameters> id_parameter(volley_view id, const QueueTable& table) {
     Parameters p;
-    p.add(is_number ? value : -1).add(std::int64_t{is_number ? 1 : 0});
+    if (!table.has_integer_ids) {
+        p.add_text(text_of(id));
+        return p;
+    }
+    const auto number = number_of(text_of(id));
+    if (!number) return std::nullopt;
+    p.add(*number);
     return p;
+}
+
+// The server says whether a text is an id of another type.
+bool is_no_id(const Session& session) {
+    return session.sqlstate() == "22P02" || session.sqlstate() == "22021";
 }
 
 void copy_counts(const volley_stats& from, volley_stats& to) {
@@ -49,14 +57,15 @@ std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
         }
         // Each of them reads an index, not the table.
         const auto results = i.session().run(
-            {{with_table(
-                  "SELECT (SELECT count(*) FROM $T WHERE visible_at IS NULL) + "
-                  "(SELECT count(*) FROM $T WHERE visible_at <= statement_timestamp()), "
-                  "(SELECT count(*) FROM $T WHERE token IS NOT NULL AND visible_at > statement_timestamp()), "
-                  "(SELECT count(*) FROM $T WHERE visible_at > statement_timestamp()), "
-                  "(SELECT greatest((extract(epoch FROM statement_timestamp() - created) * 1000)::int8, 0) "
-                  "FROM $T WHERE visible_at IS NULL AND isfinite(created) ORDER BY priority DESC, id LIMIT "
-                  "1)",
+            {{statement(
+                  "SELECT (SELECT count(*) FROM {T} AS q WHERE {visible_at} IS NULL AND {ready}) + "
+                  "(SELECT count(*) FROM {T} AS q WHERE {visible_at} <= statement_timestamp() AND {ready}), "
+                  "(SELECT count(*) FROM {T} AS q WHERE {token} IS NOT NULL AND {visible_at} > "
+                  "statement_timestamp() AND {ready}), "
+                  "(SELECT count(*) FROM {T} AS q WHERE {visible_at} > statement_timestamp() AND {ready}), "
+                  "(SELECT greatest((extract(epoch FROM statement_timestamp() - {created}) * 1000)::int8, 0) "
+                  "FROM {T} AS q WHERE {visible_at} IS NULL AND isfinite({created}) AND {ready} "
+                  "ORDER BY {order} LIMIT 1)",
                   i.table()),
               {}}},
             Effect::none, "counting");
@@ -75,7 +84,7 @@ std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
 
 template <typename T>
 void show(T& i, const char* sql, Parameters parameters, volley_batch& batch) {
-    auto results = i.session().run({{with_table(sql, i.table()), std::move(parameters)}}, Effect::none,
+    auto results = i.session().run({{statement(sql, i.table()), std::move(parameters)}}, Effect::none,
                                    "showing messages");
     i.inspection().page.fill(std::move(results[0]));
     i.inspection().page.lend(batch, false);
@@ -87,8 +96,8 @@ std::int32_t peek(void* instance, volley_batch* batch, std::uint64_t skip, volle
         Parameters p;
         p.add(std::int64_t{batch->capacity}).add(static_cast<std::int64_t>(skip));
         show(self<T>(instance),
-             "SELECT " VOLLEY_POSTGRESQL_COLUMNS " FROM $T WHERE " VOLLEY_POSTGRESQL_WAITS
-             " ORDER BY priority DESC, id LIMIT $1 OFFSET $2",
+             "SELECT {columns} FROM {T} AS q WHERE " VOLLEY_POSTGRESQL_WAITS
+             " ORDER BY {order} LIMIT $1 OFFSET $2",
              std::move(p), *batch);
     });
 }
@@ -96,10 +105,17 @@ std::int32_t peek(void* instance, volley_batch* batch, std::uint64_t skip, volle
 template <typename T>
 std::int32_t find(void* instance, volley_view id, volley_batch* batch, volley_error* error) {
     return detail::guard(error, [&] {
-        show(self<T>(instance),
-             "SELECT " VOLLEY_POSTGRESQL_COLUMNS
-             " FROM $T WHERE id = $1 AND $2 = 1 AND " VOLLEY_POSTGRESQL_WAITS,
-             id_parameter(id), *batch);
+        T& i = self<T>(instance);
+        batch->count = 0;
+        i.session();
+        auto parameters = id_parameter(id, i.table());
+        if (!parameters) return;
+        try {
+            show(i, "SELECT {columns} FROM {T} AS q WHERE {id} = $1::{id_type} AND " VOLLEY_POSTGRESQL_WAITS,
+                 std::move(*parameters), *batch);
+        } catch (const Error&) {
+            if (!is_no_id(i.session())) throw;
+        }
     });
 }
 
@@ -107,7 +123,8 @@ template <typename T>
 std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
     return detail::guard(error, [&] {
         T& i = self<T>(instance);
-        i.session().run({{with_table("SELECT 1 FROM $T LIMIT 1", i.table()), {}}}, Effect::none, "a check");
+        i.session().run({{statement("SELECT 1 FROM {T} AS q LIMIT 1", i.table()), {}}}, Effect::none,
+                        "a check");
     });
 }
 
@@ -115,7 +132,7 @@ std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
 template <typename T>
 std::uint64_t erase(T& i, const char* sql, Parameters parameters) {
     const auto results =
-        i.session().run({{with_table(sql, i.table()), std::move(parameters)}}, Effect::commits, "removing");
+        i.session().run({{statement(sql, i.table()), std::move(parameters)}}, Effect::commits, "removing");
     const std::string_view count = PQcmdTuples(results[0].get());
     std::uint64_t removed = 0;
     std::from_chars(count.data(), count.data() + count.size(), removed);
@@ -124,17 +141,24 @@ std::uint64_t erase(T& i, const char* sql, Parameters parameters) {
 
 template <typename T>
 std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) {
-    return detail::guard(error, [&] {
-        *removed = erase(self<T>(instance), "DELETE FROM $T WHERE " VOLLEY_POSTGRESQL_WAITS, {});
-    });
+    return detail::guard(
+        error, [&] { *removed = erase(self<T>(instance), "{remove} WHERE " VOLLEY_POSTGRESQL_WAITS, {}); });
 }
 
 template <typename T>
 std::int32_t remove(void* instance, volley_view id, std::uint64_t* removed, volley_error* error) {
     return detail::guard(error, [&] {
-        *removed =
-            erase(self<T>(instance), "DELETE FROM $T WHERE id = $1 AND $2 = 1 AND " VOLLEY_POSTGRESQL_WAITS,
-                  id_parameter(id));
+        *removed = 0;
+        T& i = self<T>(instance);
+        i.session();
+        auto parameters = id_parameter(id, i.table());
+        if (!parameters) return;
+        try {
+            *removed = erase(i, "{remove} WHERE {id} = $1::{id_type} AND " VOLLEY_POSTGRESQL_WAITS,
+                             std::move(*parameters));
+        } catch (const Error&) {
+            if (!is_no_id(i.session())) throw;
+        }
     });
 }
 

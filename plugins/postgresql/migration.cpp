@@ -87,10 +87,52 @@ void migrate(Session& session, const std::string& schema, const std::string& tab
     }
 }
 
+std::string reached_by(PGconn* c) {
+    const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+    return text(PQhost(c)) + '\n' + text(PQport(c)) + '\n' + text(PQdb(c)) + '\n' + text(PQuser(c));
+}
+
+// Names the database among those of all servers; empty if the role may not ask.
+std::string database_of(Session& session) {
+    const auto may = session.run({{"SELECT has_function_privilege('pg_control_system()', 'EXECUTE')", {}}},
+                                 Effect::none, "asking for rights");
+    if (integer(may[0].get(), 0, 0) == 0) return {};
+    const auto results =
+        session.run({{"SELECT system_identifier::text || '/' || (SELECT oid FROM pg_database WHERE "
+                      "datname = current_database()) FROM pg_control_system()",
+                      {}}},
+                    Effect::none, "asking which server it is");
+    return std::string(text_of(bytes(results[0].get(), 0, 0)));
+}
+
+Store open_mapped(Session& session, const PostgresqlConfig& config, const std::string& queue, Use use) {
+    Store store;
+    MappedTable mapped = read_mapped_table(session, *config.mapping, table_of(config, queue), use);
+    store.database = database_of(session);
+    if (store.database.empty())
+        throw Error(ErrorCode::config,
+                    session.where() +
+                        ": the role may not ask which server this is: GRANT EXECUTE ON FUNCTION "
+                        "pg_control_system() TO " +
+                        identifier(PQuser(session.get())),
+                    "/dsn");
+    store.identity = "database/" + store.database;
+    store.reached = reached_by(session.get());
+    store.table_id = mapped.id;
+    store.table = std::move(mapped.table);
+    store.advice = std::move(mapped.advice);
+    return store;
+}
+
 }  // namespace
 
-Store open_store(Session& session, const PostgresqlConfig& config, const std::string& queue) {
+Store open_store(Session& session, const PostgresqlConfig& config, const std::string& queue, Use use) {
     session.open();
+    if (config.mapping) {
+        Store store = open_mapped(session, config, queue, use);
+        session.set_stage(Stage::again);
+        return store;
+    }
     const std::string table = table_name(config.schema, queue);
     Found found = look(session, config.schema, table);
     if (!found.has_version || found.table == 0) {
@@ -114,10 +156,12 @@ Store open_store(Session& session, const PostgresqlConfig& config, const std::st
             session.where() + ": the table " + table +
                 " has not the columns of a queue; is it another program's? Set another `schema` or `value`",
             "/schema");
-    const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
-    PGconn* c = session.get();
-    Store store{read_identity(session, config.schema), found.table,
-                text(PQhost(c)) + '\n' + text(PQport(c)) + '\n' + text(PQdb(c)) + '\n' + text(PQuser(c))};
+    Store store;
+    store.identity = read_identity(session, config.schema);
+    store.database = database_of(session);
+    store.table_id = found.table;
+    store.reached = reached_by(session.get());
+    store.table = own_table(table);
     session.set_stage(Stage::again);
     return store;
 }

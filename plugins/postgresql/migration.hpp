@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config.hpp"
+#include "mapped.hpp"
 #include "session.hpp"
 #include "store.hpp"
 
@@ -12,6 +13,7 @@ namespace volley::postgresql {
 
 // Connects, and makes what is missing. Throws what is wrong with the server, with rights or with a version
 // that is newer than this connector. `queue` is the table's name without the schema.
-Store open_store(Session& session, const PostgresqlConfig& config, const std::string& queue);
+// Of a mapped table nothing is made: see mapped.hpp.
+Store open_store(Session& session, const PostgresqlConfig& config, const std::string& queue, Use use);
 
 }  // namespace volley::postgresql

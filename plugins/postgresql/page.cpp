@@ -18,7 +18,7 @@ void Page::fill(Rows rows) {
     rows_ = std::move(rows);
     const int count = PQntuples(rows_.get());
     for (int row = 0; row < count; ++row) {
-        ids_.push_back(std::to_string(integer(rows_.get(), row, 0)));
+        ids_.push_back(id_at(rows_.get(), row));
         add_headers(bytes(rows_.get(), row, 2));
         header_ends_.push_back(headers_.size());
     }
@@ -48,8 +48,9 @@ void Page::lend(volley_batch& batch, bool delivered) {
         const std::size_t first = i == 0 ? 0 : header_ends_[i - 1];
         m.header_count = static_cast<std::uint32_t>(header_ends_[i] - first);
         m.headers = m.header_count > 0 ? headers_.data() + first : nullptr;
-        const auto attempts = std::clamp<std::int64_t>(integer(rows_.get(), row, 4), 0, most_attempts);
-        m.delivery_count = static_cast<std::uint32_t>(attempts) + (delivered ? 0 : 1);
+        const std::int64_t attempts = integer(rows_.get(), row, 4);
+        m.delivery_count = static_cast<std::uint32_t>(std::clamp<std::int64_t>(attempts, 0, most_attempts));
+        if (attempts >= 0 && !delivered) ++m.delivery_count;
         m.timestamp_ms = integer(rows_.get(), row, 5);
     }
 }

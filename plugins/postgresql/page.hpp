@@ -11,17 +11,12 @@
 
 namespace volley::postgresql {
 
-// The columns that Page reads, in its order.
-#define VOLLEY_POSTGRESQL_COLUMNS        \
-    "id, key, headers, body, attempts, " \
-    "CASE WHEN isfinite(created) THEN greatest((extract(epoch FROM created) * 1000)::int8, 0) ELSE 0 END"
-
 class Page {
 public:
-    // Takes the rows over.
+    // Takes the rows over: those of {columns} in table.hpp.
     void fill(Rows rows);
     std::uint32_t count() const { return static_cast<std::uint32_t>(ids_.size()); }
-    std::int64_t id(std::uint32_t row) const { return integer(rows_.get(), static_cast<int>(row), 0); }
+    const std::string& id(std::uint32_t row) const { return ids_[row]; }
     // Fills the batch from its start with the first rows; the views live until the next fill or clear.
     // `delivered`: this is a delivery, which the row counts already; else it counts as the next one would.
     void lend(volley_batch& batch, bool delivered);

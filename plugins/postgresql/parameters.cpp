@@ -1,5 +1,7 @@
 #include "parameters.hpp"
 
+#include <charconv>
+
 namespace volley::postgresql {
 
 namespace {
@@ -107,6 +109,18 @@ std::int64_t integer(const PGresult* rows, int row, int column) {
 volley_view bytes(const PGresult* rows, int row, int column) {
     if (PQgetisnull(rows, row, column) != 0) return {};
     return {PQgetvalue(rows, row, column), static_cast<std::size_t>(PQgetlength(rows, row, column))};
+}
+
+std::string id_at(const PGresult* rows, int row) {
+    if (PQftype(rows, 0) == int8_type) return std::to_string(integer(rows, row, 0));
+    return std::string(text_of(bytes(rows, row, 0)));
+}
+
+std::optional<std::int64_t> number_of(std::string_view text) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
 }
 
 }  // namespace volley::postgresql

@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,5 +51,9 @@ private:
 // Columns of a row in binary form; NULL is 0 and an absent view. The view lives as long as the result.
 std::int64_t integer(const PGresult* rows, int row, int column);
 volley_view bytes(const PGresult* rows, int row, int column);
+// The first column, a row's id: an int8 or a text.
+std::string id_at(const PGresult* rows, int row);
+// The number that is all of the text, if it is one.
+std::optional<std::int64_t> number_of(std::string_view text);
 
 }  // namespace volley::postgresql

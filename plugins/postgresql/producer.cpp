@@ -24,7 +24,7 @@ constexpr int most_contents = 100;
 PostgresqlProducer::PostgresqlProducer(const Context& context, volley_report_fn report, void* report_context)
     : context_(context),
       config_(read_config(context)),
-      table_(table_name(config_.schema, context.value())),
+      table_(table_of(config_, context.value())),
       session_(config_.server),
       priority_{config_.priority, config_.priority_header},
       report_(report),
@@ -39,8 +39,9 @@ PostgresqlProducer::PostgresqlProducer(const Context& context, volley_report_fn 
 }
 
 void PostgresqlProducer::open() {
-    store_ = open_store(session_, config_, context_.value());
-    set_priority(writer(table_), priority_);
+    store_ = open_store(session_, config_, context_.value(), Use::produce);
+    // Dead letters are in no transaction with outputs, and may have a queue of the same name elsewhere.
+    if (!context_.for_dead_letters()) set_writing(writer(context_.value()), {store_.table, priority_});
 }
 
 Session& PostgresqlProducer::session() {
@@ -48,8 +49,12 @@ Session& PostgresqlProducer::session() {
     return session_;
 }
 
-std::string PostgresqlProducer::writer(const std::string& table) const {
-    return context_.component() + '\n' + store_.reached + '\n' + table;
+std::string PostgresqlProducer::writer(std::string_view queue) const {
+    return context_.component() + '\n' + store_.reached + '\n' + config_.schema + '\n' + std::string(queue);
+}
+
+volley_view PostgresqlProducer::id_of(const volley_record& record) const {
+    return store_.table.has_message_ids ? record.id : volley_view{};
 }
 
 void PostgresqlProducer::report_done(const Records& records) const {
@@ -92,20 +97,23 @@ std::int32_t PostgresqlProducer::produce(const volley_record* first, std::uint32
 
 // One transaction; if the database refuses a row, one for each.
 void PostgresqlProducer::store(const Records& records) {
+    Session& session = this->session();
     NewRows rows;
     for (std::uint32_t i = records.begin; i < records.end; ++i)
-        rows.add(records.at(i), records.at(i).id, priority_.of(records.at(i)));
-    std::vector<Command> commands{
-        {"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}}, rows.insert_command(table_), {"COMMIT", {}}};
+        rows.add(records.at(i), id_of(records.at(i)), priority_.of(records.at(i)));
+    std::vector<Command> commands{{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
+                                  rows.insert_command(store_.table),
+                                  {"COMMIT", {}}};
     if (rows.is_news()) commands.push_back(notify_command(table_));
 
     std::map<std::string, int, std::less<>> stored;  // how many rows, by id
     try {
-        const auto results = session().run(commands, Effect::commits, "sending");
+        rows.check(store_.table);
+        const auto results = session.run(commands, Effect::commits, "sending");
         for (int row = 0; row < PQntuples(results[1].get()); ++row)
             ++stored[std::string(text_of(bytes(results[1].get(), row, 0)))];
     } catch (const Error& error) {
-        if (!is_of_row(session_.sqlstate())) throw;
+        if (error.code != ErrorCode::permanent && !is_of_row(session.sqlstate())) throw;
         if (records.end - records.begin == 1) {
             outcomes_[records.begin] = {static_cast<std::int32_t>(error.code), error.text};
             return;
@@ -115,7 +123,7 @@ void PostgresqlProducer::store(const Records& records) {
         return;
     }
     for (std::uint32_t i = records.begin; i < records.end; ++i) {
-        const auto found = stored.find(text_of(records.at(i).id));
+        const auto found = stored.find(text_of(id_of(records.at(i))));
         if (found != stored.end() && found->second > 0)
             --found->second;
         else
@@ -127,8 +135,8 @@ void PostgresqlProducer::store(const Records& records) {
 void PostgresqlProducer::resolve_repeat(const volley_record& record, Outcome& outcome) {
     const volley_host* host = context_.host();
     constexpr int tries = 3;  // the other one may be consumed meanwhile
-    for (int i = 0; i < tries && record.id.size > 0; ++i) {
-        switch (find_under(session(), table_, record, record.id)) {
+    for (int i = 0; i < tries && id_of(record).size > 0; ++i) {
+        switch (find_under(session(), store_.table, record, record.id)) {
             case Under::the_same:
                 host->metric_add(repeats_, 1);
                 return;
@@ -152,7 +160,8 @@ void PostgresqlProducer::resolve_repeat(const volley_record& record, Outcome& ou
 bool PostgresqlProducer::insert(const volley_record& record, volley_view id) {
     NewRows rows;
     rows.add(record, id, priority_.of(record));
-    const auto results = session().run({rows.insert_command(table_)}, Effect::commits, "sending");
+    Session& session = this->session();
+    const auto results = session.run({rows.insert_command(store_.table)}, Effect::commits, "sending");
     return PQntuples(results[0].get()) == 1;
 }
 
@@ -162,7 +171,7 @@ bool PostgresqlProducer::store_beside(const volley_record& record) {
     for (int n = 2; n <= most_contents; ++n) {
         id.assign(text_of(record.id)).append("~").append(std::to_string(n));
         if (insert(record, view_of(id))) return true;
-        if (find_under(session(), table_, record, view_of(id)) == Under::the_same) {
+        if (find_under(session(), store_.table, record, view_of(id)) == Under::the_same) {
             context_.host()->metric_add(repeats_, 1);
             return false;
         }

@@ -8,8 +8,8 @@
 #include "config.hpp"
 #include "insert.hpp"
 #include "inspect.hpp"
-#include "priority.hpp"
 #include "store.hpp"
+#include "writing.hpp"
 
 namespace volley::postgresql {
 
@@ -31,7 +31,7 @@ public:
 
     // An open connection; makes another if it was lost. Throws Error.
     Session& session();
-    const std::string& table() const { return table_; }
+    const QueueTable& table() const { return store_.table; }
     Inspection& inspection() { return inspection_; }
 
 private:
@@ -51,11 +51,14 @@ private:
     bool insert(const volley_record& record, volley_view id);
     bool store_beside(const volley_record& record);
     void report_done(const Records& records) const;
-    std::string writer(const std::string& table) const;
+    std::string writer(std::string_view queue) const;
+    Writing writing_to(volley_view queue) const;
+    // The id of a record in the table; absent, if the table keeps none.
+    volley_view id_of(const volley_record& record) const;
 
     Context context_;
     PostgresqlConfig config_;
-    std::string table_;
+    std::string table_;  // its name, quoted
     Session session_;
     Store store_;
     Priority priority_;

@@ -7,42 +7,45 @@
 
 #include "deliveries.hpp"
 #include "session.hpp"
+#include "table.hpp"
 
 namespace volley::postgresql {
 
 // Rows by id and the token of their claim.
 struct ClaimedRows {
-    void add(const Delivery& delivery) {
-        ids.add(delivery.id);
-        tokens.add(delivery.token);
-        ++count;
-    }
-    Array ids{Array::Of::integers}, tokens{Array::Of::integers};
+    explicit ClaimedRows(const QueueTable& table)
+        : has_integer_ids(table.has_integer_ids),
+          ids(has_integer_ids ? Array::Of::integers : Array::Of::text) {}
+    void add(const Delivery& delivery);
+
+    bool has_integer_ids;
+    Array ids, tokens{Array::Of::integers};
     std::int64_t count = 0;
 };
 
-// Deletes those that are still claimed so; returns their ids.
-Command acknowledge_command(const std::string& table, const ClaimedRows& rows);
+// Deletes those that are still claimed so, or gives them the status of what is done; returns their ids.
+Command acknowledge_command(const QueueTable& table, const ClaimedRows& rows);
 // The same, and fails with SQLSTATE 22012 unless that is all of them.
-Command acknowledge_all_command(const std::string& table, const ClaimedRows& rows);
+Command acknowledge_all_command(const QueueTable& table, const ClaimedRows& rows);
 // Returns the ids of those that are still claimed so.
-Command still_claimed_command(const std::string& table, const ClaimedRows& rows);
-// Returns the ids of those that are there, whoever has claimed them.
-Command still_there_command(const std::string& table, const ClaimedRows& rows);
+Command still_claimed_command(const QueueTable& table, const ClaimedRows& rows);
+// Returns the ids of those that are in the queue, whoever has claimed them.
+Command still_there_command(const QueueTable& table, const ClaimedRows& rows);
 // Visible in `lease_ms` from now on; returns the ids of those that are still claimed so.
-Command extend_command(const std::string& table, const ClaimedRows& rows, std::int64_t lease_ms);
+Command extend_command(const QueueTable& table, const ClaimedRows& rows, std::int64_t lease_ms);
 
 // Messages that go back into the queue.
 struct PutBacks {
+    explicit PutBacks(const QueueTable& table) : rows(table) {}
     void add(const Delivery& delivery, std::uint64_t delay_ms, bool counts);
     ClaimedRows rows;
     Array delays{Array::Of::integers}, uncounted{Array::Of::integers};
 };
 // Returns the ids of those that were still claimed so.
-Command put_back_command(const std::string& table, const PutBacks& put_backs);
+Command put_back_command(const QueueTable& table, const PutBacks& put_backs);
 
-// The first column.
-std::set<std::int64_t> ids_of(const PGresult* rows);
+// The first column, {id_read}.
+std::set<std::string> ids_of(const PGresult* rows);
 
 // A century is as long as ever.
 std::int64_t cut_delay(std::uint64_t delay_ms);

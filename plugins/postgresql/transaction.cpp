@@ -1,5 +1,5 @@
 // PostgresqlProducer: outputs and acks in one transaction, on the consumer's connection.
-#include <algorithm>
+#include <map>
 #include <set>
 
 #include "consumer.hpp"
@@ -18,7 +18,7 @@ std::int32_t find_lost(PostgresqlConsumer& consumer, const volley_transaction& t
     const auto results = consumer.session().run(
         {still_claimed_command(consumer.table(), rows), still_there_command(consumer.table(), rows)},
         Effect::none, "asking for what was acked");
-    const std::set<std::int64_t> ours = ids_of(results[0].get()), there = ids_of(results[1].get());
+    const std::set<std::string> ours = ids_of(results[0].get()), there = ids_of(results[1].get());
     bool committed = true;
     for (std::uint32_t i = 0; i < t.settlement_count; ++i) {
         volley_settlement& s = element(t.settlements, t.settlement_size, i);
@@ -29,7 +29,7 @@ std::int32_t find_lost(PostgresqlConsumer& consumer, const volley_transaction& t
     if (committed) return VOLLEY_OK;
     if (ours.size() == static_cast<std::size_t>(rows.count))
         throw Error(ErrorCode::permanent,
-                    consumer.table() + ": a trigger of the database keeps a message from being deleted");
+                    consumer.table().name + ": a trigger of the database keeps a message from being deleted");
     return VOLLEY_E_LOST;
 }
 
@@ -38,6 +38,12 @@ std::int32_t find_lost(PostgresqlConsumer& consumer, const volley_transaction& t
 bool PostgresqlProducer::joins(const PostgresqlConsumer& consumer) const {
     return store_.table_id != 0 && store_.is_same_database(consumer.store()) &&
            config_.schema == consumer.schema();
+}
+
+Writing PostgresqlProducer::writing_to(volley_view queue) const {
+    if (is_absent(queue) || text_of(queue) == context_.value()) return {store_.table, priority_};
+    if (auto writing = writing_of(writer(text_of(queue)))) return *std::move(writing);
+    return {own_table(table_name(config_.schema, text_of(queue))), {}};
 }
 
 // Without the records' ids: either all of it happens or nothing, so no repeat can arise here, and an index is
@@ -50,7 +56,7 @@ std::int32_t PostgresqlProducer::commit(PostgresqlConsumer& consumer, volley_tra
             session.where() +
                 ": input and output were in one database when they were opened, and are not any more; the "
                 "engine has to start again");
-    ClaimedRows acks;
+    ClaimedRows acks(consumer.table());
     bool lost = false;
     for (std::uint32_t i = 0; i < t.settlement_count; ++i) {
         volley_settlement& s = element(t.settlements, t.settlement_size, i);
@@ -63,25 +69,31 @@ std::int32_t PostgresqlProducer::commit(PostgresqlConsumer& consumer, volley_tra
     }
     if (lost) return VOLLEY_E_LOST;
 
-    std::vector<std::pair<std::string, NewRows>> outputs;  // by table; each in the records' order
+    struct Output {
+        Writing writing;
+        NewRows rows;
+    };
+    std::map<std::string_view, std::size_t> places;  // in outputs, by queue
+    std::vector<Output> outputs;                     // each in the records' order
     for (std::uint32_t i = 0; i < t.record_count; ++i) {
         const volley_record& record = element(t.records, t.record_size, i);
         if (size_of(record) > largest_record)
             throw Error(ErrorCode::too_large,
                         "a record is over 256 MiB, the most that is sent to PostgreSQL");
-        const std::string table =
-            is_absent(record.queue) ? table_ : table_name(config_.schema, text_of(record.queue));
-        auto found = std::find_if(outputs.begin(), outputs.end(),
-                                  [&](const auto& output) { return output.first == table; });
-        if (found == outputs.end()) found = outputs.emplace(outputs.end(), table, NewRows{});
-        found->second.add(record, {}, priority_of(writer(table)).of(record));
+        const auto [place, is_new] = places.try_emplace(text_of(record.queue), outputs.size());
+        if (is_new) outputs.push_back({writing_to(record.queue), {}});
+        Output& output = outputs[place->second];
+        output.rows.add(record, {}, output.writing.priority.of(record));
     }
     std::vector<Command> commands{{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
                                   acknowledge_all_command(consumer.table(), acks)};
-    for (const auto& [table, rows] : outputs) commands.push_back(rows.insert_command(table));
+    for (const Output& output : outputs) {
+        output.rows.check(output.writing.table);
+        commands.push_back(output.rows.insert_command(output.writing.table));
+    }
     commands.push_back({"COMMIT", {}});
-    for (const auto& [table, rows] : outputs)
-        if (rows.is_news()) commands.push_back(notify_command(table));
+    for (const Output& output : outputs)
+        if (output.rows.is_news()) commands.push_back(notify_command(output.writing.table.name));
 
     std::int32_t status = VOLLEY_OK;
     try {

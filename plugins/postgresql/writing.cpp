@@ -1,4 +1,4 @@
-#include "priority.hpp"
+#include "writing.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -11,7 +11,7 @@ namespace {
 
 struct Known {
     std::mutex mutex;
-    std::map<std::string, Priority> of_writers;
+    std::map<std::string, Writing> of_writers;
 };
 
 Known& known() {
@@ -33,17 +33,18 @@ std::int32_t Priority::of(const volley_record& record) const {
     return fixed;
 }
 
-void set_priority(const std::string& writer, const Priority& priority) {
+void set_writing(const std::string& writer, const Writing& writing) {
     Known& all = known();
     const std::lock_guard lock(all.mutex);
-    all.of_writers[writer] = priority;
+    all.of_writers[writer] = writing;
 }
 
-Priority priority_of(const std::string& writer) {
+std::optional<Writing> writing_of(const std::string& writer) {
     Known& all = known();
     const std::lock_guard lock(all.mutex);
     const auto found = all.of_writers.find(writer);
-    return found != all.of_writers.end() ? found->second : Priority{};
+    if (found == all.of_writers.end()) return std::nullopt;
+    return found->second;
 }
 
 }  // namespace volley::postgresql
