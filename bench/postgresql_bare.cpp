@@ -70,12 +70,12 @@ int main(int argc, char** argv) {
         "statement_timestamp()), ahead AS MATERIALIZED (SELECT id, priority, key FROM " +
         from +
         " WHERE visible_at IS NULL ORDER BY priority DESC, id LIMIT CASE WHEN EXISTS (SELECT FROM busy) THEN "
-        "2256 ELSE "
-        "256 END), locked AS MATERIALIZED (SELECT id FROM " +
+        "2512 ELSE "
+        "512 END), locked AS MATERIALIZED (SELECT id FROM " +
         from +
         " WHERE id IN (SELECT id FROM ahead WHERE key IS NULL OR NOT key IN (SELECT key FROM busy) ORDER BY "
         "priority "
-        "DESC, id LIMIT 256) AND visible_at IS NULL FOR UPDATE SKIP LOCKED) UPDATE " +
+        "DESC, id LIMIT 512) AND visible_at IS NULL FOR UPDATE SKIP LOCKED) UPDATE " +
         from +
         " SET token = $1, owner = 1, attempts = attempts + 1, visible_at = statement_timestamp() + interval "
         "'30 s' "

@@ -29,8 +29,8 @@ struct Store {
 };
 
 // Tells the consumers of the queue that there is something to take. Stands behind a COMMIT: inside, the lock
-// that PostgreSQL takes for it would make all commits of the database wait for each other. `table` is quoted.
-// Not essential.
+// that PostgreSQL takes for it would make all commits of the database wait for each other. Its own commit
+// need not be on disk: consumers look also without it. `table` is quoted. Not essential.
 Command notify_command(const std::string& table);
 
 }  // namespace volley::postgresql
