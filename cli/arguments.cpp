@@ -75,6 +75,21 @@ void add_configuration_verbs(CLI::App& app, Arguments& a) {
     add_verb(app, a, Verb::plugins, "plugins", "Show the plugins that are found");
 }
 
+void add_deploy(CLI::App& app, Arguments& a) {
+    Deploy& d = a.deploy;
+    CLI::App* verb = add_verb(app, a, Verb::deploy, "deploy",
+                              "Write what runs a configuration: for Kubernetes, systemd or Compose");
+    verb->add_option("TARGET", d.to, "Where it shall run")
+        ->required()
+        ->check(CLI::IsMember(deploy_targets()));
+    verb->add_option("FILE", d.file, "The configuration file")->required();
+    CLI::Option* output =
+        verb->add_option("-o,--output", d.output, "Write files into this folder; default: standard output");
+    verb->add_flag("--force", d.force, "Replace files that are there")->needs(output);
+    verb->add_option("--image", d.target.image, "The container image; default: volley");
+    verb->add_flag("--keda", d.target.keda, "k8s: also a ScaledObject of KEDA, for inputs on Kafka and RSMQ");
+}
+
 void add_handler_check(CLI::App& app, Arguments& a) {
     HandlerCheck& h = a.handler_check;
     CLI::App* verb = add_verb(app, a, Verb::handler_check, "handler-check",
@@ -306,6 +321,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
     add_init(app, a);
     add_new(app, a);
     add_configuration_verbs(app, a);
+    add_deploy(app, a);
     add_handler_check(app, a);
     add_test(app, a);
     add_queue_verbs(app, a);

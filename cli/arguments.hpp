@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dead_letters.hpp"
+#include "deploy.hpp"
 #include "handler_check.hpp"
 #include "init.hpp"
 #include "new_plugin.hpp"
@@ -20,6 +21,7 @@ enum class Verb : std::uint8_t {
     explain,
     init,
     migrate,
+    deploy,
     new_plugin,
     new_handler,
     plugins,
@@ -46,6 +48,7 @@ struct Arguments {
     std::string format = "text";
     std::string code;
     std::string migrate_path;
+    Deploy deploy;
     Init init;
     New project;  // of new plugin, and of new handler
     bool guarantees = false;

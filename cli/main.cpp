@@ -137,6 +137,8 @@ int run(const cli::Arguments& a) {
             return cli::init(a.init);
         case cli::Verb::migrate:
             return cli::migrate(a.migrate_path);
+        case cli::Verb::deploy:
+            return cli::deploy_file(a.deploy);
         case cli::Verb::new_plugin:
             return cli::new_plugin(a.project);
         case cli::Verb::new_handler:
