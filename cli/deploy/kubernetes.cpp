@@ -19,18 +19,21 @@ std::vector<std::string> mounted_secrets(const Needs& needs) {
 
 // How to make the Secret, as a comment. The values are the user's.
 std::string secret_steps(const Needs& needs) {
-    const auto files = mounted_secrets(needs);
-    if (needs.references.variables.empty() && files.empty()) return {};
-    std::string out =
-        "# First, the Secret with what the configuration reads from outside:\n#   kubectl create secret "
-        "generic " +
-        needs.name;
+    std::string sources;
     for (const Variable& one : needs.references.variables)
-        if (one.required) out += " \\\n#     --from-literal=" + one.name + "=…";
-    for (const std::string& file : files) out += " \\\n#     --from-file=" + object_key(file) + "=" + file;
+        if (one.required) sources += " \\\n#     --from-literal=" + one.name + "=…";
+    for (const std::string& file : mounted_secrets(needs))
+        sources += " \\\n#     --from-file=" + object_key(file) + "=" + file;
+    std::string out;
+    if (!sources.empty())
+        out =
+            "# First, the Secret with what the configuration reads from outside:\n#   kubectl create secret "
+            "generic " +
+            needs.name + sources;
     for (const Variable& one : needs.references.variables)
         if (!one.required)
-            out += "\n# " + one.name + " has a default. Add it to the Secret for another value.";
+            out += (out.empty() ? "# " : "\n# ") + one.name +
+                   " has a default. For another value, add it to a Secret named " + needs.name + ".";
     return out;
 }
 
@@ -59,9 +62,9 @@ std::string environment(const Needs& needs) {
     std::string out;
     if (!needs.probed.given) out += "\n            - {name: VOLLEY_LISTEN, value: \"0.0.0.0:3000\"}";
     for (const Variable& one : needs.references.variables)
-        out += "\n            - name: " + one.name +
-               "\n              valueFrom: {secretKeyRef: {name: " + needs.name + ", key: " + one.name +
-               (one.required ? "" : ", optional: true") + "}}";
+        out += "\n            - name: " + yaml_string(one.name) +
+               "\n              valueFrom: {secretKeyRef: {name: " + needs.name +
+               ", key: " + yaml_string(one.name) + (one.required ? "" : ", optional: true") + "}}";
     return out.empty() ? out : "          env:" + out;
 }
 

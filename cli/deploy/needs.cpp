@@ -35,7 +35,12 @@ std::string label_of(std::string_view app) {
         if (out.size() == longest_name) break;
     }
     while (!out.empty() && out.back() == '-') out.pop_back();
-    return out.empty() ? "volley" : out;
+    if (out.empty()) return "volley";
+    // A name must begin with a letter, and YAML must not read it as a number or a truth value.
+    const auto is_word = [&](const char* word) { return out == word; };
+    const bool begins_well = out.front() >= 'a' && out.front() <= 'z';
+    const auto words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+    return begins_well && std::none_of(words.begin(), words.end(), is_word) ? out : "volley-" + out;
 }
 
 std::string hex(std::uint64_t value) {
@@ -127,7 +132,12 @@ void add_stores(Needs& needs, const Config& config, const config::Node& tree) {
         if (queue.type == "sqlite" || queue.type == "file") {
             const std::string path = setting(tree, i, "path");
             needs.disk.one_replica = "the queue " + queue.name + " is in a file of one machine";
-            if (!path.empty() && fs::path(path).is_relative()) needs.disk.relative = true;
+            if (path.find("${") != std::string::npos)
+                needs.notes.push_back(
+                    "the path of the queue " + queue.name +
+                    " has a variable: its folder must be there, and may have to be a volume");
+            else if (!path.empty() && fs::path(path).is_relative())
+                needs.disk.relative = true;
             if (fs::path(path).is_absolute())
                 add_once(needs.disk.writable, fs::path(path).parent_path().string());
         } else if (queue.type == "memory" && inputs.count(queue.name) > 0) {
@@ -137,7 +147,11 @@ void add_stores(Needs& needs, const Config& config, const config::Node& tree) {
                                   " listens for requests: expose its port, and let it listen on 0.0.0.0");
         }
     }
-    if (!config.state_dir.empty()) add_once(needs.disk.writable, config.state_dir);
+    if (config.state_dir.empty()) return;
+    if (config.state_dir.front() == '/')
+        add_once(needs.disk.writable, config.state_dir);
+    else
+        needs.disk.relative = true;
 }
 
 // Variables that a connector reads where the configuration says nothing.

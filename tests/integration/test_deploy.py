@@ -255,3 +255,18 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_a_file_without_app_is_told_that_its_name_decides(tmp_path):
     result = deploy(tmp_path, "k8s", config=FILES)
     assert "write app: orders" in result.stderr
+
+
+@pytest.mark.parametrize("app", ["true", "123", "On", "_", "Ünïcode", "a" * 90, "x--y__z."])
+def test_the_names_are_names(tmp_path, app):
+    config = FILES + f'app: "{app}"\n' + 'log: {level: "${N:-info}"}\n'
+    for manifest in manifests(made(tmp_path, "k8s", config=config)).values():
+        assert re.fullmatch(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?", manifest["metadata"]["name"])
+        assert all(isinstance(value, str) for value in manifest["metadata"]["labels"].values())
+    container = pod(made(tmp_path, "k8s", config=config))["containers"][0]
+    assert container["env"][-1]["name"] == "N"
+
+
+def test_a_relative_state_folder_is_in_the_volume(tmp_path):
+    container = pod(made(tmp_path, "k8s", config=FILES.replace("path: volley.db", "") + "state_dir: state\n"))["containers"][0]
+    assert container["args"][-1] == "/var/lib/volley/volley.yml"
