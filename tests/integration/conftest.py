@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support import fault_table, sanitizers, servers  # noqa: E402
+from support import fault_table, measured, sanitizers, servers  # noqa: E402
 from support.stores import Kafka, Rsmq, Sqlite  # noqa: E402
 from support.volleyd import Volleyd  # noqa: E402
 
@@ -42,6 +42,10 @@ def pytest_terminal_summary(terminalreporter):
     if fault_table.rows:
         terminalreporter.section("the fault matrix in this run")
         for line in fault_table.table():
+            terminalreporter.write_line(line)
+    if measured.tables:
+        terminalreporter.section("measured in this run")
+        for line in measured.lines():
             terminalreporter.write_line(line)
 
 

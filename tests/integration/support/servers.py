@@ -65,7 +65,7 @@ class Server:
         log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **options)
 
-    def wait_for_port(self, timeout=60.0):
+    def wait_for_port(self, timeout=180.0):
         def ready():
             if self.process.poll() is not None:
                 tail = (self.folder / "server.log").read_text(errors="replace")[-2000:]
