@@ -71,6 +71,10 @@ bool equals_without_case(std::string_view a, std::string_view b) {
            std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool is_of_trace(std::string_view header_name) {
+    return equals_without_case(header_name, "traceparent") || equals_without_case(header_name, "tracestate");
+}
+
 bool is_same_secret(std::string_view given, std::string_view expected) {
     unsigned difference = given.size() == expected.size() ? 0 : 1;
     for (std::size_t i = 0; i < given.size(); ++i) {

@@ -10,6 +10,8 @@ namespace volley::http {
 // The HTTP headers of a message's parts.
 inline constexpr std::string_view key_header = "Volley-Key";
 inline constexpr std::string_view header_prefix = "Volley-Header-";
+// The headers of W3C Trace Context have their own names in HTTP: others on the way read them.
+bool is_of_trace(std::string_view header_name);
 inline constexpr std::string_view id_header = "Idempotency-Key";
 
 // For a value: printable ASCII stays, except %.

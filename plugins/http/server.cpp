@@ -41,6 +41,8 @@ void read_headers(const std::vector<std::string>& passed, Exchange& exchange) {
         } else if (name.size() > header_prefix.size() &&
                    equals_without_case(name.substr(0, header_prefix.size()), header_prefix)) {
             exchange.headers.emplace_back(from_header(name.substr(header_prefix.size())), from_header(value));
+        } else if (is_of_trace(name)) {
+            exchange.headers.emplace_back(name, value);
         } else if (std::any_of(passed.begin(), passed.end(),
                                [&, n = name](const std::string& p) { return equals_without_case(p, n); })) {
             exchange.headers.emplace_back(name, value);

@@ -92,9 +92,11 @@ void Transfer::begin(const volley_record& record) {
     if (!config_.token.empty()) add("Authorization", "Bearer " + config_.token);
     if (record.id.size > 0) add(std::string(id_header), to_header_value(text_of(record.id)));
     if (!is_absent(record.key)) add(std::string(key_header), to_header_value(text_of(record.key)));
-    for (std::uint32_t i = 0; i < record.header_count; ++i)
-        add(std::string(header_prefix) + to_header_name(text_of(record.headers[i].name)),
+    for (std::uint32_t i = 0; i < record.header_count; ++i) {
+        const std::string_view name = text_of(record.headers[i].name);
+        add(is_of_trace(name) ? std::string(name) : std::string(header_prefix) + to_header_name(name),
             to_header_value(text_of(record.headers[i].value)));
+    }
     const std::string_view body = text_of(record.body);
     ::curl_easy_setopt(easy(), CURLOPT_HTTPHEADER, headers_.get());
     ::curl_easy_setopt(easy(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
