@@ -6,7 +6,7 @@ FROM docker.io/library/debian:bookworm-slim AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     g++ cmake ninja-build pkg-config librdkafka-dev libhiredis-dev librabbitmq-dev libyaml-cpp-dev rapidjson-dev libboost-dev \
-    libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libvalijson-dev libmsgpack-cxx-dev libsqlite3-dev libcurl4-openssl-dev libpq-dev \
+    libcli11-dev libcpp-httplib-dev prometheus-cpp-dev libvalijson-dev libmsgpack-cxx-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev libpq-dev \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
 RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DVOLLEY_HARDEN=ON \
@@ -18,7 +18,7 @@ FROM docker.io/library/debian:bookworm-slim AS runtime
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    librdkafka1 libhiredis0.14 librabbitmq4 libyaml-cpp0.7 libcpp-httplib0.11 libprometheus-cpp-core1.0 libsqlite3-0 libcurl4 libpq5 ca-certificates \
+    librdkafka1 libhiredis0.14 librabbitmq4 libyaml-cpp0.7 libcpp-httplib0.11 libprometheus-cpp-core1.0 libsqlite3-0 libcurl4 libssl3 libpq5 ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && mkdir -p /plugins /etc/volley /var/lib/volley \
  && chown 65532:65532 /var/lib/volley

@@ -1,7 +1,7 @@
 """Volley beside a bare client loop doing the same work in the same run: alternating pairs, medians, and the ratios.
 
     ./dev bench [memory] [rsmq] [kafka]             these three if none is named: a few minutes
-    ./dev bench abi | handlers | kafka-sizes | kafka-schema | kafka-latency | kafka-benthos | kafka-python
+    ./dev bench abi | handlers | tracing | kafka-sizes | kafka-schema | kafka-latency | kafka-benthos | kafka-python
 """
 
 import os
@@ -16,6 +16,7 @@ import handlers_bench
 import kafka
 from measure import BIN, BUILD, Cpu, bare, head, pairs, servers
 from rsmq_bench import bench_rsmq
+from tracing import tracing
 
 
 def bench_memory(folder):
@@ -58,7 +59,8 @@ def rsmq(folder):
 def main():
     short = {"memory": bench_memory, "rsmq": rsmq, "kafka": kafka.forward}
     known = {**short, "abi": abi, "kafka-sizes": kafka.sizes, "kafka-schema": kafka.schema, "kafka-latency": kafka.latency,
-             "kafka-benthos": kafka.benthos, "kafka-python": kafka.python, "handlers": handlers_bench.handlers}
+             "kafka-benthos": kafka.benthos, "kafka-python": kafka.python, "handlers": handlers_bench.handlers,
+             "tracing": tracing}
     for name in sys.argv[1:] or short:
         if name not in known:
             sys.exit(f"there is no bench \"{name}\"; there are: {', '.join(known)}")

@@ -28,8 +28,16 @@ constexpr std::chrono::milliseconds idle_for{
 constexpr std::chrono::milliseconds close_allowance{1'500};
 // Added to the limits that a service manager is told, so that the engine's own end comes first.
 constexpr std::chrono::milliseconds service_margin{10'000};
+constexpr std::chrono::milliseconds longest_flush{3'000};  // of spans, at the end
 constexpr int exit_stopped_by_message = 65;
 constexpr int exit_out_of_time = 75;
+
+std::unique_ptr<tracing::Tracer> make_tracer(const EngineOptions& options, const Config& config) {
+    if (!options.tracing) return nullptr;
+    const auto environment = config::environment();
+    return tracing::Tracer::make([&](const char* name) { return environment(name).value_or(""); },
+                                 config.app);
+}
 
 }  // namespace
 
@@ -124,6 +132,7 @@ Result<std::unique_ptr<runtime::Component>> Engine::Parts::make_component(
     intake.shutdown_timeout = from.shutdown_timeout;
     intake.stall_timeout = from.stall_timeout;
     intake.watch_idle = options.exit_when_idle;
+    intake.tracer = tracer.get();
     return runtime::Component::make(from, component, from_catalog, handler_for(from, component), intake);
 }
 
@@ -172,6 +181,7 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineOptions options) {
     auto catalog = parts->make_catalog(parts->config);
     if (!catalog) return catalog.error();
     parts->catalog = std::move(*catalog);
+    parts->tracer = make_tracer(parts->options, parts->config);
     if (auto made = parts->make_components(); !made) return made.error();
     return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
@@ -191,12 +201,14 @@ int Engine::run() {
     p.service = std::make_unique<operations::ServiceNotifier>(p.options.service_manager);
     p.show_banner();
     if (p.options.watch) p.file_watch.begin(p.options.file, p.config);
+    if (p.tracer) p.tracer->start();
     for (const auto& component : p.components) component->start();
     const int code = p.wait_for_end();
     p.server.stop();
     if (p.status_line) log::show_status({});
     if (!hung()) {
         for (const auto& component : p.components) component->join();
+        p.finish_tracing();
     }
     log::info("stopped", {{"exit_code", std::to_string(code)}});
     return code;
@@ -213,6 +225,15 @@ void Engine::Parts::show_status() {
     if (!status_line || now < next_status) return;
     next_status = now + std::chrono::seconds(1);
     log::show_status(status_line->turn(snapshot(), now, StatusLine::columns()));
+}
+
+// What is left of the time for the stop, but no more than a moment: spans are worth no long wait.
+void Engine::Parts::finish_tracing() {
+    if (!tracer) return;
+    runtime::Nanoseconds limit = longest_flush;
+    if (give_up_at > runtime::Nanoseconds(0))
+        limit = std::clamp(give_up_at - runtime::monotonic(), runtime::Nanoseconds(0), limit);
+    tracer->finish(std::chrono::duration_cast<Milliseconds>(limit));
 }
 
 void Engine::Parts::stop_all() {
@@ -288,7 +309,6 @@ void Engine::Parts::report_to_service_manager() {
 
 int Engine::Parts::wait_for_end() {
     auto idle_since = runtime::monotonic();
-    auto give_up_at = idle_since;
     bool told = false;
     for (;;) {
         bool stop = false;
@@ -363,6 +383,11 @@ runtime::EngineSnapshot Engine::Parts::snapshot() const {
     s.app = config.app;
     s.draining = stopping;
     add_operators_state(s);
+    if (tracer) {
+        const tracing::SpanCounts spans = tracer->counts();
+        s.spans = {spans.exported, spans.dropped_queue_full, spans.dropped_refused,
+                   spans.dropped_unavailable};
+    }
     for (const auto& component : components) s.components.push_back(component->intake().snapshot());
     s.ready = !s.draining &&
               std::all_of(s.components.begin(), s.components.end(), [](const auto& c) { return c.ready; });

@@ -19,6 +19,7 @@
 #include "runtime/component.hpp"
 #include "runtime/snapshot.hpp"
 #include "status_line.hpp"
+#include "tracing/tracer.hpp"
 #include "volley/engine.hpp"
 
 namespace volley {
@@ -49,10 +50,12 @@ struct Engine::Parts {
     Config config;
     std::unique_ptr<plugins::Catalog> catalog;
     std::map<std::string, std::unique_ptr<handlers::Function>> functions;
+    std::unique_ptr<tracing::Tracer> tracer;  // null: off. Outlives the components, which use it
     std::vector<std::unique_ptr<runtime::Component>> components;
     operations::Server server;
     double started_seconds = 0;
     std::unique_ptr<operations::ServiceNotifier> service;  // while run() runs, if somebody wants to know
+    runtime::Nanoseconds give_up_at{0};                    // a stop takes no longer; 0: nobody stops
     bool has_opened = false;                               // every component has, at the start
     // Of run()'s thread.
     std::optional<Change> change;  // being carried out
@@ -87,6 +90,7 @@ struct Engine::Parts {
     int wait_for_end();
     void show_banner();
     void show_status();
+    void finish_tracing();
     bool check_components();
     bool all_ended() const;
     bool is_idle() const;

@@ -81,7 +81,22 @@ private:
                                       "Log lines that standard error did not accept", MetricType::Counter);
         add(dropped, {{"app", app_}}, static_cast<double>(log::dropped()));
         all_.push_back(std::move(dropped));
+        spans();
         reloads();
+    }
+
+    void spans() {
+        const runtime::SpansSnapshot& s = snapshot_.spans;
+        MetricFamily exported =
+            family("volley_spans_exported_total", "Spans that the collector took", MetricType::Counter);
+        add(exported, {{"app", app_}}, static_cast<double>(s.exported));
+        all_.push_back(std::move(exported));
+        MetricFamily dropped = family("volley_spans_dropped_total", "Spans that were not exported, by reason",
+                                      MetricType::Counter);
+        add(dropped, {{"app", app_}, {"reason", "queue_full"}}, static_cast<double>(s.dropped_queue_full));
+        add(dropped, {{"app", app_}, {"reason", "refused"}}, static_cast<double>(s.dropped_refused));
+        add(dropped, {{"app", app_}, {"reason", "unavailable"}}, static_cast<double>(s.dropped_unavailable));
+        all_.push_back(std::move(dropped));
     }
 
     void reloads() {

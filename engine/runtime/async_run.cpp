@@ -5,6 +5,7 @@
 
 #include "invariant.hpp"
 #include "runtime/decode.hpp"
+#include "runtime/message_span.hpp"
 #include "runtime/suspect.hpp"
 
 namespace volley::runtime {
@@ -206,6 +207,7 @@ AsyncRun::Admission AsyncRun::admit(const WorkItem& item) {
     if (in_flight && !pipeline_.keeps_groups) return Admission::blocked;
     MessageContext& context = pipeline_.contexts[item.slot];
     context.begin();
+    begin_span(pipeline_, context);
     const auto failure = decode(pipeline_, context);
     const std::uint32_t crashes = failure ? 0 : crashes_with(pipeline_, context);
     if (failure || crashes > 0) {

@@ -2,6 +2,7 @@
 
 #include "runtime/decode.hpp"
 #include "runtime/encode.hpp"
+#include "runtime/message_span.hpp"
 #include "runtime/suspect.hpp"
 
 namespace volley::runtime {
@@ -76,6 +77,7 @@ void BatchRun::handle_messages(const WorkItem* items, std::size_t count) {
         }
         MessageContext& context = pipeline_.contexts[item.slot];
         context.begin();
+        begin_span(pipeline_, context);
         const auto failure = decode(pipeline_, context);
         const std::uint32_t crashes = failure ? 0 : crashes_with(pipeline_, context);
         if (!failure && crashes == 0) {
@@ -132,6 +134,11 @@ void BatchRun::forward(const WorkItem& item) {
         return results_.give_back(item, {Verdict::not_started, 0, 0});
     MessageContext& context = pipeline_.contexts[item.slot];
     context.begin();
+    // What was encoded when the key was looked up has its context already.
+    if (context.encoded)
+        resume_span(pipeline_, context);
+    else
+        begin_span(pipeline_, context);
     codec::Parsed* const tree = pipeline_.keeps_tree ? &tree_ : nullptr;
     if (const auto failure = decode(pipeline_, context, tree)) return results_.refuse(item, *failure);
     if (!context.encoded) {

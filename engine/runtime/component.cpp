@@ -6,6 +6,7 @@
 
 #include "runtime/instance_slot.hpp"
 #include "text/fingerprint.hpp"
+#include "tracing/tracer.hpp"
 
 namespace volley::runtime {
 
@@ -22,6 +23,19 @@ codec::Encoding encoding_of(const QueueConfig& queue, std::uint64_t flags) {
 
 std::string connector_of(const QueueConfig& queue, const plugins::PluginClass& found) {
     return queue.type.empty() ? std::string(found.plugin->name) : queue.type;
+}
+
+// The name that the conventions of OpenTelemetry give a connector.
+std::string system_of(const std::string& connector) { return connector == "amqp" ? "rabbitmq" : connector; }
+
+tracing::SpanSource span_source_of(const Pipeline& pipeline) {
+    tracing::SpanSource source{
+        pipeline.config.name, {system_of(pipeline.connector), pipeline.input.value}, {}};
+    for (const auto& output_queue : pipeline.output_queues)
+        source.outputs.push_back({system_of(output_queue->connector), output_queue->value});
+    if (pipeline.dead_letters)
+        source.outputs.push_back({system_of(pipeline.dead_letters->connector), pipeline.dead_letters->value});
+    return source;
 }
 
 }  // namespace
@@ -131,6 +145,12 @@ Result<std::unique_ptr<Component>> Component::make(const Config& config, const C
     // Until it is measured, a handler counts as slow: the engine takes no more messages than can start soon.
     if (!p.is_forward()) p.nanoseconds_per_message.store(1'000'000);
     if (auto decoder = made->make_decoder(p.input_encoding); !decoder) return decoder.error();
+
+    if (options.tracer != nullptr) {
+        p.tracer = options.tracer;
+        p.span_source = &options.tracer->add_source(span_source_of(p));
+        p.span_seed = text::Fingerprint().add(component.name).value();
+    }
 
     const bool log = consumer->extension(VOLLEY_EXT_LOG) != nullptr;
     p.input_is_log = log;

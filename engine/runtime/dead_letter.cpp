@@ -4,6 +4,7 @@
 
 #include "codec/message_json.hpp"
 #include "runtime/identity.hpp"
+#include "runtime/message_span.hpp"
 #include "runtime/schedule.hpp"
 #include "text/text.hpp"
 
@@ -105,8 +106,12 @@ volley_record dead_letter(const Pipeline& pipeline, MessageContext& context, del
     context.discard_outputs();
     Headers headers(context, own_headers + m.header_count);
     for (std::uint32_t i = 0; i < m.header_count; ++i) {
-        if (text_of(m.headers[i].name).substr(0, 7) != "volley-") headers.pass(m.headers[i]);
+        const std::string_view name = text_of(m.headers[i].name);
+        if (name.substr(0, 7) != "volley-" && !is_replaced(pipeline, context, name))
+            headers.pass(m.headers[i]);
     }
+    const std::string_view trace = trace_context(pipeline, context);
+    if (!trace.empty()) headers.pass({view_of("traceparent"), view_of(trace)});
     add_own(pipeline, context, attempts, headers);
 
     volley_record record{};

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "runtime/identity.hpp"
+#include "runtime/message_span.hpp"
 
 namespace volley::runtime {
 
@@ -95,6 +96,8 @@ void add_forward(const Pipeline& pipeline, MessageContext& context, delivery::Sl
     if (is_absent(context.message.body)) record.body = context.message.body;
     record.key = input_key(context);
     pass_headers(context, record);
+    if (pipeline.tracer != nullptr)
+        pass_trace_context(pipeline, context, *pipeline.output_queues[queue_index], false, record);
 }
 
 Result<void> add_emitted(const Pipeline& pipeline, MessageContext& context, delivery::Slot slot,
@@ -126,6 +129,8 @@ Result<void> add_emitted(const Pipeline& pipeline, MessageContext& context, deli
         record.header_count = asked.header_count;
         if (!borrowed) copy_headers(context, record);
     }
+    if (own_headers || pipeline.tracer != nullptr)
+        pass_trace_context(pipeline, context, to, own_headers, record);
     return {};
 }
 

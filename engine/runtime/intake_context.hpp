@@ -13,6 +13,7 @@
 #include "runtime/pipeline.hpp"
 #include "runtime/progress.hpp"
 #include "runtime/worker_pool.hpp"
+#include "tracing/tracer.hpp"
 
 namespace volley::runtime {
 

@@ -1,5 +1,6 @@
 #include "runtime/job_result.hpp"
 
+#include "runtime/message_span.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
@@ -17,6 +18,7 @@ void prepare_task(Pipeline& pipeline, const delivery::WorkItem& item, Job& job, 
     job.message.flags =
         pipeline.input_encoding == codec::Encoding::none ? 0 : std::uint32_t{VOLLEY_MESSAGE_JSON};
     if (!job.context->key.empty()) job.message.key = view_of(job.context->key);
+    show_span(pipeline, *job.context, job.message);
     task = volley_task{};
     task.message = &job.message;
     task.attempt = item.attempt;

@@ -16,6 +16,7 @@
 #include "delivery/slab.hpp"
 #include "delivery/types.hpp"
 #include "runtime/arena.hpp"
+#include "tracing/context.hpp"
 #include "volley/plugin.h"
 #include "volley/view.hpp"
 
@@ -64,6 +65,8 @@ struct alignas(cache_line) MessageContext {
     // Errors, for the dead letter and the log.
     std::string first_error;
     std::string last_error;
+    // Of the attempt; only with a tracer, and then set by its begin_span().
+    tracing::OpenSpan span;
 
     void arrive(const volley_message& came, std::int64_t now_ms, std::uint32_t from_store) {
         message = came;

@@ -5,6 +5,8 @@
 
 #include "runtime/dead_letter.hpp"
 #include "runtime/encode.hpp"
+#include "runtime/message_span.hpp"
+#include "tracing/tracer.hpp"
 
 namespace volley::runtime {
 
@@ -48,6 +50,7 @@ void PassResults::refuse(const WorkItem& item, const codec::Failure& failure) {
 // Its outputs go to the producers at the end of the pass.
 void PassResults::send(const WorkItem& item) {
     const MessageContext& context = pipeline_.contexts[item.slot];
+    end_span(pipeline_, item, {Verdict::ok}, spans_);
     if (!pipeline_.transactions) {
         for (const Output& output : context.outputs) {
             records_[output.queue_index].push_back(output.record);
@@ -69,6 +72,7 @@ void PassResults::send(const WorkItem& item) {
 }
 
 void PassResults::give_back(const WorkItem& item, const HandlerResult& result) {
+    end_span(pipeline_, item, result, spans_);
     const bool over = result.verdict == Verdict::drop;
     if (!over && item.group != delivery::no_group) {
         if (failed_turns_.size() <= item.group) failed_turns_.resize(item.group + 1U, 0);
@@ -102,10 +106,12 @@ void PassResults::send_dead_letter(const WorkItem& item) {
     context.send_anew();
     records_.back().push_back(dead_letter(pipeline_, context, item.slot, item.attempt));
     places_.back().push_back(EarlyReports::none);
+    end_dead_letter_span(pipeline_, context, spans_);
 }
 
 void PassResults::end_pass(std::uint32_t finished) {
     produce_all();
+    if (!spans_.empty()) hand_over_spans();
     if (finished > 0) {
         Completion idle;
         idle.kind = Completion::Kind::worker_idle;
@@ -114,6 +120,13 @@ void PassResults::end_pass(std::uint32_t finished) {
         completions_.push_back(idle);
     }
     if (!completions_.empty()) pipeline_.completions.push(completions_.data(), completions_.size());
+}
+
+void PassResults::hand_over_spans() {
+    const std::int64_t now_ns = monotonic().count();
+    for (tracing::Span& span : spans_)
+        if (span.end_ns == 0) span.end_ns = now_ns;
+    pipeline_.tracer->add(spans_);
 }
 
 void PassResults::produce_all() {

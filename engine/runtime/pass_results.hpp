@@ -47,6 +47,7 @@ public:
 
 private:
     void produce_all();
+    void hand_over_spans();
     void produce_to(OutputQueue& output_queue, std::size_t index);
 
     Pipeline& pipeline_;
@@ -56,6 +57,7 @@ private:
     std::vector<std::vector<std::uint32_t>> places_;   // of each record's message, in completions_
     std::size_t collected_ = 0;                        // records of outputs
     std::vector<Completion> completions_;
+    std::vector<tracing::Span> spans_;
     std::vector<std::uint32_t> failed_turns_;  // by group: the last turn in which a message of it failed
 };
 

@@ -18,7 +18,12 @@
 #include "runtime/message_context.hpp"
 #include "runtime/padded_text.hpp"
 #include "runtime/produce.hpp"
+#include "tracing/span.hpp"
 #include "volley/config.hpp"
+
+namespace volley::tracing {
+class Tracer;
+}
 
 namespace volley::runtime {
 
@@ -62,6 +67,11 @@ struct Pipeline {
     // Outputs and acks are one transaction of their store, which the intake makes. Workers then pass nothing
     // to the output queues. Set before the workers start.
     bool transactions = false;
+
+    // Tracing; null: off.
+    tracing::Tracer* tracer = nullptr;
+    const tracing::SpanSource* span_source = nullptr;
+    std::uint64_t span_seed = 0;  // differs between components, and so do their span ids
 
     // store_name() of each store that the input has been: a file may be replaced while the engine runs. The
     // intake thread appends; workers read the entries that their messages name. Entry 0 is unused.

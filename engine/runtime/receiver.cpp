@@ -9,6 +9,7 @@
 #include "runtime/decode.hpp"
 #include "runtime/encode.hpp"
 #include "runtime/identity.hpp"
+#include "runtime/message_span.hpp"
 
 namespace volley::runtime {
 
@@ -104,6 +105,7 @@ void Receiver::keep_key_lookup(MessageContext& context, delivery::Slot slot) {
     if (pipeline_.keeps_tree) {
         context.body =
             context.scratch.empty() ? text_of(context.message.body) : std::string_view(context.scratch);
+        begin_span(pipeline_, context);
         for (const auto& output_queue : pipeline_.output_queues)
             add_forward(pipeline_, context, slot, output_queue->index);
         context.refused = encode(pipeline_, context, &key_lookup_tree_);

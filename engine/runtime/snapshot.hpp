@@ -107,6 +107,14 @@ struct ReloadSnapshot {
     std::uint64_t refused = 0;
 };
 
+// What became of the spans; zeros while tracing is off.
+struct SpansSnapshot {
+    std::uint64_t exported = 0;
+    std::uint64_t dropped_queue_full = 0;
+    std::uint64_t dropped_refused = 0;
+    std::uint64_t dropped_unavailable = 0;
+};
+
 struct EngineSnapshot {
     std::string app;
     bool ready = false;
@@ -116,6 +124,7 @@ struct EngineSnapshot {
     std::string log_level;
     double log_level_until_seconds = 0;  // Unix time at which the configured level returns; 0: it is in force
     ReloadSnapshot reload;
+    SpansSnapshot spans;
     std::vector<ComponentSnapshot> components;
 };
 

@@ -53,6 +53,8 @@ struct EngineOptions {
     bool status_line = false;
     // Write to standard error, as volleyd does. The level and the format are the configuration's.
     bool log = true;
+    // Send spans, if OTEL_EXPORTER_OTLP_ENDPOINT says where to (docs/tracing.md).
+    bool tracing = true;
     // Report to it when the engine is ready, reloads and stops, and feed its watchdog.
     ServiceManager service_manager;
 };
