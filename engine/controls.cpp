@@ -37,6 +37,16 @@ operations::Controls Engine::Parts::controls() {
         return snapshot();
     };
     c.pause = [this](const std::string& component, bool paused) { return pause(component, paused); };
+    c.limit_workers = [this](const std::string& component, std::uint32_t workers, Milliseconds back_after) {
+        return limit(worker_limits, component, workers, back_after);
+    };
+    c.limit_rate = [this](const std::string& component, std::uint32_t per_second, Milliseconds back_after) {
+        return limit(rate_limits, component, per_second, back_after);
+    };
+    c.want_in_flight = [this] {
+        const std::lock_guard lock(mutex);
+        for (const auto& component : components) component->intake().want_in_flight();
+    };
     c.reload = [this] { return ask_reload(); };
     c.drain = [this] {
         const std::lock_guard lock(mutex);
@@ -73,6 +83,65 @@ bool Engine::Parts::pause(const std::string& component, bool paused) {
         paused_components.erase(component);
     (*found)->intake().pause(paused);
     return true;
+}
+
+// Value 0 lifts the limit. Returns whether there is a component of this name.
+bool Engine::Parts::limit(std::map<std::string, Limit>& limits, const std::string& component,
+                          std::uint32_t value, Milliseconds back_after) {
+    const std::lock_guard lock(mutex);
+    const auto found = std::find_if(components.begin(), components.end(),
+                                    [&](const auto& one) { return one->name() == component; });
+    if (found == components.end()) return false;
+    Limit next{value, std::nullopt};
+    if (back_after > Milliseconds(0)) next.back = runtime::monotonic() + back_after;
+    if (value == 0)
+        limits.erase(component);
+    else
+        limits[component] = next;
+    apply_limits(**found);
+    return true;
+}
+
+// Requires: `mutex` is held.
+void Engine::Parts::apply_limits(runtime::Component& component) const {
+    const auto value_in = [&](const std::map<std::string, Limit>& limits) {
+        const auto found = limits.find(component.name());
+        return found == limits.end() ? 0 : found->second.value;
+    };
+    component.intake().limit_workers(value_in(worker_limits));
+    component.intake().limit_rate(value_in(rate_limits));
+}
+
+void Engine::Parts::end_limits() {
+    const std::lock_guard lock(mutex);
+    const auto now = runtime::monotonic();
+    for (auto* limits : {&worker_limits, &rate_limits}) {
+        for (auto one = limits->begin(); one != limits->end();) {
+            if (!one->second.back || now < *one->second.back) {
+                ++one;
+                continue;
+            }
+            log::info(limits == &worker_limits ? "all workers get messages again"
+                                               : "the rate is not limited any more",
+                      {{"component", one->first}});
+            const std::string name = one->first;
+            one = limits->erase(one);
+            for (const auto& component : components)
+                if (component->name() == name) apply_limits(*component);
+        }
+    }
+}
+
+// Requires: `mutex` is held.
+void Engine::Parts::add_limits(runtime::ComponentSnapshot& snapshot) const {
+    const auto end_in = [&](const std::map<std::string, Limit>& limits) {
+        const auto found = limits.find(snapshot.name);
+        if (found == limits.end() || !found->second.back) return 0.0;
+        const auto left = std::chrono::duration<double>(*found->second.back - runtime::monotonic()).count();
+        return unix_seconds() + std::max(left, 0.0);
+    };
+    snapshot.limits.workers_until_seconds = end_in(worker_limits);
+    snapshot.limits.per_second_until_seconds = end_in(rate_limits);
 }
 
 std::uint64_t Engine::Parts::ask_reload() {

@@ -332,6 +332,7 @@ int Engine::Parts::wait_for_end() {
         restore_log_level();
         show_status();
         look_at_files();
+        end_limits();
         if (reload_is_due()) begin_reload();
         if (change) advance_change();
         report_to_service_manager();
@@ -388,7 +389,10 @@ runtime::EngineSnapshot Engine::Parts::snapshot() const {
         s.spans = {spans.exported, spans.dropped_queue_full, spans.dropped_refused,
                    spans.dropped_unavailable};
     }
-    for (const auto& component : components) s.components.push_back(component->intake().snapshot());
+    for (const auto& component : components) {
+        s.components.push_back(component->intake().snapshot());
+        add_limits(s.components.back());
+    }
     s.ready = !s.draining &&
               std::all_of(s.components.begin(), s.components.end(), [](const auto& c) { return c.ready; });
     return s;

@@ -45,6 +45,12 @@ struct Change {
     std::string refused;  // returning: why
 };
 
+// What an operator has set for a component for the time being. It outlives a reload.
+struct Limit {
+    std::uint32_t value = 0;
+    std::optional<runtime::Nanoseconds> back;  // when it ends by itself
+};
+
 struct Engine::Parts {
     EngineOptions options;
     Config config;
@@ -77,6 +83,8 @@ struct Engine::Parts {
     bool reload_asked = false;
     runtime::ReloadSnapshot reloads;
     std::set<std::string> paused_components;
+    std::map<std::string, Limit> worker_limits;  // by component
+    std::map<std::string, Limit> rate_limits;
     std::optional<runtime::Nanoseconds> log_level_back;  // when the configured level returns
     std::shared_ptr<const operations::Configuration> shown_configuration;
 
@@ -103,6 +111,11 @@ struct Engine::Parts {
     operations::Controls controls();
     void want_backlogs() const;
     bool pause(const std::string& component, bool paused);
+    bool limit(std::map<std::string, Limit>& limits, const std::string& component, std::uint32_t value,
+               Milliseconds back_after);
+    void apply_limits(runtime::Component& component) const;
+    void end_limits();
+    void add_limits(runtime::ComponentSnapshot& snapshot) const;
     std::uint64_t ask_reload();
     void reload_begins();
     void reload_ends(bool applied, const std::string& text);

@@ -205,6 +205,7 @@ void Engine::Parts::put_in(std::unique_ptr<runtime::Component> component) {
     {
         const std::lock_guard lock(mutex);
         paused = paused_components.count(component->name()) > 0;
+        apply_limits(*component);
     }
     if (paused) component->intake().pause(true);
     component->start();

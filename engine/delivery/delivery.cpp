@@ -157,6 +157,7 @@ std::uint32_t Delivery::take(WorkItem* out, std::uint32_t room, std::uint32_t wo
     running_ += from_groups;
     for (std::uint32_t i = 0; i < from_groups; ++i) {
         Entry& entry = entries_[out[taken + i].slot];
+        entry.worker = static_cast<std::uint16_t>(worker);
         entry.probe = breaker_.is_open();
         if (entry.probe) {
             breaker_.probe();

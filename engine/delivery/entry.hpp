@@ -50,6 +50,7 @@ struct Entry {
     // an earlier life are ignored.
     std::uint16_t life = 0;
     std::uint16_t reason = 0;  // a Reason
+    std::uint16_t worker = 0;  // the last one that started its handler; for operators
     State state = State::free;
     SettlementKind settlement = SettlementKind::ack;
     bool handled = false;      // the worker has returned it

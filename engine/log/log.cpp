@@ -27,6 +27,7 @@ namespace {
 constexpr std::size_t longest_value = 1024;
 constexpr std::size_t level_column = 7;  // the length of "warning"
 constexpr std::size_t most_recent = 50;
+constexpr std::size_t most_audited = 200;
 
 constexpr const char* level_names[] = {"trace", "debug", "info", "warning", "error", "off"};
 
@@ -73,6 +74,7 @@ std::string text_line(Level level, std::string_view text, const Field* fields, s
 struct Memory {
     std::mutex mutex;
     std::deque<Recent> lines;
+    std::deque<Recent> audited;
 };
 
 // Never destroyed, as the writer.
@@ -81,14 +83,15 @@ Memory& memory() {
     return made;
 }
 
-void remember(Level level, std::string_view text, const Field* fields, std::size_t count) {
+void remember(std::deque<Recent>& lines, std::size_t most, Level level, std::string_view text,
+              const Field* fields, std::size_t count) {
     using namespace std::chrono;
     const auto ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
     Recent line{static_cast<double>(ms.count()) / 1000, level, {}};
     append_event(line.text, text, fields, count);
     const std::lock_guard lock(memory().mutex);
-    memory().lines.push_back(std::move(line));
-    if (memory().lines.size() > most_recent) memory().lines.pop_front();
+    lines.push_back(std::move(line));
+    if (lines.size() > most) lines.pop_front();
 }
 
 std::string json_line(Level level, std::string_view text, const Field* fields, std::size_t count) {
@@ -149,11 +152,12 @@ void write(Level at, std::string_view text, std::initializer_list<Field> fields)
 
 void write(Level at, std::string_view text, const Field* fields, std::size_t count) {
     if (at < level() || at == Level::off) return;
-    if (at >= Level::warning) remember(at, text, fields, count);
+    if (at >= Level::warning) remember(memory().lines, most_recent, at, text, fields, count);
     writer().put(line_of(at, text, fields, count), at == Level::error);
 }
 
 void audit(std::string_view text, std::initializer_list<Field> fields) {
+    remember(memory().audited, most_audited, Level::info, text, fields.begin(), fields.size());
     if (level() == Level::off) return;
     writer().put(line_of(Level::info, text, fields.begin(), fields.size()), true);
 }
@@ -161,6 +165,11 @@ void audit(std::string_view text, std::initializer_list<Field> fields) {
 std::vector<Recent> recent() {
     const std::lock_guard lock(memory().mutex);
     return {memory().lines.begin(), memory().lines.end()};
+}
+
+std::vector<Recent> audited() {
+    const std::lock_guard lock(memory().mutex);
+    return {memory().audited.begin(), memory().audited.end()};
 }
 
 void print(std::string text) {

@@ -28,5 +28,7 @@ struct Recent {
     std::string text;  // the message and its fields, escaped
 };
 std::vector<Recent> recent();
+// The last lines of audit(), whatever the level. Bounded.
+std::vector<Recent> audited();
 
 }  // namespace volley::log

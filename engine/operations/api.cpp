@@ -7,6 +7,7 @@
 
 #include "config/bind.hpp"
 #include "operations/api_json.hpp"
+#include "text/number.hpp"
 
 namespace volley::operations {
 
@@ -16,7 +17,9 @@ constexpr std::string_view prefix = "/api/v1/";
 constexpr std::string_view components = "components/";
 constexpr std::string_view pause_suffix = "/pause";
 constexpr std::string_view resume_suffix = "/resume";
-constexpr std::chrono::hours longest_log_level{24 * 7};
+constexpr std::string_view workers_suffix = "/workers";
+constexpr std::string_view rate_suffix = "/rate";
+constexpr std::chrono::hours longest_time{24 * 7};  // of what goes back by itself
 
 double steady_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -35,8 +38,8 @@ std::optional<std::string> named_component(std::string_view what, std::string_vi
 }
 
 bool is_read(std::string_view what) {
-    constexpr std::array<std::string_view, 6> reads{"status",        "components", "queues",
-                                                    "configuration", "log",        "events"};
+    constexpr std::array<std::string_view, 8> reads{"audit",     "status",        "components", "queues",
+                                                    "in_flight", "configuration", "log",        "events"};
     for (const std::string_view read : reads)
         if (what == read) return true;
     return false;
@@ -44,7 +47,39 @@ bool is_read(std::string_view what) {
 
 bool is_write(std::string_view what) {
     return what == "reload" || what == "drain" || what == "log" || named_component(what, pause_suffix) ||
-           named_component(what, resume_suffix);
+           named_component(what, resume_suffix) || named_component(what, workers_suffix) ||
+           named_component(what, rate_suffix);
+}
+
+// The parameter `for`: 0 without one; nothing if it is no such duration.
+std::optional<std::chrono::milliseconds> time_given(const ApiRequest& request) {
+    const auto given = request.parameters.find("for");
+    if (given == request.parameters.end()) return std::chrono::milliseconds(0);
+    const auto time = config::parse_duration(given->second);
+    if (!time || time->count() <= 0 || *time > longest_time) return std::nullopt;
+    return *time;
+}
+
+// "debug for 10m"
+std::string with_time(std::string about, const ApiRequest& request) {
+    const auto given = request.parameters.find("for");
+    return given == request.parameters.end() ? about : about + " for " + given->second;
+}
+
+// A whole number from 1, or 0 for the word that lifts the limit; nothing if it is neither.
+std::optional<std::uint32_t> limit_given(const ApiRequest& request, const char* name,
+                                         std::string_view lifts) {
+    constexpr std::uint64_t most = 1'000'000'000;
+    const auto given = request.parameters.find(name);
+    if (given == request.parameters.end()) return std::nullopt;
+    if (given->second == lifts) return 0;
+    const auto number = text::whole_number(given->second);
+    if (!number || *number == 0 || *number > most) return std::nullopt;
+    return static_cast<std::uint32_t>(*number);
+}
+
+ApiResponse no_such_time() {
+    return refuse(400, "\"for\" is a duration above zero and of at most a week, such as 10m");
 }
 
 ApiResponse no_such_component(const std::string& name) {
@@ -74,7 +109,12 @@ ApiResponse Api::answer(const ApiRequest& request) {
 
 ApiResponse Api::read(const std::string& what) {
     if (what == "events") return {200, event(), true, {}};
-    if (what == "log") return {200, log_json(), false, {}};
+    if (what == "audit") return {200, lines_json(log::audited()), false, {}};
+    if (what == "log") return {200, lines_json(log::recent()), false, {}};
+    if (what == "in_flight") {
+        controls_.want_in_flight();
+        return {200, in_flight_json(controls_.snapshot(false)), false, {}};
+    }
     if (what == "configuration") {
         const auto configuration = controls_.configuration();
         if (!configuration) return refuse(503, "the configuration is not known yet");
@@ -90,6 +130,8 @@ ApiResponse Api::read(const std::string& what) {
 ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
     if (const auto name = named_component(what, pause_suffix)) return pause(*name, true, request);
     if (const auto name = named_component(what, resume_suffix)) return pause(*name, false, request);
+    if (const auto name = named_component(what, workers_suffix)) return limit_workers(*name, request);
+    if (const auto name = named_component(what, rate_suffix)) return limit_rate(*name, request);
     if (what == "log") return set_log_level(request);
     if (what == "drain") {
         audit("drain", {}, request);
@@ -116,6 +158,33 @@ ApiResponse Api::pause(const std::string& component, bool paused, const ApiReque
             {}};
 }
 
+ApiResponse Api::limit_workers(const std::string& component, const ApiRequest& request) {
+    const auto count = limit_given(request, "count", "all");
+    if (!count) return refuse(400, "give how many workers get messages: ?count=2, or ?count=all");
+    const auto back_after = time_given(request);
+    if (!back_after) return no_such_time();
+    for (const auto& one : controls_.snapshot(false).components) {
+        if (one.name != component || *count <= one.workers) continue;
+        return refuse(400, "the component has " + std::to_string(one.workers) +
+                               " workers; for more, change `workers` in the configuration and reload");
+    }
+    if (!controls_.limit_workers(component, *count, *back_after)) return no_such_component(component);
+    const std::string shown = *count == 0 ? "all" : std::to_string(*count);
+    audit("workers", with_time(component + ": " + shown, request), request);
+    return {200, R"({"workers":)" + (*count == 0 ? "null" : shown) + "}\n", false, {}};
+}
+
+ApiResponse Api::limit_rate(const std::string& component, const ApiRequest& request) {
+    const auto per_second = limit_given(request, "per_second", "off");
+    if (!per_second) return refuse(400, "give a rate, at least 1: ?per_second=100, or ?per_second=off");
+    const auto back_after = time_given(request);
+    if (!back_after) return no_such_time();
+    if (!controls_.limit_rate(component, *per_second, *back_after)) return no_such_component(component);
+    const std::string shown = *per_second == 0 ? "off" : std::to_string(*per_second);
+    audit("rate", with_time(component + ": " + shown, request), request);
+    return {200, R"({"per_second":)" + (*per_second == 0 ? "null" : shown) + "}\n", false, {}};
+}
+
 ApiResponse Api::set_log_level(const ApiRequest& request) {
     const auto level_given = request.parameters.find("level");
     if (level_given == request.parameters.end())
@@ -124,18 +193,11 @@ ApiResponse Api::set_log_level(const ApiRequest& request) {
     // Off would leave later requests without an audit.
     if (!level || *level == log::Level::off)
         return refuse(400, "a level is one of trace, debug, info, warning and error");
-    std::chrono::milliseconds back_after{0};
-    std::string about = level_given->second;
-    if (const auto given = request.parameters.find("for"); given != request.parameters.end()) {
-        const auto time = config::parse_duration(given->second);
-        if (!time || time->count() <= 0 || *time > longest_log_level)
-            return refuse(400, "\"for\" is a duration above zero and of at most a week, such as 10m");
-        back_after = *time;
-        about += " for " + given->second;
-    }
+    const auto back_after = time_given(request);
+    if (!back_after) return no_such_time();
     // Before the change, which could silence it.
-    audit("log level", about, request);
-    controls_.set_log_level(*level, back_after);
+    audit("log level", with_time(level_given->second, request), request);
+    controls_.set_log_level(*level, *back_after);
     return {200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n", false, {}};
 }
 

@@ -44,6 +44,8 @@ private:
     ApiResponse read(const std::string& what);
     ApiResponse write(const std::string& what, const ApiRequest& request);
     ApiResponse pause(const std::string& component, bool paused, const ApiRequest& request);
+    ApiResponse limit_workers(const std::string& component, const ApiRequest& request);
+    ApiResponse limit_rate(const std::string& component, const ApiRequest& request);
     ApiResponse set_log_level(const ApiRequest& request);
     std::string event();
     static void audit(const std::string& what, const std::string& about, const ApiRequest& request);

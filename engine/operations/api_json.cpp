@@ -1,14 +1,11 @@
 #include "operations/api_json.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
+#include <algorithm>
 #include <chrono>
 #include <string_view>
 
-#include "log/operating.hpp"
 #include "operations/api.hpp"
-#include "text/text.hpp"
+#include "operations/json.hpp"
 
 namespace volley::operations {
 
@@ -16,77 +13,6 @@ namespace {
 
 using runtime::ComponentSnapshot;
 using runtime::EngineSnapshot;
-
-// Writes one line of JSON. Texts may be any bytes.
-class Json {
-public:
-    Json& open() {
-        writer_.StartObject();
-        return *this;
-    }
-    Json& open(const char* name) {
-        writer_.Key(name);
-        return open();
-    }
-    Json& close() {
-        writer_.EndObject();
-        return *this;
-    }
-    Json& list(const char* name) {
-        writer_.Key(name);
-        writer_.StartArray();
-        return *this;
-    }
-    Json& end_list() {
-        writer_.EndArray();
-        return *this;
-    }
-    Json& text(const char* name, std::string_view value) {
-        writer_.Key(name);
-        const std::string shown = text::safe(value);
-        writer_.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
-        return *this;
-    }
-    // Null if it is empty.
-    Json& text_or_null(const char* name, std::string_view value) {
-        return value.empty() ? null(name) : text(name, value);
-    }
-    Json& yes(const char* name, bool value) {
-        writer_.Key(name);
-        writer_.Bool(value);
-        return *this;
-    }
-    Json& count(const char* name, std::uint64_t value) {
-        writer_.Key(name);
-        writer_.Uint64(value);
-        return *this;
-    }
-    // Null if it is not known: -1.
-    Json& known(const char* name, std::int64_t value) {
-        if (value < 0) return null(name);
-        return count(name, static_cast<std::uint64_t>(value));
-    }
-    Json& number(const char* name, double value) {
-        writer_.Key(name);
-        writer_.Double(value);
-        return *this;
-    }
-    // Null if it is 0: there was none.
-    Json& time(const char* name, double unix_seconds) {
-        return unix_seconds > 0 ? number(name, unix_seconds) : null(name);
-    }
-    Json& null(const char* name) {
-        writer_.Key(name);
-        writer_.Null();
-        return *this;
-    }
-    std::string line() const { return std::string(buffer_.GetString(), buffer_.GetSize()); }
-    std::string body() const { return line() + "\n"; }
-
-private:
-    rapidjson::StringBuffer buffer_;
-    rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
-};
 
 double unix_seconds() {
     using namespace std::chrono;
@@ -182,6 +108,10 @@ void write_component(Json& json, const ComponentSnapshot& c, const Rates& all_ra
         .yes("breaker_open", c.breaker_open)
         .count("workers", c.workers)
         .count("workers_busy", c.workers_busy)
+        .count("workers_used", c.limits.workers == 0 ? c.workers : std::min(c.limits.workers, c.workers))
+        .time("workers_until", c.limits.workers_until_seconds)
+        .known("rate_limit", c.limits.per_second == 0 ? -1 : std::int64_t{c.limits.per_second})
+        .time("rate_limit_until", c.limits.per_second_until_seconds)
         .count("worker_restarts", c.worker_restarts)
         .count("concurrency", c.concurrency)
         .count("in_flight", c.in_flight)
@@ -238,9 +168,9 @@ void write_queues(Json& json, const EngineSnapshot& s) {
     json.end_list();
 }
 
-void write_log(Json& json) {
+void write_lines(Json& json, const std::vector<log::Recent>& lines) {
     json.list("lines");
-    for (const log::Recent& line : log::recent())
+    for (const log::Recent& line : lines)
         json.open()
             .number("at", line.seconds)
             .text("level", log::name_of(line.level))
@@ -286,6 +216,36 @@ std::string queues_json(const EngineSnapshot& snapshot) {
     return json.close().body();
 }
 
+std::string in_flight_json(const EngineSnapshot& snapshot) {
+    Json json;
+    json.open().list("components");
+    for (const ComponentSnapshot& c : snapshot.components) {
+        const runtime::InFlightList none;
+        const runtime::InFlightList& list = c.in_flight_list ? *c.in_flight_list : none;
+        json.open()
+            .text("name", c.name)
+            .time("made_at", list.made_seconds)
+            .count("total", list.total)
+            .list("messages");
+        for (const runtime::InFlightSnapshot& one : list.messages) {
+            json.open()
+                .text("message", one.message)
+                .known("partition", one.partition)
+                .text("state", one.state)
+                .count("attempt", one.attempt)
+                .known("worker", one.worker)
+                .number("age_seconds", std::max(list.made_seconds - one.received_seconds, 0.0));
+            if (one.lease_until_seconds > 0)
+                json.number("lease_left_seconds", one.lease_until_seconds - list.made_seconds);
+            else
+                json.null("lease_left_seconds");
+            json.close();
+        }
+        json.end_list().close();
+    }
+    return json.end_list().close().body();
+}
+
 std::string configuration_json(const Configuration& configuration) {
     Json json;
     json.open().list("values");
@@ -294,10 +254,10 @@ std::string configuration_json(const Configuration& configuration) {
     return json.end_list().text("text", configuration.text).close().body();
 }
 
-std::string log_json() {
+std::string lines_json(const std::vector<log::Recent>& lines) {
     Json json;
     json.open();
-    write_log(json);
+    write_lines(json, lines);
     return json.close().body();
 }
 
@@ -308,7 +268,7 @@ std::string everything_json(const EngineSnapshot& snapshot, const Rates& rates, 
     json.close();
     write_components(json, snapshot, rates, now);
     write_queues(json, snapshot);
-    write_log(json);
+    write_lines(json, log::recent());
     return json.close().line();
 }
 

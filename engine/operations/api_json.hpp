@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "log/operating.hpp"
 #include "operations/controls.hpp"
 #include "operations/rates.hpp"
 #include "runtime/snapshot.hpp"
@@ -14,9 +16,9 @@ std::string status_json(const runtime::EngineSnapshot& snapshot);
 std::string components_json(const runtime::EngineSnapshot& snapshot, const Rates& rates, double now);
 std::string component_json(const runtime::ComponentSnapshot& component, const Rates& rates, double now);
 std::string queues_json(const runtime::EngineSnapshot& snapshot);
+std::string in_flight_json(const runtime::EngineSnapshot& snapshot);
 std::string configuration_json(const Configuration& configuration);
-// The last warnings and errors.
-std::string log_json();
+std::string lines_json(const std::vector<log::Recent>& lines);
 // Status, components, queues and log in one object of one line.
 std::string everything_json(const runtime::EngineSnapshot& snapshot, const Rates& rates, double now);
 

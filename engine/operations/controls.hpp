@@ -30,6 +30,16 @@ struct Controls {
     std::function<runtime::EngineSnapshot(bool with_backlog)> snapshot;
     // Returns whether there is a component of this name.
     std::function<bool(const std::string& component, bool paused)> pause;
+    // For the time being, so many workers get messages, or so many messages a second are fetched; 0: no
+    // limit. `back_after` 0: until it is lifted. Returns whether there is a component of this name.
+    std::function<bool(const std::string& component, std::uint32_t workers,
+                       std::chrono::milliseconds back_after)>
+        limit_workers;
+    std::function<bool(const std::string& component, std::uint32_t per_second,
+                       std::chrono::milliseconds back_after)>
+        limit_rate;
+    // A snapshot that is taken a moment later has the messages in flight.
+    std::function<void()> want_in_flight;
     // Returns the number of the request: see ReloadSnapshot.
     std::function<std::uint64_t()> reload;
     std::function<void()> drain;

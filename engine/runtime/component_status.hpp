@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -19,8 +20,11 @@ namespace volley::runtime {
 class ComponentStatus {
 public:
     std::atomic<bool> stop_requested{false};
-    std::atomic<bool> paused{false};  // by an operator: nothing is fetched
+    std::atomic<bool> paused{false};             // by an operator: nothing is fetched
+    std::atomic<std::uint32_t> worker_limit{0};  // by an operator: so many workers get messages; 0: all
+    std::atomic<std::uint32_t> rate_limit{0};    // by an operator: messages a second; 0: no limit
     std::atomic<bool> backlog_wanted{false};
+    std::atomic<bool> in_flight_wanted{false};
     std::atomic<bool> opened{false};  // the connectors, and one handler per worker, are open
     std::atomic<bool> ended{false};
     std::atomic<bool> idle{false};  // nothing is in flight, and the store has no message for this consumer
@@ -70,19 +74,25 @@ public:
         const std::lock_guard lock(mutex_);
         backlog_ = backlog;
     }
+    void publish_in_flight(std::shared_ptr<const InFlightList> list) {
+        const std::lock_guard lock(mutex_);
+        in_flight_ = std::move(list);
+    }
     ComponentSnapshot published() const {
         const std::lock_guard lock(mutex_);
         ComponentSnapshot all = published_;
         all.retrying = retrying_;
         all.backlog = backlog_;
+        all.in_flight_list = in_flight_;
         return all;
     }
 
 private:
     mutable std::mutex mutex_;
-    ComponentSnapshot published_;  // without the next two, which change rarely
+    ComponentSnapshot published_;  // without the next three, which change rarely
     std::vector<RetryingSnapshot> retrying_;
     BacklogSnapshot backlog_;
+    std::shared_ptr<const InFlightList> in_flight_;
     bool is_down_ = false;
     std::string health_;
     std::optional<Error> failure_;

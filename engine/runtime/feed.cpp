@@ -33,8 +33,8 @@ void Feed::hold_input() {
 }
 
 void Feed::wait() {
-    const delivery::Millis wait = until_next();
     const std::uint32_t capacity = room();
+    const delivery::Millis wait = until_next();
     Fetcher& fetcher = context_.fetcher;
     if (!context_.drain_deadline && capacity > 0 && fetcher.may_fetch(context_.now) && !flow_.is_paused())
         return fetch(capacity, wait);
@@ -45,7 +45,9 @@ void Feed::wait() {
                         [&](delivery::Millis time) { done = settling_.transactor().take_outcomes(time); });
     } else {
         constexpr delivery::Millis moment{50};
-        const bool for_a_moment = flow_.is_held_for_a_moment();
+        // A log that is not paused must not be polled, because a poll would take messages.
+        const bool awaits_rate = context_.is_log && !flow_.is_paused() && rate_.next() > context_.now;
+        const bool for_a_moment = flow_.is_held_for_a_moment() || awaits_rate;
         done = fetcher.wait_without_fetching(for_a_moment ? std::min(wait, moment) : wait, !for_a_moment);
     }
     context_.now = now();
@@ -59,6 +61,7 @@ void Feed::fetch(std::uint32_t capacity, delivery::Millis wait) {
     if (!fetched) return context_.input_failed(fetched.error());
     if (!context_.input.is_open()) return fetcher.hand_over([](const auto&) {});  // given up inside the call
     const std::uint32_t count = fetcher.count();
+    rate_.took(count);
     Result<void> known;
     if (count > 0) known = receiver_.ask_identity(context_.input);
     if (!known) context_.input_failed(known.error());
@@ -77,9 +80,11 @@ void Feed::fetch(std::uint32_t capacity, delivery::Millis wait) {
 // Returns how many messages may be taken now. From a log: as many as fit into the window. From a store with
 // leases: no more than can start soon, because other processes cannot get a message that waits here, and its
 // wait may use up one of its deliveries.
-std::uint32_t Feed::room() const {
+std::uint32_t Feed::room() {
     if (context_.status.paused.load(std::memory_order_acquire)) return 0;
-    const std::uint32_t room = std::min(context_.core.room(), consume_batch);
+    std::uint32_t room = std::min(context_.core.room(), consume_batch);
+    rate_.set(context_.status.rate_limit.load(std::memory_order_relaxed), context_.now);
+    if (rate_.is_set()) room = std::min(room, rate_.room(context_.now));
     if (context_.is_log) return room;
     const std::uint64_t most = context_.workers.capacity();
     const std::uint64_t open = context_.core.counters().in_flight;
@@ -101,6 +106,7 @@ void Feed::note_idle(bool nothing_came) {
 delivery::Millis Feed::until_next() const {
     const delivery::Instant now = context_.now;
     delivery::Instant next = std::min(now + longest_wait, settling_.next());
+    if (rate_.next() > now) next = std::min(next, rate_.next());
     if (now < context_.fetcher.next_try()) next = std::min(next, context_.fetcher.next_try());
     if (context_.options.watch_idle) next = std::min(next, now + delivery::Millis(50));
     if (context_.drain_deadline) next = std::min(next, *context_.drain_deadline);

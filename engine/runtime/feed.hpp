@@ -7,6 +7,7 @@
 #include "runtime/flow_control.hpp"
 #include "runtime/intake_context.hpp"
 #include "runtime/progress.hpp"
+#include "runtime/rate_limit.hpp"
 #include "runtime/receiver.hpp"
 #include "runtime/settling.hpp"
 
@@ -26,17 +27,20 @@ public:
     void assigned() { flow_.assigned(); }
     // All of the input is paused.
     bool is_held() const { return flow_.is_paused(); }
+    // An operator has limited the rate.
+    bool is_limited() const { return rate_.is_set(); }
 
 private:
     void fetch(std::uint32_t capacity, delivery::Millis wait);
     void note_idle(bool nothing_came);
-    std::uint32_t room() const;
+    std::uint32_t room();
     delivery::Millis until_next() const;
 
     IntakeContext& context_;
     Settling& settling_;
     Receiver receiver_;
     FlowControl flow_;
+    RateLimit rate_;
     IdleWatch idle_watch_;
 };
 

@@ -24,6 +24,16 @@ void Intake::pause(bool paused) {
     wake();
 }
 
+void Intake::limit_workers(std::uint32_t most) {
+    context_.status.worker_limit.store(most, std::memory_order_release);
+    wake();
+}
+
+void Intake::limit_rate(std::uint32_t per_second) {
+    context_.status.rate_limit.store(per_second, std::memory_order_release);
+    wake();
+}
+
 void Intake::run() {
     context_.now = now();
     if (open_all(context_, settling_, listener_, publisher_)) loop();
@@ -63,6 +73,7 @@ void Intake::turn() {
     if (listener_.was_misused()) return context_.input.give_up();
     settling_.turn();
     feed_.hold_input();
+    context_.workers.limit(context_.status.worker_limit.load(std::memory_order_relaxed));
     context_.workers.dispatch(context_.core);
     publisher_.turn();
     if (context_.input.failure()) context_.input_failed(*context_.input.failure());

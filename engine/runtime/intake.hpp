@@ -41,9 +41,18 @@ public:
     void stop();
     // Fetches nothing until resumed; what is in flight goes on.
     void pause(bool paused);
+    // Hands messages to so many workers only; 0: to all. Those that have messages finish them.
+    void limit_workers(std::uint32_t most);
+    // Fetches at most so many messages a second; 0: no limit.
+    void limit_rate(std::uint32_t per_second);
     void wake() { context_.pipeline.completions.ring(); }
     // The next snapshots have what the store says about the queue, a moment later.
     void want_backlog() { context_.status.backlog_wanted.store(true, std::memory_order_relaxed); }
+    // The next snapshots have the messages in flight, a moment later.
+    void want_in_flight() {
+        context_.status.in_flight_wanted.store(true, std::memory_order_relaxed);
+        wake();
+    }
     // Stores the health that the consumer reports about itself.
     void health(std::uint32_t state, std::string text) { context_.status.set_health(state, std::move(text)); }
     // The process is about to end while handlers run: their messages must not become suspects in the crash

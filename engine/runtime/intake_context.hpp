@@ -21,8 +21,9 @@ struct IntakeOptions {
     delivery::Millis startup_timeout{60'000};
     delivery::Millis shutdown_timeout{30'000};
     delivery::Millis stall_timeout{300'000};
-    bool watch_idle =
-        false;  // check ComponentStatus::idle against the store's statistics; for --exit-when-idle
+    // Check ComponentStatus::idle against the store's statistics; for --exit-when-idle.
+    bool watch_idle = false;
+    tracing::Tracer* tracer = nullptr;  // borrowed; null: no spans
 };
 
 struct IntakeContext {

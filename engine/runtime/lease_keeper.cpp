@@ -55,6 +55,7 @@ Result<void> LeaseKeeper::keep(plugins::Consumer& consumer, const delivery::Deli
         next_ = now + delivery::Millis(std::min<std::int64_t>(period(lease_ms_).count(), 1000));
         return {};
     }
+    extended_ = now;
     return take_results(consumer.plugin_class().label());
 }
 

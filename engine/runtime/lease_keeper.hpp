@@ -2,6 +2,7 @@
 // consumer.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,6 +24,11 @@ public:
     // Returns the messages whose leases the last keep() found lost.
     const std::vector<delivery::Slot>& lost() const { return lost_; }
     delivery::Instant next() const { return next_; }
+    // When the lease of a message ends that was received then, if no further extension succeeds.
+    delivery::Instant end_of(delivery::Instant received, std::uint32_t lease_ms) const {
+        const delivery::Instant first = received + delivery::Millis(lease_ms);
+        return extended_ > received ? std::max(first, extended_ + delivery::Millis(lease_ms_)) : first;
+    }
 
 private:
     Result<void> take_results(const std::string& label);
@@ -30,6 +36,7 @@ private:
     const volley_ext_lease* lease_ = nullptr;
     std::uint32_t lease_ms_ = 0;  // the shortest seen
     delivery::Instant next_ = delivery::never;
+    delivery::Instant extended_{0};  // when the last extension succeeded
     std::vector<std::uint64_t> handles_;
     std::vector<delivery::Slot> slots_;  // of handles_
     std::vector<delivery::Slot> lost_;

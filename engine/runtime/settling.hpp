@@ -22,6 +22,7 @@ public:
     void attach() { leases_.attach(context_.input.consumer()); }
     Transactor& transactor() { return transactor_; }
     const Transactor& transactor() const { return transactor_; }
+    const LeaseKeeper& leases() const { return leases_; }
 
     // Does everything that is due now, and waits for nothing. An error ends the component.
     void turn();

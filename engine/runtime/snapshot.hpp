@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,33 @@ struct RetryingSnapshot {
     std::uint32_t attempt = 0;          // handler runs so far
     double next_try_seconds = 0;        // Unix time
     std::string error;
+};
+
+// A message in flight.
+struct InFlightSnapshot {
+    std::string message;  // its offset in a log; otherwise the id that the store gave it
+    std::int32_t partition = -1;
+    const char* state =
+        "waiting";                // waiting, running, backing_off, sending, committing, dead_letter, settling
+    std::uint32_t attempt = 0;    // handler runs so far, with the one that runs now
+    std::int32_t worker = -1;     // which one has it; -1: none
+    double received_seconds = 0;  // Unix time
+    double lease_until_seconds = 0;  // Unix time, as far as the engine knows; 0: it has no lease
+};
+
+// The messages of a component in flight, at one moment.
+struct InFlightList {
+    double made_seconds = 0;                 // Unix time; 0: not made yet
+    std::uint64_t total = 0;                 // the list has the oldest of them
+    std::vector<InFlightSnapshot> messages;  // the oldest first
+};
+
+// What an operator has set for the time being.
+struct LimitsSnapshot {
+    std::uint32_t workers = 0;         // so many get messages; 0: all
+    double workers_until_seconds = 0;  // Unix time at which the limit ends; 0: it does not by itself
+    std::uint32_t per_second = 0;      // messages that are fetched; 0: no limit
+    double per_second_until_seconds = 0;
 };
 
 // What the input's store says about the queue. -1: it does not say.
@@ -93,6 +121,8 @@ struct ComponentSnapshot {
     std::vector<OutputSnapshot> outputs;     // including the dead-letter queue
     std::vector<RetryingSnapshot> retrying;  // the next ones that are due
     BacklogSnapshot backlog;
+    LimitsSnapshot limits;
+    std::shared_ptr<const InFlightList> in_flight_list;  // null until somebody asks
 };
 
 // The last reload, and how many there were.

@@ -56,14 +56,16 @@ Readiness StatusPublisher::readiness() const {
 
 void StatusPublisher::turn() {
     log_breaker();
-    look_at_backlog();
+    look_for_operators();
     const Readiness ready = readiness();
     watch_progress(ready);
     publish(ready);
 }
 
 // The store is asked only while it answers: a call into one that is away could take long.
-void StatusPublisher::look_at_backlog() {
+void StatusPublisher::look_for_operators() {
+    in_flight_.look(context_.core, context_.pipeline, context_.assignments, settling_.leases(),
+                    context_.status, context_.now);
     if (retrying_.look(context_.core, context_.pipeline, context_.assignments, context_.now))
         context_.status.publish_retrying(retrying_.list());
     if (context_.fetcher.is_up() && !context_.drain_deadline && context_.status.down().empty())
@@ -108,8 +110,8 @@ void StatusPublisher::watch_progress(const Readiness& readiness) {
     facts.excused = readiness.is_outage || context_.workers.has_call_in_time(context_.now);
     facts.active = context_.core.is_active() || !settling_.transactor().is_empty();
     facts.may_lag = context_.is_log && context_.input.has_stats() && !feed_.is_held() &&
-                    !context_.status.paused.load(std::memory_order_acquire) && context_.core.is_idle() &&
-                    !context_.drain_deadline;
+                    !feed_.is_limited() && !context_.status.paused.load(std::memory_order_acquire) &&
+                    context_.core.is_idle() && !context_.drain_deadline;
     const delivery::Instant since = context_.stall_watch.waiting_since(facts, context_.input, context_.now);
     context_.status.waiting_since.store(context_.drain_deadline ? 0 : since.count(),
                                         std::memory_order_relaxed);
@@ -136,6 +138,8 @@ ComponentSnapshot snapshot_of(const IntakeContext& context) {
     s.connector = context.pipeline.connector;
     s.workers = context.pipeline.config.workers;
     s.concurrency = context.pipeline.config.concurrency;
+    s.limits.workers = context.status.worker_limit.load(std::memory_order_relaxed);
+    s.limits.per_second = context.status.rate_limit.load(std::memory_order_relaxed);
     s.finished = context.status.ended.load(std::memory_order_acquire);
     s.handle_seconds = context.pipeline.handle_durations.read();
     s.last_success_seconds = context.pipeline.last_success_seconds.load(std::memory_order_relaxed);

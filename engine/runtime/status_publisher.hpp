@@ -7,6 +7,7 @@
 
 #include "runtime/backlog.hpp"
 #include "runtime/feed.hpp"
+#include "runtime/in_flight.hpp"
 #include "runtime/intake_context.hpp"
 #include "runtime/readiness.hpp"
 #include "runtime/retrying.hpp"
@@ -29,7 +30,7 @@ public:
 private:
     void publish(const Readiness& readiness);
     Readiness readiness() const;
-    void look_at_backlog();
+    void look_for_operators();
     void watch_progress(const Readiness& readiness);
     void log_breaker();
 
@@ -37,6 +38,7 @@ private:
     const Settling& settling_;
     const Feed& feed_;
     Retrying retrying_;
+    InFlight in_flight_;
     Backlog backlog_;
     CauseClock cause_clock_;
     std::string opening_;

@@ -40,8 +40,8 @@ void WorkerPool::idle(std::uint32_t worker, std::uint32_t finished) {
 std::uint32_t WorkerPool::batches_ahead() const { return pipeline_.batch_limit() == largest_batch ? 3 : 2; }
 
 std::uint64_t WorkerPool::capacity() const {
-    if (pipeline_.is_async) return std::uint64_t{most_held()} * workers_.size();
-    return std::uint64_t{batches_ahead()} * workers_.size() * pipeline_.batch_limit();
+    if (pipeline_.is_async) return std::uint64_t{most_held()} * used();
+    return std::uint64_t{batches_ahead()} * used() * pipeline_.batch_limit();
 }
 
 // Of messages that complete one by one a worker has those in its handler, and some that wait. Of batches
@@ -60,16 +60,17 @@ void WorkerPool::dispatch(delivery::Delivery& core) {
     const std::vector<std::uint32_t>& load = pipeline_.is_async ? held_ : outstanding_;
     for (bool gave = true; gave && core.has_work();) {
         gave = false;
-        const std::uint32_t least = *std::min_element(load.begin(), load.end());
+        const std::uint32_t workers = used();
+        const std::uint32_t least = *std::min_element(load.begin(), load.begin() + workers);
         if (least >= most) return;
-        for (std::uint32_t worker = 0; worker < workers_.size() && !gave; ++worker)
+        for (std::uint32_t worker = 0; worker < workers && !gave; ++worker)
             gave = load[worker] == least && give(core, worker);
     }
 }
 
 // Returns false if the core has nothing for this worker.
 bool WorkerPool::give(delivery::Delivery& core, std::uint32_t worker) {
-    const std::uint32_t workers = size();
+    const std::uint32_t workers = used();
     const auto open = static_cast<std::uint32_t>(core.counters().in_flight);
     const std::uint32_t waiting = open > in_workers_ ? open - in_workers_ : 1;
     const std::uint32_t share = (waiting + workers - 1) / workers;

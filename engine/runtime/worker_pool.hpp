@@ -2,6 +2,7 @@
 // otherwise.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,10 @@ public:
     void idle(std::uint32_t worker, std::uint32_t finished);
     bool is_ready() const { return ready_ == workers_.size(); }
 
+    // Hands nothing to the workers after the first `most`; 0: to all. Those that have messages finish them.
+    void limit(std::uint32_t most) { limit_ = most; }
+    // How many workers get messages.
+    std::uint32_t used() const { return limit_ == 0 ? size() : std::min(limit_, size()); }
     // Hands out what the core has, evenly.
     void dispatch(delivery::Delivery& core);
     // How many messages the workers can soon begin.
@@ -65,6 +70,7 @@ private:
     std::vector<std::uint32_t> held_;         // messages, by worker
     std::uint32_t in_workers_ = 0;            // messages
     std::uint32_t ready_ = 0;
+    std::uint32_t limit_ = 0;
     std::vector<delivery::WorkItem> batch_;  // reused
 };
 

@@ -3,7 +3,9 @@
 import json
 import re
 import socket
+import sys
 import threading
+import time
 
 import pytest
 from support.api import Api, description, mistakes, resolved
@@ -45,7 +47,8 @@ def check_answer(method, path, status, body):
 def test_a_route_answers_as_it_is_described(method, path, volleyd):
     api = Api(volleyd)
     for name, more in (("move", "?level=info"), ("nowhere", "")):
-        status, body = api.ask(method.upper(), path.replace("{name}", name) + (more if path.endswith("/log") else ""))
+        limit = {"/workers": "?count=1", "/rate": "?per_second=1000"}.get(path[path.rindex("/"):], "")
+        status, body = api.ask(method.upper(), path.replace("{name}", name) + limit + (more if path.endswith("/log") else ""))
         check_answer(method, path, status, body)
         wanted = 404 if "{name}" in path and name == "nowhere" else 400 if (method, path[-4:], more) == ("post", "/log", "") else 200
         assert status == wanted or (status, wanted) == (202, 200)
@@ -57,7 +60,8 @@ def test_the_description_has_every_route_and_no_other():
     writes = set(re.findall(r'what == "(\w+)"', re.search(r"bool is_write\(.*?\n\}", source, re.S).group(0)))
     described = {(method, path.removeprefix("/api/v1/")) for method, path in ROUTES}
     assert described == ({("get", read) for read in reads} | {("post", write) for write in writes} |
-                         {("get", "components/{name}"), ("post", "components/{name}/pause"), ("post", "components/{name}/resume")})
+                         {("get", "components/{name}")} |
+                         {("post", "components/{name}/" + write) for write in ("pause", "resume", "workers", "rate")})
 
 
 def test_what_is_no_route_is_refused_in_json(volleyd):
@@ -124,6 +128,82 @@ def test_the_log_level_changes_and_comes_back(volleyd):
     wait_until(lambda: 'request="log level"' in volleyd.log, "the request is in the log")
     api.post("log?level=debug&for=300ms")
     wait_until(lambda: api.get("status")["log"] == {"level": "info", "until": None}, "the configured level is back")
+
+
+SLEEPER = """import sys, time
+sys.path.insert(0, sys.argv[2])
+from volley_handler import run
+def handle(message, out):
+    time.sleep(float(sys.argv[1]))
+    out.send("out", message.body)
+run(handle)
+"""
+
+
+def slow(store, seconds, more=""):
+    """A handler that takes so long for each message."""
+    script = store.path.parent / "slow.py"
+    script.write_text(SLEEPER)
+    command = json.dumps([sys.executable, str(script), str(seconds), str(ROOT / "plugin_api" / "python")])
+    return config(store).replace("handler: forward", f"handler: {{exec: {command}}}{more}")
+
+
+def test_messages_in_flight_are_listed_with_their_worker_and_lease(tmp_path, store):
+    volleyd = Volleyd(tmp_path, slow(store, 20, ", workers: 2, handler_timeout: 60s")).wait_ready()
+    store.put("in", ['{"n": 1}', '{"n": 2}'], ["a", "b"])
+    api = Api(volleyd)
+
+    def running():
+        status, body = api.ask("GET", "/api/v1/in_flight")
+        check_answer("get", "/api/v1/in_flight", status, body)
+        listed = [m for m in body["components"][0]["messages"] if m["state"] == "running"]
+        return listed if len(listed) == 2 else None
+
+    listed = wait_until(running, "both run")
+    assert {m["worker"] for m in listed} == {0, 1} and {m["attempt"] for m in listed} == {1}
+    assert all(m["lease_left_seconds"] > 0 and m["age_seconds"] >= 0 and m["message"] for m in listed)
+    volleyd.process.kill()
+
+
+def test_workers_can_be_limited_and_come_back(tmp_path, store):
+    volleyd = Volleyd(tmp_path, slow(store, 0.05, ", workers: 4")).wait_ready()
+    api = Api(volleyd)
+    assert api.post("components/move/workers?count=1") == {"workers": 1}
+    assert api.component("move")["workers_used"] == 1 and api.component("move")["workers_until"] is None
+    store.put("in", [json.dumps({"n": n}) for n in range(12)], [f"k{n}" for n in range(12)])
+    busy = []
+    wait_until(lambda: busy.append(api.component("move")["workers_busy"]) or api.component("move")["counters"]["done"] == 12,
+               "one worker does all")
+    assert max(busy) == 1
+    status, body = api.ask("POST", "/api/v1/components/move/workers?count=5")
+    assert status == 400 and "has 4 workers" in body["error"]
+    for wrong in ("count=0", "count=-1", "count=two", "", "count=2&for=never", "count=2&for=-1s"):
+        assert api.ask("POST", "/api/v1/components/move/workers?" + wrong)[0] == 400, wrong
+    assert api.post("components/move/workers?count=2&for=300ms") == {"workers": 2}
+    wait_until(lambda: api.component("move")["workers_used"] == 4, "all get messages again")
+    assert any("all workers get messages again" in line for line in volleyd.lines)
+    assert any('request=workers' in line and 'about="move: 2 for 300ms"' in line for line in volleyd.lines)
+    assert volleyd.stop() == 0, volleyd.log
+
+
+def test_a_rate_holds_and_is_kept_over_a_reload(volleyd, store):
+    api = Api(volleyd)
+    assert api.post("components/move/rate?per_second=1") == {"per_second": 1}
+    volleyd.config.write_text(config(store, ", max_in_flight: 1000"))
+    number = api.post("reload")["number"]
+    wait_until(lambda: (lambda r: r["number"] >= number and r["state"] == "applied")(api.get("status")["reload"]), "it is applied")
+    assert api.component("move")["rate_limit"] == 1
+    began = time.monotonic()
+    store.put("in", [json.dumps({"n": n}) for n in range(500)], ["a"] * 500)
+    wait_until(lambda: api.component("move")["counters"]["received"] >= 2, "some are taken")
+    # However slow the machine is: never more than the rate allows.
+    received = api.component("move")["counters"]["received"]
+    assert received <= 2 + (time.monotonic() - began)
+    for wrong in ("per_second=0", "per_second=0.5", "per_second=fast", ""):
+        assert api.ask("POST", "/api/v1/components/move/rate?" + wrong)[0] == 400, wrong
+    assert api.post("components/move/rate?per_second=off") == {"per_second": None}
+    wait_until(lambda: api.component("move")["counters"]["done"] == 500, "the rest goes through")
+    assert api.component("move")["rate_limit"] is None and volleyd.get("/readyz")[0] == 200
 
 
 def test_errors_are_kept_for_operators(volleyd, store):

@@ -42,6 +42,11 @@ volley::operations::Controls controls() {
         return s;
     };
     c.pause = [](const std::string& component, bool) { return component == "ship/fast"; };
+    c.limit_workers = [](const std::string& component, std::uint32_t, std::chrono::milliseconds) {
+        return component == "ship/fast";
+    };
+    c.limit_rate = c.limit_workers;
+    c.want_in_flight = [] {};
     c.reload = [] { return std::uint64_t{7}; };
     c.drain = [] {};
     c.set_log_level = [](volley::log::Level, std::chrono::milliseconds) {};
