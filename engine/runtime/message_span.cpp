@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/identity.hpp"
+#include "runtime/pass_results.hpp"
 #include "runtime/schedule.hpp"
 #include "runtime/snapshot.hpp"
 #include "text/fingerprint.hpp"
