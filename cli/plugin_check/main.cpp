@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", VOLLEY_VERSION);
     app.add_option("FILE", a.files, "file.so, or file.so:Class");
     app.add_option("--config", a.config,
-                   "The config of a queue or a handler: a JSON object, or a file with one");
+                   "The config of a queue or a handler: a JSON object, or a file with one, or with YAML");
     app.add_option(
         "--value", a.value,
         "Use this queue (topic, table) for all checks; its messages are deleted. Default: new ones");

@@ -10,6 +10,7 @@
 #include "config/bind.hpp"
 #include "config/diagnostics.hpp"
 #include "config/read_file.hpp"
+#include "config/tree.hpp"
 #include "conformance/report.hpp"
 #include "plugin_check/suite.hpp"
 #include "queue_access.hpp"
@@ -203,6 +204,19 @@ bool are_names(const std::vector<std::string>& names, const std::vector<Check>& 
     return true;
 }
 
+// The JSON of a YAML mapping; what cannot be read is told.
+std::optional<std::string> json_of_yaml(const std::string& text, const std::string& file) {
+    config::Diagnostics diagnostics(text);
+    const config::Node root = config::read_yaml(text, file, diagnostics);
+    for (const config::Diagnostic& d : diagnostics.take()) {
+        complain("--config " + file + ":" + std::to_string(d.mark.line) + ": " + d.text);
+        if (d.severity == config::Diagnostic::Severity::error) return std::nullopt;
+    }
+    if (root.kind == config::Node::Kind::mapping) return config::to_json(root);
+    complain("--config is neither a JSON object nor a YAML mapping: " + file);
+    return std::nullopt;
+}
+
 bool is_json(const std::string& text, bool must_be_object) {
     const text::JsonText json(text);
     return !json.tree.HasParseError() && (!must_be_object || json.tree.IsObject());
@@ -224,9 +238,14 @@ std::optional<std::string> read_config(const std::string& given, Setting& base) 
         }
         base.config = *read.text;
         file = given;
+        if (is_json(base.config, true)) return file;
+        const auto json = json_of_yaml(base.config, file);
+        if (!json) return std::nullopt;
+        base.config = *json;
+        return file;
     }
     if (is_json(base.config, true)) return file;
-    complain("--config is no JSON object: " + (file.empty() ? given : file));
+    complain("--config is no JSON object: " + given);
     return std::nullopt;
 }
 

@@ -1,5 +1,4 @@
-// Checks of what a store offers beyond delivery: several consumers, identity, inspection, leases,
-// transactions.
+// Checks of what a store offers beyond delivery: several consumers, identity, inspection, leases, repeats.
 #include <algorithm>
 #include <set>
 
@@ -181,59 +180,6 @@ Verdict lease(const Setting& consumer, const Setting& producer_setting) {
     return conformance::passed("lease " + std::to_string(came.front().lease_ms) + " ms");
 }
 
-Verdict atomic(const Setting& consumer, const Setting& producer_setting) {
-    Setting out = producer_setting;
-    out.value += "-out";
-    Setting read_out = consumer;
-    read_out.value = out.value;
-    ConsumerRig rig(consumer), result(read_out);
-    ProducerRig feed(producer_setting), producer(out);
-    rig.start();
-    producer.start();
-    const auto* table = producer.life().extension_as<volley_ext_atomic>(VOLLEY_EXT_ATOMIC);
-    if (table == nullptr) inapplicable("the producer does not offer " VOLLEY_EXT_ATOMIC);
-    std::int32_t joins = 0;
-    call_void(producer.life().name("joins"),
-              [&] { joins = table->joins(producer.life().get(), rig.life().get()); });
-    if (joins != 1) inapplicable("joins says that the two share no store");
-    if (rig.is_log()) inapplicable("in a log the engine commits offsets with it");
-    result.start();
-    feed.start();
-    rig.empty_queue();
-    result.empty_queue();
-    feed.store(plain_messages(5));
-    const auto came = rig.consume_all(5, patience);
-    require(came.size() == 5, "5 stored messages did not come", "deliver them");
-
-    Reports names;
-    GuardedArray<volley_record> records(3);
-    for (std::uint32_t i = 0; i < 3; ++i)
-        records[i] = names.add(plain(100 + i), "check-" + std::to_string(i), out.value);
-    GuardedArray<volley_settlement> acks(5);
-    for (std::uint32_t i = 0; i < 5; ++i) acks[i] = {came[i].handle, VOLLEY_ACK, VOLLEY_E_RETRY, 0, 0, 1, {}};
-    volley_transaction t{sizeof t, records.stride(), records.data(), 3,
-                         5,        acks.data(),      acks.stride(),  10'000};
-    const Outcome done = call("commit", {VOLLEY_OK}, [&](volley_error* error) {
-        return table->commit(producer.life().get(), rig.life().get(), &t, error);
-    });
-    require(done.ok(), "commit returned " + done.words(), "see its text");
-    require(records.is_intact() && acks.is_intact(), "commit wrote behind a record or a settlement",
-            "step with their sizes");
-    for (const Delivery& d : came) rig.forget(d.handle);
-    require(rig.consume_all(1, 300ms).empty(), "a message came after a transaction that acked it",
-            "ack and outputs are one transaction");
-    const auto outputs = result.consume_all(3, patience);
-    require(outputs.size() == 3,
-            "of the 3 records of a transaction " + std::to_string(outputs.size()) + " came",
-            "store all or none");
-    result.settle_all(outputs, VOLLEY_ACK);
-    feed.end();
-    producer.end();
-    result.end();
-    rig.end();
-    return conformance::passed();
-}
-
 Verdict dedup(const Setting& consumer, const Setting& producer_setting) {
     ConsumerRig rig(consumer);
     ProducerRig producer(producer_setting);
@@ -273,7 +219,6 @@ std::vector<Check> store_checks() {
         {"identity", "The store's identity stays the same", Of::pair, true, &identity},
         {"inspect", "stats, peek and check tell what waits, and take nothing", Of::pair, true, &inspect},
         {"lease", "A lease can be extended, and is exclusive", Of::pair, true, &lease},
-        {"atomic", "Outputs and acks of a transaction appear together", Of::pair, true, &atomic},
         {"dedup", "A record that is repeated under its id is stored once", Of::pair, true, &dedup},
     };
 }

@@ -8,8 +8,9 @@ namespace volley::cli::plugin_check {
 
 std::vector<Check> all_checks() {
     std::vector<Check> out = file_checks();
-    for (auto part : {class_checks(), config_checks(), instance_checks(), connector_checks(),
-                      delivery_checks(), store_checks(), hardship_checks(), handler_checks()})
+    for (auto part :
+         {class_checks(), config_checks(), instance_checks(), connector_checks(), delivery_checks(),
+          store_checks(), transaction_checks(), inspection_checks(), hardship_checks(), handler_checks()})
         out.insert(out.end(), part.begin(), part.end());
     return out;
 }

@@ -36,6 +36,8 @@ std::vector<Check> connector_checks();
 std::vector<Check> handler_checks();
 std::vector<Check> delivery_checks();
 std::vector<Check> store_checks();
+std::vector<Check> transaction_checks();
+std::vector<Check> inspection_checks();
 std::vector<Check> hardship_checks();
 
 // The verdict of "loads" names the classes: "consumer A, producer B".

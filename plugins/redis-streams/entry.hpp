@@ -33,7 +33,7 @@ struct Layout {
 bool is_reserved_field(std::string_view name);
 
 // Fields and values as the words of a command, in order. Owns the names that it made up, borrows all else
-// from the record.
+// from the record and the layout.
 struct Fields {
     std::vector<std::string_view> words;
     std::deque<std::string> names;

@@ -137,6 +137,19 @@ def test_wrong_arguments_are_told(arguments, words):
     assert result.returncode == 64 and words in result.stderr, result.stderr
 
 
+def test_the_configuration_may_be_yaml(tmp_path):
+    """Its errors have their line; relative paths begin at its folder."""
+    file = tmp_path / "store.yml"
+    file.write_text("# of tests\npath: here.db\n")
+    checks = ["--only", "identity", "--only", "atomic-lost", "--only", "find-remove", "--only", "purge"]
+    result = plugin_check(BUILD / "plugins" / "sqlite.so", "--config", str(file), *checks)
+    assert result.returncode == 0 and {status for status, _ in findings(result).values()} == {"PASS"}, result.stdout
+    assert (tmp_path / "here.db").exists()
+    file.write_text("path: a\n- b\n")
+    result = plugin_check(BUILD / "plugins" / "sqlite.so", "--config", str(file))
+    assert result.returncode == 64 and f"{file}:2" in result.stderr, result.stderr
+
+
 def test_a_file_that_is_no_plugin_is_one_failed_check(tmp_path):
     text = tmp_path / "text.so"
     text.write_text("no plugin")
