@@ -25,6 +25,10 @@ double steady_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+double wall_clock_seconds() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 ApiResponse refuse(int status, const std::string& text, std::string allow = {}) {
     return {status, error_body(text), false, std::move(allow)};
 }
@@ -38,8 +42,8 @@ std::optional<std::string> named_component(std::string_view what, std::string_vi
 }
 
 bool is_read(std::string_view what) {
-    constexpr std::array<std::string_view, 8> reads{"audit",     "status",        "components", "queues",
-                                                    "in_flight", "configuration", "log",        "events"};
+    constexpr std::array<std::string_view, 9> reads{
+        "audit", "status", "components", "queues", "in_flight", "configuration", "log", "events", "history"};
     for (const std::string_view read : reads)
         if (what == read) return true;
     return false;
@@ -115,6 +119,7 @@ ApiResponse Api::read(const std::string& what) {
         controls_.want_in_flight();
         return {200, in_flight_json(controls_.snapshot(false)), false, {}};
     }
+    if (what == "history") return {200, history_.json(), false, {}};
     if (what == "configuration") {
         const auto configuration = controls_.configuration();
         if (!configuration) return refuse(503, "the configuration is not known yet");
@@ -203,9 +208,11 @@ ApiResponse Api::set_log_level(const ApiRequest& request) {
 
 std::string Api::tick(bool wanted) {
     const auto snapshot = controls_.snapshot(wanted);
-    rates_.add(snapshot, steady_seconds());
+    const double now = steady_seconds();
+    rates_.add(snapshot, now);
+    history_.add(snapshot, rates_, now, wall_clock_seconds());
     if (!wanted) return {};
-    return "data: " + everything_json(snapshot, rates_, steady_seconds()) + "\n\n";
+    return "data: " + everything_json(snapshot, rates_, now) + "\n\n";
 }
 
 std::string Api::event() {

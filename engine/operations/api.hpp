@@ -7,6 +7,7 @@
 #include <string>
 
 #include "operations/controls.hpp"
+#include "operations/history.hpp"
 #include "operations/rates.hpp"
 
 namespace volley::operations {
@@ -52,6 +53,7 @@ private:
 
     Controls controls_;
     Rates rates_;
+    History history_;
 };
 
 }  // namespace volley::operations

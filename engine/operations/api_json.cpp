@@ -97,6 +97,14 @@ void write_retrying(Json& json, const ComponentSnapshot& c) {
     json.end_list();
 }
 
+// Null if it is not known: negative.
+void write_duration(Json& json, const char* name, double seconds) {
+    if (seconds < 0)
+        json.null(name);
+    else
+        json.number(name, seconds);
+}
+
 void write_component(Json& json, const ComponentSnapshot& c, const Rates& all_rates, double now) {
     const ComponentRates rates = all_rates.of(c, now);
     json.open();
@@ -136,7 +144,11 @@ void write_component(Json& json, const ComponentSnapshot& c, const Rates& all_ra
         .number("done", rates.done)
         .number("failed", rates.failed)
         .number("dead", rates.dead)
-        .close();
+        .close()
+        .open("handler_seconds");
+    write_duration(json, "p50", rates.p50_seconds);
+    write_duration(json, "p99", rates.p99_seconds);
+    json.close();
     write_outputs(json, c, rates);
     write_retrying(json, c);
     json.close();

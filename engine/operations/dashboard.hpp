@@ -7,6 +7,11 @@ namespace volley::operations {
 
 extern const std::string_view dashboard_html;
 extern const std::string_view dashboard_css;
+extern const std::string_view document_js;
+extern const std::string_view requests_js;
+extern const std::string_view flow_js;
+extern const std::string_view charts_js;
+extern const std::string_view views_js;
 extern const std::string_view dashboard_js;
 
 }  // namespace volley::operations

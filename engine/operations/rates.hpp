@@ -18,6 +18,9 @@ struct ComponentRates {
     double done = 0;
     double failed = 0;  // attempts of handlers and outputs
     double dead = 0;
+    // Duration of handler calls, estimated from the buckets of a histogram. Negative: there were none.
+    double p50_seconds = -1;
+    double p99_seconds = -1;
     std::vector<double> sent;  // by output, in the order of the snapshot
 };
 
@@ -35,6 +38,7 @@ private:
         std::uint64_t failed = 0;
         std::uint64_t dead = 0;
         std::map<std::string, std::uint64_t> sent;
+        runtime::Histogram handle_seconds;
     };
     struct Sample {
         double seconds = 0;
