@@ -129,7 +129,7 @@ def test_a_reload_and_a_restart_are_marked(volleyd):
     second["components"][0]["worker_restarts"] = 2
     page = shown([first, second])
     assert f"Reload refused: {HOSTILE}" in page["text"]["marks"]
-    assert "A handler was restarted: the move, 2 times" in page["text"]["marks"]
+    assert "A handler crashed or was restarted: the move, 2 times" in page["text"]["marks"]
     assert "no-marks" in page["hidden"]
 
 
@@ -140,7 +140,6 @@ def test_the_engine_remembers_what_no_page_has_seen(volleyd):
     history = api.get("history")
     only = history["components"][0]
     assert only["name"] == "the move" and len({len(values) for name, values in only.items() if name != "name"}) == 1
-    assert max(seconds for seconds in only["p99_seconds"] if seconds is not None) > 0
     assert [mark["kind"] for mark in history["marks"]] == ["start"]
 
 

@@ -25,7 +25,7 @@ function remember(name, at, values) {
 
 function valuesOf(c) {
   return { received: c.per_second.received, done: c.per_second.done, failed: c.per_second.failed,
-    p50_seconds: c.handler_seconds.p50, p99_seconds: c.handler_seconds.p99, restarts: c.worker_restarts };
+    p50_seconds: c.handler_seconds.p50, p99_seconds: c.handler_seconds.p99, restarts: c.worker_restarts + c.failures.crash };
 }
 
 async function loadHistory() {
@@ -40,7 +40,7 @@ async function loadHistory() {
     });
     past.set(name, merged);
   }
-  marks = answer.marks;
+  marks = [...answer.marks, ...marks];
   showMarks();
 }
 
@@ -55,21 +55,27 @@ function noteReload(verdict) {
 
 const isSecond = (mark) => marks.findIndex((one) => one.kind === mark.kind && Math.abs(one.at - mark.at) < 1) !== marks.indexOf(mark);
 
-// Restarts of handlers are in the points.
+const together = 60;  // seconds in which the crashes of a component are one mark
+
+// Crashes and restarts of handlers are in the points.
 function allMarks(names) {
   const restarts = [];
   for (const name of names) {
     const own = past.get(name);
     if (!own) continue;
+    let mark = null;
     for (let i = 1; i < own.at.length; ++i) {
       const more = own.restarts[i] - own.restarts[i - 1];
-      if (more > 0) restarts.push({ at: own.at[i], kind: "restart", text: name + (more > 1 ? ", " + more + " times" : "") });
+      if (more <= 0) continue;
+      if (mark === null || own.at[i] - mark.at > together) restarts.push((mark = { at: own.at[i], kind: "restart", name, times: 0 }));
+      mark.times += more;
+      mark.text = name + (mark.times > 1 ? ", " + mark.times + " times" : "");
     }
   }
   return [...marks.filter((mark) => !isSecond(mark)), ...restarts].filter((mark) => mark.at > chartNow - keptSeconds).sort((a, b) => a.at - b.at);
 }
 
-const markNames = { start: "The engine started", applied: "Reload applied", refused: "Reload refused", restart: "A handler was restarted" };
+const markNames = { start: "The engine started", applied: "Reload applied", refused: "Reload refused", restart: "A handler crashed or was restarted" };
 
 // The points of one component, or of all: rates added up, and the slowest handler.
 function pointsOf(names) {
@@ -79,16 +85,16 @@ function pointsOf(names) {
     const own = past.get(name);
     if (!own) continue;
     own.at.forEach((at, i) => {
-      const key = Math.round(at / 5);
-      const point = all.get(key) || { at, received: 0, done: 0, failed: 0, p50_seconds: null, p99_seconds: null, parts: 0 };
+      // Of two points of a component in the same five seconds, the later counts.
+      const key = Math.floor(at / 5);
+      if (i + 1 < own.at.length && Math.floor(own.at[i + 1] / 5) === key) return;
+      const point = all.get(key) || { at, received: 0, done: 0, failed: 0, p50_seconds: null, p99_seconds: null };
       for (const series of ["received", "done", "failed"]) point[series] += own[series][i];
       for (const series of ["p50_seconds", "p99_seconds"])
         if (own[series][i] !== null) point[series] = Math.max(point[series] ?? 0, own[series][i]);
-      point.parts += 1;
       all.set(key, point);
     });
   }
-  // The newest point is there when all components have it.
   const points = [...all.values()].sort((a, b) => a.at - b.at);
   return Object.fromEntries(["at", ...seriesNames].map((series) => [series, points.map((point) => point[series] ?? null)]));
 }
@@ -178,9 +184,9 @@ function showCharts() {
 }
 
 function showMarks() {
-  keepChildren(byId("marks"), allMarks(allNames).slice(-6).reverse(), (mark) => mark.kind + mark.at + mark.text,
-    (mark) => make("li", "", make("span", "mark-key " + mark.kind), clock(mark.at) + " ",
-      markNames[mark.kind] + (mark.text ? ": " + mark.text : "")), () => {});
+  keepChildren(byId("marks"), allMarks(allNames).slice(-6).reverse(), (mark) => mark.kind + mark.at + (mark.name || ""),
+    (mark) => make("li", "", make("span", "mark-key " + mark.kind), clock(mark.at) + " ", make("span")),
+    (item, mark) => setText(item.children[1], markNames[mark.kind] + (mark.text ? ": " + mark.text : "")));
   byId("no-marks").hidden = byId("marks").children.length > 0;
 }
 

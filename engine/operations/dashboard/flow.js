@@ -54,11 +54,11 @@ function arrange({ nodes, edges }) {
   const place = (node) => {
     node.row = -1;
     node.order = order++;
-    const next = node.below.filter((one) => one.row === undefined && one.layer === node.layer + 1);
+    const next = node.below.filter((child) => child.row === undefined && child.layer === node.layer + 1);
     let first = -1;
-    for (const one of next) {
-      if (one.row === undefined) place(one);
-      if (first < 0) first = one.row;
+    for (const child of next) {
+      if (child.row === undefined) place(child);
+      if (first < 0) first = child.row;
     }
     node.row = first < 0 ? rows++ : first;
   };
@@ -83,7 +83,7 @@ function setPlaces(nodes, { rows, layers }, width) {
 // Edges that end at the same node end beside each other.
 function spread(edges, isNarrow) {
   for (const edge of edges) {
-    const beside = edges.filter((one) => one.to === edge.to);
+    const beside = edges.filter((other) => other.to === edge.to);
     const step = beside.length > 1 ? Math.min(16, (nodeHeight - 8) / (beside.length - 1)) : 0;
     edge.shift = isNarrow ? 0 : (beside.indexOf(edge) - (beside.length - 1) / 2) * step;
   }

@@ -198,10 +198,12 @@ const valueColumns = [
 
 function showValues() {
   const wanted = byId("filter").value.toLowerCase();
-  const shown = values.filter((one) => [one.path, one.value, one.origin].some((text) => text.toLowerCase().includes(wanted)));
+  const hidesDefaults = byId("hide-defaults").checked;
+  const shown = values.filter((one) => !(hidesDefaults && one.origin === "default") && [one.path, one.value, one.origin].some((text) => text.toLowerCase().includes(wanted)));
   keepTable(byId("values"), "Values in force", valueColumns, shown, (one, index) => index + one.path, "No value matches.");
 }
 byId("filter").addEventListener("input", showValues);
+byId("hide-defaults").addEventListener("change", showValues);
 
 async function showConfiguration(number) {
   if (configurationOf === number) return;
