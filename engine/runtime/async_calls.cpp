@@ -198,10 +198,11 @@ EndedCall AsyncCalls::end_of(Call& call) {
 // A message that is out of time is charged. Of a batch nobody knows which one took so long: each runs alone.
 EndedCall AsyncCalls::too_late(Place place, Call& call) {
     MessageContext& context = *call.job->context;
-    context.discard_outputs();
     EndedCall late{place, {}};
     late.is_undecided = call.company > 1;
+    if (late.is_undecided) context.outputs.clear();  // its body is needed again
     if (!late.is_undecided) {
+        context.discard_outputs();
         late.result =
             timed_out(pipeline_, context, std::chrono::duration_cast<Millis>(monotonic() - call.begin));
     } else if (std::exchange(last_late_, call.start) != call.start) {
@@ -281,8 +282,7 @@ void AsyncCalls::retire_late() {
             if (call.is_pending) JobTable::end(*call.job);
         waiter_.done.clear();
     }
-    slot_.leave_late();
-    instance_ = nullptr;
+    // Before the instance goes, and its jobs with it.
     for (Place place = 0; place < calls_.size(); ++place) {
         Call& call = calls_[place];
         if (!call.is_pending) continue;
@@ -291,6 +291,8 @@ void AsyncCalls::retire_late() {
     }
     started_.clear();
     pending_since_ms_.store(0, std::memory_order_relaxed);
+    instance_ = nullptr;
+    slot_.leave_late();
 }
 
 // The instance is done for. `ends`: so is the component. `broke_rule`: nothing that it said counts.

@@ -231,14 +231,22 @@ TEST_CASE("a failed instance costs no message of its batch an attempt", "[async]
 TEST_CASE("a batch that is out of time is handled one by one, and costs nobody an attempt", "[async]") {
     Asynchronous a(1, BatchConfig{3, Milliseconds(0), 1 << 20});
     a.rig.pipeline.config.handler_timeout = Milliseconds(1);
-    const auto pend = a.script.handle;
+    const auto items = a.rig.items(3);
+    const std::string decoded[] = {std::string(200, 'a'), std::string(200, 'b'), std::string(200, 'c')};
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        a.rig.context(i).scratch = decoded[i];
+        a.rig.context(i).decoded = true;
+    }
     a.script.handle = [&](const Tasks& tasks) {
-        for (std::uint32_t i = 0; i < tasks.count; ++i) tasks[i].status = VOLLEY_OK;
+        for (std::uint32_t i = 0; i < tasks.count; ++i) {
+            tasks[i].status = VOLLEY_OK;
+            CHECK(text_of(tasks[i].message->body) == decoded[tasks.count > 1 ? i : a.sizes.size() - 1]);
+        }
         if (tasks.count > 1) std::this_thread::sleep_for(Milliseconds(20));  // longer than it may
         a.sizes.push_back(tasks.count);
         return VOLLEY_OK;
     };
-    a.add(a.rig.items(3));
+    a.add(items);
     while (!a.run->is_idle()) a.pass();
     CHECK(a.sizes == std::vector<std::uint32_t>{3, 1, 1, 1});
     REQUIRE(a.verdicts.size() == 3);
