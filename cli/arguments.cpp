@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "check/guarantees.hpp"
+#include "completion.hpp"
 #include "config/diagnostics.hpp"
 #include "init_choices.hpp"
 #include "queue_access.hpp"
@@ -145,6 +146,11 @@ void add_queue_verbs(CLI::App& app, Arguments& a) {
         ->excludes(json);
     send->add_option("-n,--count", a.send.count, "Send everything so many times")
         ->check(number_of_messages());
+    send->add_option("--rate", a.send.rate, "At most so many messages a second")->check(number_of_messages());
+    send->add_option("--delay", a.send.delay, "Deliver no sooner than so long from then, such as 30s");
+    send->add_flag("-t,--template", a.send.fills,
+                   "Fill {{n}}, {{uuid}} and {{now}} in bodies, key and headers")
+        ->excludes(json);
     CLI::App* peek = add_verb(app, a, Verb::peek, "peek", "Show messages that wait, without taking them");
     peek->add_option("QUEUE", a.peek.queue, "The queue's name in the configuration")->required();
     peek->add_option("-n,--limit", a.peek.limit, "Show at most so many")
@@ -175,22 +181,31 @@ void add_queue(CLI::App* verb, DeadLetters& d) {
     verb->add_option("-q,--queue", d.queue, "The dead-letter queue, if the configuration has several");
 }
 
+std::vector<CLI::Option*> add_filter(CLI::App* verb, DeadLetters& d) {
+    return {verb->add_option("--reason", d.reason, "Only those with this reason: handler_fail, schema, …"),
+            verb->add_option("--since", d.since,
+                             "Only those that failed since then: 2026-11-24T10:00:00Z, or 90m ago as 90m"),
+            verb->add_option("--match", d.matches,
+                             "Only those with this in a JSON body, such as /customer/id=17; may be repeated")
+                ->allow_extra_args(false)};
+}
+
 // Which letters: some by id, or all, perhaps of one reason.
 void add_choice(CLI::App* verb, DeadLetters& d) {
     auto* ids = verb->add_option("ID", d.ids, "Dead letters by the ids that list shows");
     auto* all = verb->add_flag("--all", d.all, "All that are there now")->excludes(ids);
-    verb->add_option("--reason", d.reason, "Only those with this reason: handler_fail, schema, …")
-        ->needs(all);
+    for (CLI::Option* filter : add_filter(verb, d)) filter->needs(all);
+    verb->add_option("--rate", d.rate, "At most so many a second")->check(number_of_messages())->needs(all);
     verb->add_flag("--dry-run", d.dry_run, "Only say what would be done");
 }
 
 void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
     DeadLetters& d = a.dead_letters;
-    CLI::App* dlq = app.add_subcommand("dlq", "Dead letters: list, show, retry and delete them");
+    CLI::App* dlq = app.add_subcommand("dlq", "Dead letters: list, show, export, retry and delete them");
     dlq->require_subcommand(1);
     CLI::App* list = add_verb(*dlq, a, Verb::dlq_list, "list", "Show what failed for good, and why");
     add_queue(list, d);
-    list->add_option("--reason", d.reason, "Only those with this reason: handler_fail, schema, …");
+    add_filter(list, d);
     list->add_option("-n,--limit", d.limit, "Show at most so many")
         ->check(number_of_messages())
         ->capture_default_str();
@@ -201,6 +216,10 @@ void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
     CLI::Option* json = show->add_flag("--json", d.json, "One object a letter");
     show->add_flag("--as-test", d.as_test, "As a file for volley test, which expects the same end")
         ->excludes(json);
+    CLI::App* saved = add_verb(*dlq, a, Verb::dlq_export, "export",
+                               "Print all as objects, which volley send --json --file reads");
+    add_queue(saved, d);
+    add_filter(saved, d);
     CLI::App* retry = add_verb(*dlq, a, Verb::dlq_retry, "retry",
                                "Send the original message again, and then remove the letter");
     add_queue(retry, d);
@@ -212,6 +231,12 @@ void add_dead_letter_verbs(CLI::App& app, Arguments& a) {
     add_choice(remove, d);
 }
 
+void add_address(CLI::App* verb, std::string& address) {
+    verb->add_option("--address", address,
+                     "HOST:PORT of the engine; default: operations.listen of the configuration")
+        ->envname("VOLLEY_ADDRESS");
+}
+
 CLI::App* add_operation(CLI::App& app, Arguments& a, Operate::What what, const char* name,
                         const char* meaning) {
     CLI::App* verb = app.add_subcommand(name, meaning);
@@ -219,10 +244,46 @@ CLI::App* add_operation(CLI::App& app, Arguments& a, Operate::What what, const c
         a.verb = Verb::operate;
         a.operate.what = what;
     });
-    verb->add_option("--address", a.operate.address,
-                     "HOST:PORT of the engine; default: operations.listen of the configuration")
-        ->envname("VOLLEY_ADDRESS");
+    add_address(verb, a.operate.address);
     return verb;
+}
+
+void add_views(CLI::App& app, Arguments& a) {
+    CLI::App* top = add_verb(app, a, Verb::top, "top", "Watch what the running engine does");
+    add_address(top, a.top.address);
+    top->add_flag("--json", a.top.json, "What it shows now, as one object");
+    CLI::App* audit = add_verb(app, a, Verb::audit, "audit", "Show who changed what in the running engine");
+    add_address(audit, a.audit.address);
+    CLI::Option* file =
+        audit->add_option("-f,--file", a.audit.file, "In this log instead; - is standard input");
+    audit->add_flag("--json", a.audit.json, "What the API answers")->excludes(file);
+    CLI::App* graph = add_verb(app, a, Verb::graph, "graph",
+                               "Show which component reads and writes which queue; connects to nothing");
+    graph->add_option("--format", a.graph.format, "How it is drawn")
+        ->check(CLI::IsMember({"text", "mermaid", "dot"}))
+        ->capture_default_str();
+    CLI::App* bundle = add_verb(app, a, Verb::support_bundle, "support-bundle",
+                                "Write what somebody needs who is to help into one file, without secrets");
+    add_address(bundle, a.support_bundle.address);
+    bundle->add_option("-o,--output", a.support_bundle.out, "The file; default: a name with the time");
+    bundle->add_option("--log", a.support_bundle.log, "The engine's log, of which the last MiB goes in");
+}
+
+void add_limits(CLI::App& app, Arguments& a) {
+    using What = Operate::What;
+    Operate& o = a.operate;
+    for (const bool workers : {true, false}) {
+        CLI::App* verb =
+            add_operation(app, a, workers ? What::workers : What::rate, workers ? "workers" : "rate",
+                          workers ? "Hand messages to some of the workers only"
+                                  : "Fetch at most so many messages a second");
+        verb->add_option("COMPONENT", o.components, "The component")->required()->expected(1);
+        verb->add_option("NUMBER", o.limit,
+                         workers ? "How many, or all" : "Messages a second, at least 1, or off")
+            ->required();
+        verb->add_option("--for", o.duration, "Only for so long, such as 10m");
+        verb->add_flag("--json", o.json, "What the API answers");
+    }
 }
 
 void add_operation_verbs(CLI::App& app, Arguments& a) {
@@ -327,12 +388,22 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
     add_queue_verbs(app, a);
     add_dead_letter_verbs(app, a);
     add_operation_verbs(app, a);
+    add_limits(app, a);
+    add_views(app, a);
+    CLI::App* completion = app.add_subcommand("completion", "Write the completion script of a shell");
+    completion->add_option("SHELL", a.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         const int code = app.exit(error);
         if (code != 0) std::fputs(unknown_verb(app).c_str(), stderr);
         return code == 0 ? exit_ok : exit_usage;
+    }
+    if (completion->parsed()) {
+        std::fputs(completion_script(app, a.shell).c_str(), stdout);
+        return exit_ok;
     }
     a.config_given = file->count() > 0;
     if (const char* what = missing(a)) {

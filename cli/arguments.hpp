@@ -5,14 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "audit.hpp"
 #include "dead_letters.hpp"
 #include "deploy.hpp"
+#include "graph.hpp"
 #include "handler_check.hpp"
 #include "init.hpp"
 #include "new_plugin.hpp"
 #include "operate.hpp"
 #include "queues.hpp"
+#include "support_bundle.hpp"
 #include "test.hpp"
+#include "top.hpp"
 
 namespace volley::cli {
 
@@ -34,9 +38,14 @@ enum class Verb : std::uint8_t {
     purge,
     dlq_list,
     dlq_show,
+    dlq_export,
     dlq_retry,
     dlq_delete,
-    operate
+    operate,
+    top,
+    graph,
+    audit,
+    support_bundle
 };
 
 struct Arguments {
@@ -61,6 +70,11 @@ struct Arguments {
     DeadLetters dead_letters;
     HandlerCheck handler_check;
     Operate operate;
+    Top top;
+    Graph graph;
+    Audit audit;
+    SupportBundle support_bundle;
+    std::string shell;  // of completion
     Test test;
 };
 

@@ -5,9 +5,12 @@
 #include <unordered_set>
 
 #include "inspection.hpp"
+#include "interrupt.hpp"
 #include "letter.hpp"
 #include "letter_as_test.hpp"
+#include "letter_filter.hpp"
 #include "outbox.hpp"
+#include "pace.hpp"
 #include "queue_access.hpp"
 #include "retrier.hpp"
 #include "table.hpp"
@@ -39,10 +42,6 @@ const QueueConfig* find_dead_letter_queue(const Config& config, const DeadLetter
     return nullptr;
 }
 
-bool matches(const Letter& letter, const DeadLetters& options) {
-    return options.reason.empty() || letter.said("reason") == options.reason;
-}
-
 // Calls `take(letter)` for the letters that are meant by id. It may not call the inspection.
 template <typename Take>
 std::optional<Error> for_each_named(Inspection& inspection, const DeadLetters& options, Tally& tally,
@@ -58,9 +57,9 @@ std::optional<Error> for_each_named(Inspection& inspection, const DeadLetters& o
     return std::nullopt;
 }
 
-// Calls `take(letter)` for up to `limit` of the letters that match, in order, until it returns false.
+// Calls `take(letter)` for up to `limit` of the letters that match, in order.
 template <typename Take>
-std::optional<Error> for_each_there(Inspection& inspection, const DeadLetters& options, std::uint64_t limit,
+std::optional<Error> for_each_there(Inspection& inspection, const LetterFilter& filter, std::uint64_t limit,
                                     Take&& take) {
     for (std::uint64_t seen = 0, taken = 0; taken < limit;) {
         const auto page = inspection.peek(seen, no_limit);
@@ -69,10 +68,11 @@ std::optional<Error> for_each_there(Inspection& inspection, const DeadLetters& o
         seen += (*page)->size();
         for (const volley_message& message : **page) {
             Letter letter = read_letter(message);
-            if (!matches(letter, options)) continue;
+            if (!filter.matches(letter)) continue;
             take(std::move(letter));
             if (++taken == limit) break;
         }
+        if (is_interrupted()) break;
     }
     return std::nullopt;
 }
@@ -81,7 +81,8 @@ std::optional<Error> for_each_there(Inspection& inspection, const DeadLetters& o
 // `done`. With `all` only what was there at the beginning: what fails again while an engine runs does not go
 // in circles.
 template <typename Act>
-std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options, Tally& tally, Act&& act) {
+std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options, const LetterFilter& filter,
+                              Tally& tally, Act&& act) {
     std::optional<Error> error;
     // Returns how many are still there.
     const auto finish = [&](const std::vector<Letter>& letters) {
@@ -103,10 +104,14 @@ std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options
         return error;
     }
     std::unordered_set<std::string> wanted;
-    error = for_each_there(inspection, options, no_limit,
-                           [&](const Letter& letter) { wanted.insert(letter.id); });
+    note_interrupts();
+    error =
+        for_each_there(inspection, filter, no_limit, [&](const Letter& letter) { wanted.insert(letter.id); });
+    const std::uint64_t total = wanted.size();
+    Pace pace(options.rate, total);
     for (std::uint64_t skip = 0; !error && !wanted.empty();) {
-        const auto page = inspection.peek(skip, Outbox::capacity);
+        if (wait_until(pace.due(total - wanted.size()))) break;
+        const auto page = inspection.peek(skip, pace.group(Outbox::capacity));
         if (!page) return page.error();
         if ((*page)->empty()) break;  // others have taken the rest
         std::vector<Letter> letters;
@@ -118,7 +123,9 @@ std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options
                 ++skip;
         }
         skip += finish(letters);
+        pace.show(total - wanted.size());
     }
+    tally.left = wanted.size();
     return error;
 }
 
@@ -127,7 +134,20 @@ int finish(const Tally& tally, const std::optional<Error>& error, const char* wh
     if (!options.dry_run)
         std::fprintf(stderr, "%llu %s\n", static_cast<unsigned long long>(tally.done), what);
     if (error) return report(*error);
+    if (is_interrupted()) {
+        say("interrupted; " + std::to_string(tally.left) +
+            " are left, and the same command goes on with them");
+        return exit_interrupted;
+    }
     return tally.failed > 0 ? exit_some_failed : exit_ok;
+}
+
+// Says what is wrong, and returns nothing.
+std::optional<LetterFilter> filter_of(const DeadLetters& options) {
+    auto filter = LetterFilter::make(options.reason, options.since, options.matches);
+    if (filter) return std::move(*filter);
+    say(filter.error().text);
+    return std::nullopt;
 }
 
 std::string row_text(const Letter& letter, std::string_view name) {
@@ -162,12 +182,14 @@ void print_letter(const Letter& letter) {
 int list_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
     const QueueConfig* queue = find_dead_letter_queue(config, options);
     if (queue == nullptr) return exit_usage;
+    const auto filter = filter_of(options);
+    if (!filter) return exit_usage;
     auto inspection = Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
     std::vector<std::vector<std::string>> rows{
         {"ID", "FAILED AT", "COMPONENT", "REASON", "ATTEMPTS", "ERROR"}};
     std::uint64_t shown = 0;
-    const auto error = for_each_there(*inspection, options, options.limit, [&](const Letter& letter) {
+    const auto error = for_each_there(*inspection, *filter, options.limit, [&](const Letter& letter) {
         ++shown;
         if (options.json)
             print_json(to_json(letter));
@@ -203,15 +225,33 @@ int show_dead_letters(const Config& config, plugins::Catalog& catalog, const Dea
     return tally.failed > 0 ? exit_some_failed : exit_ok;
 }
 
+int export_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
+    const QueueConfig* queue = find_dead_letter_queue(config, options);
+    if (queue == nullptr) return exit_usage;
+    const auto filter = filter_of(options);
+    if (!filter) return exit_usage;
+    auto inspection = Inspection::open(config, catalog, *queue);
+    if (!inspection) return report(inspection.error());
+    std::uint64_t written = 0;
+    const auto error = for_each_there(*inspection, *filter, no_limit, [&](const Letter& letter) {
+        ++written;
+        print_json(to_json(letter));
+    });
+    std::fprintf(stderr, "%llu exported\n", static_cast<unsigned long long>(written));
+    return error ? report(*error) : exit_ok;
+}
+
 int retry_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
     const QueueConfig* queue = find_dead_letter_queue(config, options);
     if (queue == nullptr) return exit_usage;
+    const auto filter = filter_of(options);
+    if (!filter) return exit_usage;
     if (!options.to.empty() && require_queue(config, options.to) == nullptr) return exit_usage;
     auto inspection = Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
     Tally tally;
     Retrier retrier(config, catalog, options, *queue, inspection->identity(), tally);
-    const auto error = work_off(*inspection, options, tally,
+    const auto error = work_off(*inspection, options, *filter, tally,
                                 [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
                                     return retrier.send(letters, done);
                                 });
@@ -221,10 +261,12 @@ int retry_dead_letters(const Config& config, plugins::Catalog& catalog, const De
 int delete_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
     const QueueConfig* queue = find_dead_letter_queue(config, options);
     if (queue == nullptr) return exit_usage;
+    const auto filter = filter_of(options);
+    if (!filter) return exit_usage;
     auto inspection = Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
     Tally tally;
-    const auto error = work_off(*inspection, options, tally,
+    const auto error = work_off(*inspection, options, *filter, tally,
                                 [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
                                     for (const Letter& letter : letters) {
                                         if (options.dry_run)

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "config/load.hpp"
 #include "text/number.hpp"
@@ -56,6 +57,18 @@ Result<EngineAddress> from_config(const std::string& file) {
     return EngineAddress{reachable(operations.host), operations.port, operations.token, config->app};
 }
 
+void prepare(httplib::Client& client) {
+    client.set_connection_timeout(patience);
+    client.set_read_timeout(patience);
+    client.set_url_encode(false);
+}
+
+httplib::Headers headers_for(const EngineAddress& address) {
+    httplib::Headers headers;
+    if (!address.token.empty()) headers.emplace("Authorization", "Bearer " + address.token);
+    return headers;
+}
+
 }  // namespace
 
 Result<EngineAddress> engine_address(const std::string& config_file, const std::string& given) {
@@ -77,20 +90,46 @@ std::string EngineClient::where() const {
 Result<EngineAnswer> EngineClient::get(const std::string& path) const { return ask(false, path); }
 Result<EngineAnswer> EngineClient::post(const std::string& path) const { return ask(true, path); }
 
+Error EngineClient::no_answer(const std::string& cause) const {
+    return {ErrorCode::retry, "no engine answers on " + where() + " (" + cause + "). Is volleyd running?"};
+}
+
 Result<EngineAnswer> EngineClient::ask(bool writes, const std::string& path) const {
     httplib::Client client(address_.host, address_.port);
-    client.set_connection_timeout(patience);
-    client.set_read_timeout(patience);
-    client.set_url_encode(false);
-    httplib::Headers headers;
-    if (!address_.token.empty()) headers.emplace("Authorization", "Bearer " + address_.token);
+    prepare(client);
+    const auto headers = headers_for(address_);
     const auto answer =
         writes ? client.Post(path, headers, std::string(), "text/plain") : client.Get(path, headers);
-    if (!answer) {
-        return Error(ErrorCode::retry, "no engine answers on " + where() + " (" +
-                                           httplib::to_string(answer.error()) + "). Is volleyd running?");
-    }
+    if (!answer) return no_answer(httplib::to_string(answer.error()));
     return EngineAnswer{answer->status, answer->body};
+}
+
+Result<EngineAnswer> EngineClient::event() const {
+    constexpr std::size_t longest_event = 64U << 20U;
+    constexpr std::string_view begin = "data: ";
+    constexpr std::string_view end = "\n\n";
+    httplib::Client client(address_.host, address_.port);
+    prepare(client);
+    EngineAnswer got;
+    const auto answer = client.Get(
+        "/api/v1/events", headers_for(address_),
+        [&](const httplib::Response& response) {
+            got.status = response.status;
+            return true;
+        },
+        [&](const char* bytes, std::size_t size) {
+            got.body.append(bytes, size);
+            if (got.body.size() > longest_event) return false;
+            return got.status != 200 || got.body.find(end) == std::string::npos;
+        });
+    if (got.status == 0) return no_answer(httplib::to_string(answer.error()));
+    if (got.status != 200) return got;
+    const std::size_t from = got.body.find(begin);
+    const std::size_t to = got.body.find(end);
+    if (from == std::string::npos || to == std::string::npos || to < from)
+        return no_answer("the event is incomplete");
+    got.body = got.body.substr(from + begin.size(), to - from - begin.size());
+    return got;
 }
 
 std::string url_escaped(const std::string& text) {

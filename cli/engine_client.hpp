@@ -35,12 +35,15 @@ public:
     // Errors: retry, if nothing answers.
     Result<EngineAnswer> get(const std::string& path) const;
     Result<EngineAnswer> post(const std::string& path) const;
+    // The first of the API's events: an object with everything that a dashboard shows.
+    Result<EngineAnswer> event() const;
 
     const EngineAddress& address() const { return address_; }
     // "127.0.0.1:3000"
     std::string where() const;
 
 private:
+    Error no_answer(const std::string& cause) const;
     Result<EngineAnswer> ask(bool writes, const std::string& path) const;
 
     EngineAddress address_;

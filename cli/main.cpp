@@ -163,12 +163,25 @@ int run(const cli::Arguments& a) {
             return on_queues(cli::list_dead_letters, a.dead_letters);
         case cli::Verb::dlq_show:
             return on_queues(cli::show_dead_letters, a.dead_letters);
+        case cli::Verb::dlq_export:
+            return on_queues(cli::export_dead_letters, a.dead_letters);
         case cli::Verb::dlq_retry:
             return on_queues(cli::retry_dead_letters, a.dead_letters);
         case cli::Verb::dlq_delete:
             return on_queues(cli::delete_dead_letters, a.dead_letters);
         case cli::Verb::operate:
             return cli::operate(a.config, a.operate);
+        case cli::Verb::top:
+            return cli::top(a.config, a.top);
+        case cli::Verb::graph:
+            return cli::graph(a.config, a.graph);
+        case cli::Verb::audit:
+            return cli::audit(a.config, a.audit);
+        case cli::Verb::support_bundle: {
+            cli::SupportBundle options = a.support_bundle;
+            options.plugin_dirs = a.plugin_dirs;
+            return cli::support_bundle(a.config, options);
+        }
     }
     return cli::exit_usage;  // not reached: every verb is above
 }

@@ -8,7 +8,8 @@
 #include <cstdio>
 #include <thread>
 
-#include "engine_client.hpp"
+#include "engine_session.hpp"
+#include "json_fields.hpp"
 #include "queue_access.hpp"
 #include "table.hpp"
 #include "terminal.hpp"
@@ -24,62 +25,14 @@ using text::member_of;
 constexpr int exit_stalled = 1;  // why: something stands still
 constexpr int exit_later = 75;   // reload: there is no verdict yet
 
-std::string text_of(const Value* object, const char* name) {
-    const Value* value = member_of(object, name);
-    return value != nullptr && value->IsString() ? std::string(value->GetString(), value->GetStringLength())
-                                                 : std::string();
-}
-
-double number_of(const Value* object, const char* name) {
-    const Value* value = member_of(object, name);
-    return value != nullptr && value->IsNumber() ? value->GetDouble() : 0;
-}
-
-bool is_true(const Value* object, const char* name) {
-    const Value* value = member_of(object, name);
-    return value != nullptr && value->IsTrue();
-}
-
-std::vector<const Value*> list_of(const Value* object, const char* name) {
-    std::vector<const Value*> items;
-    const Value* list = member_of(object, name);
-    if (list == nullptr || !list->IsArray()) return items;
-    for (const Value& item : list->GetArray()) items.push_back(&item);
-    return items;
-}
-
-std::string whole(double number) { return std::to_string(std::llround(number)); }
-
-// "12 s", "3 min", "4 h 10 min", "2 d 3 h"
-std::string shown_time(double seconds) {
-    const long long s = std::max(std::llround(seconds), 0LL);
-    if (s < 60) return std::to_string(s) + " s";
-    if (s < 3600) return std::to_string(s / 60) + " min";
-    if (s < 86'400) return std::to_string(s / 3600) + " h " + std::to_string(s % 3600 / 60) + " min";
-    return std::to_string(s / 86'400) + " d " + std::to_string(s % 86'400 / 3600) + " h";
-}
-
-std::string rate(const Value* component, const char* name) {
-    char text[32];
-    const double per_second = number_of(member_of(component, "per_second"), name);
-    std::snprintf(text, sizeof text, per_second < 10 ? "%.1f" : "%.0f", per_second);
-    return text;
-}
-
-// "4/8" of workers, "-" for what is not known.
-std::string known(const Value* object, const char* name) {
-    const Value* value = member_of(object, name);
-    return value != nullptr && value->IsNumber() ? whole(value->GetDouble()) : "-";
-}
-
 class Command {
 public:
-    Command(EngineClient client, const Operate& options) : client_(std::move(client)), options_(options) {}
+    Command(EngineSession session, const Operate& options)
+        : session_(std::move(session)), client_(session_.client()), options_(options) {}
 
     int run() {
         if (options_.what == Operate::What::health) return health();
-        const int known_engine = look_who_answers();
-        if (known_engine != exit_ok) return known_engine;
+        if (const int wrong = session_.look_who_answers(); wrong != exit_ok) return wrong;
         switch (options_.what) {
             case Operate::What::status:
                 return status();
@@ -95,6 +48,9 @@ public:
                                "the engine drains: it ends once what is in flight is finished");
             case Operate::What::log:
                 return log_level();
+            case Operate::What::workers:
+            case Operate::What::rate:
+                return limit();
             case Operate::What::health:
                 break;
         }
@@ -102,45 +58,6 @@ public:
     }
 
 private:
-    // Says what is wrong with an answer. Returns exit_ok if nothing is.
-    int complain(const Result<EngineAnswer>& answer) const {
-        if (!answer) {
-            say(answer.error().text);
-            return exit_unavailable;
-        }
-        if (answer->status < 300) return exit_ok;
-        rapidjson::Document body;
-        body.Parse<rapidjson::kParseIterativeFlag>(answer->body.c_str(), answer->body.size());
-        const std::string error = body.HasParseError() ? std::string() : text_of(&body, "error");
-        const std::string what = error.empty() ? "status " + std::to_string(answer->status) : error;
-        const bool no_api = answer->status == 404 && error.empty();
-        say(client_.where() + ": " + what + (no_api ? "; is this a volleyd?" : ""));
-        if (answer->status == 401 || answer->status == 403) return exit_no_permission;
-        return answer->status == 404 || answer->status == 400 ? exit_usage : exit_unavailable;
-    }
-
-    Result<rapidjson::Document> object(const Result<EngineAnswer>& answer) const {
-        rapidjson::Document body;
-        body.Parse<rapidjson::kParseIterativeFlag>(answer->body.c_str(), answer->body.size());
-        if (body.HasParseError() || !body.IsObject())
-            return Error(ErrorCode::retry, client_.where() + " answers something else than an engine does");
-        return body;
-    }
-
-    int look_who_answers() {
-        const auto answer = client_.get("/api/v1/status");
-        if (const int wrong = complain(answer); wrong != exit_ok) return wrong;
-        auto body = object(answer);
-        if (!body) return report(body.error());
-        status_text_ = answer->body;
-        status_ = std::move(*body);
-        const std::string app = text_of(&status_, "app");
-        if (client_.address().app.empty() || app == client_.address().app) return exit_ok;
-        say("on " + client_.where() + " runs \"" + app + "\", not \"" + client_.address().app +
-            "\": another configuration. Give --config, or --address if you mean it");
-        return exit_unavailable;
-    }
-
     int health() {
         const auto answer = client_.get(options_.ready ? "/readyz" : "/healthz");
         if (!answer) {
@@ -162,34 +79,35 @@ private:
 
     int why() {
         if (options_.json) {
-            print_json(without_end(status_text_));
+            print_json(without_end(session_.status_text()));
         } else {
-            print_whys(status_, "");
-            if (is_true(&status_, "ready"))
+            print_whys(session_.status(), "");
+            if (is_true(&session_.status(), "ready"))
                 std::printf("nothing stands still: all components are ready\n");
-            else if (text_of(&status_, "state") == "draining")
+            else if (text_of(&session_.status(), "state") == "draining")
                 std::printf("the engine drains, and ends once what is in flight is finished\n");
         }
-        return is_true(&status_, "ready") ? exit_ok : exit_stalled;
+        return is_true(&session_.status(), "ready") ? exit_ok : exit_stalled;
     }
 
     int status() {
         const auto components = client_.get("/api/v1/components");
-        if (const int wrong = complain(components); wrong != exit_ok) return wrong;
+        if (const int wrong = session_.complain(components); wrong != exit_ok) return wrong;
         const auto queues = client_.get("/api/v1/queues");
-        if (const int wrong = complain(queues); wrong != exit_ok) return wrong;
+        if (const int wrong = session_.complain(queues); wrong != exit_ok) return wrong;
         if (options_.json) {
-            print_json("{\"status\":" + without_end(status_text_) + ",\"components\":" +
+            print_json("{\"status\":" + without_end(session_.status_text()) + ",\"components\":" +
                        without_end(components->body) + ",\"queues\":" + without_end(queues->body) + "}");
             return exit_ok;
         }
-        const auto figures = object(components);
-        const auto backlogs = object(queues);
+        const auto figures = session_.object(components);
+        const auto backlogs = session_.object(queues);
         if (!figures || !backlogs) return report((figures ? backlogs : figures).error());
-        std::string line = text_of(&status_, "app") + ": " + text_of(&status_, "state") + " for " +
-                           shown_time(number_of(&status_, "uptime_seconds")) + ", version " +
-                           text_of(&status_, "version") + ", http://" + client_.where();
-        if (const Value* log = member_of(&status_, "log"); text_of(log, "level") != "info")
+        std::string line = text_of(&session_.status(), "app") + ": " + text_of(&session_.status(), "state") +
+                           " for " + shown_time(number_of(&session_.status(), "uptime_seconds")) +
+                           ", version " + text_of(&session_.status(), "version") + ", http://" +
+                           client_.where();
+        if (const Value* log = member_of(&session_.status(), "log"); text_of(log, "level") != "info")
             line += ", log level " + text_of(log, "level");
         print_bytes(line);
         std::vector<std::vector<std::string>> rows{
@@ -199,14 +117,14 @@ private:
             const std::string name = text_of(c, "name");
             const auto queue = std::find_if(waiting.begin(), waiting.end(),
                                             [&](const Value* q) { return text_of(q, "component") == name; });
-            rows.push_back({name, is_true(c, "ready") ? "ready" : text_of(c, "cause"), rate(c, "received"),
-                            rate(c, "done"), rate(c, "failed"), known(c, "in_flight"),
-                            known(c, "workers_busy") + "/" + known(c, "workers"),
+            rows.push_back({name, is_true(c, "ready") ? "ready" : text_of(c, "cause"),
+                            per_second(c, "received"), per_second(c, "done"), per_second(c, "failed"),
+                            known(c, "in_flight"), known(c, "workers_busy") + "/" + known(c, "workers"),
                             queue == waiting.end() ? "-" : known(*queue, "ready"),
                             text_of(c, "input") + " (" + text_of(c, "connector") + ")"});
         }
         print_table(rows);
-        print_whys(status_, "why ");
+        print_whys(session_.status(), "why ");
         return exit_ok;
     }
 
@@ -214,7 +132,7 @@ private:
         const bool paused = options_.what == Operate::What::pause;
         std::vector<std::string> names = options_.components;
         if (options_.all) {
-            for (const Value* component : list_of(&status_, "components"))
+            for (const Value* component : list_of(&session_.status(), "components"))
                 names.push_back(text_of(component, "name"));
         }
         int code = exit_ok;
@@ -235,9 +153,22 @@ private:
                                                                           : " for " + options_.duration));
     }
 
+    int limit() {
+        const bool workers = options_.what == Operate::What::workers;
+        const std::string& name = options_.components.front();
+        std::string path = "/api/v1/components/" + url_escaped(name) +
+                           (workers ? "/workers?count=" : "/rate?per_second=") + url_escaped(options_.limit);
+        if (!options_.duration.empty()) path += "&for=" + url_escaped(options_.duration);
+        std::string done = workers ? "of " + name + " " + options_.limit + " workers get messages"
+                                   : name + " fetches at most " + options_.limit + " messages a second";
+        if (!workers && options_.limit == "off") done = "the rate of " + name + " is not limited";
+        if (!options_.duration.empty()) done += " for " + options_.duration;
+        return written(client_.post(path), done);
+    }
+
     // Reports what a write did.
     int written(const Result<EngineAnswer>& answer, const std::string& done) const {
-        if (const int wrong = complain(answer); wrong != exit_ok) return wrong;
+        if (const int wrong = session_.complain(answer); wrong != exit_ok) return wrong;
         if (options_.json)
             print_json(without_end(answer->body));
         else
@@ -247,15 +178,15 @@ private:
 
     int reload() {
         const auto asked = client_.post("/api/v1/reload");
-        if (const int wrong = complain(asked); wrong != exit_ok) return wrong;
-        const auto request = object(asked);
+        if (const int wrong = session_.complain(asked); wrong != exit_ok) return wrong;
+        const auto request = session_.object(asked);
         if (!request) return report(request.error());
         const double number = number_of(&*request, "number");
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(options_.timeout);
         while (std::chrono::steady_clock::now() < end) {
             const auto answer = client_.get("/api/v1/status");
-            if (const int wrong = complain(answer); wrong != exit_ok) return wrong;
-            const auto status = object(answer);
+            if (const int wrong = session_.complain(answer); wrong != exit_ok) return wrong;
+            const auto status = session_.object(answer);
             if (!status) return report(status.error());
             const Value* verdict = member_of(&*status, "reload");
             const std::string state = text_of(verdict, "state");
@@ -289,10 +220,9 @@ private:
         return line;
     }
 
-    EngineClient client_;
+    EngineSession session_;
+    const EngineClient& client_;
     const Operate& options_;
-    std::string status_text_;
-    rapidjson::Document status_;
 };
 
 }  // namespace
@@ -303,7 +233,7 @@ int operate(const std::string& config_file, const Operate& options) {
         say(address.error().text);
         return exit_config;
     }
-    return Command(EngineClient(std::move(*address)), options).run();
+    return Command(EngineSession(EngineClient(std::move(*address))), options).run();
 }
 
 }  // namespace volley::cli

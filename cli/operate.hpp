@@ -1,4 +1,5 @@
-// The commands that ask a running engine: status, why, pause, resume, reload, drain, log, health.
+// The commands that ask a running engine: status, why, pause, resume, reload, drain, log, workers,
+// rate, health.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +17,18 @@ struct Operate {
         reload,
         drain,
         log,
+        workers,
+        rate,
         health
     } what = What::status;
     std::string address;  // empty: from the configuration
     bool json = false;
-    std::vector<std::string> components;  // pause, resume
+    std::vector<std::string> components;  // pause, resume; one: workers, rate
     bool all = false;
     std::uint32_t timeout = 120;  // reload: seconds
     std::string level;            // log
-    std::string duration;         // log; empty: until the next reload
+    std::string limit;            // workers, rate: a number, all, off
+    std::string duration;         // log, workers, rate; empty: for good, or until the next reload
     bool ready = false;           // health
 };
 

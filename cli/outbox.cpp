@@ -79,7 +79,9 @@ Result<Outbox> Outbox::open(const Config& config, plugins::Catalog& catalog, con
                                               config.base_dir, &Reports::take, reports.get());
     if (!producer) return producer.error();
     if (auto opened = producer->open(); !opened) return opened.error();
-    return Outbox(queue.value, std::move(reports), std::move(*producer));
+    Outbox outbox(queue.value, std::move(reports), std::move(*producer));
+    outbox.can_delay_ = (found->flags() & VOLLEY_CAN_DELAY) != 0;
+    return outbox;
 }
 
 std::size_t Outbox::add(const Outgoing& outgoing) {
@@ -104,6 +106,7 @@ std::size_t Outbox::add(const Outgoing& outgoing) {
     record.headers = kept.headers.data();
     record.header_count = static_cast<std::uint32_t>(kept.headers.size());
     record.partition = -1;
+    record.delay_ms = outgoing.delay_ms;
     batch_->records.push_back(record);
     return place;
 }

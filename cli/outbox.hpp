@@ -20,7 +20,8 @@ namespace volley::cli {
 struct Outgoing {
     std::optional<std::string_view> body;  // nothing: a tombstone
     std::optional<std::string_view> key;
-    std::string id;  // where the store drops repeats, it does by this; empty: none
+    std::uint64_t delay_ms = 0;  // deliver no sooner; only if can_delay()
+    std::string id;              // where the store drops repeats, it does by this; empty: none
     // Name and value; nothing: null.
     std::vector<std::pair<std::string_view, std::optional<std::string_view>>> headers;
 };
@@ -36,6 +37,7 @@ public:
     Outbox& operator=(Outbox&&) noexcept;
     ~Outbox();  // closes
 
+    bool can_delay() const { return can_delay_; }
     bool is_empty() const { return batch_->records.empty(); }
     bool is_full() const { return batch_->records.size() >= capacity || bytes_ >= capacity_bytes; }
     // Returns the record's place in what flush() returns.
@@ -70,6 +72,7 @@ private:
     std::unique_ptr<Batch> batch_;
     std::vector<std::unique_ptr<Batch>> unreported_;  // given up by flush(), and still read
     std::size_t bytes_ = 0;
+    bool can_delay_ = false;
     std::optional<plugins::Producer> producer_;  // nothing in a moved-from object
 };
 

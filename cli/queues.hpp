@@ -20,6 +20,9 @@ struct Send {
     std::string key;
     std::vector<std::string> headers;  // "name:value"
     std::uint64_t count = 1;           // how often the bodies are sent
+    std::uint64_t rate = 0;            // messages a second; 0: as fast as it goes
+    std::string delay;                 // deliver no sooner than so long from then; empty: at once
+    bool fills = false;                // bodies, key and headers are templates
 };
 
 struct Peek {

@@ -18,6 +18,7 @@ namespace volley::cli {
 struct Tally {
     std::uint64_t done = 0;
     std::uint64_t failed = 0;
+    std::uint64_t left = 0;  // not begun, because of an interrupt
 
     void fail(const std::string& id, const std::string& why);
 };

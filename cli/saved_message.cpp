@@ -35,7 +35,8 @@ std::optional<std::string> read_saved(std::string_view line, SavedMessage& messa
     for (const auto& member : document.GetObject()) {
         const std::string_view name(member.name.GetString(), member.name.GetStringLength());
         const bool is_known = name == "id" || name == "id_base64" || name == "key" || name == "key_base64" ||
-                              name == "headers" || name == "body" || name == "body_base64";
+                              name == "headers" || name == "verdict" || name == "body" ||
+                              name == "body_base64";
         if (!is_known) return "the key " + config::in_quotes(name) + " is none of `volley peek --json`'s";
     }
     if (!document.HasMember("body") && !document.HasMember("body_base64"))

@@ -3,7 +3,12 @@
 #include <iostream>
 
 #include "bodies.hpp"
+#include "config/bind.hpp"
+#include "config/diagnostics.hpp"
+#include "interrupt.hpp"
+#include "message_template.hpp"
 #include "outbox.hpp"
+#include "pace.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
 #include "saved_message.hpp"
@@ -83,7 +88,8 @@ public:
 
     // Returns why `given` is no message, or nothing. The message is valid until the next call.
     std::optional<std::string> message(const std::string& given, Outgoing& out) {
-        return options_.json ? saved_message(given, out) : plain_message(given, out);
+        if (options_.json) return saved_message(given, out);
+        return options_.fills ? filled_message(given, out) : plain_message(given, out);
     }
 
 private:
@@ -96,9 +102,19 @@ private:
             return failure->text;
         out = {};
         out.body = encoded;
-        add_headers(options_.headers, out);
-        if (!options_.key.empty()) out.key = options_.key;
+        add_headers(options_.fills ? filled_headers_ : options_.headers, out);
+        if (!options_.key.empty()) out.key = options_.fills ? filled_key_ : options_.key;
         return std::nullopt;
+    }
+
+    std::optional<std::string> filled_message(const std::string& given, Outgoing& out) {
+        template_.next();
+        if (auto wrong = template_.fill(given, filled_body_)) return wrong;
+        if (auto wrong = template_.fill(options_.key, filled_key_)) return wrong;
+        filled_headers_.resize(options_.headers.size());
+        for (std::size_t i = 0; i < options_.headers.size(); ++i)
+            if (auto wrong = template_.fill(options_.headers[i], filled_headers_[i])) return wrong;
+        return plain_message(filled_body_, out);
     }
 
     std::optional<std::string> saved_message(const std::string& given, Outgoing& out) {
@@ -121,6 +137,10 @@ private:
     codec::Decoder decoder_;
     std::string scratch_;
     SavedMessage saved_;
+    MessageTemplate template_;
+    std::string filled_body_;
+    std::string filled_key_;
+    std::vector<std::string> filled_headers_;
 };
 
 }  // namespace
@@ -133,10 +153,23 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
     auto outbox = Outbox::open(config, catalog, *queue);
     if (!outbox) return report(outbox.error());
 
+    const auto delay =
+        options.delay.empty() ? std::chrono::milliseconds(0) : config::parse_duration(options.delay);
+    if (!delay) {
+        say("--delay: " + config::in_quotes(options.delay) + " is no duration such as 30s");
+        return exit_usage;
+    }
+    if (delay->count() > 0 && !outbox->can_delay())
+        return report(
+            Error(ErrorCode::unsupported, "queue \"" + queue->name + "\": its connector has no delays"));
+
+    note_interrupts(options.file == "-");
     const auto begin = std::chrono::steady_clock::now();
+    Pace pace(options.rate, 0);
     Tally tally;
     std::optional<Error> error;
     Outgoing outgoing;
+    std::uint64_t given = 0;
     const bool readable = for_each_body(options, [&](const std::string& body, std::uint64_t line) {
         if (const auto failure = maker->message(body, outgoing)) {
             say((options.file.empty() ? "message " : options.file + ":") + std::to_string(line) + ": " +
@@ -144,12 +177,22 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
             ++tally.refused;
             return true;
         }
+        const auto due = pace.due(given++);
+        if (due > std::chrono::steady_clock::now()) {
+            if (!outbox->is_empty()) error = flush(*outbox, tally);
+            if (error || wait_until(due)) return false;
+        }
+        outgoing.delay_ms = static_cast<std::uint64_t>(delay->count());
         outbox->add(outgoing);
-        if (outbox->is_full()) error = flush(*outbox, tally);
-        return !error;
+        if (outbox->is_full()) {
+            error = flush(*outbox, tally);
+            pace.show(tally.sent);
+        }
+        return !error && !is_interrupted();
     });
     if (!error && !outbox->is_empty()) error = flush(*outbox, tally);
     if (error) return report(*error);
+    pace.erase();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     std::fprintf(stderr, "%llu sent to %s in %.2f s\n", static_cast<unsigned long long>(tally.sent),
                  queue->name.c_str(), seconds);
@@ -161,6 +204,7 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
         say("cannot read " + options.file);
         return exit_usage;
     }
+    if (is_interrupted()) return exit_interrupted;
     return tally.refused > 0 ? exit_data : exit_ok;
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 
 #include "config/bind.hpp"
 
@@ -102,6 +103,14 @@ std::optional<std::int64_t> read(const char* option, const std::string& text, st
 std::optional<std::int64_t> parse_time(std::string_view text, std::int64_t now_ms) {
     if (const auto ago = config::parse_duration(text)) return now_ms - ago->count();
     return parse_date(text);
+}
+
+std::string utc_time(double unix_seconds) {
+    const auto whole = static_cast<std::time_t>(unix_seconds);
+    std::tm utc{};
+    gmtime_r(&whole, &utc);
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)};
 }
 
 std::optional<Times> read_window(const Window& window) {

@@ -12,6 +12,9 @@ namespace volley::cli {
 // "90m": so long before `now_ms`. Unix milliseconds; nothing if it is none of these.
 std::optional<std::int64_t> parse_time(std::string_view text, std::int64_t now_ms);
 
+// "2026-11-24T10:00:00Z"
+std::string utc_time(double unix_seconds);
+
 // A period of time, as two options give it.
 struct Window {
     std::string from;  // empty: none is asked for

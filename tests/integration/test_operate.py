@@ -80,6 +80,20 @@ def test_the_log_level_and_the_end(shop, tmp_path):
     assert shop.wait(30) == 0, shop.log
 
 
+def test_workers_and_rate_are_limited_for_a_time(shop, tmp_path):
+    assert volley(tmp_path, "workers", "move", "1", "--for", "10m").stdout == "of move 1 workers get messages for 10m\n"
+    assert json.loads(volley(tmp_path, "workers", "move", "all", "--json").stdout) == {"workers": None}
+    too_many = volley(tmp_path, "workers", "move", "2")
+    assert too_many.returncode == 64 and "has 1 workers" in too_many.stderr
+    assert volley(tmp_path, "rate", "move", "100").stdout == "move fetches at most 100 messages a second\n"
+    component = json.loads(volley(tmp_path, "status", "--json").stdout)["components"]["components"][0]
+    assert (component["rate_limit"], component["rate_limit_until"]) == (100, None)
+    assert "of 100" in volley(tmp_path, "top").stdout
+    assert volley(tmp_path, "rate", "move", "off").stdout == "the rate of move is not limited\n"
+    for wrong in (["rate", "move", "0"], ["rate", "mvoe", "1"], ["rate", "move"], ["workers", "move", "x"], ["rate", "move", "1", "--for", "ever"]):
+        assert volley(tmp_path, *wrong).returncode == 64, wrong
+
+
 def test_an_engine_that_is_not_there_is_said_in_a_sentence(tmp_path):
     port = free_port()
     (tmp_path / "volley.yml").write_text(config(Sqlite(tmp_path), port))
