@@ -277,7 +277,10 @@ void add_limits(CLI::App& app, Arguments& a) {
             add_operation(app, a, workers ? What::workers : What::rate, workers ? "workers" : "rate",
                           workers ? "Hand messages to some of the workers only"
                                   : "Fetch at most so many messages a second");
-        verb->add_option("COMPONENT", o.components, "The component")->required()->expected(1);
+        // A list would take the number, too.
+        verb->add_option_function<std::string>(
+                "COMPONENT", [&o](const std::string& name) { o.components = {name}; }, "The component")
+            ->required();
         verb->add_option("NUMBER", o.limit,
                          workers ? "How many, or all" : "Messages a second, at least 1, or off")
             ->required();
