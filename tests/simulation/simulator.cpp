@@ -60,6 +60,7 @@ void Simulator::boot() {
     shutdown_timeout_ = Milliseconds(!world_.scenario.calm && chance(random_, 0.2) ? below(random_, 500) + 1
                                                                                    : std::uint64_t{30'000});
     volley::EngineOptions options;
+    options.tracing = false;  // its time is not the time of a collector
     if (world_.scenario.reloads) {
         write_file();
         options.file = file_;
