@@ -43,6 +43,7 @@ void NewRows::add(const volley_record& record, volley_view id, std::int32_t prio
     keys_.add(record.key);
     bodies_.add(record.body);
     ids_.add(id.size > 0 ? id : volley_view{});
+    has_ids_ |= id.size > 0;
     delays_.add(cut_delay(record.delay_ms));
     priorities_.add(std::int64_t{priority});
     constexpr std::int64_t latest = 253'402'300'799'999;  // 9999-12-31
@@ -68,7 +69,11 @@ void NewRows::check(const QueueTable& table) const {
 }
 
 Command NewRows::insert_command(const QueueTable& table) const {
-    Command c{statement("{insert}", table), {}};
+    // Without ids nothing can be a repeat, and the server need not be ready to take a row back.
+    Command c{statement(has_ids_ ? "{insert}{unless_repeated} RETURNING {message_id_read}"
+                                 : "{insert} RETURNING {message_id_read}",
+                        table),
+              {}};
     c.parameters.add(keys_).add(headers_).add(bodies_).add(ids_).add(delays_).add(priorities_).add(created_);
     return c;
 }

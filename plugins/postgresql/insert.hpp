@@ -33,7 +33,7 @@ private:
     Array keys_{Array::Of::bytes}, headers_{Array::Of::text}, bodies_{Array::Of::bytes},
         ids_{Array::Of::bytes};
     Array delays_{Array::Of::integers}, priorities_{Array::Of::small_integers}, created_{Array::Of::integers};
-    bool is_news_ = false, has_delay_ = false;
+    bool is_news_ = false, has_delay_ = false, has_ids_ = false;
 };
 
 // What is stored under an id.

@@ -153,13 +153,9 @@ std::string insert_of(const Vocabulary& v, const Columns& columns, const std::st
     add("created",
         "CASE WHEN r.created > 0 THEN to_timestamp(r.created / 1000.0) ELSE statement_timestamp() END");
     if (v.find("status") != nullptr) add("status", columns.ready ? v.status(*columns.ready) : "NULL");
-    std::string sql = "INSERT INTO " + name + " AS q (" + names + ") SELECT " + values +
-                      " FROM unnest($1, $2, $3, $4, $5, $6, $7) AS r(key, headers, body, message_id, delay, "
-                      "priority, created)";
-    if (const Column* id = v.find("message_id"))
-        sql += " ON CONFLICT (" + identifier(id->name) + ") WHERE " + identifier(id->name) +
-               " IS NOT NULL DO NOTHING";
-    return sql + " RETURNING " + v.read("message_id");
+    return "INSERT INTO " + name + " AS q (" + names + ") SELECT " + values +
+           " FROM unnest($1, $2, $3, $4, $5, $6, $7) AS r(key, headers, body, message_id, delay, priority, "
+           "created)";
 }
 
 std::string doubled(std::string_view text, char quote) {
@@ -216,6 +212,11 @@ QueueTable make_table(std::string name, const Columns& columns) {
     add_indexes(columns, name, words);
     add_changes(v, columns, name, words);
     words["insert"] = insert_of(v, columns, name);
+    words["unless_repeated"] = "";
+    if (const Column* id = v.find("message_id"))
+        words["unless_repeated"] = " ON CONFLICT (" + identifier(id->name) + ") WHERE " +
+                                   identifier(id->name) + " IS NOT NULL DO NOTHING";
+    words["message_id_read"] = v.read("message_id");
     t.name = std::move(name);
     return t;
 }
