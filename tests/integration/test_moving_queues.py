@@ -38,7 +38,8 @@ class Load(threading.Thread):
     def run(self):
         from confluent_kafka import Producer
 
-        client, producer = self.rsmq.client(), Producer({"bootstrap.servers": self.kafka.server.bootstrap, "linger.ms": 0})
+        client, producer = self.rsmq.client(), Producer(
+            {"bootstrap.servers": self.kafka.server.bootstrap, "linger.ms": 0, "enable.idempotence": True})
         for body, key in self.entries:
             if self.ending.is_set():
                 break

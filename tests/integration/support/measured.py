@@ -27,6 +27,24 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+def family(pid):
+    """A process and what it has started, as far as it is alive."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def family_seconds(pid):
+    total = 0.0
+    for one in family(pid):
+        try:
+            total += processor_seconds(one)
+        except FileNotFoundError:  # it has ended
+            continue
+    return total
+
+
 def resident_mib(pid):
     return next(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")) / 1024
 
