@@ -1,6 +1,7 @@
 """Many components in one process: what each costs when it is idle, and what a hundred busy ones do together."""
 
 import os
+import resource
 import time
 
 import pytest
@@ -48,22 +49,27 @@ def test_what_an_idle_component_costs(tmp_path):
 def busy(count, messages):
     queues = "".join(f"  - {{name: in{i}, type: memory, config: {{generate: {messages // count}}}}}\n"
                      f"  - {{name: out{i}, type: memory, config: {{discard: true}}}}\n" for i in range(count))
-    components = "".join(f"  - {{name: c{i}, input: in{i}, outputs: [out{i}], handler: forward}}\n" for i in range(count))
+    # A small window, whose memory is soon used again, as in a process that runs for long.
+    components = "".join(f"  - {{name: c{i}, input: in{i}, outputs: [out{i}], handler: forward, max_in_flight: 2000}}\n"
+                         for i in range(count))
     return f"app: many\nqueues:\n{queues}components:\n{components}operations: false\n"
 
 
 def test_a_hundred_busy_components_beside_one(tmp_path):
     messages = int(os.environ.get("VOLLEY_SCALE_BUSY", "6000000"))
     table = f"{messages:,} messages in memory"
-    measured.row(table, "components", "messages/s", "ratio to one")
-    rates = {}
+    measured.row(table, "components", "messages/s", "ratio to one", "processor, µs a message", "ratio to one")
+    rates, costs = {}, {}
     for count in (1, 100):
         # The start and the stop are in both, and are taken off by a run without messages.
-        seconds = []
+        seconds, used = [], []
         for of in (messages, count):
-            began = time.monotonic()
+            began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
             code, log = check(tmp_path, busy(count, of), "--exit-when-idle")
             assert code == 0, log[-3000:]
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
             seconds.append(time.monotonic() - began)
+            used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         rates[count] = messages / max(0.001, seconds[0] - seconds[1])
-        measured.row(table, count, int(rates[count]), rates[count] / rates[1])
+        costs[count] = (used[0] - used[1]) * 1e6 / messages
+        measured.row(table, count, int(rates[count]), rates[count] / rates[1], costs[count], costs[count] / costs[1])

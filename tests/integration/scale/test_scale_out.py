@@ -149,7 +149,7 @@ def test_throughput_of_1_2_4_and_8_processes(shared, tmp_path):
 
 
 def test_processes_join_die_and_leave_under_load(shared, tmp_path):
-    ledger = fill(shared, tmp_path, MESSAGES * 6)
+    ledger = fill(shared, tmp_path, max(6000, MESSAGES * 6))  # as many as the changes take time for
     fleet = Fleet(tmp_path, shared)
     fleet.add(2)
 
