@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from support.volleyd import VOLLEY, VOLLEYD, check
@@ -101,6 +102,14 @@ def test_kubernetes_gets_the_configuration_its_secrets_and_its_timeout(tmp_path)
     for manifest in manifests(text).values():
         assert manifest["metadata"]["name"] == "my-orders"
         assert manifest["spec"].get("selector", {"matchLabels": labels})["matchLabels"] == labels if "spec" in manifest else True
+
+
+@pytest.mark.parametrize("version", ["1.28", "1.31", "1.34"])
+@pytest.mark.parametrize("config", [SERVERS, FILES], ids=["servers", "files"])
+def test_kubernetes_accepts_the_manifests(tmp_path, config, version):
+    """By the schemas of its API, no unknown field allowed; the ScaledObject is not part of it."""
+    for manifest in yaml.safe_load_all(made(tmp_path, "k8s", config=config)):
+        kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_the_checksum_changes_with_the_configuration_and_what_is_beside_it(tmp_path):
