@@ -88,8 +88,9 @@ function keepTable(place, label, columns, rows, keyOf, whenEmpty) {
       return row;
     },
     (row, item) => columns.forEach(([, text, className], i) => {
-      setText(row.children[i].children[0], text(item));
-      setClass(row.children[i], typeof className === "function" ? className(item) : className || "");
+      const shown = text(item);
+      setText(row.children[i].children[0], shown);
+      setClass(row.children[i], (typeof className === "function" ? className(item) : className || "") + (shown === "-" ? " blank" : ""));
     }));
 }
 

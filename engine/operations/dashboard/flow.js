@@ -80,11 +80,12 @@ function setPlaces(nodes, { rows, layers }, width) {
   return { isNarrow, gap, height: rows * rowHeight - (rowHeight - nodeHeight) + 2 };
 }
 
-// Edges that end at the same node end beside each other.
+// Edges that end at the same node end beside each other. Where there is no room for it, the first has the rate of all.
 function spread(edges, isNarrow) {
   for (const edge of edges) {
     const beside = edges.filter((other) => other.to === edge.to);
     const step = beside.length > 1 ? Math.min(16, (nodeHeight - 8) / (beside.length - 1)) : 0;
+    edge.total = beside[0] === edge ? sum(beside, (other) => other.rate) : null;
     edge.shift = isNarrow ? 0 : (beside.indexOf(edge) - (beside.length - 1) / 2) * step;
   }
 }
@@ -97,7 +98,8 @@ function drawEdge(edge, { isNarrow, gap }) {
   if (isNarrow) {
     const x = Math.min(from.x, to.x) + 9;
     const line = draw("path", { class: look, "stroke-width": strength, d: `M${x} ${from.y + (to.y > from.y ? nodeHeight : 0)}V${y2}H${to.x}` });
-    const label = draw("text", { class: "rate " + edge.look, x: to.x + to.width - 8, y: to.y + 19, "text-anchor": "end" }, rate(edge.rate));
+    if (edge.total === null) return [line];
+    const label = draw("text", { class: "rate " + edge.look, x: to.x + to.width - 8, y: to.y + 19, "text-anchor": "end" }, rate(edge.total));
     return [line, label];
   }
   // A long edge reaches its row before the next layer, so that it does not run behind the nodes of the layers between.

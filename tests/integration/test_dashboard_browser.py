@@ -1,0 +1,149 @@
+"""The dashboard in a real Chromium, on an engine with load, failures and an output that goes down: what an operator does, without
+a mouse and on a phone, and what axe-core finds. Needs Debian's chromium: ./dev faults."""
+
+import json
+import os
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+from support.environments import environment
+from support.servers import ROOT, Redis, wait_until
+from support.stores import Rsmq, Sqlite
+from support.volleyd import Volleyd
+
+pytestmark = pytest.mark.faults
+
+PLAYWRIGHT = "playwright==1.65.2"
+AXE = "axe-core@4.14.1"
+SCRIPT = ROOT / "tests" / "integration" / "support" / "dashboard_browser.py"
+# Fails for good, fails for now, ends its process, or sends the message on.
+HANDLER = """import json, sys
+sys.path.insert(0, %r)
+from volley_handler import run, Fail, Retry
+def handle(message, out):
+    n = json.loads(message.body)["n"]
+    if n %% 10 == 3: raise Fail("<img src=x onerror=alert(1)> has no address")
+    if n %% 10 == 5: raise Retry("the price service answers <b>503</b>")
+    if n == 27: sys.exit(3)
+    out.send("out", message.body)
+run(handle)
+"""
+
+
+def axe_core():
+    """The path of its script, installed below build/ when it is first wanted."""
+    home = ROOT / "build" / "axe-core"
+    script = home / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", home, AXE], check=True, timeout=300)
+    return script
+
+
+@contextmanager
+def browser(volleyd):
+    """A process that does what a line of JSON asks for, and answers with a line: [verb, argument…]."""
+    process = subprocess.Popen([environment("playwright", PLAYWRIGHT), SCRIPT, f"http://{volleyd.address}/", axe_core()],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(*what):
+        process.stdin.write(json.dumps(what) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        assert answer, "the browser has ended"
+        return json.loads(answer)
+
+    try:
+        yield ask
+        process.stdin.close()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def redis(tmp_path):
+    server = Redis(tmp_path).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def volleyd(tmp_path, redis):
+    store, rsmq = Sqlite(tmp_path), Rsmq(redis)
+    (tmp_path / "ship.py").write_text(HANDLER % str(ROOT / "plugin_api" / "python"))
+    queues = "".join(f"  {queue}: {{type: sqlite, config: {store.config()}}}\n" for queue in ("in", "out", "dead"))
+    running = Volleyd(tmp_path, f"app: board\nqueues:\n{queues}  bills: {{type: rsmq, config: {rsmq.config()}}}\ncomponents:\n"
+                                "  - {name: ship, input: in, outputs: [out], dead_letter_queue: dead, workers: 2, order: none, retry: {max_attempts: 50},\n"
+                                "     handler: {exec: [python3, ship.py]}}\n"
+                                "  - {name: bill, input: out, outputs: [bills], handler: forward}\n"
+                                'operations: {listen: "127.0.0.1:0"}\nshutdown_timeout: 2s\n').wait_ready()
+    running.store = store
+    store.put("in", [json.dumps({"n": n}) for n in range(60)], ["a"] * 30 + ["b"] * 30)
+    yield running
+
+
+VIEWS = ["overview", "queues", "in-flight", "retries", "dead", "workers", "configuration", "log"]
+
+
+def test_an_operator_sees_what_is_wrong_and_puts_it_right(volleyd, redis):
+    wait_until(lambda: volleyd.metric("volley_messages_settled_total", outcome="dead_letter") > 0, "a message is a dead letter")
+    with browser(volleyd) as ask:
+        def shows(place, text):
+            wait_until(lambda: text in ask("text", place), f"{text!r} is shown in {place}", 120)
+
+        ask("open", "light", 1280, "overview")
+        shows("#flow", "ship")
+        # By keyboard alone: the dialog has the focus, Escape leaves it, and the focus goes back.
+        ask("focus", "[aria-label='Pause bill']")
+        ask("press", "Enter")
+        shows("#ask-twin", "volley pause bill")
+        assert ask("run", "axe") == []
+        ask("press", "Escape")
+        wait_until(lambda: ask("focused") == "Pause bill", "the focus is back")
+        ask("press", "Enter")
+        shows("#ask-twin", "volley pause bill")
+        ask("click", "#ask-yes")
+        shows("#whys", "bill: paused by an operator")
+        ask("click", "[aria-label='Resume bill']")
+        ask("click", "#ask-yes")
+        wait_until(lambda: "paused" not in ask("text", "#whys"), "the sentence is gone")
+
+        ask("click", "#to-retries")
+        shows("#retrying", "the price service answers <b>503</b>")
+        ask("click", "#to-log")
+        shows("#log", "<img src=x onerror=alert(1)> has no address")
+
+        volleyd.config.write_text(volleyd.config.read_text().replace("type: rsmq", "type: nothing"))
+        ask("click", "#reload")
+        ask("click", "#ask-yes")
+        shows("#notice", "The reload is refused")
+        ask("click", "#to-overview")
+        shows("#marks", "Reload refused")
+        shows("#marks", "The engine started")
+        shows("#marks", "A handler crashed or was restarted: ship")
+
+        redis.stop()
+        volleyd.store.put("in", [json.dumps({"n": 1000 + n}) for n in (0, 1, 2)], ["c"] * 3)
+        shows("#whys", 'bill: the output "bills" does not take messages')
+        wait_until(lambda: ask("count", "#flow .node.stalled") == 2, "the component and its output are red")
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+            for view in VIEWS:
+                ask("open", scheme, width, view)
+                assert ask("run", "axe") == [], (view, scheme, width)
+                assert ask("run", "overflow") <= 0, (view, scheme, width)
+                if folder := os.environ.get("VOLLEY_SCREENSHOTS"):
+                    ask("screenshot", f"{folder}/{view}-{scheme}-{width}.png")
+        assert ask("trouble") == []
+
+
+def test_the_page_says_when_the_engine_is_gone(volleyd):
+    with browser(volleyd) as ask:
+        ask("open", "light", 1280, "overview")
+        ask("click", "#drain")
+        assert ask("focused") == "Cancel"
+        ask("click", "#ask-yes")
+        assert volleyd.wait() in (0, 75)
+        wait_until(lambda: "The engine does not answer. The figures are from" in ask("text", "#lost"), "the page says so")
