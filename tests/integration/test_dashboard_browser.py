@@ -126,9 +126,10 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(volleyd, redis):
         shows("#marks", "A handler crashed or was restarted: ship")
 
         redis.stop()
-        volleyd.store.put("in", [json.dumps({"n": 1000 + n}) for n in (0, 1, 2)], ["c"] * 3)
+        volleyd.store.put("out", [json.dumps({"n": n}) for n in range(3)], ["c"] * 3)
         shows("#whys", 'bill: the output "bills" does not take messages')
-        wait_until(lambda: ask("count", "#flow .node.stalled") == 2, "the component and its output are red")
+        for stalled in (".component", ".queue"):
+            wait_until(lambda: ask("count", f"#flow .node.stalled{stalled}:has-text('bill')") == 1, f"{stalled} is red")
         for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
             for view in VIEWS:
                 ask("open", scheme, width, view)
