@@ -330,7 +330,8 @@ TEST_CASE("the API needs the token where there is one") {
     OperationsConfig config = on("127.0.0.1");
     config.token = "s3cret";
     const Running running(config);
-    for (const char* path : {"/api/v1/status", "/api/v1/events", "/api/v1/nowhere", "/dashboard.js"})
+    for (const char* path : {"/api/v1/status", "/api/v1/events", "/api/v1/nowhere", "/api/v1/history",
+                             "/dashboard.js", "/views.js"})
         CHECK(status(get(running, path)) == "HTTP/1.1 401");
     CHECK(status(post(running, "/api/v1/drain")) == "HTTP/1.1 401");
     CHECK(status(post(running, "/api/v1/drain", "Authorization: Bearer s3cret\r\n")) == "HTTP/1.1 202");
@@ -346,7 +347,8 @@ TEST_CASE("the dashboard may load only its own files, and everything else nothin
         CHECK(response.find(name, at + 1) == std::string::npos);
         return response.substr(at + name.size(), response.find("\r\n", at + 2) - at - name.size());
     };
-    for (const char* path : {"/", "/dashboard.css", "/dashboard.js"})
+    for (const char* path : {"/", "/dashboard.css", "/document.js", "/requests.js", "/flow.js", "/charts.js",
+                             "/views.js", "/dashboard.js"})
         CHECK(policies(path).find("default-src 'none'; script-src 'self';") == 0);
     for (const char* path : {"/healthz", "/api/v1/status", "/nowhere"})
         CHECK(policies(path) == "default-src 'none'; frame-ancestors 'none'");
