@@ -54,7 +54,7 @@ int audit(const std::string& config_file, const Audit& options) {
     const auto lines = session.object(answer);
     if (!lines) return report(lines.error());
     for (const rapidjson::Value* line : list_of(&*lines, "lines")) {
-        std::string text = text_of(line, "text");
+        std::string text = string_of(line, "text");
         if (text.starts_with(mark)) text.erase(0, text.find_first_not_of(' ', mark.size()));
         print_bytes(utc_time(number_of(line, "at")) + "  " + text);
     }

@@ -11,7 +11,7 @@ std::pair<int, std::string> EngineSession::wrong_with(const Result<EngineAnswer>
     if (answer->status < 300) return {exit_ok, {}};
     rapidjson::Document body;
     body.Parse<rapidjson::kParseIterativeFlag>(answer->body.c_str(), answer->body.size());
-    const std::string error = body.HasParseError() ? std::string() : text_of(&body, "error");
+    const std::string error = body.HasParseError() ? std::string() : string_of(&body, "error");
     const std::string what = error.empty() ? "status " + std::to_string(answer->status) : error;
     const bool no_api = answer->status == 404 && error.empty();
     const std::string text = client_.where() + ": " + what + (no_api ? "; is this a volleyd?" : "");
@@ -40,7 +40,7 @@ int EngineSession::look_who_answers() {
     if (!body) return report(body.error());
     status_text_ = answer->body;
     status_ = std::move(*body);
-    const std::string app = text_of(&status_, "app");
+    const std::string app = string_of(&status_, "app");
     if (client_.address().app.empty() || app == client_.address().app) return exit_ok;
     say("on " + client_.where() + " runs \"" + app + "\", not \"" + client_.address().app +
         "\": another configuration. Give --config, or --address if you mean it");

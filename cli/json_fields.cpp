@@ -11,7 +11,7 @@ namespace volley::cli {
 using rapidjson::Value;
 using text::member_of;
 
-std::string text_of(const Value* object, const char* name) {
+std::string string_of(const Value* object, const char* name) {
     const Value* value = member_of(object, name);
     return value != nullptr && value->IsString() ? std::string(value->GetString(), value->GetStringLength())
                                                  : std::string();

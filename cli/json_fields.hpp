@@ -8,7 +8,7 @@
 
 namespace volley::cli {
 
-std::string text_of(const rapidjson::Value* object, const char* name);
+std::string string_of(const rapidjson::Value* object, const char* name);
 double number_of(const rapidjson::Value* object, const char* name);
 bool is_true(const rapidjson::Value* object, const char* name);
 std::vector<const rapidjson::Value*> list_of(const rapidjson::Value* object, const char* name);

@@ -72,8 +72,8 @@ private:
 
     static void print_whys(const Value& status, const char* lead) {
         for (const Value* component : list_of(&status, "components")) {
-            const std::string why = text_of(component, "why");
-            if (!why.empty()) print_bytes(lead + text_of(component, "name") + ": " + why);
+            const std::string why = string_of(component, "why");
+            if (!why.empty()) print_bytes(lead + string_of(component, "name") + ": " + why);
         }
     }
 
@@ -84,7 +84,7 @@ private:
             print_whys(session_.status(), "");
             if (is_true(&session_.status(), "ready"))
                 std::printf("nothing stands still: all components are ready\n");
-            else if (text_of(&session_.status(), "state") == "draining")
+            else if (string_of(&session_.status(), "state") == "draining")
                 std::printf("the engine drains, and ends once what is in flight is finished\n");
         }
         return is_true(&session_.status(), "ready") ? exit_ok : exit_stalled;
@@ -103,25 +103,26 @@ private:
         const auto figures = session_.object(components);
         const auto backlogs = session_.object(queues);
         if (!figures || !backlogs) return report((figures ? backlogs : figures).error());
-        std::string line = text_of(&session_.status(), "app") + ": " + text_of(&session_.status(), "state") +
-                           " for " + shown_time(number_of(&session_.status(), "uptime_seconds")) +
-                           ", version " + text_of(&session_.status(), "version") + ", http://" +
-                           client_.where();
-        if (const Value* log = member_of(&session_.status(), "log"); text_of(log, "level") != "info")
-            line += ", log level " + text_of(log, "level");
+        std::string line = string_of(&session_.status(), "app") + ": " +
+                           string_of(&session_.status(), "state") + " for " +
+                           shown_time(number_of(&session_.status(), "uptime_seconds")) + ", version " +
+                           string_of(&session_.status(), "version") + ", http://" + client_.where();
+        if (const Value* log = member_of(&session_.status(), "log"); string_of(log, "level") != "info")
+            line += ", log level " + string_of(log, "level");
         print_bytes(line);
         std::vector<std::vector<std::string>> rows{
             {"COMPONENT", "STATE", "IN/S", "DONE/S", "FAILED/S", "IN FLIGHT", "BUSY", "WAITING", "INPUT"}};
         const auto waiting = list_of(&*backlogs, "queues");
         for (const Value* c : list_of(&*figures, "components")) {
-            const std::string name = text_of(c, "name");
-            const auto queue = std::find_if(waiting.begin(), waiting.end(),
-                                            [&](const Value* q) { return text_of(q, "component") == name; });
-            rows.push_back({name, is_true(c, "ready") ? "ready" : text_of(c, "cause"),
+            const std::string name = string_of(c, "name");
+            const auto queue = std::find_if(waiting.begin(), waiting.end(), [&](const Value* q) {
+                return string_of(q, "component") == name;
+            });
+            rows.push_back({name, is_true(c, "ready") ? "ready" : string_of(c, "cause"),
                             per_second(c, "received"), per_second(c, "done"), per_second(c, "failed"),
                             known(c, "in_flight"), known(c, "workers_busy") + "/" + known(c, "workers"),
                             queue == waiting.end() ? "-" : known(*queue, "ready"),
-                            text_of(c, "input") + " (" + text_of(c, "connector") + ")"});
+                            string_of(c, "input") + " (" + string_of(c, "connector") + ")"});
         }
         print_table(rows);
         print_whys(session_.status(), "why ");
@@ -133,7 +134,7 @@ private:
         std::vector<std::string> names = options_.components;
         if (options_.all) {
             for (const Value* component : list_of(&session_.status(), "components"))
-                names.push_back(text_of(component, "name"));
+                names.push_back(string_of(component, "name"));
         }
         int code = exit_ok;
         for (const std::string& name : names) {
@@ -189,7 +190,7 @@ private:
             const auto status = session_.object(answer);
             if (!status) return report(status.error());
             const Value* verdict = member_of(&*status, "reload");
-            const std::string state = text_of(verdict, "state");
+            const std::string state = string_of(verdict, "state");
             if (number_of(verdict, "number") >= number && (state == "applied" || state == "refused"))
                 return tell_verdict(*status, state);
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -201,7 +202,7 @@ private:
 
     int tell_verdict(const Value& status, const std::string& state) const {
         const Value* verdict = member_of(&status, "reload");
-        std::string text = text_of(verdict, "text");
+        std::string text = string_of(verdict, "text");
         while (!text.empty() && text.back() == '\n') text.pop_back();
         const bool applied = state == "applied";
         if (options_.json) {

@@ -98,8 +98,8 @@ void add_configuration(Bundle& bundle, const std::string& file, const SupportBun
 void add_whys(Bundle& bundle, const EngineSession& session) {
     std::string text;
     for (const rapidjson::Value* component : list_of(&session.status(), "components")) {
-        const std::string why = text_of(component, "why");
-        if (!why.empty()) text += text_of(component, "name") + ": " + why + "\n";
+        const std::string why = string_of(component, "why");
+        if (!why.empty()) text += string_of(component, "name") + ": " + why + "\n";
     }
     bundle.add("why.txt", text.empty() ? "nothing stands still: all components are ready\n" : text);
 }

@@ -126,13 +126,13 @@ private:
     // The command that does the same.
     std::string twin() const {
         return std::string("volley ") + (is_true(chosen(), "paused") ? "resume " : "pause ") +
-               text_of(chosen(), "name");
+               string_of(chosen(), "name");
     }
 
     void pause() {
         const bool resumes = is_true(chosen(), "paused");
         const auto answer =
-            session_.client().post("/api/v1/components/" + url_escaped(text_of(chosen(), "name")) +
+            session_.client().post("/api/v1/components/" + url_escaped(string_of(chosen(), "name")) +
                                    (resumes ? "/resume" : "/pause"));
         const auto [code, wrong] = session_.wrong_with(answer);
         said_ = code == exit_ok ? twin() + ": done" : wrong;

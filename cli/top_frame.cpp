@@ -83,21 +83,21 @@ private:
 };
 
 void show_head(Frame& frame, const Value* status, const std::string& where) {
-    std::string line = text_of(status, "app") + ": " + text_of(status, "state") + " for " +
+    std::string line = string_of(status, "app") + ": " + string_of(status, "state") + " for " +
                        shown_time(number_of(status, "uptime_seconds")) + ", version " +
-                       text_of(status, "version") + ", http://" + where;
-    if (const Value* log = member_of(status, "log"); text_of(log, "level") != "info")
-        line += ", log level " + text_of(log, "level");
+                       string_of(status, "version") + ", http://" + where;
+    if (const Value* log = member_of(status, "log"); string_of(log, "level") != "info")
+        line += ", log level " + string_of(log, "level");
     if (const Value* reload = member_of(status, "reload");
-        text_of(reload, "state") == "running" || text_of(reload, "state") == "refused")
-        line += ", reload " + text_of(reload, "state");
+        string_of(reload, "state") == "running" || string_of(reload, "state") == "refused")
+        line += ", reload " + string_of(reload, "state");
     frame.line(line, Style::bold);
 }
 
 void show_whys(Frame& frame, const std::vector<const Value*>& components) {
     for (const Value* component : components) {
-        const std::string why = text_of(component, "why");
-        if (!why.empty()) frame.line("why " + text_of(component, "name") + ": " + why, Style::alarm);
+        const std::string why = string_of(component, "why");
+        if (!why.empty()) frame.line("why " + string_of(component, "name") + ": " + why, Style::alarm);
     }
 }
 
@@ -116,16 +116,16 @@ void show_components(Frame& frame, const std::vector<const Value*>& components, 
     const auto queues = list_of(&event, "queues");
     for (std::size_t i = 0; i < components.size(); ++i) {
         const Value* c = components[i];
-        const std::string name = text_of(c, "name");
+        const std::string name = string_of(c, "name");
         const auto queue = std::find_if(queues.begin(), queues.end(),
-                                        [&](const Value* q) { return text_of(q, "component") == name; });
+                                        [&](const Value* q) { return string_of(q, "component") == name; });
         std::string in = per_second(c, "received");
         if (const std::string limit = known(c, "rate_limit"); limit != "-") in += " of " + limit;
-        rows.push_back({name, is_true(c, "ready") ? "ready" : text_of(c, "cause"), in, per_second(c, "done"),
-                        per_second(c, "failed"), known(c, "in_flight"), workers_of(c),
+        rows.push_back({name, is_true(c, "ready") ? "ready" : string_of(c, "cause"), in,
+                        per_second(c, "done"), per_second(c, "failed"), known(c, "in_flight"), workers_of(c),
                         queue == queues.end() ? "-" : known(*queue, "ready"),
                         queue == queues.end() ? "-" : age(*queue, "oldest_seconds"),
-                        text_of(c, "input") + " (" + text_of(c, "connector") + ")"});
+                        string_of(c, "input") + " (" + string_of(c, "connector") + ")"});
         styles.push_back(view.styles && i == view.selected ? Style::reverse
                          : is_true(c, "ready")             ? Style::plain
                                                            : Style::alarm);
@@ -139,9 +139,9 @@ void show_outputs(Frame& frame, const Value* component) {
     for (const Value* o : list_of(component, "outputs")) {
         char rate[32];
         std::snprintf(rate, sizeof rate, "%.1f", number_of(o, "sent_per_second"));
-        rows.push_back({text_of(o, "queue") + (is_true(o, "is_dead_letter_queue") ? " (dead letters)" : ""),
+        rows.push_back({string_of(o, "queue") + (is_true(o, "is_dead_letter_queue") ? " (dead letters)" : ""),
                         is_true(o, "up") ? "up" : "down", rate, known(o, "sent"), known(o, "failed"),
-                        text_of(o, "last_error")});
+                        string_of(o, "last_error")});
         styles.push_back(is_true(o, "up") ? Style::plain : Style::alarm);
     }
     if (rows.size() > 1) frame.table(rows, styles);
@@ -149,14 +149,14 @@ void show_outputs(Frame& frame, const Value* component) {
 
 void show_in_flight(Frame& frame, const Value& in_flight, const std::string& name) {
     for (const Value* component : list_of(&in_flight, "components")) {
-        if (text_of(component, "name") != name) continue;
+        if (string_of(component, "name") != name) continue;
         const auto messages = list_of(component, "messages");
         if (messages.empty()) return;
         frame.line("");
         std::vector<Row> rows{{"IN FLIGHT", "PARTITION", "STATE", "ATTEMPT", "WORKER", "AGE", "LEASE LEFT"}};
         for (std::size_t i = 0; i < std::min(messages.size(), most_in_flight); ++i) {
             const Value* m = messages[i];
-            rows.push_back({text_of(m, "message"), known(m, "partition"), text_of(m, "state"),
+            rows.push_back({string_of(m, "message"), known(m, "partition"), string_of(m, "state"),
                             known(m, "attempt"), known(m, "worker"), age(m, "age_seconds"),
                             age(m, "lease_left_seconds")});
         }
@@ -171,9 +171,9 @@ void show_in_flight(Frame& frame, const Value& in_flight, const std::string& nam
 void show_retrying(Frame& frame, const Value* component) {
     std::vector<Row> rows{{"TRIED AGAIN", "WAITS FOR", "ATTEMPTS", "NEXT TRY", "ERROR"}};
     for (const Value* r : list_of(component, "retrying"))
-        rows.push_back({text_of(r, "message"), text_of(r, "waits_for"), known(r, "attempts"),
+        rows.push_back({string_of(r, "message"), string_of(r, "waits_for"), known(r, "attempts"),
                         "in " + shown_time(number_of(r, "next_try_at") - unix_seconds()),
-                        text_of(r, "error")});
+                        string_of(r, "error")});
     if (rows.size() == 1) return;
     frame.line("");
     frame.table(rows, {Style::bold});
@@ -185,8 +185,8 @@ void show_log(Frame& frame, const Value& event) {
     frame.line("");
     frame.line("WARNINGS AND ERRORS", Style::bold);
     for (std::size_t i = lines.size() - std::min(lines.size(), frame.room()); i < lines.size(); ++i)
-        frame.line(time_of_day(number_of(lines[i], "at")) + " " + text_of(lines[i], "level") + " " +
-                   text_of(lines[i], "text"));
+        frame.line(time_of_day(number_of(lines[i], "at")) + " " + string_of(lines[i], "level") + " " +
+                   string_of(lines[i], "text"));
 }
 
 }  // namespace
@@ -200,7 +200,7 @@ std::vector<std::string> top_frame(const Value& event, const Value& in_flight, c
     show_components(frame, components, event, view);
     for (std::size_t i = 0; i < components.size(); ++i) {
         if (view.rows > 0 && i != view.selected) continue;
-        const std::string name = text_of(components[i], "name");
+        const std::string name = string_of(components[i], "name");
         frame.line("");
         frame.line(name, Style::bold);
         show_outputs(frame, components[i]);
