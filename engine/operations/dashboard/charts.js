@@ -186,7 +186,7 @@ function showCharts() {
 function showMarks() {
   keepChildren(byId("marks"), allMarks(allNames).slice(-6).reverse(), (mark) => mark.kind + mark.at + (mark.name || ""),
     (mark) => make("li", "", make("span", "mark-key " + mark.kind), clock(mark.at) + " ", make("span")),
-    (item, mark) => setText(item.children[1], markNames[mark.kind] + (mark.text ? ": " + mark.text : "")));
+    (item, mark) => setText(item.children[1], markNames[mark.kind] + (mark.text ? ": " + cut(mark.text, 160) : "")));
   byId("no-marks").hidden = byId("marks").children.length > 0;
 }
 
