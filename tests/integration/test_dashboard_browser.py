@@ -131,8 +131,9 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(volleyd, redis):
         for stalled in (".component", ".queue"):
             wait_until(lambda: ask("count", f"#flow .node.stalled{stalled}:has-text('bill')") == 1, f"{stalled} is red")
         for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+            ask("open", scheme, width, "log")
             for view in VIEWS:
-                ask("open", scheme, width, view)
+                ask("click", f"#to-{view}")
                 assert ask("run", "axe") == [], (view, scheme, width)
                 assert ask("run", "overflow") <= 0, (view, scheme, width)
                 if folder := os.environ.get("VOLLEY_SCREENSHOTS"):
