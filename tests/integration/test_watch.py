@@ -77,6 +77,7 @@ def test_without_watch_nothing_is_restarted(store, tmp_path):
     (tmp_path / "ship.py").write_text(HANDLER)
     (tmp_path / "words.py").write_text("def word(): return 'one '\n")
     volleyd = Volleyd(tmp_path, config(store)).wait_ready()
+    expect(store, "one A")  # the program has been read
     (tmp_path / "ship.py").write_text(HANDLER.replace('"A"', '"B"'))
     for _ in range(5):
         expect(store, "one A")
