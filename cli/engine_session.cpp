@@ -16,7 +16,9 @@ std::pair<int, std::string> EngineSession::wrong_with(const Result<EngineAnswer>
     const bool no_api = answer->status == 404 && error.empty();
     const std::string text = client_.where() + ": " + what + (no_api ? "; is this a volleyd?" : "");
     if (answer->status == 401 || answer->status == 403) return {exit_no_permission, text};
-    return {answer->status == 404 || answer->status == 400 ? exit_usage : exit_unavailable, text};
+    return {answer->status == 404 || answer->status == 400 || answer->status == 409 ? exit_usage
+                                                                                    : exit_unavailable,
+            text};
 }
 
 int EngineSession::complain(const Result<EngineAnswer>& answer) const {

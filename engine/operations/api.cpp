@@ -170,7 +170,7 @@ ApiResponse Api::limit_workers(const std::string& component, const ApiRequest& r
     if (!back_after) return no_such_time();
     for (const auto& one : controls_.snapshot(false).components) {
         if (one.name != component || *count <= one.workers) continue;
-        return refuse(400, "the component has " + std::to_string(one.workers) +
+        return refuse(409, "the component has " + std::to_string(one.workers) +
                                " workers; for more, change `workers` in the configuration and reload");
     }
     if (!controls_.limit_workers(component, *count, *back_after)) return no_such_component(component);

@@ -174,7 +174,7 @@ def test_workers_can_be_limited_and_come_back(tmp_path, store):
     wait_until(lambda: api.component("move")["counters"]["done"] == 12, "all are done")
     assert len(set(store.take("out"))) == 1, "one worker did all of them"
     status, body = api.ask("POST", "/api/v1/components/move/workers?count=5")
-    assert status == 400 and "has 4 workers" in body["error"]
+    assert status == 409 and "has 4 workers" in body["error"]
     for wrong in ("count=0", "count=-1", "count=two", "", "count=2&for=never", "count=2&for=-1s"):
         assert api.ask("POST", "/api/v1/components/move/workers?" + wrong)[0] == 400, wrong
     assert api.post("components/move/workers?count=2&for=300ms") == {"workers": 2}
