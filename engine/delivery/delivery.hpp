@@ -72,6 +72,8 @@ public:
     }
     // Whether something is in progress: a running handler, an unconfirmed output, or an item to take.
     bool is_active() const { return active_ > 0 || has_work(); }
+    // Messages with a running handler or unconfirmed outputs.
+    std::uint32_t active() const { return active_; }
     // A worker returns an item of Step::handle. For Verdict::ok it has handed `outputs` records to the
     // producers, whose reports may have come already, and keeps `held` bytes for them. `retry_after` is the
     // delay that the handler asked for, or 0; it is not limited by max_delay. Requires: the slot is running.

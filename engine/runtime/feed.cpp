@@ -13,6 +13,8 @@ namespace {
 constexpr delivery::Millis longest_wait{1000};  // the longest time between two polls of the client library
 // Two batches per worker: a connector that takes less at a time can fetch the second while the first arrives.
 constexpr std::uint32_t consume_batch = 1024;
+// Of a store with leases, beside those that can start.
+constexpr std::uint64_t most_kept_waiting = 1000;
 
 }  // namespace
 
@@ -88,7 +90,20 @@ std::uint32_t Feed::room() {
     if (context_.is_log) return room;
     const std::uint64_t most = context_.workers.capacity();
     const std::uint64_t open = context_.core.counters().in_flight;
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(room, open < most ? most - open : 0));
+    if (open < most) return static_cast<std::uint32_t>(std::min<std::uint64_t>(room, most - open));
+    if (!is_only_waiting(most) || open >= most + most_kept_waiting) return 0;
+    return static_cast<std::uint32_t>(std::min({std::uint64_t{room}, most, most + most_kept_waiting - open}));
+}
+
+// Whether nothing that is here can start: it waits for its next attempt, or behind a message of its group
+// that does. Others can be handled meanwhile, unless their outputs would wait, too.
+bool Feed::is_only_waiting(std::uint64_t capacity) const {
+    const delivery::Delivery& core = context_.core;
+    if (core.has_work() || core.active() >= capacity || core.dead_letters_waiting() > 0) return false;
+    const auto& output_queues = context_.pipeline.output_queues;
+    return std::all_of(output_queues.begin(), output_queues.end(), [](const auto& output_queue) {
+        return output_queue->up.load(std::memory_order_relaxed);
+    });
 }
 
 void Feed::note_idle(bool nothing_came) {

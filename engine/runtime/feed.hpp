@@ -34,6 +34,7 @@ private:
     void fetch(std::uint32_t capacity, delivery::Millis wait);
     void note_idle(bool nothing_came);
     std::uint32_t room();
+    bool is_only_waiting(std::uint64_t capacity) const;
     delivery::Millis until_next() const;
 
     IntakeContext& context_;
