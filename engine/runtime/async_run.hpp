@@ -35,7 +35,10 @@ public:
     std::uint32_t pass();
     bool is_idle() const { return waiting_.empty() && used_ == 0; }
     // When pass() may start a batch although nothing has come or ended; the maximum if it may not.
-    Nanoseconds batch_due() const { return batching_.due(); }
+    Nanoseconds batch_due() const {
+        // Those that run alone come first, and no time ends that.
+        return is_alone_running_ || !alone_.empty() ? Nanoseconds::max() : batching_.due();
+    }
 
     // The calls that are pending: for waiting, inside the handler if it has a poll.
     AsyncCalls& calls() { return calls_; }

@@ -320,7 +320,9 @@ void Process::finish_job(std::size_t index) {
     };
     if (crashed) return finish(job, VOLLEY_OK, 0);
     Delivery* const d = find(job.handle);
-    if (d == nullptr) return world.fault("a message is settled while its handler has it");
+    if (d == nullptr)
+        return world.fault("a message is settled while its handler has it, handle " +
+                           std::to_string(job.handle));
     if (!job.is_started) begin_handling(*this, *job.message, job.attempt, *d);
     const End end = end_of(*this, *d, job.attempt);
     if (end.status == VOLLEY_OK) emit_outputs(*this, job.jobs, job.job, *d);

@@ -228,6 +228,21 @@ TEST_CASE("a failed instance costs no message of its batch an attempt", "[async]
     CHECK(a.verdicts == Asynchronous::Verdicts{{0, Verdict::ok}, {1, Verdict::ok}, {2, Verdict::ok}});
 }
 
+TEST_CASE("while a message runs alone no time makes the worker look at those that wait", "[async]") {
+    Asynchronous a(2, BatchConfig{2, std::chrono::minutes(10), 1 << 20});
+    a.rig.pipeline.config.handler_timeout = Milliseconds(1);
+    a.add(a.rig.items(3));
+    a.pass();
+    a.pass();
+    CHECK(a.run->batch_due() != Nanoseconds::max());  // of the third message
+    std::this_thread::sleep_for(Milliseconds(5));     // longer than the batch may take
+    a.finish("0");
+    a.finish("1");
+    a.pass();
+    REQUIRE(a.sizes == std::vector<std::uint32_t>{2, 1});
+    CHECK(a.run->batch_due() == Nanoseconds::max());
+}
+
 TEST_CASE("a batch that is out of time is handled one by one, and costs nobody an attempt", "[async]") {
     Asynchronous a(1, BatchConfig{3, Milliseconds(0), 1 << 20});
     a.rig.pipeline.config.handler_timeout = Milliseconds(1);
