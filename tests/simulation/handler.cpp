@@ -73,8 +73,10 @@ void check_start(Process& process, const volley_message& message, std::uint32_t 
     World& world = process.world;
     if (text_of(message.body) != d.body) world.fault("a handler gets another body than was delivered");
     if (d.stage == Stage::in_handler) world.fault("two handlers have one message");
-    if (world.fibers.now_ms() < d.not_before_ms && process.draining == 0 && !process.reloads &&
-        !world.scenario.may_stop())
+    // A wish of an attempt that does not count is none: a message before it in its group failed after all,
+    // with its outputs.
+    if (world.fibers.now_ms() < d.not_before_ms && attempt > d.wished_attempt && process.draining == 0 &&
+        !process.reloads && !world.scenario.may_stop())
         world.fault("message " + std::to_string(d.message) + " is tried before its handler wished: " +
                     std::to_string(d.not_before_ms - world.fibers.now_ms()) + " ms, lost " +
                     std::to_string(d.lost) + " attempt " + std::to_string(attempt));
@@ -229,6 +231,7 @@ End end_of(Process& process, Delivery& d, std::uint32_t attempt) {
     if (for_good) return {VOLLEY_E_PERMANENT, 0};
     const std::uint64_t wish = chance(world.random, 0.2) ? 1 + below(world.random, 500) : 0;
     d.not_before_ms = world.fibers.now_ms() + static_cast<std::int64_t>(wish);
+    d.wished_attempt = attempt;
     return {VOLLEY_E_RETRY, wish};
 }
 

@@ -38,10 +38,11 @@ struct Delivery {
     bool lost = false;   // the store has taken it back, or its partition is gone
     Stage stage = Stage::waiting;
     std::int64_t first_tried_ms = -1;
-    bool failed_in_outage = false;    // its last attempt
-    std::set<int> confirmed;          // outputs that a report said are stored
-    std::int64_t not_before_ms = 0;   // what its handler wished
-    std::int64_t lease_until_ms = 0;  // 0: no limit
+    bool failed_in_outage = false;     // its last attempt
+    std::set<int> confirmed;           // outputs that a report said are stored
+    std::int64_t not_before_ms = 0;    // what its handler wished
+    std::uint32_t wished_attempt = 0;  // when it did
+    std::int64_t lease_until_ms = 0;   // 0: no limit
 };
 
 // A job that a handler has left pending.
