@@ -289,7 +289,7 @@ TEST_CASE("a connector that reports a record twice, or one that it was not given
          {Reports::twice, Reports::of_another, Reports::of_no_slot, Reports::of_the_past}) {
         INFO(static_cast<int>(reports));
         Script now;
-        now.messages = 2000;
+        now.messages = 20'000;  // more than are fetched before the first report is looked at
         now.reports = reports;
         const Ended ended = run(now);
         CHECK(ended.code == 70);
