@@ -100,6 +100,7 @@ std::uint32_t Feed::room() {
 bool Feed::is_only_waiting(std::uint64_t capacity) const {
     const delivery::Delivery& core = context_.core;
     if (core.has_work() || core.active() >= capacity || core.dead_letters_waiting() > 0) return false;
+    if (core.uncommitted() > 0 || !settling_.transactor().is_empty()) return false;
     const auto& output_queues = context_.pipeline.output_queues;
     return std::all_of(output_queues.begin(), output_queues.end(), [](const auto& output_queue) {
         return output_queue->up.load(std::memory_order_relaxed);
