@@ -64,7 +64,8 @@ TEST_CASE("a key is free again when its consumer has settled or lost what it had
     }
 }
 
-// As in the moment between the end of a lease and the next claim, and while the owner commits an ack that came late.
+// As in the moment between the end of a lease and the next claim, and while the owner commits an ack that
+// came late.
 TEST_CASE("a lease that has ended keeps its key until its message can be taken again", "[postgresql]") {
     PostgresRig rig;
     auto producer = rig.producer();

@@ -85,13 +85,14 @@ public:
             return PQstatus(c.get()) == CONNECTION_OK;
         });
     }
-    // Returns when its backends are dead too. They are in sessions of their own, and would serve their clients until
-    // they notice.
+    // Returns when its backends are dead too. They are in sessions of their own, and would serve their
+    // clients until they notice.
     void kill() {
         if (pid_ <= 0) return;
         ::kill(pid_, SIGSTOP);
         std::vector<pid_t> backends;
-        std::ifstream children("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children");
+        std::ifstream children("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) +
+                               "/children");
         for (pid_t backend = 0; children >> backend;) backends.push_back(backend);
         ::kill(pid_, SIGKILL);
         for (const pid_t backend : backends) ::kill(backend, SIGKILL);
