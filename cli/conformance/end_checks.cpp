@@ -52,6 +52,9 @@ Verdict sigterm(const Program& program) {
         if (!session.wait_answers(1)) return not_answered(session, messages(count));
         const bool promises = session.abilities().version >= 2;
         session.terminate();
+        // Work that is sent after the signal proves that the program has dealt with it before its input
+        // closes: a SIGTERM that comes after the end of the input may end the program.
+        send_plain(session, program, 1);
         const bool answered = session.wait_answers();
         const std::size_t left = unanswered(session.sent(), session.spoken());
         const auto end = session.finish();
