@@ -69,7 +69,7 @@ Result<void> open_library(boost::dll::shared_library& library, const std::filesy
 }
 
 // The last draft has the layout of version 1.0.
-constexpr const char* last_draft = "volley_plugin_v1";
+constexpr const char* last_draft = "volley_plugin_v0";
 
 Error no_entry(const boost::dll::shared_library& library, const std::string& file) {
     for (int major = 2; major <= 9; ++major) {

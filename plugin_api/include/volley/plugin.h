@@ -8,7 +8,7 @@
  * RULES
  *  Version    The major is in the symbol's name: volley_plugin_v2 would be another ABI, and one file may export both.
  *             Within a major, nothing is removed, reordered or given another meaning. An engine loads every plugin whose
- *             `needs_minor` is not above its own VOLLEY_ABI_MINOR. The last draft, volley_plugin_v1, has the layout of
+ *             `needs_minor` is not above its own VOLLEY_ABI_MINOR. The last draft, volley_plugin_v0, has the layout of
  *             1.0, and its plugins still load.
  *  Growth     Structs grow at the end only. `struct_size` is sizeof() as the side that filled the struct knew it: read a
  *             field only if VOLLEY_HAS it. Arrays carry their element size (stride): step with VOLLEY_AT. A new field's

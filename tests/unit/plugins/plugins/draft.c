@@ -1,3 +1,3 @@
 /* A plugin that was built for the last draft of the ABI. */
-#define volley_plugin_v1 volley_plugin_v1
+#define volley_plugin_v1 volley_plugin_v0
 #include "good.c"
