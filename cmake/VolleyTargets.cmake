@@ -58,10 +58,14 @@ function(volley_options target)
   endif()
 endfunction()
 
-# volley_library(delivery SOURCES … LINK …): the static library volley_delivery of one folder.
+# volley_library(delivery [OBJECT] SOURCES … LINK …): the static library volley_delivery of one folder, or its objects.
 function(volley_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
-  add_library(volley_${name} STATIC ${arg_SOURCES})
+  cmake_parse_arguments(arg "OBJECT" "" "SOURCES;LINK" ${ARGN})
+  if(arg_OBJECT)
+    add_library(volley_${name} OBJECT ${arg_SOURCES})
+  else()
+    add_library(volley_${name} STATIC ${arg_SOURCES})
+  endif()
   target_include_directories(volley_${name} PUBLIC ${PROJECT_SOURCE_DIR}/engine ${PROJECT_SOURCE_DIR}/engine/include)
   target_link_libraries(volley_${name} PUBLIC ${arg_LINK})
   volley_options(volley_${name})

@@ -19,9 +19,9 @@ struct Answer {
 };
 
 // Sends JSON and reads the answer, of which no more than 128 KiB. Redirects are not followed. Blocks until
-// the deadline at most.
-Result<Answer> post(const Endpoint& endpoint, const Pairs& headers, std::string_view json,
-                    const Deadline& deadline);
+// the deadline at most. Null in a program that does not link the collector's client.
+[[gnu::weak]] Result<Answer> post(const Endpoint& endpoint, const Pairs& headers, std::string_view json,
+                                  const Deadline& deadline);
 
 // Takes the head of an answer apart: the status line and the headers, up to the empty line. For post() and
 // its tests.

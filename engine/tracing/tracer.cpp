@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "log/log.hpp"
+#include "tracing/http_post.hpp"
 
 namespace volley::tracing {
 
@@ -10,6 +11,10 @@ std::unique_ptr<Tracer> Tracer::make(const Variable& variable, const std::string
     Settings settings = read_settings(variable, app);
     for (const std::string& warning : settings.warnings) log::warning(warning);
     if (!settings.is_on) return nullptr;
+    if (post == nullptr) {
+        log::warning("this program is built without the client that sends spans; tracing is off");
+        return nullptr;
+    }
     return std::make_unique<Tracer>(std::move(settings));
 }
 
