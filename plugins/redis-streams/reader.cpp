@@ -12,6 +12,9 @@ namespace {
 constexpr std::uint64_t max_reply_bytes = 8U << 20U;
 constexpr std::uint32_t first_read = 32;  // before the size of a message is known
 constexpr std::int64_t longest_block_ms = 1000;
+// Redis ends a block when its timer ticks, 10 times a second unless `hz` says otherwise. A read that is left
+// outstanding takes messages that nobody asks for.
+constexpr std::int64_t block_grace_ms = 200;
 constexpr std::chrono::milliseconds claim_interval{1000};
 constexpr std::chrono::milliseconds busy_claim_interval{100};  // while messages wait for their time
 
@@ -133,7 +136,7 @@ Reader::Result Reader::read(std::uint32_t room, std::int64_t ms) {
             posted_ = Clock::now();
             reads_.post(request, block);
             // A read that does not block has its reply at once.
-            ms = block > 0 ? ms + 50 : s.command_timeout_ms;
+            ms = block > 0 ? ms + block_grace_ms : s.command_timeout_ms;
         }
         Reply reply = reads_.next_reply(ms, interrupt_.fd());
         if (!reply) {
