@@ -322,8 +322,39 @@ void add_operation_verbs(CLI::App& app, Arguments& a) {
     health->add_flag("--ready", o.ready, "Only if all components are ready");
 }
 
-// Takes the words behind -- of handler-check, and returns how many are before. CLI11 would take apart a word
-// in brackets.
+// CLI11 takes apart a word in brackets, where several words may stand, as in [1,2]. What send gets is the
+// content of a message, so there such a word gets a mark in front, which unmark() removes.
+constexpr char bracket_mark = '\x01';
+
+struct Words {
+    std::vector<std::string> texts;
+    std::vector<char*> pointers;  // to them
+};
+
+Words mark_brackets(int argc, char** argv) {
+    Words words;
+    words.texts.assign(argv, argv + argc);
+    const bool is_send = std::find(words.texts.begin(), words.texts.end(), "send") != words.texts.end();
+    for (std::string& text : words.texts) {
+        if (is_send && !text.empty() && (text.front() == '[' || text.front() == bracket_mark))
+            text.insert(text.begin(), bracket_mark);
+        words.pointers.push_back(text.data());
+    }
+    return words;
+}
+
+void unmark(std::string& text) {
+    if (!text.empty() && text.front() == bracket_mark) text.erase(0, 1);
+}
+
+void unmark(Send& options) {
+    for (std::string& body : options.bodies) unmark(body);
+    for (std::string& header : options.headers) unmark(header);
+    unmark(options.key);
+    unmark(options.file);
+}
+
+// Takes the words behind -- of handler-check, and returns how many are before. See mark_brackets.
 int cut_program(int argc, char** argv, Arguments& a) {
     char** const end = argv + argc;
     char** const cut = std::find(argv, end, std::string_view("--"));
@@ -398,7 +429,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     try {
-        app.parse(argc, argv);
+        Words words = mark_brackets(argc, argv);
+        app.parse(argc, words.pointers.data());
+        unmark(a.send);
     } catch (const CLI::ParseError& error) {
         const int code = app.exit(error);
         if (code != 0) std::fputs(unknown_verb(app).c_str(), stderr);

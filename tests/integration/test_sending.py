@@ -47,6 +47,15 @@ def test_templates_are_filled_anew_for_each_message(store, tmp_path):
     assert messages(tmp_path)[-1]["body"] == "{{n}}", "without the flag nothing is filled"
 
 
+def test_what_is_in_brackets_is_one_message(store, tmp_path):
+    bodies = ["[1,2]", '["a, b", []]', "[]", "[x]", "\x01[1]"]
+    sent = volley(tmp_path, "send", "in", *bodies, "--key", "[k]", "--header", "[a]:[b]")
+    assert sent.returncode == 0, sent.stderr
+    found = messages(tmp_path)
+    assert [m["body"] for m in found] == bodies
+    assert {(m["key"], m["headers"]["[a]"]) for m in found} == {("[k]", "[b]")}
+
+
 def test_a_rate_is_not_passed(store, tmp_path):
     began = time.monotonic()
     assert volley(tmp_path, "send", "in", "{}", "--count", "20", "--rate", "40").returncode == 0
