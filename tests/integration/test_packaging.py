@@ -193,7 +193,7 @@ def test_each_package_has_files_and_no_file_is_in_two():
     assert {file.name.removesuffix(".install") for file in (PACKAGING / "debian").glob("*.install")} == set(packages)
 
 
-@pytest.mark.parametrize("script", ["build-deb", "image-test", "reproducible", "completions/volley.bash"])
+@pytest.mark.parametrize("script", ["build-deb", "image-test", "on-debian", "package-test", "reproducible", "completions/volley.bash"])
 def test_the_scripts_are_shell(script):
     subprocess.run(["bash", "-n", str(PACKAGING / script)], check=True, timeout=20)
 
