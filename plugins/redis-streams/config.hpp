@@ -5,17 +5,13 @@
 #include <string>
 
 #include "entry.hpp"
+#include "redis/server.hpp"
 #include "volley/abi.hpp"
 
 namespace volley::streams {
 
 struct Settings {
-    std::string host = "127.0.0.1";
-    int port = 6379;
-    std::string socket;  // path; empty: TCP
-    int db = 0;
-    std::string username;
-    std::string password;
+    redis::Server server;
     std::string stream;  // the key
     std::string group;
     std::string consumer;                 // the consumer's name in the group
@@ -26,11 +22,6 @@ struct Settings {
     Layout layout;
     std::int64_t maxlen = 0;  // 0: no trimming
     bool trim_always = false;
-    int connect_timeout_ms = 5000;
-    int command_timeout_ms = 10'000;
-
-    // The server's address, for logs and errors. Has no secrets.
-    std::string place() const;
 };
 
 // Throws Error{config} that names the key. No I/O.

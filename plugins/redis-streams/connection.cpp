@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "redis/tls.hpp"
+
 namespace volley::streams {
 
 namespace {
@@ -44,51 +46,57 @@ void Request::command(const Words& words) {
 
 void Connection::connect() {
     if (context_) return;
-    const timeval timeout = to_timeval(settings_.connect_timeout_ms);
-    context_.reset(settings_.socket.empty()
-                       ? redisConnectWithTimeout(settings_.host.c_str(), settings_.port, timeout)
-                       : redisConnectUnixWithTimeout(settings_.socket.c_str(), timeout));
+    const timeval timeout = to_timeval(settings_.server.connect_timeout_ms);
+    context_.reset(
+        settings_.server.socket.empty()
+            ? redisConnectWithTimeout(settings_.server.host.c_str(), settings_.server.port, timeout)
+            : redisConnectUnixWithTimeout(settings_.server.socket.c_str(), timeout));
     if (!context_ || context_->err != 0) {
         const std::string why = context_ ? context_->errstr : "out of memory";
         context_.reset();
         throw Error(ErrorCode::retry,
-                    "cannot reach Redis at " + settings_.place() + " (" + why + "). Is it up?");
+                    "cannot reach Redis at " + settings_.server.place() + " (" + why + "). Is it up?");
     }
     Request greeting;
-    if (!settings_.password.empty() || !settings_.username.empty()) {
-        greeting.command(settings_.username.empty() ? Words{"AUTH", settings_.password}
-                                                    : Words{"AUTH", settings_.username, settings_.password});
+    if (!settings_.server.password.empty() || !settings_.server.username.empty()) {
+        greeting.command(settings_.server.username.empty()
+                             ? Words{"AUTH", settings_.server.password}
+                             : Words{"AUTH", settings_.server.username, settings_.server.password});
     }
-    const std::string db = std::to_string(settings_.db);
-    if (settings_.db != 0) greeting.command({"SELECT", db});
+    const std::string db = std::to_string(settings_.server.db);
+    if (settings_.server.db != 0) greeting.command({"SELECT", db});
     try {
+        if (settings_.server.tls) redis::start_tls(*context_, settings_.server);
         for (Reply& reply : exchange(greeting)) checked(std::move(reply));
+        has_connected_ = true;
     } catch (const Error& error) {
         context_.reset();
-        // Only the greeting was sent, so the caller's command was not executed.
-        if (error.code == ErrorCode::unknown) throw Error(ErrorCode::retry, error.text);
+        // Only the greeting was sent, so the caller's command was not executed. A configuration error after
+        // an earlier success is a fault of the environment.
+        const bool worked_before = error.code == ErrorCode::config && has_connected_;
+        if (error.code == ErrorCode::unknown || worked_before) throw Error(ErrorCode::retry, error.text);
         throw;
     }
 }
 
 void Connection::limit_timeouts(int ms) {
-    settings_.connect_timeout_ms = std::min(settings_.connect_timeout_ms, ms);
-    settings_.command_timeout_ms = std::min(settings_.command_timeout_ms, ms);
+    settings_.server.connect_timeout_ms = std::min(settings_.server.connect_timeout_ms, ms);
+    settings_.server.command_timeout_ms = std::min(settings_.server.command_timeout_ms, ms);
 }
 
 void Connection::fail(const std::string& why, bool sent) {
     context_.reset();
     throw Error(sent ? ErrorCode::unknown : ErrorCode::retry,
-                "Redis at " + settings_.place() + " does not answer: " + why);
+                "Redis at " + settings_.server.place() + " does not answer: " + why);
 }
 
 void Connection::wait(short events, bool sent) {
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
         if (left.count() <= 0) {
-            fail(
-                "nothing within " + std::to_string(settings_.command_timeout_ms) + " ms (command_timeout_ms)",
-                sent);
+            fail("nothing within " + std::to_string(settings_.server.command_timeout_ms) +
+                     " ms (command_timeout_ms)",
+                 sent);
         }
         pollfd fd{context_->fd, events, 0};
         const int ready = poll(&fd, 1, static_cast<int>(left.count()));
@@ -98,6 +106,7 @@ void Connection::wait(short events, bool sent) {
 }
 
 void Connection::send(std::string_view bytes) {
+    if (settings_.server.tls) return send_by_tls(bytes);
     bool sent = false;
     while (!bytes.empty()) {
         const ssize_t n = ::send(context_->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -121,11 +130,21 @@ Reply Connection::whole_reply() {
 
 // Returns null if no complete reply has arrived. The end of a reply that never ends is not waited for past
 // the deadline.
+void Connection::send_by_tls(std::string_view bytes) {
+    redis::tls_append(*context_, bytes.data(), bytes.size());
+    for (int done = 0; done != 1;) {
+        done = redis::tls_flush(*context_);
+        if (done < 0) fail(context_->errstr, true);
+        if (done == 0) wait(POLLOUT, true);
+    }
+}
+
 Reply Connection::read() {
     in_.resize(read_size);
     for (;;) {
         if (Reply reply = whole_reply()) return reply;
-        const ssize_t n = recv(context_->fd, in_.data(), in_.size(), MSG_DONTWAIT);
+        const ssize_t n = settings_.server.tls ? redis::tls_read(*context_, in_.data(), in_.size())
+                                               : recv(context_->fd, in_.data(), in_.size(), MSG_DONTWAIT);
         if (n > 0) {
             if (redisReaderFeed(context_->reader, in_.data(), static_cast<std::size_t>(n)) != REDIS_OK)
                 fail(context_->reader->errstr, true);
@@ -142,7 +161,7 @@ Reply Connection::read() {
 
 void Connection::post(const Request& request, std::int64_t extra_ms) {
     connect();
-    deadline_ = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms + extra_ms);
+    deadline_ = Clock::now() + std::chrono::milliseconds(settings_.server.command_timeout_ms + extra_ms);
     send(request.bytes());
 }
 
@@ -209,8 +228,8 @@ Reply Connection::checked(Reply reply) const {
 Reply Connection::expected(Reply reply, bool has_expected_form) {
     if (has_expected_form) return reply;
     drop();
-    throw Error(ErrorCode::unknown,
-                "the server at " + settings_.place() + " gave an unexpected reply: is it Redis 7 or later?");
+    throw Error(ErrorCode::unknown, "the server at " + settings_.server.place() +
+                                        " gave an unexpected reply: is it Redis 7 or later?");
 }
 
 bool is_group_missing(const Error& error) { return error.text.find("NOGROUP") != std::string::npos; }
@@ -222,7 +241,7 @@ bool is_group_missing(const redisReply& reply) {
 }
 
 Error error_of_reply(const Settings& settings, std::string_view text) {
-    std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
+    std::string said = "Redis at " + settings.server.place() + " says: " + std::string(text);
     if (said.back() == '.') said.pop_back();
     const auto says = [text](const char* word) { return text.find(word) != std::string_view::npos; };
     for (const char* word : {"NOAUTH", "WRONGPASS", "NOPERM", "invalid password", "Client sent AUTH",

@@ -82,6 +82,7 @@ private:
     };
 
     void send(std::string_view bytes);
+    void send_by_tls(std::string_view bytes);
     Reply whole_reply();
     Reply read();
     void wait(short events, bool sent);
@@ -91,6 +92,7 @@ private:
     std::unique_ptr<redisContext, FreeContext> context_;
     Clock::time_point deadline_{};  // of all outstanding replies
     std::vector<char> in_;
+    bool has_connected_ = false;  // at least once
 };
 
 // Returns the error that an error reply stands for: its code, and a text that says what to do.

@@ -36,7 +36,7 @@ void StreamConsumer::open() {
     const Reply type = connection_.command({"TYPE", s.stream});
     const std::string_view found = is_text(*type) ? text_of(*type) : "none";
     if (found == "none" || found == "stream") return;
-    throw Error(ErrorCode::config, "the key " + s.stream + " at " + s.place() + " is of type " +
+    throw Error(ErrorCode::config, "the key " + s.stream + " at " + s.server.place() + " is of type " +
                                        std::string(found) +
                                        ", not a stream (WRONGTYPE): choose another value");
 }

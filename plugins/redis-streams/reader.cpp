@@ -136,7 +136,7 @@ Reader::Result Reader::read(std::uint32_t room, std::int64_t ms) {
             posted_ = Clock::now();
             reads_.post(request, block);
             // A read that does not block has its reply at once.
-            ms = block > 0 ? ms + block_grace_ms : s.command_timeout_ms;
+            ms = block > 0 ? ms + block_grace_ms : s.server.command_timeout_ms;
         }
         Reply reply = reads_.next_reply(ms, interrupt_.fd());
         if (!reply) {

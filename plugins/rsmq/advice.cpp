@@ -59,7 +59,7 @@ void check_server(Connection& connection, const std::string& place, const Contex
 }  // namespace
 
 void warn_about_server(Connection& connection, const Context& context) {
-    const std::string place = "Redis at " + connection.settings().place();
+    const std::string place = "Redis at " + connection.settings().server.place();
     connection.connect();
     if (!checked_servers().add(place)) return;
     try {

@@ -15,10 +15,11 @@ using detail::self;
 // A commit identifies its outputs by queue name, and all its commands run as one user.
 bool join(CommitInput& input, OutputQueue& output) {
     const Settings& its = output.settings();
-    if (its.store() != input.pipeline.settings().store()) return false;
+    if (its.server.store() != input.pipeline.settings().server.store()) return false;
     for (const OutputQueue* other : input.outputs) {
         if (other == &output) return true;
-        if (other->settings().queue == its.queue || other->settings().username != its.username) return false;
+        if (other->settings().queue == its.queue || other->settings().server.username != its.server.username)
+            return false;
     }
     input.outputs.push_back(&output);
     return true;

@@ -43,14 +43,14 @@ Reply check_reply(std::vector<Reply> replies, Connection& connection, const Sett
         // The first command that Redis refused says why.
         for (Reply& reply : replies)
             if (reply) connection.checked(std::move(reply));
-        throw Error(ErrorCode::fatal, "Redis at " + settings.place() + " refused a transaction");
+        throw Error(ErrorCode::fatal, "Redis at " + settings.server.place() + " refused a transaction");
     }
     for (std::size_t i = 0; i < exec->elements; ++i)
         if (exec->element[i]->type == REDIS_REPLY_ERROR) throw_reply(settings, text_of(exec->element[i]));
     if (exec->elements == 0 || !is_check_reply(*exec->element[0], acks, outputs)) {
         connection.drop();
         throw Error(ErrorCode::unknown,
-                    "Redis at " + settings.place() + " gave an unexpected reply to a commit");
+                    "Redis at " + settings.server.place() + " gave an unexpected reply to a commit");
     }
     return Reply(std::exchange(exec->element[0], nullptr));
 }

@@ -70,7 +70,7 @@ void check_permissions(Connection& connection, const std::string& key) {
         // If Redis accepts no writes for now, the error does not show whether the user has the permission.
         if (Error error = error_of_reply(settings, why); error.code == ErrorCode::retry) throw error;
         throw Error(ErrorCode::unauthorized,
-                    "Redis at " + settings.place() +
+                    "Redis at " + settings.server.place() +
                         " does not let this user RENAME keys, which an atomic commit needs: " + why +
                         ". Add +rename to the user's ACL");
     }
@@ -110,7 +110,7 @@ Commit Committer::new_commit(const volley_transaction& t) {
 }
 
 bool Committer::shares_user(const CommitInput& input) const {
-    return input.pipeline.settings().username == own_.settings().username;
+    return input.pipeline.settings().server.username == own_.settings().server.username;
 }
 
 // The consumer's connection cannot be used if it has other permissions.

@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "lua.hpp"
+#include "redis/tls.hpp"
 #include "reply.hpp"
-#include "tls.hpp"
 
 namespace volley::rsmq {
 
@@ -25,25 +25,26 @@ constexpr std::size_t max_iovecs = 512;
 
 void Connection::connect() {
     if (context_) return;
-    const timeval timeout = to_timeval(settings_.connect_timeout_ms);
-    context_.reset(settings_.socket.empty()
-                       ? redisConnectWithTimeout(settings_.host.c_str(), settings_.port, timeout)
-                       : redisConnectUnixWithTimeout(settings_.socket.c_str(), timeout));
+    const timeval timeout = to_timeval(settings_.server.connect_timeout_ms);
+    context_.reset(
+        settings_.server.socket.empty()
+            ? redisConnectWithTimeout(settings_.server.host.c_str(), settings_.server.port, timeout)
+            : redisConnectUnixWithTimeout(settings_.server.socket.c_str(), timeout));
     if (!context_ || context_->err != 0) {
         const std::string why = context_ ? context_->errstr : "out of memory";
         context_.reset();
         throw Error(ErrorCode::retry,
-                    "cannot reach Redis at " + settings_.place() + " (" + why + "). Is it up?");
+                    "cannot reach Redis at " + settings_.server.place() + " (" + why + "). Is it up?");
     }
     try {
-        if (settings_.tls) start_tls(*context_, settings_);
-        if (!settings_.password.empty() || !settings_.username.empty()) {
-            checked(exchange_one(settings_.username.empty()
-                                     ? Words{"AUTH", settings_.password}
-                                     : Words{"AUTH", settings_.username, settings_.password}));
+        if (settings_.server.tls) redis::start_tls(*context_, settings_.server);
+        if (!settings_.server.password.empty() || !settings_.server.username.empty()) {
+            checked(exchange_one(settings_.server.username.empty()
+                                     ? Words{"AUTH", settings_.server.password}
+                                     : Words{"AUTH", settings_.server.username, settings_.server.password}));
         }
-        const std::string db = std::to_string(settings_.db);
-        if (settings_.db != 0) checked(exchange_one({"SELECT", db}));
+        const std::string db = std::to_string(settings_.server.db);
+        if (settings_.server.db != 0) checked(exchange_one({"SELECT", db}));
         ++times_connected_;
     } catch (const Error& error) {
         context_.reset();
@@ -56,24 +57,24 @@ void Connection::connect() {
 }
 
 void Connection::limit_timeouts(int ms) {
-    settings_.connect_timeout_ms = std::min(settings_.connect_timeout_ms, ms);
-    settings_.command_timeout_ms = std::min(settings_.command_timeout_ms, ms);
+    settings_.server.connect_timeout_ms = std::min(settings_.server.connect_timeout_ms, ms);
+    settings_.server.command_timeout_ms = std::min(settings_.server.command_timeout_ms, ms);
     reply_deadline_ = std::min(reply_deadline_, Clock::now() + std::chrono::milliseconds(ms));
 }
 
 void Connection::fail(const std::string& why, bool sent) {
     context_.reset();
     throw Error(sent ? ErrorCode::unknown : ErrorCode::retry,
-                "Redis at " + settings_.place() + " does not answer: " + why);
+                "Redis at " + settings_.server.place() + " does not answer: " + why);
 }
 
 void Connection::wait(short events, Clock::time_point deadline, bool sent) {
     for (;;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
         if (left.count() <= 0) {
-            fail(
-                "nothing within " + std::to_string(settings_.command_timeout_ms) + " ms (command_timeout_ms)",
-                sent);
+            fail("nothing within " + std::to_string(settings_.server.command_timeout_ms) +
+                     " ms (command_timeout_ms)",
+                 sent);
         }
         pollfd fd{context_->fd, events, 0};
         const int ready = poll(&fd, 1, static_cast<int>(left.count()));
@@ -84,7 +85,7 @@ void Connection::wait(short events, Clock::time_point deadline, bool sent) {
 
 void Connection::send(Request& request, Clock::time_point deadline) {
     std::vector<iovec>& pieces = request.pieces();
-    if (settings_.tls) return send_by_tls(pieces, deadline);
+    if (settings_.server.tls) return send_by_tls(pieces, deadline);
     std::size_t at = 0;
     bool sent = false;
     while (at < pieces.size()) {
@@ -110,16 +111,17 @@ void Connection::send(Request& request, Clock::time_point deadline) {
 
 void Connection::send_by_tls(const std::vector<iovec>& pieces, Clock::time_point deadline) {
     for (const iovec& piece : pieces)
-        tls_append(*context_, static_cast<const char*>(piece.iov_base), piece.iov_len);
+        redis::tls_append(*context_, static_cast<const char*>(piece.iov_base), piece.iov_len);
     for (int done = 0; done != 1;) {
-        done = tls_flush(*context_);
+        done = redis::tls_flush(*context_);
         if (done < 0) fail(context_->errstr, true);
         if (done == 0) wait(POLLOUT, deadline, true);
     }
 }
 
 ssize_t Connection::fetch(char* bytes, std::size_t size) {
-    return settings_.tls ? tls_read(*context_, bytes, size) : recv(context_->fd, bytes, size, MSG_DONTWAIT);
+    return settings_.server.tls ? redis::tls_read(*context_, bytes, size)
+                                : recv(context_->fd, bytes, size, MSG_DONTWAIT);
 }
 
 // Returns null if what has arrived is no complete reply.
@@ -159,7 +161,7 @@ Reply Connection::receive(Clock::time_point deadline) {
 
 void Connection::post(Request& request) {
     connect();
-    reply_deadline_ = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms);
+    reply_deadline_ = Clock::now() + std::chrono::milliseconds(settings_.server.command_timeout_ms);
     send(request, reply_deadline_);
 }
 
@@ -198,7 +200,7 @@ std::vector<Reply> Connection::exchange(Request& request) {
 }
 
 Reply Connection::exchange_one(const Words& words) {
-    const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.command_timeout_ms);
+    const auto deadline = Clock::now() + std::chrono::milliseconds(settings_.server.command_timeout_ms);
     request_.clear();
     request_.command(words);
     send(request_, deadline);
@@ -217,7 +219,7 @@ Reply Connection::expected(Reply reply, bool has_expected_form) {
     if (has_expected_form) return reply;
     drop();
     throw Error(ErrorCode::unknown,
-                "Redis at " + settings_.place() +
+                "Redis at " + settings_.server.place() +
                     " gave an unexpected reply. Is it Redis, and is there a proxy in front of it?");
 }
 
@@ -265,7 +267,7 @@ bool Connection::skip_pushed() {
 }
 
 Error error_of_reply(const Settings& settings, std::string_view text) {
-    std::string said = "Redis at " + settings.place() + " says: " + std::string(text);
+    std::string said = "Redis at " + settings.server.place() + " says: " + std::string(text);
     if (said.back() == '.') said.pop_back();
     const auto says = [text](const char* word) { return text.find(word) != std::string_view::npos; };
     // Redis 6 and older put the code of a script's error somewhere in the text.
@@ -300,8 +302,8 @@ Attributes ensure_queue(Connection& connection) {
     if (has_form(*there, "sss"))
         return {std::string(text_of(there->element[1])), std::string(text_of(there->element[2]))};
     if (!s.create) {
-        throw Error(ErrorCode::config,
-                    "the queue " + s.queue + " does not exist at " + s.place() + ", and create is false");
+        throw Error(ErrorCode::config, "the queue " + s.queue + " does not exist at " + s.server.place() +
+                                           ", and create is false");
     }
     Script create{create_script};
     const std::string vt = std::to_string(s.vt_seconds);

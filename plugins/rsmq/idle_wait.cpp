@@ -23,7 +23,7 @@ IdleWait::~IdleWait() { unsubscribe_from_sends(sent_); }
 void IdleWait::open() {
     const Settings& s = subscriber_.settings();
     unsubscribe_from_sends(sent_);
-    subscribe_to_sends(s.store() + s.set_key, sent_);
+    subscribe_to_sends(s.server.store() + s.set_key, sent_);
 }
 
 void IdleWait::close() {

@@ -26,7 +26,7 @@ std::size_t rsmq_length(std::string_view body) {
 
 OutputQueue::OutputQueue(Settings settings) : connection_(std::move(settings)) {
     const Settings& s = connection_.settings();
-    address_ = s.store() + s.set_key;
+    address_ = s.server.store() + s.set_key;
 }
 
 void OutputQueue::set_attributes(Attributes attributes) {

@@ -40,7 +40,7 @@ bool Pipeline::read_reply(std::int64_t ms, int interrupt_fd) {
 
 Connection& Pipeline::drained() {
     discard_lost();
-    while (!outstanding_.empty()) read_reply(settings().command_timeout_ms, -1);
+    while (!outstanding_.empty()) read_reply(settings().server.command_timeout_ms, -1);
     return connection_;
 }
 
@@ -106,7 +106,7 @@ std::vector<Reply> Pipeline::take_commit(std::int64_t ms) {
     PostedCommit oldest = std::move(commits_.front());
     commits_.pop_front();
     if (oldest.is_lost) {
-        throw Error(ErrorCode::unknown, "Redis at " + settings().place() +
+        throw Error(ErrorCode::unknown, "Redis at " + settings().server.place() +
                                             " did not answer a commit: the connection broke or timed out");
     }
     return std::move(oldest.replies);

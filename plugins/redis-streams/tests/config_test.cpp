@@ -1,4 +1,5 @@
 // What the connector says about a configuration. No server.
+#include "redis/tls.hpp"
 #include "rig.hpp"
 
 using namespace volley;
@@ -21,7 +22,8 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_CASE("a wrong configuration is refused with its key", "[redis-streams]") {
     CHECK(contains(refused(R"({"url": "http://x"})"), "/url "));
-    CHECK(contains(refused(R"({"url": "rediss://x"})"), "has no TLS"));
+    CHECK(contains(refused(R"({"url": "rediss://x"})"), redis::has_tls() ? "accepted" : "stunnel"));
+    CHECK(contains(refused(R"({"tls_ca": "/ca.pem"})"), "/tls_ca "));
     CHECK(contains(refused(R"({"url": "redis://:secret@x:99999"})"), "/url "));
     CHECK_FALSE(contains(refused(R"({"url": "redis://:secret@x:99999"})"), "secret"));
     CHECK(contains(refused(R"({"host": "x", "socket": "/y"})"), "/socket "));

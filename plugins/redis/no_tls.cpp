@@ -1,12 +1,12 @@
 #include <cerrno>
 
-#include "tls.hpp"
+#include "redis/tls.hpp"
 
-namespace volley::rsmq {
+namespace volley::redis {
 
 bool has_tls() { return false; }
 
-void start_tls(redisContext&, const Settings&) {
+void start_tls(redisContext&, const Server&) {
     throw Error(ErrorCode::config, "this build has no TLS", "/tls");
 }
 
@@ -22,4 +22,4 @@ int tls_flush(redisContext&) {
     return -1;
 }
 
-}  // namespace volley::rsmq
+}  // namespace volley::redis

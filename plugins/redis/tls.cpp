@@ -1,4 +1,4 @@
-#include "tls.hpp"
+#include "redis/tls.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <memory>
 
-namespace volley::rsmq {
+namespace volley::redis {
 
 namespace {
 
@@ -29,7 +29,7 @@ void require(bool good, const char* key, const std::string& file) {
     throw Error(ErrorCode::config, "cannot use " + file + ": " + openssl_error(), std::string("/") + key);
 }
 
-std::unique_ptr<SSL_CTX, FreeSsl> make_context(const Settings& s) {
+std::unique_ptr<SSL_CTX, FreeSsl> make_context(const Server& s) {
     std::unique_ptr<SSL_CTX, FreeSsl> made(SSL_CTX_new(TLS_client_method()));
     if (!made) throw Error(ErrorCode::retry, "OpenSSL: " + openssl_error());
     SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
@@ -65,7 +65,7 @@ void expect_name(SSL* ssl, const std::string& host) {
 
 bool has_tls() { return true; }
 
-void start_tls(redisContext& context, const Settings& s) {
+void start_tls(redisContext& context, const Server& s) {
     const auto made = make_context(s);
     std::unique_ptr<SSL, FreeSsl> ssl(SSL_new(made.get()));
     if (!ssl) throw Error(ErrorCode::retry, "OpenSSL: " + openssl_error());
@@ -106,4 +106,4 @@ int tls_flush(redisContext& context) {
     return -1;
 }
 
-}  // namespace volley::rsmq
+}  // namespace volley::redis
