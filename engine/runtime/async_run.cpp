@@ -154,14 +154,14 @@ bool AsyncRun::is_time_to_start() {
 // Whether the handler takes a message with so many bytes, beside those in given_.
 bool AsyncRun::has_room(std::uint64_t bytes) const {
     if (batching_.is_on()) return batching_.takes(given_.size(), given_bytes_, bytes);
-    return calls_.pending() + given_.size() < window();
+    return calls_.pending().count() + given_.size() < window();
 }
 
 void AsyncRun::start_waiting() {
     if (is_alone_running_) return;
     if (!alone_.empty()) {
         // What was refused before it ran leaves room for the next.
-        while (!alone_.empty() && calls_.pending() == 0 && !is_alone_running_) start_alone();
+        while (!alone_.empty() && calls_.pending().count() == 0 && !is_alone_running_) start_alone();
         return;
     }
     if (!is_time_to_start()) return;
@@ -190,7 +190,7 @@ void AsyncRun::start_waiting() {
         for (const Place place : given_places_) flights_[place].batch = batch;
     }
     give();
-    if (!alone_.empty() && calls_.pending() == 0) start_alone();
+    if (!alone_.empty() && calls_.pending().count() == 0) start_alone();
 }
 
 AsyncRun::Admission AsyncRun::admit(const WorkItem& item) {

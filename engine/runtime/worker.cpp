@@ -85,7 +85,7 @@ void Worker::abandon() {
 }
 
 std::int64_t Worker::in_call_since_ms() const {
-    return pipeline_.is_async ? async_run_.calls().pending_since_ms() : call_.in_call_since_ms();
+    return pipeline_.is_async ? async_run_.calls().pending().since_ms() : call_.in_call_since_ms();
 }
 
 void Worker::run() {
@@ -184,7 +184,7 @@ void Worker::wait_for_work() {
     std::unique_lock lock(mutex_);
     if (is_idle) return given_.wait(lock, has_come);
     const Nanoseconds until = std::min({calls.next_deadline(), async_run_.batch_due(), monotonic() + look});
-    if (calls.pending() == 0 || !calls.has_poll()) {
+    if (!calls.has_poll()) {
         given_.wait_until(lock, until, has_come);
         return;
     }

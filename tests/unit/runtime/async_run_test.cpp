@@ -267,3 +267,29 @@ TEST_CASE("a batch that is out of time is handled one by one, and costs nobody a
     REQUIRE(a.verdicts.size() == 3);
     for (const auto& [slot, verdict] : a.verdicts) CHECK(verdict == Verdict::ok);
 }
+
+TEST_CASE("messages of a batch that is never finished run alone in the order in which they came", "[async]") {
+    Asynchronous a(1, BatchConfig{2, Milliseconds(0), 1 << 20});
+    a.rig.pipeline.keeps_groups = true;
+    const auto items = in_groups(a.rig.items(4), {1, 1, 1, 1});
+    a.add({items[0], items[1]});
+    a.pass();
+    a.finish("0");
+    a.finish("1");
+    a.pass();
+    const auto pend = a.script.handle;
+    std::vector<std::string> alone;
+    a.script.handle = [&](const Tasks& tasks) -> std::int32_t {
+        if (tasks.count > 1) return pend(tasks);
+        alone.emplace_back(text_of(tasks[0].message->body));
+        return VOLLEY_OK;
+    };
+    a.rig.pipeline.config.handler_timeout = Milliseconds(1);
+    a.add({items[2], items[3]});
+    while (!a.run->is_idle()) {
+        a.pass();
+        std::this_thread::yield();
+    }
+    CHECK(alone == std::vector<std::string>{"2", "3"});
+    a.jobs.clear();
+}
