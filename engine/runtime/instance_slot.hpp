@@ -1,37 +1,29 @@
 // Where an instance of the component's handler stands: one slot a worker, or one for all of them if the class
-// is thread-safe. The slot makes the instance, and another in its place when it failed.
+// is thread-safe. Knows which calls are inside the instance, and replaces one that failed when they have
+// ended.
+//
+// Invariants: an instance is destroyed only when no call is inside. One thread at a time makes or destroys
+// one, without the lock. While an instance is retiring, no call enters.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 
-#include "plugins/instance.hpp"
-#include "runtime/jobs.hpp"
+#include "runtime/handler_health.hpp"
+#include "runtime/instance_backoff.hpp"
+#include "runtime/instance_maker.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
 
-struct Instance {
-    Instance(plugins::HandlerInstance made, JobTable& table) : jobs(table), handler(std::move(made)) {}
-    ~Instance();
-    Instance(const Instance&) = delete;
-    Instance& operator=(const Instance&) = delete;
-
-    JobTable& jobs;
-    std::optional<plugins::HandlerInstance> handler;
-    std::uint64_t serial = 0;         // no two in a slot have the same
-    std::atomic<bool> worked{false};  // a call of it has returned without a failure
-};
-
 // Thread: any worker of the slot.
 class InstanceSlot {
 public:
-    explicit InstanceSlot(const Pipeline& pipeline) : pipeline_(pipeline) {}
+    explicit InstanceSlot(const Pipeline& pipeline) : pipeline_(pipeline), maker_(pipeline, health_) {}
     InstanceSlot(const InstanceSlot&) = delete;
     InstanceSlot& operator=(const InstanceSlot&) = delete;
 
@@ -58,51 +50,29 @@ public:
 
     // Why the slot is empty for good; after enter returned null.
     std::optional<Error> failure() const;
-    // Why there is no instance now; empty: there is one.
-    std::string problem() const;
-    // How many instances have replaced another one. Thread: any.
-    std::uint64_t restarts() const { return restarts_.load(std::memory_order_relaxed); }
-    bool has_problem() const { return has_problem_.load(std::memory_order_relaxed); }
-    // Why the handler takes no messages for now, which is no fault of ours: in its own words, or because an
-    // instance could not be made and is tried again later. Empty: it takes them.
-    std::string outage() const;
+    // Thread: any.
+    const HandlerHealth& health() const { return health_; }
 
 private:
     void make(std::unique_lock<std::mutex>& lock);
-    Result<void> try_to_make();
-    Result<plugins::HandlerInstance> create(const volley_jobs* jobs);
     void make_failed(const Error& error);
     void retire(std::unique_lock<std::mutex>& lock, const std::string& why, bool close_first);
-    void close(Instance& instance, std::uint32_t timeout_ms) const;
-    void back_off();
     void tell(const char* what, const std::string& cause);
-    void set_problem(std::string why);
-    void set_down(std::string why);
 
     const Pipeline& pipeline_;
+    HandlerHealth health_;
+    InstanceMaker maker_;
     mutable std::mutex mutex_;
     Condition changed_;
+    // All below: guarded by mutex_.
+    InstanceBackoff backoff_;
     std::unique_ptr<Instance> instance_;
-    std::unique_ptr<Instance> unopened_;  // open() asked to be called again; whoever makes has it
+    std::uint64_t serial_ = 0;  // of the last instance
     std::uint32_t workers_ = 0;
-    std::uint32_t inside_ = 0;  // calls of the instance
-    std::uint64_t serial_ = 0;
-    std::uint64_t destroyed_ = 0;  // the last one's serial
-    bool making_ = false;
-    bool retiring_ = false;
-    std::uint32_t failures_ = 0;  // in a row: not made, or not once used
-    delivery::Instant not_before_{0};
-    delivery::Instant told_{0};
-    std::string told_cause_;
-    std::string problem_;
+    std::uint32_t inside_ = 0;    // calls of the instance
+    bool is_making_ = false;      // a thread makes an instance
+    std::uint64_t retiring_ = 0;  // serial of the instance that is retiring, until it is destroyed; 0: none
     std::optional<Error> failure_;
-    std::atomic<std::uint64_t> restarts_{0};
-    std::atomic<bool> has_problem_{false};
-    std::atomic<bool> waits_{false};  // before it is tried again to make one
-
-    mutable std::mutex health_mutex_;
-    std::string down_;
-    std::atomic<bool> is_down_{false};
 };
 
 }  // namespace volley::runtime

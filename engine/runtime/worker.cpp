@@ -126,7 +126,7 @@ void Worker::run_batches() {
             inbox_.pop_front();
         }
         batch_run_.run(batch);
-        if (slot_->has_problem()) tell_failure();
+        if (slot_->health().has_problem()) tell_failure();
     }
 }
 
@@ -150,7 +150,7 @@ void Worker::run_async() {
         take_work(batches, over);
         over += async_run_.pass();
         results_.end_pass(over);
-        if (slot_->has_problem()) tell_failure();
+        if (slot_->health().has_problem()) tell_failure();
         if (is_last && async_run_.is_idle()) return;
         if (!async_run_.calls().has_ended()) wait_for_work();
     }

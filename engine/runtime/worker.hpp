@@ -41,8 +41,8 @@ public:
     // Since when the handler has been working on one call, or on its oldest message; 0: it is not. ms of the
     // monotonic clock.
     std::int64_t in_call_since_ms() const;
-    // Its handler's instance.
-    const InstanceSlot& handler() const { return *slot_; }
+    // How its handler is.
+    const HandlerHealth& handler() const { return slot_->health(); }
     // The output queue that it hands records to right now; null: none.
     const OutputQueue* output_queue_in_use() const { return results_.output_queue_in_use(); }
     const Error& failure() const { return failure_; }  // after worker_failed

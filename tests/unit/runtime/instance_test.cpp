@@ -87,14 +87,14 @@ TEST_CASE("a new instance that cannot be opened is tried again, and the componen
     std::string problem;
     script.open = [&]() -> std::int32_t {
         if (refusals-- > 0) return refusals == 0 ? VOLLEY_E_RETRY : VOLLEY_E_FATAL;
-        problem = call.slot().problem();
+        problem = call.slot().health().problem();
         return VOLLEY_OK;
     };
     bool failed = false;
     script.handle = [&](const Tasks&) { return std::exchange(failed, true) ? VOLLEY_OK : VOLLEY_E_FATAL; };
     CHECK(verdicts(handle(call, rig.items(1))) == std::vector{Verdict::ok});
     CHECK_THAT(problem, Contains("it cannot be opened"));
-    CHECK_FALSE(call.slot().has_problem());
+    CHECK_FALSE(call.slot().health().has_problem());
     call.close(0);
     CHECK(script.created == script.destroyed);
 }
