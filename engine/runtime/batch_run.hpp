@@ -14,11 +14,15 @@ namespace volley::runtime {
 
 class BatchRun {
 public:
-    BatchRun(Pipeline& pipeline, std::uint32_t worker, HandlerCall& call, PassResults& results)
-        : pipeline_(pipeline), worker_(worker), call_(call), results_(results) {}
+    BatchRun(Pipeline& pipeline, std::uint32_t worker, InstanceSlot& slot, PassResults& results)
+        : pipeline_(pipeline), worker_(worker), call_(pipeline, slot), results_(results) {}
 
     // Carries out all of it, and returns it to the intake.
     void run(const std::vector<delivery::WorkItem>& batch);
+
+    // Since when the handler has been working on one call; 0: it is not. ms of the monotonic clock. Thread:
+    // any.
+    std::int64_t in_call_since_ms() const { return call_.in_call_since_ms(); }
 
 private:
     std::size_t messages_of_call(const std::vector<delivery::WorkItem>& batch, std::size_t first);
@@ -30,7 +34,7 @@ private:
 
     Pipeline& pipeline_;
     std::uint32_t worker_;
-    HandlerCall& call_;
+    HandlerCall call_;
     PassResults& results_;
 
     std::vector<delivery::WorkItem> sound_;  // of a call: those that could be decoded

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "runtime/schedule.hpp"
-
 namespace volley::runtime {
 
 using delivery::Step;
@@ -14,6 +12,56 @@ namespace {
 // How often a worker that waits for its handler looks at whether the engine stops.
 constexpr delivery::Millis look{100};
 
+// Makes and opens the handler, waiting for what it needs while the engine runs. Returns false if it stops, or
+// if there will never be a handler.
+bool open_handler(const Pipeline& pipeline, InstanceSlot& slot) {
+    if (pipeline.is_forward()) return true;
+    if (slot.enter() == nullptr) return false;
+    slot.leave_unused();
+    return true;
+}
+
+void say(Pipeline& pipeline, Completion::Kind kind, std::uint32_t worker) {
+    Completion c;
+    c.kind = kind;
+    c.slot = worker;
+    pipeline.completions.push(&c, 1);
+}
+
+// Carries out what needs no handler, and leaves the rest to `run`. Returns how many work items are over.
+std::uint32_t take_work(const Batches& batches, PassResults& results, AsyncRun& run) {
+    std::uint32_t over = 0;
+    for (const auto& batch : batches) {
+        for (const WorkItem& item : batch) {
+            switch (item.step) {
+                case Step::send_again:
+                    results.send_again(item);
+                    ++over;
+                    break;
+                case Step::dead_letter:
+                    results.send_dead_letter(item);
+                    ++over;
+                    break;
+                case Step::handle:
+                    run.add(item);
+                    break;
+            }
+        }
+    }
+    return over;
+}
+
+// Until there is work, or a message has ended. A handler that has a poll is what ends them.
+void wait_for_work(WorkInbox& inbox, AsyncRun& run) {
+    if (run.is_idle()) return inbox.wait(true, Nanoseconds::max());
+    AsyncCalls& calls = run.calls();
+    const Nanoseconds until = std::min({calls.next_deadline(), run.batch_due(), monotonic() + look});
+    if (!calls.has_poll()) return inbox.wait(false, until);
+    if (!inbox.begin_poll()) return;
+    calls.poll(std::max(std::chrono::ceil<delivery::Millis>(until - monotonic()), delivery::Millis(0)));
+    inbox.end_poll();
+}
+
 }  // namespace
 
 Worker::Worker(Pipeline& pipeline, std::uint32_t number)
@@ -21,15 +69,15 @@ Worker::Worker(Pipeline& pipeline, std::uint32_t number)
       number_(number),
       slot_(pipeline.shared_handler ? pipeline.shared_handler : std::make_shared<InstanceSlot>(pipeline)),
       results_(pipeline, number),
-      call_(pipeline, *slot_),
-      batch_run_(pipeline, number, call_, results_),
-      async_run_(pipeline, number, *slot_, results_, [this] { wake(); }) {
+      batch_run_(pipeline, number, *slot_, results_),
+      inbox_([this] { async_run_.calls().interrupt(); }),
+      async_run_(pipeline, number, *slot_, results_, [this] { inbox_.wake(); }) {
     slot_->join();
 }
 
 Worker::~Worker() {
     if (thread_.joinable()) {
-        finish();
+        inbox_.finish(delivery::Millis(0));
         thread_.join();
     }
 }
@@ -37,43 +85,6 @@ Worker::~Worker() {
 void Worker::start() {
     results_.prepare();
     thread_.start("worker-" + std::to_string(number_), [this] { run(); });
-}
-
-void Worker::give(std::vector<WorkItem>& batch) {
-    bool polling;
-    {
-        const std::lock_guard lock(mutex_);
-        inbox_.push_back(std::move(batch));
-        batch.clear();
-        if (!spare_.empty()) {
-            batch = std::move(spare_.back());
-            spare_.pop_back();
-        }
-        polling = polling_;
-        if (polling) async_run_.calls().interrupt();
-    }
-    if (!polling) given_.notify_one();
-}
-
-void Worker::finish(delivery::Millis close_timeout) {
-    {
-        const std::lock_guard lock(mutex_);
-        finishing_ = true;
-        close_timeout_ = close_timeout;
-        if (polling_) async_run_.calls().interrupt();
-    }
-    given_.notify_one();
-}
-
-// The instance stays while `polling_`, hence under the lock.
-void Worker::wake() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (woken_) return;
-        woken_ = true;
-        if (polling_) return async_run_.calls().interrupt();
-    }
-    given_.notify_one();
 }
 
 void Worker::join() {
@@ -85,46 +96,26 @@ void Worker::abandon() {
 }
 
 std::int64_t Worker::in_call_since_ms() const {
-    return pipeline_.is_async ? async_run_.calls().pending().since_ms() : call_.in_call_since_ms();
+    return pipeline_.is_async ? async_run_.calls().pending().since_ms() : batch_run_.in_call_since_ms();
 }
 
 void Worker::run() {
-    if (open_handler())
-        say(Completion::Kind::worker_idle);
+    if (open_handler(pipeline_, *slot_))
+        say(pipeline_, Completion::Kind::worker_idle, number_);
     else
         tell_failure();
     if (pipeline_.is_async)
         run_async();
     else
         run_batches();
-    slot_->quit(static_cast<std::uint32_t>(close_timeout_.count()));
+    slot_->quit(static_cast<std::uint32_t>(inbox_.close_timeout().count()));
     ended_.store(true, std::memory_order_release);
     pipeline_.completions.ring();
 }
 
-// Makes and opens the handler, waiting for what it needs while the engine runs. Returns false if it stops, or
-// if there will never be a handler.
-bool Worker::open_handler() {
-    if (pipeline_.is_forward()) return true;
-    if (slot_->enter() == nullptr) return false;
-    slot_->leave_unused();
-    return true;
-}
-
 void Worker::run_batches() {
     std::vector<WorkItem> batch;
-    for (;;) {
-        {
-            std::unique_lock lock(mutex_);
-            if (batch.capacity() > 0) {
-                batch.clear();
-                spare_.push_back(std::move(batch));
-            }
-            given_.wait(lock, [this] { return !inbox_.empty() || finishing_; });
-            if (inbox_.empty()) return;
-            batch = std::move(inbox_.front());
-            inbox_.pop_front();
-        }
+    while (inbox_.take(batch)) {
         batch_run_.run(batch);
         if (slot_->health().has_problem()) tell_failure();
     }
@@ -133,84 +124,22 @@ void Worker::run_batches() {
 void Worker::run_async() {
     Batches batches;
     for (;;) {
-        bool is_last;
-        {
-            const std::lock_guard lock(mutex_);
-            for (auto& batch : batches) {
-                batch.clear();
-                spare_.push_back(std::move(batch));
-            }
-            batches.clear();
-            batches.swap(inbox_);
-            woken_ = false;
-            is_last = finishing_;
-        }
+        const bool is_last = inbox_.take_all(batches);
         results_.begin_pass();
-        std::uint32_t over = 0;
-        take_work(batches, over);
+        std::uint32_t over = take_work(batches, results_, async_run_);
         over += async_run_.pass();
         results_.end_pass(over);
         if (slot_->health().has_problem()) tell_failure();
         if (is_last && async_run_.is_idle()) return;
-        if (!async_run_.calls().has_ended()) wait_for_work();
+        if (!async_run_.calls().has_ended()) wait_for_work(inbox_, async_run_);
     }
-}
-
-void Worker::take_work(const Batches& batches, std::uint32_t& over) {
-    for (const auto& batch : batches) {
-        for (const WorkItem& item : batch) {
-            switch (item.step) {
-                case Step::send_again:
-                    results_.send_again(item);
-                    ++over;
-                    break;
-                case Step::dead_letter:
-                    results_.send_dead_letter(item);
-                    ++over;
-                    break;
-                case Step::handle:
-                    async_run_.add(item);
-                    break;
-            }
-        }
-    }
-}
-
-// Until there is work, or a message has ended. A handler that has a poll is what ends them.
-void Worker::wait_for_work() {
-    AsyncCalls& calls = async_run_.calls();
-    const bool is_idle = async_run_.is_idle();
-    const auto has_come = [this, is_idle] { return !inbox_.empty() || woken_ || (finishing_ && is_idle); };
-    std::unique_lock lock(mutex_);
-    if (is_idle) return given_.wait(lock, has_come);
-    const Nanoseconds until = std::min({calls.next_deadline(), async_run_.batch_due(), monotonic() + look});
-    if (!calls.has_poll()) {
-        given_.wait_until(lock, until, has_come);
-        return;
-    }
-    if (has_come()) return;
-    polling_ = true;
-    lock.unlock();
-    calls.poll(std::max(std::chrono::ceil<delivery::Millis>(until - monotonic()), delivery::Millis(0)));
-    lock.lock();
-    polling_ = false;
-}
-
-void Worker::say(Completion::Kind kind) {
-    Completion c;
-    c.kind = kind;
-    c.slot = number_;
-    pipeline_.completions.push(&c, 1);
 }
 
 // That there will never be a handler again, once. Without one the engine stops.
 void Worker::tell_failure() {
-    if (told_failure_) return;
-    auto failure = slot_->failure();
-    if (!failure) return;
-    told_failure_ = true;
-    failure_ = std::move(*failure);
-    say(Completion::Kind::worker_failed);
+    if (failure_) return;
+    failure_ = slot_->failure();
+    if (failure_) say(pipeline_, Completion::Kind::worker_failed, number_);
 }
 
 }  // namespace volley::runtime

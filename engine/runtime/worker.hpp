@@ -5,17 +5,16 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
-#include <vector>
+#include <optional>
 
 #include "runtime/async_run.hpp"
 #include "runtime/batch_run.hpp"
-#include "runtime/handle.hpp"
+#include "runtime/instance_slot.hpp"
 #include "runtime/pass_results.hpp"
 #include "runtime/pipeline.hpp"
 #include "runtime/schedule.hpp"
+#include "runtime/work_inbox.hpp"
 
 namespace volley::runtime {
 
@@ -28,10 +27,8 @@ public:
     // worker_failed, now or later, says that there will never be a handler again. Thread: intake, as all that
     // follows.
     void start();
-    // Gives it a batch; takes the contents of `batch` and leaves it empty.
-    void give(std::vector<delivery::WorkItem>& batch);
-    // Lets it end after the batches it has; its handler has so long to close. Does not wait.
-    void finish(delivery::Millis close_timeout = delivery::Millis(0));
+    // Takes batches, and the word to end after those that it has.
+    WorkInbox& inbox() { return inbox_; }
     // Has its thread ended? Then join() does not block.
     bool ended() const { return ended_.load(std::memory_order_acquire); }
     void join();
@@ -45,41 +42,25 @@ public:
     const HandlerHealth& handler() const { return slot_->health(); }
     // The output queue that it hands records to right now; null: none.
     const OutputQueue* output_queue_in_use() const { return results_.output_queue_in_use(); }
-    const Error& failure() const { return failure_; }  // after worker_failed
+    // Requires: worker_failed was said.
+    const Error& failure() const { return *failure_; }
 
 private:
-    using Batches = std::deque<std::vector<delivery::WorkItem>>;
-
     void run();
-    bool open_handler();
     void run_batches();
     void run_async();
-    void take_work(const Batches& batches, std::uint32_t& over);
-    void wait_for_work();
-    void wake();
-    void say(Completion::Kind kind);
     void tell_failure();
 
     Pipeline& pipeline_;
     std::uint32_t number_;
     std::shared_ptr<InstanceSlot> slot_;
     PassResults results_;
-    HandlerCall call_;
     BatchRun batch_run_;
+    WorkInbox inbox_;
     AsyncRun async_run_;
     Thread thread_;
     std::atomic<bool> ended_{false};
-    Error failure_{ErrorCode::fatal, ""};
-    bool told_failure_ = false;
-
-    std::mutex mutex_;
-    Condition given_;
-    Batches inbox_;
-    std::vector<std::vector<delivery::WorkItem>> spare_;  // emptied batches, to be filled again
-    bool finishing_ = false;
-    bool woken_ = false;    // a message has ended
-    bool polling_ = false;  // the thread waits inside the handler
-    delivery::Millis close_timeout_{0};
+    std::optional<Error> failure_;  // that was told
 };
 
 }  // namespace volley::runtime

@@ -82,12 +82,12 @@ bool WorkerPool::give(delivery::Delivery& core, std::uint32_t worker) {
     in_workers_ += taken;
     held_[worker] += taken;
     if (!pipeline_.is_async) ++outstanding_[worker];
-    workers_[worker]->give(batch_);
+    workers_[worker]->inbox().give(batch_);
     return true;
 }
 
 void WorkerPool::finish(delivery::Millis close_timeout) {
-    for (const auto& worker : workers_) worker->finish(close_timeout);
+    for (const auto& worker : workers_) worker->inbox().finish(close_timeout);
 }
 
 bool WorkerPool::ended() const {
