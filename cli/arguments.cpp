@@ -182,10 +182,13 @@ void add_queue(CLI::App* verb, DeadLetters& d) {
 }
 
 std::vector<CLI::Option*> add_filter(CLI::App* verb, DeadLetters& d) {
-    return {verb->add_option("--reason", d.reason, "Only those with this reason: handler_fail, schema, …"),
-            verb->add_option("--since", d.since,
+    queues::LetterChoice& c = d.choice;
+    return {verb->add_option("--reason", c.reason, "Only those with this reason: handler_fail, schema, …"),
+            verb->add_option("--component", c.component, "Only those of this component"),
+            verb->add_option("--since", c.since,
                              "Only those that failed since then: 2026-11-24T10:00:00Z, or 90m ago as 90m"),
-            verb->add_option("--match", d.matches,
+            verb->add_option("--before", c.before, "Only those that failed before then"),
+            verb->add_option("--match", c.matches,
                              "Only those with this in a JSON body, such as /customer/id=17; may be repeated")
                 ->allow_extra_args(false)};
 }

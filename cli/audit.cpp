@@ -7,8 +7,8 @@
 #include "engine_session.hpp"
 #include "json_fields.hpp"
 #include "queue_access.hpp"
+#include "queues/times.hpp"
 #include "terminal.hpp"
-#include "times.hpp"
 
 namespace volley::cli {
 
@@ -56,7 +56,7 @@ int audit(const std::string& config_file, const Audit& options) {
     for (const rapidjson::Value* line : list_of(&*lines, "lines")) {
         std::string text = string_of(line, "text");
         if (text.starts_with(mark)) text.erase(0, text.find_first_not_of(' ', mark.size()));
-        print_bytes(utc_time(number_of(line, "at")) + "  " + text);
+        print_bytes(queues::utc_time(number_of(line, "at")) + "  " + text);
     }
     return exit_ok;
 }

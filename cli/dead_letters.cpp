@@ -4,15 +4,17 @@
 #include <cstdio>
 #include <unordered_set>
 
-#include "inspection.hpp"
+#include "edit.hpp"
 #include "interrupt.hpp"
-#include "letter.hpp"
 #include "letter_as_test.hpp"
-#include "letter_filter.hpp"
-#include "outbox.hpp"
 #include "pace.hpp"
 #include "queue_access.hpp"
-#include "retrier.hpp"
+#include "queues/inspection.hpp"
+#include "queues/letter.hpp"
+#include "queues/letter_filter.hpp"
+#include "queues/letter_scan.hpp"
+#include "queues/outbox.hpp"
+#include "queues/retrier.hpp"
 #include "table.hpp"
 #include "terminal.hpp"
 #include "text/escape.hpp"
@@ -22,7 +24,24 @@ namespace volley::cli {
 
 namespace {
 
+using queues::Inspection;
+using queues::Letter;
+using queues::LetterFilter;
+using queues::Outbox;
+
 constexpr std::uint64_t no_limit = ~std::uint64_t{0};
+
+// What became of the letters of a command, told at its end.
+struct Tally {
+    std::uint64_t done = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t left = 0;  // not begun, because of an interrupt
+
+    void fail(const std::string& id, const std::string& why) {
+        ++failed;
+        say(id + ": " + why);
+    }
+};
 
 // The dead-letter queue that is meant, or null after saying why not.
 const QueueConfig* find_dead_letter_queue(const Config& config, const DeadLetters& options) {
@@ -52,7 +71,7 @@ std::optional<Error> for_each_named(Inspection& inspection, const DeadLetters& o
         if (*found == nullptr)
             tally.fail(id, "there is no such dead letter; `volley dlq list` shows their ids");
         else
-            take(read_letter(**found));
+            take(queues::read_letter(**found));
     }
     return std::nullopt;
 }
@@ -61,20 +80,16 @@ std::optional<Error> for_each_named(Inspection& inspection, const DeadLetters& o
 template <typename Take>
 std::optional<Error> for_each_there(Inspection& inspection, const LetterFilter& filter, std::uint64_t limit,
                                     Take&& take) {
-    for (std::uint64_t seen = 0, taken = 0; taken < limit;) {
-        const auto page = inspection.peek(seen, no_limit);
-        if (!page) return page.error();
-        if ((*page)->empty()) break;
-        seen += (*page)->size();
-        for (const volley_message& message : **page) {
-            Letter letter = read_letter(message);
-            if (!filter.matches(letter)) continue;
+    if (limit == 0) return std::nullopt;
+    queues::Place place;
+    const auto seen = queues::scan(
+        inspection, filter, place,
+        [&](Letter&& letter) {
             take(std::move(letter));
-            if (++taken == limit) break;
-        }
-        if (is_interrupted()) break;
-    }
-    return std::nullopt;
+            return --limit > 0;
+        },
+        &is_interrupted);
+    return seen ? std::optional<Error>() : std::optional<Error>(seen.error());
 }
 
 // Hands letters to `act(letters, done)` in groups that fit an outbox, and removes those whose ids it adds to
@@ -116,7 +131,7 @@ std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options
         if ((*page)->empty()) break;  // others have taken the rest
         std::vector<Letter> letters;
         for (const volley_message& message : **page) {
-            Letter letter = read_letter(message);
+            Letter letter = queues::read_letter(message);
             if (wanted.erase(letter.id) > 0)
                 letters.push_back(std::move(letter));
             else
@@ -142,12 +157,34 @@ int finish(const Tally& tally, const std::optional<Error>& error, const char* wh
     return tally.failed > 0 ? exit_some_failed : exit_ok;
 }
 
-// Says what is wrong, and returns nothing.
-std::optional<LetterFilter> filter_of(const DeadLetters& options) {
-    auto filter = LetterFilter::make(options.reason, options.since, options.matches);
-    if (filter) return std::move(*filter);
-    say(filter.error().text);
+// What every command begins with.
+struct Opened {
+    const QueueConfig* queue;
+    LetterFilter filter;
+    Inspection inspection;
+};
+
+// Returns the exit code after saying what is wrong, or nothing and `opened`.
+std::optional<int> open_dead_letters(const Config& config, plugins::Catalog& catalog,
+                                     const DeadLetters& options, std::optional<Opened>& opened) {
+    const QueueConfig* queue = find_dead_letter_queue(config, options);
+    if (queue == nullptr) return exit_usage;
+    auto filter = LetterFilter::make(options.choice, "--");
+    if (!filter) {
+        say(filter.error().text);
+        return exit_usage;
+    }
+    if (!options.to.empty() && require_queue(config, options.to) == nullptr) return exit_usage;
+    auto inspection = Inspection::open(config, catalog, *queue);
+    if (!inspection) return report(inspection.error());
+    opened.emplace(Opened{queue, std::move(*filter), std::move(*inspection)});
     return std::nullopt;
+}
+
+Result<std::string> edited(const Letter& letter) {
+    if (!text::is_utf8(letter.body.value_or("")))
+        return Error(ErrorCode::permanent, "its body is no text, which an editor could change");
+    return edit(letter.body.value_or(""));
 }
 
 std::string row_text(const Letter& letter, std::string_view name) {
@@ -180,40 +217,36 @@ void print_letter(const Letter& letter) {
 }  // namespace
 
 int list_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
-    const QueueConfig* queue = find_dead_letter_queue(config, options);
-    if (queue == nullptr) return exit_usage;
-    const auto filter = filter_of(options);
-    if (!filter) return exit_usage;
-    auto inspection = Inspection::open(config, catalog, *queue);
-    if (!inspection) return report(inspection.error());
+    std::optional<Opened> opened;
+    if (const auto wrong = open_dead_letters(config, catalog, options, opened)) return *wrong;
     std::vector<std::vector<std::string>> rows{
         {"ID", "FAILED AT", "COMPONENT", "REASON", "ATTEMPTS", "ERROR"}};
     std::uint64_t shown = 0;
-    const auto error = for_each_there(*inspection, *filter, options.limit, [&](const Letter& letter) {
-        ++shown;
-        if (options.json)
-            print_json(to_json(letter));
-        else
-            rows.push_back({letter.id, row_text(letter, "failed-at"), row_text(letter, "component"),
-                            row_text(letter, "reason"), row_text(letter, "attempts"),
-                            row_text(letter, "error")});
-    });
+    const auto error =
+        for_each_there(opened->inspection, opened->filter, options.limit, [&](const Letter& letter) {
+            ++shown;
+            if (options.json)
+                print_json(to_json(letter));
+            else
+                rows.push_back({letter.id, row_text(letter, "failed-at"), row_text(letter, "component"),
+                                row_text(letter, "reason"), row_text(letter, "attempts"),
+                                row_text(letter, "error")});
+        });
     if (error) return report(*error);
     if (!options.json && shown > 0) print_table(rows);
     std::fprintf(stderr, "%llu shown", static_cast<unsigned long long>(shown));
-    if (const auto stats = inspection->stats(); stats && stats->ready >= 0)
-        std::fprintf(stderr, "; %s holds %lld", queue->name.c_str(), static_cast<long long>(stats->ready));
+    if (const auto stats = opened->inspection.stats(); stats && stats->ready >= 0)
+        std::fprintf(stderr, "; %s holds %lld", opened->queue->name.c_str(),
+                     static_cast<long long>(stats->ready));
     std::fputc('\n', stderr);
     return exit_ok;
 }
 
 int show_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
-    const QueueConfig* queue = find_dead_letter_queue(config, options);
-    if (queue == nullptr) return exit_usage;
-    auto inspection = Inspection::open(config, catalog, *queue);
-    if (!inspection) return report(inspection.error());
+    std::optional<Opened> opened;
+    if (const auto wrong = open_dead_letters(config, catalog, options, opened)) return *wrong;
     Tally tally;
-    const auto error = for_each_named(*inspection, options, tally, [&](const Letter& letter) {
+    const auto error = for_each_named(opened->inspection, options, tally, [&](const Letter& letter) {
         if (options.json)
             print_json(to_json(letter));
         else if (options.as_test)
@@ -226,47 +259,45 @@ int show_dead_letters(const Config& config, plugins::Catalog& catalog, const Dea
 }
 
 int export_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
-    const QueueConfig* queue = find_dead_letter_queue(config, options);
-    if (queue == nullptr) return exit_usage;
-    const auto filter = filter_of(options);
-    if (!filter) return exit_usage;
-    auto inspection = Inspection::open(config, catalog, *queue);
-    if (!inspection) return report(inspection.error());
+    std::optional<Opened> opened;
+    if (const auto wrong = open_dead_letters(config, catalog, options, opened)) return *wrong;
     std::uint64_t written = 0;
-    const auto error = for_each_there(*inspection, *filter, no_limit, [&](const Letter& letter) {
-        ++written;
-        print_json(to_json(letter));
-    });
+    const auto error =
+        for_each_there(opened->inspection, opened->filter, no_limit, [&](const Letter& letter) {
+            ++written;
+            print_json(to_json(letter));
+        });
     std::fprintf(stderr, "%llu exported\n", static_cast<unsigned long long>(written));
     return error ? report(*error) : exit_ok;
 }
 
 int retry_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
-    const QueueConfig* queue = find_dead_letter_queue(config, options);
-    if (queue == nullptr) return exit_usage;
-    const auto filter = filter_of(options);
-    if (!filter) return exit_usage;
-    if (!options.to.empty() && require_queue(config, options.to) == nullptr) return exit_usage;
-    auto inspection = Inspection::open(config, catalog, *queue);
-    if (!inspection) return report(inspection.error());
+    std::optional<Opened> opened;
+    if (const auto wrong = open_dead_letters(config, catalog, options, opened)) return *wrong;
     Tally tally;
-    Retrier retrier(config, catalog, options, *queue, inspection->identity(), tally);
-    const auto error = work_off(*inspection, options, *filter, tally,
+    queues::RetryOptions how{options.to, {}, "--"};
+    if (options.edit) how.edit = &edited;
+    queues::Retrier retrier(config, catalog, std::move(how), *opened->queue, opened->inspection.identity(),
+                            [&tally](const std::string& id, const std::string& why) { tally.fail(id, why); });
+    const auto error = work_off(opened->inspection, options, opened->filter, tally,
                                 [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
-                                    return retrier.send(letters, done);
+                                    if (!options.dry_run) return retrier.send(letters, done);
+                                    for (const Letter& letter : letters) {
+                                        if (const auto queue = retrier.target(letter))
+                                            print_bytes(letter.id + " -> " + (*queue)->name);
+                                        else
+                                            tally.fail(letter.id, queue.error().text);
+                                    }
+                                    return std::optional<Error>();
                                 });
     return finish(tally, error, "sent again", options);
 }
 
 int delete_dead_letters(const Config& config, plugins::Catalog& catalog, const DeadLetters& options) {
-    const QueueConfig* queue = find_dead_letter_queue(config, options);
-    if (queue == nullptr) return exit_usage;
-    const auto filter = filter_of(options);
-    if (!filter) return exit_usage;
-    auto inspection = Inspection::open(config, catalog, *queue);
-    if (!inspection) return report(inspection.error());
+    std::optional<Opened> opened;
+    if (const auto wrong = open_dead_letters(config, catalog, options, opened)) return *wrong;
     Tally tally;
-    const auto error = work_off(*inspection, options, *filter, tally,
+    const auto error = work_off(opened->inspection, options, opened->filter, tally,
                                 [&](const std::vector<Letter>& letters, std::vector<std::string>& done) {
                                     for (const Letter& letter : letters) {
                                         if (options.dry_run)

@@ -34,7 +34,7 @@ std::string bytes_text(const std::string& name, const std::string& bytes) {
     return name + ": " + config::emit_text(bytes);
 }
 
-std::string body_text(const Letter& letter) {
+std::string body_text(const queues::Letter& letter) {
     if (!letter.body) return "body: null";
     if (is_readable_as_yaml(*letter.body)) return "body: " + *letter.body;
     return bytes_text("body", *letter.body);
@@ -46,7 +46,7 @@ std::string value_text(const std::optional<std::string>& value) {
                                  : "{base64: " + config::emit_text(text::base64(*value)) + "}";
 }
 
-std::string headers_text(const Letter& letter) {
+std::string headers_text(const queues::Letter& letter) {
     std::vector<std::string> names;
     std::map<std::string, std::string> values;
     std::map<std::string, int> counts;
@@ -71,7 +71,7 @@ std::string error_text(std::string error) {
     return error;
 }
 
-std::uint32_t attempts_of(const Letter& letter) {
+std::uint32_t attempts_of(const queues::Letter& letter) {
     const std::string_view said = letter.said("attempts");
     std::uint32_t attempts = 0;
     std::from_chars(said.data(), said.data() + said.size(), attempts);
@@ -79,7 +79,7 @@ std::uint32_t attempts_of(const Letter& letter) {
 }
 
 // The delays of the component's backoff. Those that a handler asked for are not known.
-std::string retries_text(const Letter& letter, const Config& config) {
+std::string retries_text(const queues::Letter& letter, const Config& config) {
     constexpr std::uint32_t most = 100;
     const std::uint32_t attempts = attempts_of(letter);
     const auto found =
@@ -97,7 +97,7 @@ std::string retries_text(const Letter& letter, const Config& config) {
 
 }  // namespace
 
-std::string as_test(const Letter& letter, const Config& config) {
+std::string as_test(const queues::Letter& letter, const Config& config) {
     const std::string component(letter.said("component"));
     std::string out = "# Made from a dead letter by `volley dlq show --as-test`.\n";
     if (!letter.said("truncated-from").empty())

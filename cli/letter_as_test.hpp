@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "letter.hpp"
+#include "queues/letter.hpp"
 #include "volley/config.hpp"
 
 namespace volley::cli {
 
 // YAML without a line break at its end. The test gives the letter's message and expects that it becomes a
 // dead letter for the same reason, after as many attempts.
-std::string as_test(const Letter& letter, const Config& config);
+std::string as_test(const queues::Letter& letter, const Config& config);
 
 }  // namespace volley::cli

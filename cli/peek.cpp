@@ -3,9 +3,9 @@
 #include <cstdio>
 
 #include "codec/message_json.hpp"
-#include "inspection.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
+#include "queues/inspection.hpp"
 #include "terminal.hpp"
 #include "volley/view.hpp"
 
@@ -66,7 +66,7 @@ private:
 };
 
 // What was stored in a window is read to be counted.
-int print_count(Inspection& inspection, bool in_window) {
+int print_count(queues::Inspection& inspection, bool in_window) {
     if (in_window) {
         std::uint64_t count = 0;
         for (;;) {
@@ -84,7 +84,7 @@ int print_count(Inspection& inspection, bool in_window) {
     return exit_ok;
 }
 
-int print_messages(Inspection& inspection, const Peek& options) {
+int print_messages(queues::Inspection& inspection, const Peek& options) {
     PlainList list;
     for (std::uint64_t shown = 0; shown < options.limit;) {
         const auto page = inspection.peek(shown, options.limit - shown);
@@ -104,9 +104,9 @@ int peek(const Config& config, plugins::Catalog& catalog, const Peek& options) {
     const QueueConfig* queue = require_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
     const bool in_window = !options.window.from.empty();
-    const auto times = in_window ? read_window(options.window) : Times{};
+    const auto times = in_window ? read_window(options.window) : queues::Times{};
     if (!times) return exit_usage;
-    auto inspection = Inspection::open(config, catalog, *queue);
+    auto inspection = queues::Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
     if (in_window) {
         if (auto chosen = inspection->between(*times); !chosen) return report(chosen.error());

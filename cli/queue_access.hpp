@@ -1,12 +1,10 @@
-// Finding a queue and opening its connector, as the commands share it.
+// What the commands share: exit codes, and a queue by its name.
 #pragma once
 
-#include <cstdio>
 #include <string>
 
-#include "plugins/catalog.hpp"
-#include "plugins/instance.hpp"
 #include "volley/config.hpp"
+#include "volley/error.hpp"
 
 namespace volley::cli {
 
@@ -23,13 +21,6 @@ inline constexpr int exit_config = 78;
 
 // The queue of this name, or null after saying what there is.
 const QueueConfig* require_queue(const Config& config, const std::string& name);
-
-// Finds the class that reads or writes the queue, and checks the queue's config: against its schema, as
-// --check does.
-Result<plugins::PluginClass> connector_of(const Config& config, plugins::Catalog& catalog, plugins::Kind kind,
-                                          const QueueConfig& queue);
-
-plugins::Services services_for(const Config& config, const QueueConfig& queue);
 
 // Prints the error and returns its exit code.
 int report(const Error& error);

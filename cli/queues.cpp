@@ -5,8 +5,8 @@
 
 #include <cstdio>
 
-#include "inspection.hpp"
 #include "queue_access.hpp"
+#include "queues/inspection.hpp"
 #include "table.hpp"
 
 namespace volley::cli {
@@ -68,7 +68,7 @@ int list_queues(const Config& config, plugins::Catalog& catalog, const Queues& o
     int code = exit_ok;
     std::vector<std::vector<std::string>> rows{{"QUEUE", "TYPE", "READY", "IN FLIGHT", "DELAYED", "OLDEST"}};
     for (const QueueConfig* queue : wanted) {
-        auto inspection = Inspection::open(config, catalog, *queue);
+        auto inspection = queues::Inspection::open(config, catalog, *queue);
         auto stats = inspection ? inspection->stats() : Result<volley_stats>(inspection.error());
         if (!stats) {
             // What cannot be asked does not hide the others.
@@ -88,7 +88,7 @@ int list_queues(const Config& config, plugins::Catalog& catalog, const Queues& o
 int purge(const Config& config, plugins::Catalog& catalog, const Purge& options) {
     const QueueConfig* queue = require_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
-    auto inspection = Inspection::open(config, catalog, *queue);
+    auto inspection = queues::Inspection::open(config, catalog, *queue);
     if (!inspection) return report(inspection.error());
     if (!options.yes) {
         const auto stats = inspection->stats();

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "plugins/catalog.hpp"
-#include "times.hpp"
 #include "volley/config.hpp"
+#include "window.hpp"
 
 namespace volley::cli {
 

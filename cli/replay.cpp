@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "bodies.hpp"
-#include "inspection.hpp"
-#include "outbox.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
+#include "queues/bodies.hpp"
+#include "queues/inspection.hpp"
+#include "queues/outbox.hpp"
 #include "terminal.hpp"
 #include "volley/view.hpp"
 
@@ -16,9 +16,9 @@ namespace {
 // As `forward` does: bytes go on unchanged, and where they mean something to both sides it must be the same.
 std::optional<Error> check_encodings(const Config& config, plugins::Catalog& catalog, const QueueConfig& from,
                                      const QueueConfig& into) {
-    const auto read = encoding_of(config, catalog, from);
+    const auto read = queues::encoding_of(config, catalog, from);
     if (!read) return read.error();
-    const auto written = encoding_of(config, catalog, into);
+    const auto written = queues::encoding_of(config, catalog, into);
     if (!written) return written.error();
     if (*read == *written || *read == codec::Encoding::none || *written == codec::Encoding::none)
         return std::nullopt;
@@ -27,8 +27,8 @@ std::optional<Error> check_encodings(const Config& config, plugins::Catalog& cat
                      "\" have different serializers: a component between them can convert");
 }
 
-Outgoing outgoing_of(const volley_message& message) {
-    Outgoing out;
+queues::Outgoing outgoing_of(const volley_message& message) {
+    queues::Outgoing out;
     if (!is_absent(message.body)) out.body = text_of(message.body);
     if (!is_absent(message.key)) out.key = text_of(message.key);
     for (std::uint32_t i = 0; i < message.header_count; ++i) {
@@ -47,7 +47,7 @@ struct Replayed {
     std::string first_failure;
 };
 
-std::optional<Error> flush(Outbox& outbox, Replayed& replayed) {
+std::optional<Error> flush(queues::Outbox& outbox, Replayed& replayed) {
     const auto outcomes = outbox.flush();
     if (!outcomes) return outcomes.error();
     for (const auto& failure : *outcomes) {
@@ -60,7 +60,8 @@ std::optional<Error> flush(Outbox& outbox, Replayed& replayed) {
 }
 
 // Without an outbox it only counts.
-std::optional<Error> run(Inspection& inspection, Outbox* outbox, std::uint64_t limit, Replayed& replayed) {
+std::optional<Error> run(queues::Inspection& inspection, queues::Outbox* outbox, std::uint64_t limit,
+                         Replayed& replayed) {
     while (replayed.found < limit) {
         const auto page = inspection.peek(replayed.found, limit - replayed.found);
         if (!page) return page.error();
@@ -86,12 +87,12 @@ int replay(const Config& config, plugins::Catalog& catalog, const Replay& option
     const QueueConfig* into = options.into.empty() ? from : require_queue(config, options.into);
     if (from == nullptr || into == nullptr) return exit_usage;
     if (const auto error = check_encodings(config, catalog, *from, *into)) return report(*error);
-    auto inspection = Inspection::open(config, catalog, *from);
+    auto inspection = queues::Inspection::open(config, catalog, *from);
     if (!inspection) return report(inspection.error());
     if (auto chosen = inspection->between(*times); !chosen) return report(chosen.error());
-    std::optional<Outbox> outbox;
+    std::optional<queues::Outbox> outbox;
     if (!options.dry_run) {
-        auto opened = Outbox::open(config, catalog, *into);
+        auto opened = queues::Outbox::open(config, catalog, *into);
         if (!opened) return report(opened.error());
         outbox.emplace(std::move(*opened));
     }

@@ -2,15 +2,15 @@
 #include <fstream>
 #include <iostream>
 
-#include "bodies.hpp"
 #include "config/bind.hpp"
 #include "config/diagnostics.hpp"
 #include "interrupt.hpp"
 #include "message_template.hpp"
-#include "outbox.hpp"
 #include "pace.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
+#include "queues/bodies.hpp"
+#include "queues/outbox.hpp"
 #include "saved_message.hpp"
 #include "terminal.hpp"
 #include "text/text.hpp"
@@ -27,7 +27,7 @@ struct Tally {
     std::string first_failure;
 };
 
-void add_headers(const std::vector<std::string>& headers, Outgoing& outgoing) {
+void add_headers(const std::vector<std::string>& headers, queues::Outgoing& outgoing) {
     for (const std::string_view header : headers) {
         const std::size_t colon = header.find(':');
         outgoing.headers.emplace_back(header.substr(0, colon), colon == std::string_view::npos
@@ -36,7 +36,7 @@ void add_headers(const std::vector<std::string>& headers, Outgoing& outgoing) {
     }
 }
 
-std::optional<Error> flush(Outbox& outbox, Tally& tally) {
+std::optional<Error> flush(queues::Outbox& outbox, Tally& tally) {
     auto outcomes = outbox.flush();
     if (!outcomes) return outcomes.error();
     for (const auto& failure : *outcomes) {
@@ -77,9 +77,9 @@ class Maker {
 public:
     static Result<Maker> make(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue,
                               const Send& options) {
-        auto encoder = encoder_for(config, catalog, queue);
+        auto encoder = queues::encoder_for(config, catalog, queue);
         if (!encoder) return encoder.error();
-        const auto encoding = encoding_of(config, catalog, queue);
+        const auto encoding = queues::encoding_of(config, catalog, queue);
         if (!encoding) return encoding.error();
         auto decoder = codec::Decoder::make(*encoding, queue.schema, {}, {config.max_message_bytes});
         if (!decoder) return decoder.error();
@@ -87,7 +87,7 @@ public:
     }
 
     // Returns why `given` is no message, or nothing. The message is valid until the next call.
-    std::optional<std::string> message(const std::string& given, Outgoing& out) {
+    std::optional<std::string> message(const std::string& given, queues::Outgoing& out) {
         if (options_.json) return saved_message(given, out);
         return options_.fills ? filled_message(given, out) : plain_message(given, out);
     }
@@ -96,7 +96,7 @@ private:
     Maker(const Send& options, codec::Encoder encoder, codec::Decoder decoder)
         : options_(options), encoder_(std::move(encoder)), decoder_(std::move(decoder)) {}
 
-    std::optional<std::string> plain_message(const std::string& given, Outgoing& out) {
+    std::optional<std::string> plain_message(const std::string& given, queues::Outgoing& out) {
         std::string_view encoded;
         if (auto failure = encoder_.encode(given, codec::Encoding::json, scratch_, encoded))
             return failure->text;
@@ -107,7 +107,7 @@ private:
         return std::nullopt;
     }
 
-    std::optional<std::string> filled_message(const std::string& given, Outgoing& out) {
+    std::optional<std::string> filled_message(const std::string& given, queues::Outgoing& out) {
         template_.next();
         if (auto wrong = template_.fill(given, filled_body_)) return wrong;
         if (auto wrong = template_.fill(options_.key, filled_key_)) return wrong;
@@ -117,7 +117,7 @@ private:
         return plain_message(filled_body_, out);
     }
 
-    std::optional<std::string> saved_message(const std::string& given, Outgoing& out) {
+    std::optional<std::string> saved_message(const std::string& given, queues::Outgoing& out) {
         auto read = read_saved(given, saved_);
         if (read) return read;
         std::string_view seen;
@@ -150,7 +150,7 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
     if (queue == nullptr) return exit_usage;
     auto maker = Maker::make(config, catalog, *queue, options);
     if (!maker) return report(maker.error());
-    auto outbox = Outbox::open(config, catalog, *queue);
+    auto outbox = queues::Outbox::open(config, catalog, *queue);
     if (!outbox) return report(outbox.error());
 
     const auto delay =
@@ -168,7 +168,7 @@ int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
     Pace pace(options.rate, 0);
     Tally tally;
     std::optional<Error> error;
-    Outgoing outgoing;
+    queues::Outgoing outgoing;
     std::uint64_t given = 0;
     const bool readable = for_each_body(options, [&](const std::string& body, std::uint64_t line) {
         if (const auto failure = maker->message(body, outgoing)) {

@@ -21,9 +21,9 @@
 #include "json_fields.hpp"
 #include "plugins/search_path.hpp"
 #include "queue_access.hpp"
+#include "queues/times.hpp"
 #include "secrets.hpp"
 #include "terminal.hpp"
-#include "times.hpp"
 
 namespace volley::cli {
 
@@ -179,7 +179,7 @@ int support_bundle(const std::string& config_file, const SupportBundle& options)
     if (!options.log.empty()) add_log(bundle, options.log);
     std::string file = options.out;
     if (file.empty()) {
-        file = "volley-support-" + utc_time(static_cast<double>(now)) + ".tar.gz";
+        file = "volley-support-" + queues::utc_time(static_cast<double>(now)) + ".tar.gz";
         file.erase(std::remove(file.begin(), file.end(), ':'), file.end());
     }
     const int code = write_new(file, bundle.finish());

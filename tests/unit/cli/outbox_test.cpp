@@ -1,5 +1,5 @@
 // The outbox in front of a store that does not answer in time.
-#include "outbox.hpp"
+#include "queues/outbox.hpp"
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -107,13 +107,13 @@ TEST_CASE("what a store has not reported stays where it is until the store is cl
     std::vector<std::string> sent;
     const bool store_reports = GENERATE(true, false);
     {
-        auto outbox = cli::Outbox::open(config, catalog, queue);
+        auto outbox = queues::Outbox::open(config, catalog, queue);
         REQUIRE(outbox);
         Store::instance().reports = store_reports;
         for (int round = 0; round < rounds; ++round) {
             for (int n = 0; n < each; ++n) {
                 const std::string one = written(round, n);
-                cli::Outgoing outgoing;
+                queues::Outgoing outgoing;
                 outgoing.body = one;
                 outgoing.key = one;
                 outgoing.headers.emplace_back("name", one);

@@ -1,4 +1,4 @@
-#include "letter_filter.hpp"
+#include "queues/letter_filter.hpp"
 
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
@@ -6,10 +6,10 @@
 #include <chrono>
 
 #include "config/diagnostics.hpp"
+#include "queues/times.hpp"
 #include "text/json_text.hpp"
-#include "times.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 namespace {
 
@@ -19,28 +19,35 @@ std::string shown(const rapidjson::Value& value) {
     return text::as_written(value, nullptr);
 }
 
+Result<std::optional<std::int64_t>> read_time(const std::string& option, const std::string& text) {
+    using namespace std::chrono;
+    if (text.empty()) return std::optional<std::int64_t>();
+    const auto time =
+        parse_time(text, duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+    if (time) return time;
+    return Error(ErrorCode::config, option + ": " + config::in_quotes(text) +
+                                        " is no time; write 2026-11-24T10:00:00Z, or 90m for so long ago");
+}
+
 }  // namespace
 
-Result<LetterFilter> LetterFilter::make(std::string reason, const std::string& since,
-                                        const std::vector<std::string>& matches) {
-    using namespace std::chrono;
+Result<LetterFilter> LetterFilter::make(const LetterChoice& choice, const std::string& option_prefix) {
     LetterFilter filter;
-    filter.reason_ = std::move(reason);
-    if (!since.empty()) {
-        filter.since_ms_ =
-            parse_time(since, duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-        if (!filter.since_ms_)
-            return Error(ErrorCode::config,
-                         "--since: " + config::in_quotes(since) +
-                             " is no time; write 2026-11-24T10:00:00Z, or 90m for so long ago");
-    }
-    for (const std::string& match : matches) {
+    filter.reason_ = choice.reason;
+    filter.component_ = choice.component;
+    const auto since = read_time(option_prefix + "since", choice.since);
+    if (!since) return since.error();
+    filter.since_ms_ = *since;
+    const auto before = read_time(option_prefix + "before", choice.before);
+    if (!before) return before.error();
+    filter.before_ms_ = *before;
+    for (const std::string& match : choice.matches) {
         const std::size_t equals = match.find('=');
         const std::string pointer = match.substr(0, equals);
         const bool is_pointer = rapidjson::Pointer(pointer.c_str(), pointer.size()).IsValid();
         if (equals == std::string::npos || !is_pointer)
             return Error(ErrorCode::config,
-                         "--match: " + config::in_quotes(match) +
+                         option_prefix + "match: " + config::in_quotes(match) +
                              " is no match; write /customer/id=17, a JSON pointer into the body");
         filter.bodies_.emplace_back(pointer, match.substr(equals + 1));
     }
@@ -49,9 +56,11 @@ Result<LetterFilter> LetterFilter::make(std::string reason, const std::string& s
 
 bool LetterFilter::matches(const Letter& letter) const {
     if (!reason_.empty() && letter.said("reason") != reason_) return false;
-    if (since_ms_) {
+    if (!component_.empty() && letter.said("component") != component_) return false;
+    if (since_ms_ || before_ms_) {
         const auto failed = parse_time(letter.said("failed-at"), 0);
-        if (!failed || *failed < *since_ms_) return false;
+        if (since_ms_ && (!failed || *failed < *since_ms_)) return false;
+        if (before_ms_ && failed && *failed >= *before_ms_) return false;
     }
     if (bodies_.empty()) return true;
     rapidjson::Document body;
@@ -66,4 +75,4 @@ bool LetterFilter::matches(const Letter& letter) const {
     return true;
 }
 
-}  // namespace volley::cli
+}  // namespace volley::queues

@@ -11,7 +11,7 @@
 #include "codec/message_json.hpp"
 #include "volley/plugin.h"
 
-namespace volley::cli {
+namespace volley::queues {
 
 struct Letter {
     std::string id;                                            // the store's; what `volley dlq` calls it
@@ -31,4 +31,4 @@ Letter read_letter(const volley_message& message);
 // them.
 std::string to_json(const Letter& letter);
 
-}  // namespace volley::cli
+}  // namespace volley::queues

@@ -14,7 +14,7 @@
 #include "plugins/instance.hpp"
 #include "volley/config.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 // What is sent. Nothing is borrowed once add() has returned.
 struct Outgoing {
@@ -76,4 +76,4 @@ private:
     std::optional<plugins::Producer> producer_;  // nothing in a moved-from object
 };
 
-}  // namespace volley::cli
+}  // namespace volley::queues

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace volley::cli {
+namespace volley::queues {
 
 // "2026-11-24T10:00:00Z", "2026-11-24 10:00+01:00", "2026-11-24": UTC unless a zone is given. Or a duration,
 // "90m": so long before `now_ms`. Unix milliseconds; nothing if it is none of these.
@@ -15,16 +15,13 @@ std::optional<std::int64_t> parse_time(std::string_view text, std::int64_t now_m
 // "2026-11-24T10:00:00Z"
 std::string utc_time(double unix_seconds);
 
-// A period of time, as two options give it.
-struct Window {
-    std::string from;  // empty: none is asked for
-    std::string to;    // empty: now
-};
+// The time now, with milliseconds: "2026-11-24T10:00:00.000Z"
+std::string utc_time_now();
+
+// A period of time.
 struct Times {
     std::int64_t from_ms = 0;
-    std::int64_t to_ms = 0;  // not included, and not after now
+    std::int64_t to_ms = 0;  // not included
 };
-// Says what is wrong, and returns nothing.
-std::optional<Times> read_window(const Window& window);
 
-}  // namespace volley::cli
+}  // namespace volley::queues

@@ -1,14 +1,11 @@
-#include "retrier.hpp"
+#include "queues/retrier.hpp"
 
 #include <charconv>
 
-#include "bodies.hpp"
-#include "edit.hpp"
-#include "terminal.hpp"
+#include "queues/bodies.hpp"
 #include "text/fingerprint.hpp"
-#include "text/text.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 namespace {
 
@@ -19,30 +16,24 @@ bool reads(const std::string& value, const std::string& source) {
 
 }  // namespace
 
-void Tally::fail(const std::string& id, const std::string& why) {
-    ++failed;
-    say(id + ": " + why);
-}
-
 std::optional<Error> Retrier::send(const std::vector<Letter>& letters, std::vector<std::string>& confirmed) {
     std::map<std::string, std::vector<std::string>> sent;  // ids by queue, in the order of their outbox
     for (const Letter& letter : letters) {
-        const QueueConfig* queue = target(letter);
-        if (queue == nullptr) continue;
-        if (options_.dry_run) {
-            print_bytes(letter.id + " -> " + queue->name);
+        const auto queue = target(letter);
+        if (!queue) {
+            failed_(letter.id, queue.error().text);
             continue;
         }
-        auto outbox = outbox_of(*queue);
+        auto outbox = outbox_of(**queue);
         if (!outbox) return outbox.error();
         if ((*outbox)->is_full()) {
-            if (auto flushed = flush(**outbox, sent[queue->name], confirmed); !flushed)
+            if (auto flushed = flush(**outbox, sent[(*queue)->name], confirmed); !flushed)
                 return flushed.error();
         }
-        if (auto added = add(**outbox, *queue, letter); !added)
-            tally_.fail(letter.id, added.error().text);
+        if (auto added = add(**outbox, **queue, letter); !added)
+            failed_(letter.id, added.error().text);
         else
-            sent[queue->name].push_back(letter.id);
+            sent[(*queue)->name].push_back(letter.id);
     }
     for (auto& [name, ids] : sent) {
         if (auto flushed = flush(outboxes_.at(name), ids, confirmed); !flushed) return flushed.error();
@@ -50,31 +41,25 @@ std::optional<Error> Retrier::send(const std::vector<Letter>& letters, std::vect
     return std::nullopt;
 }
 
-const QueueConfig* Retrier::target(const Letter& letter) {
+Result<const QueueConfig*> Retrier::target(const Letter& letter) const {
+    const std::string to = options_.option_prefix + "to";
+    const auto cannot = [](std::string why) { return Error(ErrorCode::permanent, std::move(why)); };
     const std::string name = options_.to.empty() ? std::string(letter.said("queue")) : options_.to;
-    if (name.empty()) {
-        tally_.fail(letter.id, "it does not say which queue it is from; name one with --to");
-        return nullptr;
-    }
-    if (!letter.said("truncated-from").empty() && !options_.edit) {
-        tally_.fail(letter.id, "its body was cut, from " + std::string(letter.said("truncated-from")) +
-                                   " bytes, and cannot be sent again; --edit lets you write a new one");
-        return nullptr;
-    }
+    if (name.empty()) return cannot("it does not say which queue it is from; name one with " + to);
+    if (!letter.said("truncated-from").empty() && !options_.edit)
+        return cannot("its body was cut, from " + std::string(letter.said("truncated-from")) +
+                      " bytes, and cannot be sent again; " + options_.option_prefix +
+                      "edit lets you write a new one");
+    const QueueConfig* queue = find_queue(config_, name);
+    if (queue == nullptr)
+        return cannot("it is from \"" + name + "\", and " + config_.file +
+                      " has no such queue; name one with " + to);
     const std::string source(letter.said("source"));
-    for (const QueueConfig& queue : config_.queues) {
-        if (queue.name != name) continue;
-        // Another application's queue may have this name.
-        if (options_.to.empty() && !source.empty() && !reads(queue.value, source)) {
-            tally_.fail(letter.id, "it is from \"" + source + "\", and " + name + " is \"" + queue.value +
-                                       "\" here; name a queue with --to");
-            return nullptr;
-        }
-        return &queue;
-    }
-    tally_.fail(letter.id, "it is from \"" + name + "\", and " + config_.file +
-                               " has no such queue; name one with --to");
-    return nullptr;
+    // Another application's queue may have this name.
+    if (options_.to.empty() && !source.empty() && !reads(queue->value, source))
+        return cannot("it is from \"" + source + "\", and " + name + " is \"" + queue->value +
+                      "\" here; name a queue with " + to);
+    return queue;
 }
 
 Result<Outbox*> Retrier::outbox_of(const QueueConfig& queue) {
@@ -111,9 +96,7 @@ Result<void> Retrier::add(Outbox& outbox, const QueueConfig& queue, const Letter
         outgoing.headers.emplace_back(header.name, header.value);
     outgoing.id = id_of(letter);
     if (options_.edit) {
-        if (!text::is_utf8(letter.body.value_or("")))
-            return Error(ErrorCode::permanent, "its body is no text, which an editor could change");
-        auto saved = edit(letter.body.value_or(""));
+        auto saved = options_.edit(letter);
         if (!saved) return saved.error();
         edited = std::move(*saved);
         const auto encoder = encoder_for(config_, catalog_, queue);
@@ -133,7 +116,7 @@ Result<void> Retrier::flush(Outbox& outbox, std::vector<std::string>& ids,
     if (!outcomes) return outcomes.error();
     for (std::size_t i = 0; i < ids.size(); ++i) {
         if (const auto& failure = (*outcomes)[i])
-            tally_.fail(ids[i], failure->text);
+            failed_(ids[i], failure->text);
         else
             confirmed.push_back(ids[i]);
     }
@@ -141,4 +124,4 @@ Result<void> Retrier::flush(Outbox& outbox, std::vector<std::string>& ids,
     return {};
 }
 
-}  // namespace volley::cli
+}  // namespace volley::queues

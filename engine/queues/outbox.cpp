@@ -1,14 +1,15 @@
-#include "outbox.hpp"
+#include "queues/outbox.hpp"
 
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
-#include "queue_access.hpp"
+#include "log/log.hpp"
+#include "queues/queue_access.hpp"
 #include "volley/view.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 namespace {
 
@@ -62,7 +63,7 @@ Outbox& Outbox::operator=(Outbox&&) noexcept = default;
 // late reports go into, is left behind.
 Outbox::~Outbox() {
     if (!reports_) return;
-    if (auto closed = producer_->close(5000); !closed) report(closed.error());
+    if (auto closed = producer_->close(5000); !closed) log::warning(closed.error().text);
     producer_.reset();
     const std::lock_guard lock(reports_->mutex);
     if (reports_->open <= 0) return;
@@ -161,4 +162,4 @@ Result<std::vector<std::optional<Error>>> Outbox::flush() {
     return outcome;
 }
 
-}  // namespace volley::cli
+}  // namespace volley::queues

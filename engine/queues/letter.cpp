@@ -1,11 +1,11 @@
-#include "letter.hpp"
+#include "queues/letter.hpp"
 
 #include <algorithm>
 
 #include "text/text.hpp"
 #include "volley/view.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 namespace {
 
@@ -108,4 +108,4 @@ std::string to_json(const Letter& letter) {
     return {buffer.GetString(), buffer.GetSize()};
 }
 
-}  // namespace volley::cli
+}  // namespace volley::queues

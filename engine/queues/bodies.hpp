@@ -5,7 +5,7 @@
 #include "plugins/catalog.hpp"
 #include "volley/config.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 // Checks and encodes bodies as a component that writes to this queue would. Errors: the connector is not
 // found, or the schema is wrong.
@@ -15,4 +15,4 @@ Result<codec::Encoder> encoder_for(const Config& config, plugins::Catalog& catal
 Result<codec::Encoding> encoding_of(const Config& config, plugins::Catalog& catalog,
                                     const QueueConfig& queue);
 
-}  // namespace volley::cli
+}  // namespace volley::queues

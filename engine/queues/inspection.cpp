@@ -1,12 +1,13 @@
-#include "inspection.hpp"
+#include "queues/inspection.hpp"
 
 #include <algorithm>
 
+#include "log/log.hpp"
 #include "plugins/wall.hpp"
-#include "queue_access.hpp"
+#include "queues/queue_access.hpp"
 #include "volley/view.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 namespace {
 
@@ -19,7 +20,7 @@ Inspection::Inspection(std::string queue, plugins::Consumer consumer)
 
 Inspection::~Inspection() {
     if (functions_ == nullptr || !consumer_ || consumer_->get() == nullptr) return;
-    if (auto closed = consumer_->close(5000); !closed) report(closed.error());
+    if (auto closed = consumer_->close(5000); !closed) log::warning(closed.error().text);
 }
 
 Result<Inspection> Inspection::open(const Config& config, plugins::Catalog& catalog,
@@ -172,4 +173,4 @@ Result<std::uint64_t> Inspection::purge() {
     return removed;
 }
 
-}  // namespace volley::cli
+}  // namespace volley::queues

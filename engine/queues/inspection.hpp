@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "plugins/instance.hpp"
-#include "times.hpp"
+#include "queues/times.hpp"
 #include "volley/config.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 class Inspection {
 public:
@@ -62,4 +62,4 @@ private:
     std::vector<volley_message> page_;
 };
 
-}  // namespace volley::cli
+}  // namespace volley::queues

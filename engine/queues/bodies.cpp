@@ -1,6 +1,6 @@
-#include "bodies.hpp"
+#include "queues/bodies.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 Result<codec::Encoding> encoding_of(const Config& config, plugins::Catalog& catalog,
                                     const QueueConfig& queue) {
@@ -21,4 +21,4 @@ Result<codec::Encoder> encoder_for(const Config& config, plugins::Catalog& catal
     return codec::Encoder::make(*encoding, queue.schema, {config.max_message_bytes});
 }
 
-}  // namespace volley::cli
+}  // namespace volley::queues

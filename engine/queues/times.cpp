@@ -1,14 +1,12 @@
-#include "times.hpp"
+#include "queues/times.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 
 #include "config/bind.hpp"
 
-namespace volley::cli {
+namespace volley::queues {
 
 namespace {
 
@@ -89,15 +87,6 @@ std::optional<std::int64_t> parse_date(std::string_view text) {
     return (sys_days(date).time_since_epoch() + time) / milliseconds(1);
 }
 
-std::optional<std::int64_t> read(const char* option, const std::string& text, std::int64_t now_ms) {
-    const auto time = parse_time(text, now_ms);
-    if (!time)
-        std::fprintf(stderr,
-                     "volley: %s: \"%s\" is no time; write 2026-11-24T10:00:00Z, or 90m for so long ago\n",
-                     option, text.c_str());
-    return time;
-}
-
 }  // namespace
 
 std::optional<std::int64_t> parse_time(std::string_view text, std::int64_t now_ms) {
@@ -113,16 +102,12 @@ std::string utc_time(double unix_seconds) {
     return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)};
 }
 
-std::optional<Times> read_window(const Window& window) {
+std::string utc_time_now() {
     using namespace std::chrono;
-    const std::int64_t now_ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-    const auto from = read("--from", window.from, now_ms);
-    const auto to = window.to.empty() ? now_ms : read("--to", window.to, now_ms);
-    if (!from || !to) return std::nullopt;
-    const Times times{*from, std::min(*to, now_ms)};
-    if (times.from_ms < times.to_ms) return times;
-    std::fprintf(stderr, "volley: --from is not before --to (or now)\n");
-    return std::nullopt;
+    const auto now_ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+    std::string text = utc_time(static_cast<double>(now_ms / 1000));
+    const std::string thousandths = std::to_string(1000 + now_ms % 1000).substr(1);
+    return text.insert(text.size() - 1, "." + thousandths);
 }
 
-}  // namespace volley::cli
+}  // namespace volley::queues
