@@ -7,6 +7,7 @@
 #include "config/printed_values.hpp"
 #include "log/operating.hpp"
 #include "parts.hpp"
+#include "plugins/search_path.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley {
@@ -62,6 +63,16 @@ operations::Controls Engine::Parts::controls() {
     c.configuration = [this] {
         const std::lock_guard lock(mutex);
         return shown_configuration;
+    };
+    c.queue_config = [this] {
+        const std::lock_guard lock(mutex);
+        return config_in_force;
+    };
+    // Of copies: a thread that waits for a connector may outlive the engine.
+    c.make_catalog = [dirs = options.plugin_dirs, linked_in = options.plugins](const Config& of) {
+        auto made = std::make_unique<plugins::Catalog>(plugins::search_path(dirs, of));
+        for (const auto& [name, plugin] : linked_in) static_cast<void>(made->add(plugin, name));
+        return made;
     };
     return c;
 }
@@ -185,8 +196,10 @@ void Engine::Parts::show_configuration() {
     shown->text = config::print(effective);
     for (config::PrintedValue& one : config::printed_values(effective))
         shown->values.push_back({std::move(one.path), std::move(one.value), std::move(one.origin)});
+    auto in_force = std::make_shared<const Config>(config);
     const std::lock_guard lock(mutex);
     shown_configuration = std::move(shown);
+    config_in_force = std::move(in_force);
 }
 
 void Engine::Parts::add_operators_state(runtime::EngineSnapshot& snapshot) const {

@@ -204,11 +204,16 @@ int Engine::run() {
     if (p.tracer) p.tracer->start();
     for (const auto& component : p.components) component->start();
     const int code = p.wait_for_end();
-    p.server.stop();
+    const bool all_returned = p.server.stop();
     if (p.status_line) log::show_status({});
     if (!hung()) {
         for (const auto& component : p.components) component->join();
         p.finish_tracing();
+    }
+    if (!all_returned) {
+        log::warning("a connector that was asked for dead letters does not return and is left behind");
+        const std::lock_guard lock(p.mutex);
+        p.hung = true;
     }
     log::info("stopped", {{"exit_code", std::to_string(code)}});
     return code;

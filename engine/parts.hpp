@@ -87,6 +87,7 @@ struct Engine::Parts {
     std::map<std::string, Limit> rate_limits;
     std::optional<runtime::Nanoseconds> log_level_back;  // when the configured level returns
     std::shared_ptr<const operations::Configuration> shown_configuration;
+    std::shared_ptr<const Config> config_in_force;  // a copy, for other threads
 
     runtime::BuiltInHandler handler_for(const Config& of, const ComponentConfig& component) const;
     Result<std::unique_ptr<runtime::Component>> make_component(const Config& from,

@@ -30,7 +30,7 @@ double wall_clock_seconds() {
 }
 
 ApiResponse refuse(int status, const std::string& text, std::string allow = {}) {
-    return {status, error_body(text), false, std::move(allow)};
+    return {status, error_body(text), false, std::move(allow), false, {}};
 }
 
 // "components/ship/pause" → "ship". A name may contain slashes.
@@ -99,6 +99,10 @@ ApiResponse Api::answer(const ApiRequest& request) {
     const bool gets = request.method == "GET" || request.method == "HEAD";
     if (is_read(what) && gets) return read(what);
     if (is_write(what) && request.method == "POST") return write(what, request);
+    if (DeadLetters::is_route(what))
+        return dead_letters_.answer(what, request, [&](const std::string& of, const std::string& about) {
+            audit(of, about, request);
+        });
     if (is_write(what)) return refuse(405, "this needs POST", what == "log" ? "GET, HEAD, POST" : "POST");
     if (is_read(what)) return refuse(405, "this needs GET", "GET, HEAD");
     const auto component = named_component(what, "");
@@ -106,30 +110,31 @@ ApiResponse Api::answer(const ApiRequest& request) {
     if (!gets) return refuse(405, "this needs GET", "GET, HEAD");
     const auto snapshot = controls_.snapshot(true);
     for (const auto& one : snapshot.components) {
-        if (one.name == *component) return {200, component_json(one, rates_, steady_seconds()), false, {}};
+        if (one.name == *component)
+            return {200, component_json(one, rates_, steady_seconds()), false, {}, false, {}};
     }
     return no_such_component(*component);
 }
 
 ApiResponse Api::read(const std::string& what) {
-    if (what == "events") return {200, event(), true, {}};
-    if (what == "audit") return {200, lines_json(log::audited()), false, {}};
-    if (what == "log") return {200, lines_json(log::recent()), false, {}};
+    if (what == "events") return {200, event(), true, {}, false, {}};
+    if (what == "audit") return {200, lines_json(log::audited()), false, {}, false, {}};
+    if (what == "log") return {200, lines_json(log::recent()), false, {}, false, {}};
     if (what == "in_flight") {
         controls_.want_in_flight();
-        return {200, in_flight_json(controls_.snapshot(false)), false, {}};
+        return {200, in_flight_json(controls_.snapshot(false)), false, {}, false, {}};
     }
-    if (what == "history") return {200, history_.json(), false, {}};
+    if (what == "history") return {200, history_.json(), false, {}, false, {}};
     if (what == "configuration") {
         const auto configuration = controls_.configuration();
         if (!configuration) return refuse(503, "the configuration is not known yet");
-        return {200, configuration_json(*configuration), false, {}};
+        return {200, configuration_json(*configuration), false, {}, false, {}};
     }
     const auto snapshot = controls_.snapshot(true);
     const double now = steady_seconds();
-    if (what == "components") return {200, components_json(snapshot, rates_, now), false, {}};
-    if (what == "queues") return {200, queues_json(snapshot), false, {}};
-    return {200, status_json(snapshot), false, {}};
+    if (what == "components") return {200, components_json(snapshot, rates_, now), false, {}, false, {}};
+    if (what == "queues") return {200, queues_json(snapshot), false, {}, false, {}};
+    return {200, status_json(snapshot), false, {}, false, {}};
 }
 
 ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
@@ -145,10 +150,12 @@ ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
                 R"({"state":"draining"})"
                 "\n",
                 false,
+                {},
+                false,
                 {}};
     }
     audit("reload", {}, request);
-    return {202, R"({"number":)" + std::to_string(controls_.reload()) + "}\n", false, {}};
+    return {202, R"({"number":)" + std::to_string(controls_.reload()) + "}\n", false, {}, false, {}};
 }
 
 ApiResponse Api::pause(const std::string& component, bool paused, const ApiRequest& request) {
@@ -159,6 +166,8 @@ ApiResponse Api::pause(const std::string& component, bool paused, const ApiReque
                      "\n"
                    : R"({"paused":false})"
                      "\n",
+            false,
+            {},
             false,
             {}};
 }
@@ -176,7 +185,7 @@ ApiResponse Api::limit_workers(const std::string& component, const ApiRequest& r
     if (!controls_.limit_workers(component, *count, *back_after)) return no_such_component(component);
     const std::string shown = *count == 0 ? "all" : std::to_string(*count);
     audit("workers", with_time(component + ": " + shown, request), request);
-    return {200, R"({"workers":)" + (*count == 0 ? "null" : shown) + "}\n", false, {}};
+    return {200, R"({"workers":)" + (*count == 0 ? "null" : shown) + "}\n", false, {}, false, {}};
 }
 
 ApiResponse Api::limit_rate(const std::string& component, const ApiRequest& request) {
@@ -187,7 +196,7 @@ ApiResponse Api::limit_rate(const std::string& component, const ApiRequest& requ
     if (!controls_.limit_rate(component, *per_second, *back_after)) return no_such_component(component);
     const std::string shown = *per_second == 0 ? "off" : std::to_string(*per_second);
     audit("rate", with_time(component + ": " + shown, request), request);
-    return {200, R"({"per_second":)" + (*per_second == 0 ? "null" : shown) + "}\n", false, {}};
+    return {200, R"({"per_second":)" + (*per_second == 0 ? "null" : shown) + "}\n", false, {}, false, {}};
 }
 
 ApiResponse Api::set_log_level(const ApiRequest& request) {
@@ -203,7 +212,7 @@ ApiResponse Api::set_log_level(const ApiRequest& request) {
     // Before the change, which could silence it.
     audit("log level", with_time(level_given->second, request), request);
     controls_.set_log_level(*level, *back_after);
-    return {200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n", false, {}};
+    return {200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n", false, {}, false, {}};
 }
 
 std::string Api::tick(bool wanted) {

@@ -2,44 +2,30 @@
 // nothing of connections; the caller has decided who may call. Thread: the server's.
 #pragma once
 
-#include <map>
-#include <optional>
+#include <chrono>
 #include <string>
 
+#include "operations/api_exchange.hpp"
 #include "operations/controls.hpp"
+#include "operations/dead_letters.hpp"
 #include "operations/history.hpp"
 #include "operations/rates.hpp"
 
 namespace volley::operations {
 
-struct ApiRequest {
-    std::string method;
-    std::string path;  // decoded, without the query
-    std::multimap<std::string, std::string> parameters;
-    std::string client;  // who asks, for the audit
-    std::string from;    // the client's address
-};
-
-struct ApiResponse {
-    int status = 200;
-    std::string body;     // JSON
-    bool events = false;  // the body is the first of the events
-    std::string allow;    // of status 405
-};
-
 bool is_api_path(const std::string& path);
-
-// What a client gets instead of an answer: {"error": text}.
-std::string error_body(const std::string& text);
 
 class Api {
 public:
-    explicit Api(Controls controls) : controls_(std::move(controls)) {}
+    explicit Api(Controls controls)
+        : controls_(std::move(controls)), dead_letters_(controls_.queue_config, controls_.make_catalog) {}
 
     ApiResponse answer(const ApiRequest& request);
     // Takes the sample of this second, and returns an event with everything that a dashboard shows if one is
     // `wanted`.
     std::string tick(bool wanted);
+    // Returns false if a connector that was asked for dead letters does not return in time.
+    bool stop(std::chrono::milliseconds patience) { return dead_letters_.stop(patience); }
 
 private:
     ApiResponse read(const std::string& what);
@@ -52,6 +38,7 @@ private:
     static void audit(const std::string& what, const std::string& about, const ApiRequest& request);
 
     Controls controls_;
+    DeadLetters dead_letters_;
     Rates rates_;
     History history_;
 };

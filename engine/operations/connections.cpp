@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,9 +32,12 @@ constexpr milliseconds time_to_ask{5'000};
 constexpr milliseconds time_to_take{5'000};
 // After the response the input is drained, because a reset would discard the response.
 constexpr milliseconds time_to_close{1'000};
+// For a reply that is made in the background.
+constexpr milliseconds time_to_answer{90'000};
 constexpr milliseconds tick_period{1'000};
 // More would delay nobody, but each takes a descriptor and memory for an event.
 constexpr std::ptrdiff_t most_streams = 32;
+constexpr std::size_t most_body_bytes = std::size_t{16} << 20;  // of all requests
 constexpr std::size_t most_discarded = std::size_t{1} << 20;
 constexpr milliseconds pause_without_descriptors{100};
 constexpr milliseconds shortage_log_period{60'000};
@@ -48,6 +50,11 @@ const char* const too_many_streams =
     "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: "
     "application/json\r\n"
     "Content-Length: 56\r\n\r\n{\"error\":\"too many clients read the events; try later\"}\n";
+
+const char* const too_many_bodies =
+    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: "
+    "application/json\r\n"
+    "Content-Length: 52\r\n\r\n{\"error\":\"too many clients send bodies; try later\"}\n";
 
 // "127.0.0.1:40000", "[::1]:40000"; empty if the client is gone.
 std::string peer_of(int fd) {
@@ -63,20 +70,21 @@ std::string peer_of(int fd) {
     return (ipv6 ? "[" + std::string(host) + "]" : std::string(host)) + ":" + port;
 }
 
+// What poll() is to report of a connection in this state.
+short events_of(bool waits, bool writes, bool reads) {
+    if (waits) return 0;
+    return static_cast<short>((writes ? POLLOUT : 0) | (reads ? POLLIN : 0));
+}
+
 }  // namespace
 
 Connections::Connections(Listener listener, Service service)
-    : listener_(std::move(listener)),
-      service_(std::move(service)),
-      stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    : listener_(std::move(listener)), service_(std::move(service)) {}
 
-Connections::~Connections() {
-    stop();
-    if (stop_event_ >= 0) ::close(stop_event_);
-}
+Connections::~Connections() { stop(); }
 
 Result<void> Connections::start() {
-    if (stop_event_ < 0)
+    if (mailbox_->descriptor() < 0)
         return Error(ErrorCode::retry,
                      std::string("operations: there is no file descriptor: ") + std::strerror(errno));
     try {
@@ -90,7 +98,7 @@ Result<void> Connections::start() {
 
 void Connections::stop() {
     stopping_.store(true);
-    if (stop_event_ >= 0) eventfd_write(stop_event_, 1);
+    mailbox_->wake();
     if (thread_.joinable()) thread_.join();
     listener_.close();
 }
@@ -107,12 +115,15 @@ void Connections::turn() {
     now_ = steady_clock::now();
     const bool accepts = now_ >= accept_again_;
     fds_.clear();
-    fds_.push_back({stop_event_, POLLIN, 0});
+    fds_.push_back({mailbox_->descriptor(), POLLIN, 0});
     for (const int socket : listener_.sockets) fds_.push_back({accepts ? socket : -1, POLLIN, 0});
     for (const Connection& c : connections_) {
-        const bool writes = c.state == Connection::State::writing;
-        const bool pending = c.state == Connection::State::streaming && !c.response.empty();
-        fds_.push_back({c.fd, static_cast<short>(writes ? POLLOUT : pending ? POLLIN | POLLOUT : POLLIN), 0});
+        using State = Connection::State;
+        const bool pending = c.state == State::streaming && !c.response.empty();
+        fds_.push_back({c.fd,
+                        events_of(c.state == State::waiting, c.state == State::writing || pending,
+                                  c.state != State::writing),
+                        0});
     }
     if (poll(fds_.data(), fds_.size(), wait_ms()) < 0 && errno != EINTR) {
         // poll() failed for lack of memory. Waiting is all that can be done.
@@ -130,6 +141,7 @@ void Connections::turn() {
         c.fd = -1;
     }
     std::erase_if(connections_, [](const Connection& c) { return c.fd < 0; });
+    if (fds_.front().revents != 0) take_mail();
     for (std::size_t i = 0; i < listener_.sockets.size(); ++i) {
         if (fds_[1 + i].revents != 0) accept_all(listener_.sockets[i]);
     }
@@ -188,6 +200,7 @@ void Connections::accept_all(int socket) {
             continue;
         }
         Connection& c = connections_.emplace_back();
+        c.number = ++last_number_;
         c.fd = fd;
         c.deadline = now_ + time_to_ask;
         // The request usually arrives together with the connection.
@@ -201,7 +214,8 @@ void Connections::accept_all(int socket) {
 // Closes the oldest connection that has no request yet or has its response. Returns whether there was one.
 bool Connections::make_room() {
     const auto oldest = std::find_if(connections_.begin(), connections_.end(), [](const Connection& c) {
-        return c.state == Connection::State::reading || c.state == Connection::State::closing;
+        return c.state == Connection::State::reading || c.state == Connection::State::reading_body ||
+               c.state == Connection::State::closing;
     });
     const auto goes = oldest != connections_.end() ? oldest : connections_.begin();
     if (goes == connections_.end()) return false;
@@ -213,6 +227,9 @@ bool Connections::make_room() {
 // Does what is possible without waiting. Returns false when the connection is finished.
 bool Connections::advance(Connection& c) {
     if (c.state == Connection::State::reading && !read_head(c)) return false;
+    if (c.state == Connection::State::reading_body && !read_body(c)) return false;
+    // Only the end of the connection is reported in this state.
+    if (c.state == Connection::State::waiting) return false;
     if (c.state == Connection::State::writing && !write_response(c)) return false;
     if (c.state == Connection::State::streaming && !stream(c)) return false;
     const bool takes = c.state == Connection::State::closing || c.state == Connection::State::streaming;
@@ -230,8 +247,9 @@ bool Connections::read_head(Connection& c) {
         c.head.append(buffer, static_cast<std::size_t>(n));
         const std::size_t end = c.head.find("\r\n\r\n", searched);
         if (end != std::string::npos && end + 4 <= longest_head) {
+            c.body = c.head.substr(end + 4);
             c.head.resize(end + 4);
-            respond(c);
+            respond(c, nullptr);
             return true;
         }
         if (c.head.size() > longest_head) {
@@ -243,22 +261,73 @@ bool Connections::read_head(Connection& c) {
     }
 }
 
-void Connections::respond(Connection& c) {
+bool Connections::read_body(Connection& c) {
+    char buffer[16384];
+    while (c.body.size() < c.body_bytes) {
+        const ssize_t n = recv(c.fd, buffer, std::min(sizeof buffer, c.body_bytes - c.body.size()), 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN;
+        if (n == 0) return false;
+        c.body.append(buffer, static_cast<std::size_t>(n));
+    }
+    c.body.resize(c.body_bytes);
+    const std::string body = std::exchange(c.body, {});
+    respond(c, &body);
+    return true;
+}
+
+void Connections::respond(Connection& c, const std::string* body) {
     Reply reply;
     try {
-        reply = service_.answer(c.head, peer_of(c.fd));
+        reply = service_.answer(c.head, body, peer_of(c.fd));
     } catch (const std::exception& error) {
         log::error("operations: a request gets no response", {{"cause", error.what()}});
         reply = {};
     }
+    take_reply(c, std::move(reply));
+}
+
+void Connections::take_reply(Connection& c, Reply reply) {
+    if (reply.wants_body > 0) {
+        std::size_t expected = reply.wants_body;
+        for (const Connection& other : connections_) expected += other.body_bytes;
+        if (expected <= most_body_bytes) {
+            c.body_bytes = reply.wants_body;
+            c.state = Connection::State::reading_body;
+            c.deadline = now_ + time_to_ask;
+            return;
+        }
+        reply = {too_many_bodies, false, 0, {}};
+    }
+    c.body_bytes = 0;
+    c.body.clear();
     const auto streams = std::count_if(connections_.begin(), connections_.end(), [](const Connection& other) {
         return other.state == Connection::State::streaming;
     });
-    if (reply.streams && streams >= most_streams) reply = {too_many_streams, false};
+    if (reply.streams && streams >= most_streams) reply = {too_many_streams, false, 0, {}};
     c.response = std::move(reply.bytes);
+    c.written = 0;
+    c.later = std::move(reply.later);
     c.state = reply.streams ? Connection::State::streaming : Connection::State::writing;
     c.deadline = now_ + time_to_take;
     bound_responses(c);
+}
+
+void Connections::take_mail() {
+    for (auto& [number, reply] : mailbox_->take()) {
+        const auto found = std::find_if(connections_.begin(), connections_.end(),
+                                        [n = number](const Connection& c) { return c.number == n; });
+        if (found == connections_.end()) continue;
+        take_reply(*found, std::move(reply));
+        if (!advance(*found)) found->deadline = now_;  // closed in the next turn
+    }
+}
+
+void Connections::wait_for_reply(Connection& c) {
+    c.state = Connection::State::waiting;
+    c.deadline = now_ + time_to_answer;
+    const Later later = std::exchange(c.later, {});
+    later([mailbox = mailbox_, number = c.number](Reply reply) { mailbox->put(number, std::move(reply)); });
 }
 
 // Drops the oldest responses if clients do not read them.
@@ -296,6 +365,11 @@ bool Connections::write_response(Connection& c) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN;
         c.written += static_cast<std::size_t>(n);
+    }
+    if (c.later) {
+        c.response.clear();
+        wait_for_reply(c);
+        return true;
     }
     if (c.response.empty() || shutdown(c.fd, SHUT_WR) != 0) return false;
     c.state = Connection::State::closing;

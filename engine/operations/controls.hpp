@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "log/operating.hpp"
+#include "plugins/catalog.hpp"
 #include "runtime/snapshot.hpp"
+#include "volley/config.hpp"
 
 namespace volley::operations {
 
@@ -47,6 +49,10 @@ struct Controls {
     std::function<void(log::Level level, std::chrono::milliseconds back_after)> set_log_level;
     // May return null.
     std::function<std::shared_ptr<const Configuration>()> configuration;
+    // The same with its secrets, to open queues. May return null.
+    std::function<std::shared_ptr<const Config>()> queue_config;
+    // The plugins of a configuration. Thread: any, also when the engine has ended.
+    std::function<std::unique_ptr<plugins::Catalog>(const Config&)> make_catalog;
 };
 
 }  // namespace volley::operations

@@ -2,6 +2,8 @@
 
 #include <httplib.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -13,6 +15,8 @@
 #include "operations/dashboard.hpp"
 #include "operations/listener.hpp"
 #include "operations/metrics.hpp"
+#include "operations/reply.hpp"
+#include "text/number.hpp"
 #include "text/text.hpp"
 
 namespace volley::operations {
@@ -95,6 +99,9 @@ const std::pair<const char*, const std::string_view&> scripts[] = {
     {"/document.js", document_js}, {"/requests.js", requests_js}, {"/flow.js", flow_js},
     {"/charts.js", charts_js},     {"/views.js", views_js},       {"/dashboard.js", dashboard_js}};
 
+constexpr std::uint64_t longest_body = 1U << 20U;
+// At the end, with a connector that was asked for dead letters.
+constexpr std::chrono::milliseconds patience_with_connectors{500};
 const char* const text_type = "text/plain; charset=utf-8";
 const char* const json_type = "application/json";
 
@@ -122,20 +129,22 @@ public:
                              {"Cache-Control", "no-store"}});
     }
 
-    Reply answer(const std::string& head, const std::string& from) {
+    Reply answer(const std::string& head, const std::string* body, const std::string& from) {
         MemoryStream stream(head);
         bool closed = false;
         from_ = from;
+        body_ = body;
         streams_ = false;
+        instead_ = {};
         // Multiple ranges would let a small request cause a large response.
         process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
+        if (instead_.later || instead_.wants_body > 0) return std::move(instead_);
         std::string bytes = stream.take_response();
-        if (!streams_) return {std::move(bytes), false};
-        const std::string headers =
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
-        return {headers + first_event_, true};
+        if (!streams_) return {std::move(bytes), false, 0, {}};
+        return {response_head(200, "text/event-stream", {}) + first_event_, true, 0, {}};
     }
+
+    bool stop(std::chrono::milliseconds patience) { return api_.stop(patience); }
 
     std::string tick(bool wanted) { return api_.tick(wanted); }
 
@@ -189,7 +198,9 @@ private:
         if (const auto refused = refusal(access_, claims))
             return refuse(*refused, error_body(refused->text), json_type, response);
         ApiResponse answer = api_.answer(
-            {request.method, request.path, request.params, name_of_client(access_, claims), from_});
+            {request.method, request.path, request.params, name_of_client(access_, claims), from_, body_});
+        if (answer.wants_body) answer = want_body(request);
+        instead_.later = std::move(answer.later);
         streams_ = answer.events && request.method == "GET";
         if (streams_) first_event_ = std::move(answer.body);
         response.status = answer.status;
@@ -198,13 +209,31 @@ private:
                              answer.events ? "text/event-stream" : json_type);
     }
 
+    // Only a body whose length is known before is taken.
+    ApiResponse want_body(const httplib::Request& request) {
+        ApiResponse refused;
+        const auto length = text::whole_number(request.get_header_value("Content-Length"));
+        refused.status = !length || request.has_header("Transfer-Encoding") ? 411 : *length == 0 ? 400 : 413;
+        if (refused.status == 411)
+            refused.body = error_body("this needs a body with a Content-Length");
+        else if (refused.status == 400)
+            refused.body = error_body("this needs a body: the new body of the message");
+        else if (*length > longest_body)
+            refused.body = error_body("the body is over 1 MiB; `volley dlq retry --edit` takes it");
+        else
+            instead_.wants_body = static_cast<std::size_t>(*length);
+        return refused;
+    }
+
     std::function<runtime::EngineSnapshot(bool)> snapshot_;
     Access access_;
     Api api_;
     // Of the request that is being answered.
     std::string from_;
+    const std::string* body_ = nullptr;
     bool streams_ = false;
     std::string first_event_;
+    Reply instead_;  // of what the library has written
 };
 
 }  // namespace
@@ -232,8 +261,9 @@ Result<void> Server::start(const OperationsConfig& config, Controls controls) {
                                          Access{config.token, config.host, listener->loopback_only});
     parts->address = address_text(config.host, listener->port);
     Service service;
-    service.answer = [http = &parts->http](const std::string& head, const std::string& from) {
-        return http->answer(head, from);
+    service.answer = [http = &parts->http](const std::string& head, const std::string* body,
+                                           const std::string& from) {
+        return http->answer(head, body, from);
     };
     service.tick = [http = &parts->http](bool wanted) { return http->tick(wanted); };
     parts->connections = std::make_unique<Connections>(std::move(*listener), std::move(service));
@@ -243,9 +273,12 @@ Result<void> Server::start(const OperationsConfig& config, Controls controls) {
     return {};
 }
 
-void Server::stop() {
-    if (parts_) parts_->connections->stop();
+bool Server::stop() {
+    if (!parts_) return true;
+    parts_->connections->stop();
+    const bool ended = parts_->http.stop(patience_with_connectors);
     parts_.reset();
+    return ended;
 }
 
 std::string Server::address() const { return parts_ ? parts_->address : std::string(); }

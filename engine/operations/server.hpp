@@ -23,7 +23,9 @@ public:
     // and logs a warning. Errors: config (the address is invalid or taken), retry (the process has no more
     // descriptors or threads). Calls `controls` from the server's thread until stop() returns.
     Result<void> start(const OperationsConfig& config, Controls controls);
-    void stop();
+    // Returns false if a thread is left behind that waits for a connector: then the process must not end by
+    // exit().
+    bool stop();
     // "127.0.0.1:3000"; empty while it is not serving.
     std::string address() const;
 

@@ -43,7 +43,8 @@ def check_answer(method, path, status, body):
     assert "application/json" in content and mistakes(body, content["application/json"]["schema"]) == []
 
 
-@pytest.mark.parametrize("method, path", [route for route in ROUTES if not route[1].endswith(("drain", "events"))])
+# test_dead_letter_api.py asks for dead letters.
+@pytest.mark.parametrize("method, path", [route for route in ROUTES if not route[1].endswith(("drain", "events")) and "dead_letter" not in route[1]])
 def test_a_route_answers_as_it_is_described(method, path, volleyd):
     api = Api(volleyd)
     for name, more in (("move", "?level=info"), ("nowhere", "")):
@@ -58,9 +59,13 @@ def test_the_description_has_every_route_and_no_other():
     source = (ROOT / "engine" / "operations" / "api.cpp").read_text()
     reads = set(re.findall(r'"(\w+)"', re.search(r"reads\{(.*?)\}", source, re.S).group(1)))
     writes = set(re.findall(r'what == "(\w+)"', re.search(r"bool is_write\(.*?\n\}", source, re.S).group(0)))
+    letters = (ROOT / "engine" / "operations" / "dead_letter_request.cpp").read_text()
+    letter_reads, letter_writes = (set(re.findall(r'"(dead_letter\w*(?:/\w+)?)", LetterTask', re.search(rf"letter_{of}\{{(.*?)\}};", letters, re.S).group(1)))
+                                   for of in ("reads", "writes"))
     described = {(method, path.removeprefix("/api/v1/")) for method, path in ROUTES}
     assert described == ({("get", read) for read in reads} | {("post", write) for write in writes} |
-                         {("get", "components/{name}")} |
+                         {("get", read) for read in letter_reads} | {("post", write) for write in letter_writes} |
+                         {("get", "components/{name}"), ("get", "dead_letters/{id}")} |
                          {("post", "components/{name}/" + write) for write in ("pause", "resume", "workers", "rate")})
 
 
@@ -223,9 +228,9 @@ def test_beyond_loopback_the_token_is_needed_and_the_probes_are_open(tmp_path, s
     volleyd = Volleyd(tmp_path, config(store, operations='listen: "0.0.0.0:0", token: "${file:token}"')).wait_ready()
     stranger, friend = Api(volleyd), Api(volleyd, "s3cret")
     for method, path in ROUTES:
-        status, body = stranger.ask(method.upper(), path.replace("{name}", "move"))
+        status, body = stranger.ask(method.upper(), path.replace("{name}", "move").replace("{id}", "1"))
         check_answer(method, path, status, body)
-        assert status == 401
+        assert status == 401, path
     assert [volleyd.get(path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
     assert friend.get("status")["ready"]
     assert "s3cret" not in json.dumps(friend.get("configuration"))

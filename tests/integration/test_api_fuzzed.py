@@ -17,9 +17,11 @@ LEFT_OUT = "events|drain"
 def test_answers_are_as_described_whatever_is_asked(tmp_path):
     store = Sqlite(tmp_path)
     volleyd = Volleyd(tmp_path, f"app: fuzzed\nqueues:\n{declared(store, 'in', reads=True)}{declared(store, 'out')}"
-                                "components: [{name: move, input: in, outputs: [out], handler: forward}]\n"
+                                f"{declared(store, 'dead', serializer='json')}components: [{{name: move, input: in, outputs: [out], handler: forward, "
+                                "dead_letter_queue: dead}]\n"
                                 'operations: {listen: "127.0.0.1:0"}\n')
     volleyd.wait_ready()
+    store.put("dead", ['{"n": 1}', "no json"] * 20, ["a"] * 40)
     python = environment("schemathesis", SCHEMATHESIS)
     run = subprocess.run(
         [python.parent / "schemathesis", "run", ROOT / "docs" / "openapi.yaml", "--url", f"http://{volleyd.address}",

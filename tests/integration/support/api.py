@@ -37,11 +37,11 @@ class Api:
         self.base = f"http://{volleyd.address}"
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def ask(self, method, path, headers=None):
+    def ask(self, method, path, headers=None, body=None):
         """Returns status and JSON, or text if it is none."""
-        request = urllib.request.Request(self.base + path, method=method, headers={**self.headers, **(headers or {})})
+        request = urllib.request.Request(self.base + path, method=method, headers={**self.headers, **(headers or {})}, data=body)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 status, kind, body = response.status, response.headers["Content-Type"], response.read().decode()
         except urllib.error.HTTPError as error:
             status, kind, body = error.code, error.headers["Content-Type"], error.read().decode()

@@ -51,6 +51,10 @@ volley::operations::Controls controls() {
     c.drain = [] {};
     c.set_log_level = [](volley::log::Level, std::chrono::milliseconds) {};
     c.configuration = [] { return std::make_shared<const volley::operations::Configuration>(); };
+    c.queue_config = [] { return std::make_shared<const volley::Config>(); };
+    c.make_catalog = [](const volley::Config&) {
+        return std::make_unique<volley::plugins::Catalog>(std::vector<std::filesystem::path>());
+    };
     return c;
 }
 
