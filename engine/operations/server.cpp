@@ -96,8 +96,15 @@ Claims claims_of(const httplib::Request& request) {
 
 // The dashboard's scripts, which its page loads in this order. Views into other files: not constexpr.
 const std::pair<const char*, const std::string_view&> scripts[] = {
-    {"/document.js", document_js}, {"/requests.js", requests_js}, {"/flow.js", flow_js},
-    {"/charts.js", charts_js},     {"/views.js", views_js},       {"/dashboard.js", dashboard_js}};
+    {"/document.js", document_js},
+                                                                   {"/requests.js", requests_js},
+                                                                   {"/flow.js", flow_js},
+                                                                   {"/charts.js", charts_js},
+                                                                   {"/letter.js", letter_js},
+                                                                   {"/letters.js", letters_js},
+                                                                   {"/letter_actions.js", letter_actions_js},
+                                                                   {"/views.js", views_js},
+                                                                   {"/dashboard.js", dashboard_js}};
 
 constexpr std::uint64_t longest_body = 1U << 20U;
 // At the end, with a connector that was asked for dead letters.

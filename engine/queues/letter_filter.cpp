@@ -19,6 +19,11 @@ std::string shown(const rapidjson::Value& value) {
     return text::as_written(value, nullptr);
 }
 
+// "-" is a letter that does not say, as lists show it.
+bool fits(const std::string& wanted, std::string_view said) {
+    return wanted.empty() || (wanted == "-" ? said.empty() : said == wanted);
+}
+
 Result<std::optional<std::int64_t>> read_time(const std::string& option, const std::string& text) {
     using namespace std::chrono;
     if (text.empty()) return std::optional<std::int64_t>();
@@ -55,8 +60,7 @@ Result<LetterFilter> LetterFilter::make(const LetterChoice& choice, const std::s
 }
 
 bool LetterFilter::matches(const Letter& letter) const {
-    if (!reason_.empty() && letter.said("reason") != reason_) return false;
-    if (!component_.empty() && letter.said("component") != component_) return false;
+    if (!fits(reason_, letter.said("reason")) || !fits(component_, letter.said("component"))) return false;
     if (since_ms_ || before_ms_) {
         const auto failed = parse_time(letter.said("failed-at"), 0);
         if (since_ms_ && (!failed || *failed < *since_ms_)) return false;

@@ -12,7 +12,7 @@
 
 namespace volley::queues {
 
-// What a client writes. Empty: any.
+// What a client writes. Empty: any. Reason and component "-": the letter does not say.
 struct LetterChoice {
     std::string reason;
     std::string component;

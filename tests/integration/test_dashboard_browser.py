@@ -7,6 +7,7 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
+from support.api import Api
 from support.environments import environment
 from support.servers import ROOT, Redis, wait_until
 from support.stores import Rsmq, Sqlite
@@ -138,6 +139,105 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(volleyd, redis):
                 assert ask("run", "overflow") <= 0, (view, scheme, width)
                 if folder := os.environ.get("VOLLEY_SCREENSHOTS"):
                     ask("screenshot", f"{folder}/{view}-{scheme}-{width}.png")
+        assert ask("trouble") == []
+
+
+def letter_is_gone(volleyd, id):
+    return id not in [row["id"] for row in Api(volleyd).get("dead_letters")["letters"]]
+
+
+def test_dead_letters_are_seen_and_put_right(volleyd):
+    store = volleyd.store
+    bodies = [json.dumps({"n": 1, "customer": {"id": 12345678901234567890, "tags": ["a", None]}}), '{"n": 2}', "<img src=x onerror=alert(1)>"]
+    wait_until(lambda: volleyd.metric("volley_messages_settled_total", outcome="dead_letter") >= 6, "there are dead letters")
+    store.put("dead", bodies, ["k"] * 3)
+    with store.connect() as connection:
+        connection.execute("INSERT INTO volley_messages (queue, key, body, headers) VALUES ('dead', 'k', x'00ff1b5b41', '[[\"colour\", \"red\"]]')")
+    with browser(volleyd) as ask:
+        def shows(place, text):
+            wait_until(lambda: text in ask("text", place), f"{text!r} is shown in {place}", 60)
+
+        def done(text):
+            ask("click", "#ask-yes")
+            shows("#notice-text", text)
+            ask("click", "#notice-close")
+
+        ask("open", "light", 1280, "dead")
+        shows("#reasons", "handler_fail")
+        ask("click", "[aria-label='Show handler_fail of ship']")
+        shows("#letters-rows", "<img src=x onerror=alert(1)> has no address")
+        first, second, third = (row["id"] for row in Api(volleyd).get("dead_letters?reason=handler_fail&limit=3")["letters"])
+
+        # One is opened, and edited.
+        ask("click", f"#letters-rows button:text-is('{first}')")
+        shows("#letter-parts", "first-error")
+        if folder := os.environ.get("VOLLEY_SCREENSHOTS"):
+            ask("screenshot", f"{folder}/letter.png")
+        ask("click", "#letter-edit")
+        shows("#ask-twin", f"volley dlq retry {first} --edit --queue dead")
+        assert ask("run", "axe") == []
+        ask("fill", "#ask-editor", "no json")
+        ask("click", "#ask-yes")
+        wait_until(lambda: "Not done" in ask("text", "#notice-text") or "was edited" in ask("text", "#notice-text"), "there is a verdict")
+        if not letter_is_gone(volleyd, first):
+            ask("click", f"#letters-rows button:text-is('{first}')")
+            shows("#letter-title", first)
+            ask("click", "#letter-edit")
+            ask("fill", "#ask-editor", '{"n": 100}')
+            done("1 dead letter was edited and sent again.")
+        wait_until(lambda: letter_is_gone(volleyd, first), "it is gone")
+
+        # Some are chosen, exported and deleted.
+        for id in (second, third):
+            ask("click", f"[aria-label='Select {id}']")
+        ask("click", "#letters-save")
+        shows("#ask-twin", f"volley dlq show --json {second} {third} --queue dead > dead-letters.ndjson")
+        lines = ask("download", "#ask-yes").splitlines()
+        assert [json.loads(line)["id"] for line in lines] == [second, third]
+        ask("click", "#letters-delete")
+        assert "Delete 2 dead letters?" in ask("text", "#ask-title") and ask("focused") == "Cancel"
+        shows("#ask-twin", f"volley dlq delete {second} {third} --queue dead")
+        done("2 dead letters were deleted.")
+
+        # All of a reason: they fail again, and the count to confirm is that of the group.
+        count = Api(volleyd).get("dead_letter_reasons?reason=handler_fail")["groups"][0]["count"]
+        ask("click", "[aria-label='Retry handler_fail of ship']")
+        assert f"Retry {count} dead letters?" in ask("text", "#ask-title")
+        shows("#ask-twin", "volley dlq retry --all --queue dead --component ship --reason handler_fail")
+        ask("select", "#ask-choices select", "out")
+        shows("#ask-twin", "--to out")
+        done(f"{count} dead letter")
+        wait_until(lambda: Api(volleyd).get("dead_letter_reasons?reason=handler_fail")["groups"] == [], "they are gone")
+
+        # Those that no engine put there: as a tree with all digits, as bytes, and as text.
+        ask("click", "#letters-refresh")
+        wait_until(lambda: ask("count", "[aria-label='Show letters without a reason of no component']") == 1, "they are counted")
+        ask("click", "[aria-label='Show letters without a reason of no component']")
+        for row, wanted in ((0, "12345678901234567890"), (2, "<img src=x onerror=alert(1)>"), (3, "00 ff 1b 5b 41")):
+            ask("click", f"#letters-rows tbody tr:nth-child({row + 1}) button")
+            shows("#letter-parts", wanted)
+            assert ask("run", "axe") == []
+        assert "colour" in ask("text", "#letter-parts")
+        ask("click", "#letter-retry")
+        ask("click", "#ask-yes")
+        shows("#notice-text", "it does not say which queue it is from")
+        ask("fill", "#letters-match", "/n=2")
+        ask("press", "Enter")
+        shows("#letters-held", "1 matches")
+        ask("click", "[aria-label='Export letters without a reason of no component']")
+        shows("#ask-twin", "volley dlq export --queue dead --match '/n=2' --component '-' --reason '-' > dead-letters.ndjson")
+        assert [json.loads(line)["body"] for line in ask("download", "#ask-yes").splitlines()] == ['{"n": 2}']
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+            ask("open", scheme, width, "dead")
+            shows("#reasons", "-")
+            ask("click", "[aria-label='Show letters without a reason of no component']")
+            wait_until(lambda: ask("count", "#letters-rows tbody tr") == 4, "the letters are shown")
+            ask("click", "#letters-rows tbody tr:nth-child(1) button")
+            shows("#letter-parts", "12345678901234567890")
+            assert ask("run", "axe") == [], (scheme, width)
+            assert ask("run", "overflow") <= 0, (scheme, width)
+            if folder := os.environ.get("VOLLEY_SCREENSHOTS"):
+                ask("screenshot", f"{folder}/letters-{scheme}-{width}.png")
         assert ask("trouble") == []
 
 

@@ -54,8 +54,8 @@ function keepChildren(parent, items, keyOf, create, update) {
   });
 }
 
-// A table of texts. A column is [name, text of a row, class of the cell or a function that returns it]. The roles stay
-// when a narrow window lays the cells of a row out below each other.
+// A table. A column is [name, text of a row, class of the cell or a function that returns it]; in place of the text, {make, update}
+// for the elements of a cell. The roles stay when a narrow window lays the cells of a row out below each other.
 function keepTable(place, label, columns, rows, keyOf, whenEmpty) {
   if (!place.firstChild) {
     const heads = columns.map(([name]) => {
@@ -78,8 +78,8 @@ function keepTable(place, label, columns, rows, keyOf, whenEmpty) {
   none.hidden = rows.length > 0;
   keepChildren(table.children[1], rows, keyOf,
     () => {
-      const row = make("tr", "", ...columns.map(([name]) => {
-        const cell = make("td", "", make("span"));
+      const row = make("tr", "", ...columns.map(([name, text]) => {
+        const cell = make("td", "", text.make ? text.make() : make("span"));
         cell.setAttribute("role", "cell");
         cell.dataset.label = name;
         return cell;
@@ -88,6 +88,10 @@ function keepTable(place, label, columns, rows, keyOf, whenEmpty) {
       return row;
     },
     (row, item) => columns.forEach(([, text, className], i) => {
+      if (text.make) {
+        text.update(row.children[i].children[0], item);
+        return setClass(row.children[i], className || "");
+      }
       const shown = text(item);
       setText(row.children[i].children[0], shown);
       setClass(row.children[i], (typeof className === "function" ? className(item) : className || "") + (shown === "-" ? " blank" : ""));

@@ -48,7 +48,7 @@ function treeOf(name, value, left) {
 
 function bytesOf(base64) {
   const text = atob(base64);
-  return Uint8Array.from(text, (one) => one.charCodeAt(0));
+  return Uint8Array.from(text, (unit) => unit.charCodeAt(0));
 }
 
 // "00000000  7b 22 …  {"a"…"
@@ -56,8 +56,8 @@ function hexOf(all) {
   const lines = [];
   for (let at = 0; at < Math.min(all.length, mostBytes); at += 16) {
     const row = [...all.slice(at, at + 16)];
-    const hex = row.map((one) => one.toString(16).padStart(2, "0")).join(" ");
-    const text = row.map((one) => (one > 31 && one < 127 ? String.fromCharCode(one) : ".")).join("");
+    const hex = row.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const text = row.map((byte) => (byte > 31 && byte < 127 ? String.fromCharCode(byte) : ".")).join("");
     lines.push(at.toString(16).padStart(8, "0") + "  " + hex.padEnd(47) + "  " + text);
   }
   if (all.length > mostBytes) lines.push("\u2026 of " + count(all.length) + " bytes");
@@ -80,7 +80,7 @@ function bodyParts(letter) {
   if (letter.body_bytes === null) return [make("p", "quiet", "A tombstone: it has no body.")];
   if (letter.body_base64 !== undefined) return [textBox("Body, as bytes", hexOf(bytesOf(letter.body_base64)))];
   if (letter.body === "") return [make("p", "quiet", "The body is empty.")];
-  const [value] = [parsedJson(letter.body)];
+  const value = parsedJson(letter.body);
   const parts = [];
   if (value.length === 1 && value[0] !== null && typeof value[0] === "object" && !(value[0] instanceof Digits)) {
     parts.push(make("ul", "tree", treeOf(null, value[0], { count: mostNodes })), folded("As text", textBox("Body, as text", letter.body)));

@@ -11,9 +11,9 @@ function notice(text, isBad = false) {
 }
 
 // Returns {status, answer}; status 0: the engine does not answer, and answer.error says why.
-async function ask(path, method = "GET") {
+async function ask(path, method = "GET", body = undefined) {
   try {
-    const response = await fetch("api/v1/" + path, { method });
+    const response = await fetch("api/v1/" + path, { method, body });
     const answer = await response.json();
     return { ok: response.ok, status: response.status, answer };
   } catch (error) {
@@ -36,8 +36,8 @@ function closeDialog() {
   if (opener && opener.isConnected) opener.focus();
 }
 
-// `what`: title, text, verb, danger, and twin and run, which get the values of the choices. A choice is [label, options],
-// an option [value, text].
+// `what`: title, text, verb, danger, edits (a text that may be changed), and twin and run, which get the values of the choices, and run
+// the changed text before them. A choice is [label, options], an option [value, text].
 function question(what, from) {
   opener = from;
   setText(byId("ask-title"), what.title);
@@ -59,9 +59,12 @@ function question(what, from) {
   const showTwin = () => setText(byId("ask-twin"), what.twin(...values()));
   for (const [, select] of selects) select.addEventListener("change", showTwin);
   showTwin();
-  carryOut = () => what.run(...values());
+  const editor = byId("ask-editor");
+  byId("ask-edit").hidden = what.edits === undefined;
+  editor.value = what.edits ?? "";
+  carryOut = () => (what.edits === undefined ? what.run(...values()) : what.run(editor.value, ...values()));
   dialog.showModal();
-  byId(what.danger ? "ask-no" : "ask-yes").focus();
+  (what.edits === undefined ? byId(what.danger ? "ask-no" : "ask-yes") : editor).focus();
 }
 
 byId("ask-no").addEventListener("click", closeDialog);

@@ -130,13 +130,13 @@ const deadColumns = [
   ["Last error", ({ o }) => o.last_error || "-", "long"],
 ];
 
-// Listing dead letters asks a store, which may be slow: the command line does it.
 function showDeadLetters(components) {
   const dead = allOutputs(components).filter(({ o }) => o.is_dead_letter_queue);
   keepTable(byId("dead"), "Dead-letter queues", deadColumns, dead, ({ name, o }) => name + "/" + o.queue,
     "No component has a dead-letter queue.");
   const queues = [...new Set(dead.map(({ o }) => o.queue))];
   byId("dead-twins").hidden = queues.length === 0;
+  keepLetters(queues, sum(components, (c) => c.counters.dead));
   const commands = queues.flatMap((queue) => [
     ["List them", "volley dlq list --queue " + shellWord(queue)],
     ["Show one", "volley dlq show ID --queue " + shellWord(queue)],

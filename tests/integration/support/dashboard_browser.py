@@ -47,6 +47,17 @@ class Browser:
     def press(self, key):
         self.page.keyboard.press(key)
 
+    def fill(self, place, text):
+        self.page.fill(place, text)
+
+    def select(self, place, value):
+        self.page.select_option(place, value)
+
+    def download(self, place):
+        with self.page.expect_download() as download:
+            self.page.click(place)
+        return open(download.value.path()).read()
+
     def focused(self):
         return self.page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent")
 
