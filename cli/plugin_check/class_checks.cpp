@@ -103,6 +103,7 @@ const std::map<std::string, Known>& known_extensions() {
         {VOLLEY_EXT_INSPECT, {{}, consumer | producer}},
         {VOLLEY_EXT_HISTORY, {{offsetof(volley_ext_history, between)}, consumer}},
         {VOLLEY_EXT_REMOVAL, {{offsetof(volley_ext_removal, remove_all)}, consumer}},
+        {VOLLEY_EXT_LAG, {{offsetof(volley_ext_lag, lags)}, consumer}},
         {VOLLEY_EXT_IDENTITY, {{offsetof(volley_ext_identity, identity)}, consumer}},
         {VOLLEY_EXT_ATOMIC,
          {{offsetof(volley_ext_atomic, joins), offsetof(volley_ext_atomic, commit)}, producer}},

@@ -66,6 +66,8 @@ Result<void> ProcessHandler::start_child() {
     auto started = Child::start(child_options_);
     if (!started) return started.error();
     child_ = std::move(*started);
+    if (last_end_ != LastEnd::none) context_.replaced(last_end_ == LastEnd::planned);
+    last_end_ = LastEnd::unplanned;  // unless it is recycled
     born_ = loading_since_ = Clock::now();
     input_closed_ = output_closed_ = false;
     leaving_since_.reset();
@@ -139,6 +141,7 @@ void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     if (!tail.empty())
         text += "; the end of its standard error: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
     const bool is_recycled = ended.with_status_0 && answered && !half_an_answer;
+    if (is_recycled) last_end_ = LastEnd::planned;
     if (!exchange_.is_over() && exchange_.has_read_any(read) && !is_recycled) {
         log::warning("the handler's process is replaced",
                      {{"component", child_options_.component}, {"cause", text}});
@@ -172,6 +175,7 @@ void ProcessHandler::replace() {
 void ProcessHandler::recycle(const std::string& why) {
     const ChildEnd ended = child_->end(recycling_time_ms);
     child_.reset();
+    last_end_ = LastEnd::planned;
     log::info("the handler's process is recycled",
               {{"component", child_options_.component}, {"cause", why + " (" + ended.text + ")"}});
     back_off(true);

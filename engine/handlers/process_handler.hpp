@@ -69,6 +69,8 @@ private:
     Clock::time_point not_before_{};
     Clock::time_point cannot_start_logged_{};
 
+    enum class LastEnd : std::uint8_t { none, planned, unplanned } last_end_ = LastEnd::none;
+
     // Of the child.
     Clock::time_point born_{};
     Clock::time_point loading_since_{};      // since a message waits for it to load

@@ -42,8 +42,9 @@ std::optional<std::string> named_component(std::string_view what, std::string_vi
 }
 
 bool is_read(std::string_view what) {
-    constexpr std::array<std::string_view, 9> reads{
-        "audit", "status", "components", "queues", "in_flight", "configuration", "log", "events", "history"};
+    constexpr std::array<std::string_view, 10> reads{"audit",   "status",    "components",    "queues",
+                                                     "log",     "in_flight", "configuration", "events",
+                                                     "history", "latencies"};
     for (const std::string_view read : reads)
         if (what == read) return true;
     return false;
@@ -134,6 +135,7 @@ ApiResponse Api::read(const std::string& what) {
     const double now = steady_seconds();
     if (what == "components") return {200, components_json(snapshot, rates_, now), false, {}, false, {}};
     if (what == "queues") return {200, queues_json(snapshot), false, {}, false, {}};
+    if (what == "latencies") return {200, latencies_json(snapshot), false, {}, false, {}};
     return {200, status_json(snapshot), false, {}, false, {}};
 }
 

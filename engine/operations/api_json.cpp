@@ -6,6 +6,7 @@
 
 #include "operations/api.hpp"
 #include "operations/json.hpp"
+#include "operations/process_use.hpp"
 
 namespace volley::operations {
 
@@ -62,6 +63,12 @@ void write_status(Json& json, const EngineSnapshot& s) {
         .time("until", s.log_level_until_seconds)
         .close();
     write_reload(json, s.reload);
+    const ProcessUse use = process_use();
+    json.open("process")
+        .count("pid", static_cast<std::uint64_t>(use.pid))
+        .number("cpu_seconds", use.cpu_seconds)
+        .count("resident_bytes", use.resident_bytes)
+        .close();
 }
 
 void write_outputs(Json& json, const ComponentSnapshot& c, const ComponentRates& rates) {
@@ -121,6 +128,7 @@ void write_component(Json& json, const ComponentSnapshot& c, const Rates& all_ra
         .known("rate_limit", c.limits.per_second == 0 ? -1 : std::int64_t{c.limits.per_second})
         .time("rate_limit_until", c.limits.per_second_until_seconds)
         .count("worker_restarts", c.worker_restarts)
+        .count("workers_recycled", c.workers_recycled)
         .count("concurrency", c.concurrency)
         .count("in_flight", c.in_flight)
         .count("in_flight_bytes", c.in_flight_bytes)
@@ -160,6 +168,22 @@ void write_components(Json& json, const EngineSnapshot& s, const Rates& rates, d
     json.end_list();
 }
 
+void write_partitions(Json& json, const runtime::BacklogSnapshot& backlog) {
+    if (!backlog.lags) {
+        json.null("partitions_assigned").null("partitions");
+        return;
+    }
+    json.count("partitions_assigned", backlog.lags->assigned).list("partitions");
+    for (const runtime::PartitionLag& one : backlog.lags->partitions) {
+        json.open()
+            .text_or_null("source", one.source)
+            .number("partition", one.partition)
+            .known("lag", one.lag)
+            .close();
+    }
+    json.end_list();
+}
+
 void write_queues(Json& json, const EngineSnapshot& s) {
     json.list("queues");
     for (const ComponentSnapshot& c : s.components) {
@@ -175,6 +199,7 @@ void write_queues(Json& json, const EngineSnapshot& s) {
             json.null("oldest_seconds");
         else
             json.number("oldest_seconds", static_cast<double>(c.backlog.oldest_ms) / 1000);
+        write_partitions(json, c.backlog);
         json.time("asked_at", c.backlog.asked_seconds).close();
     }
     json.end_list();
@@ -252,6 +277,26 @@ std::string in_flight_json(const EngineSnapshot& snapshot) {
             else
                 json.null("lease_left_seconds");
             json.close();
+        }
+        json.end_list().close();
+    }
+    return json.end_list().close().body();
+}
+
+std::string latencies_json(const EngineSnapshot& snapshot) {
+    Json json;
+    json.open().list("components");
+    for (const ComponentSnapshot& c : snapshot.components) {
+        const auto& counts = c.ack_seconds ? *c.ack_seconds : runtime::LatencyCounts{};
+        json.open().text("name", c.name).number("sum_seconds", counts.sum_seconds).list("buckets");
+        for (std::size_t i = 0; i < counts.counts.size(); ++i) {
+            if (counts.counts[i] == 0) continue;
+            json.open();
+            if (i < runtime::latency_bounds.size())
+                json.number("up_to_seconds", runtime::latency_bounds[i]);
+            else
+                json.null("up_to_seconds");
+            json.count("count", counts.counts[i]).close();
         }
         json.end_list().close();
     }

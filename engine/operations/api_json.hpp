@@ -17,6 +17,8 @@ std::string components_json(const runtime::EngineSnapshot& snapshot, const Rates
 std::string component_json(const runtime::ComponentSnapshot& component, const Rates& rates, double now);
 std::string queues_json(const runtime::EngineSnapshot& snapshot);
 std::string in_flight_json(const runtime::EngineSnapshot& snapshot);
+// The buckets of ack latencies that are not empty, since each component started.
+std::string latencies_json(const runtime::EngineSnapshot& snapshot);
 std::string configuration_json(const Configuration& configuration);
 std::string lines_json(const std::vector<log::Recent>& lines);
 // Status, components, queues and log in one object of one line.

@@ -59,7 +59,7 @@ void History::add(const runtime::EngineSnapshot& snapshot, const Rates& rates, d
     for (const auto& c : snapshot.components) {
         auto& points = kept[c.name] = std::move(components_[c.name]);
         points.push_back({unix_seconds, rates.of(c, steady_seconds), c.in_flight,
-                          c.worker_restarts + c.failures[VOLLEY_REASON_CRASH],
+                          c.worker_restarts - c.workers_recycled,
                           unix_seconds - c.backlog.asked_seconds < 2 * step ? c.backlog.ready : -1});
         points.back().rates.sent = {};
         if (points.size() > most_points) points.pop_front();

@@ -28,7 +28,7 @@ private:
         double at = 0;  // Unix time
         ComponentRates rates;
         std::uint64_t in_flight = 0;
-        std::uint64_t restarts = 0;  // of the handler, with its crashes
+        std::uint64_t restarts = 0;  // of handlers that failed
         std::int64_t waiting = -1;   // as the store last said; -1: nobody has asked lately
     };
     struct Mark {

@@ -39,6 +39,7 @@ public:
         inputs();
         outputs();
         durations();
+        ack_latencies();
         of_plugins();
         return std::move(all_);
     }
@@ -184,9 +185,48 @@ private:
              [](const auto& c) { return c.paused ? 1 : 0; });
         each("volley_last_success_timestamp_seconds", "When a message was last acked, Unix time",
              MetricType::Gauge, [](const auto& c) { return c.last_success_seconds; });
-        each("volley_worker_restarts_total", "Handler instances that replaced one that failed",
-             MetricType::Counter, [](const auto& c) { return c.worker_restarts; });
+        restarts();
         backlogs();
+        partition_lags();
+    }
+
+    void restarts() {
+        MetricFamily f = family("volley_worker_restarts_total",
+                                "Handler instances or processes that replaced another one, by reason",
+                                MetricType::Counter);
+        for (const ComponentSnapshot& c : snapshot_.components) {
+            for (const bool planned : {false, true}) {
+                Labels with = labels(c);
+                with.push_back({"reason", planned ? "recycled" : "failed"});
+                add(f, std::move(with),
+                    static_cast<double>(planned ? c.workers_recycled
+                                                : c.worker_restarts - c.workers_recycled));
+            }
+        }
+        all_.push_back(std::move(f));
+    }
+
+    void partition_lags() {
+        MetricFamily lag =
+            family("volley_queue_partition_lag",
+                   "Messages behind the committed offset of an assigned partition; of many, the greatest",
+                   MetricType::Gauge);
+        MetricFamily assigned = family("volley_queue_partitions_assigned",
+                                       "Partitions of the input that this process reads", MetricType::Gauge);
+        for (const ComponentSnapshot& c : snapshot_.components) {
+            if (!c.backlog.lags) continue;
+            add(assigned, labels(c), static_cast<double>(c.backlog.lags->assigned));
+            for (const runtime::PartitionLag& one : c.backlog.lags->partitions) {
+                if (one.lag < 0) continue;
+                Labels with = labels(c);
+                with.push_back({"source", text::safe(one.source)});
+                with.push_back({"partition", std::to_string(one.partition)});
+                add(lag, std::move(with), static_cast<double>(one.lag));
+            }
+        }
+        for (MetricFamily* one : {&lag, &assigned}) {
+            if (!one->metric.empty()) all_.push_back(std::move(*one));
+        }
     }
 
     // What the stores said when they were last asked. A figure that a store does not give is left out.
@@ -245,6 +285,32 @@ private:
             }
             metric.histogram.sample_count = count;
             metric.histogram.sample_sum = c.handle_seconds.sum_seconds;
+            f.metric.push_back(std::move(metric));
+        }
+        all_.push_back(std::move(f));
+    }
+
+    // A bucket for every second doubling.
+    void ack_latencies() {
+        constexpr std::size_t step = 8;
+        MetricFamily f =
+            family("volley_ack_latency_seconds",
+                   "Time from when a message was stored in the input to its ack", MetricType::Histogram);
+        for (const ComponentSnapshot& c : snapshot_.components) {
+            if (!c.ack_seconds) continue;
+            const auto& counts = c.ack_seconds->counts;
+            ClientMetric metric;
+            metric.label = labels(c);
+            std::uint64_t count = 0;
+            for (std::size_t i = 0; i < counts.size(); ++i) {
+                count += counts[i];
+                const bool last = i == runtime::latency_bounds.size();
+                if (!last && i % step != 0) continue;
+                metric.histogram.bucket.push_back(
+                    {count, last ? std::numeric_limits<double>::infinity() : runtime::latency_bounds[i]});
+            }
+            metric.histogram.sample_count = count;
+            metric.histogram.sample_sum = c.ack_seconds->sum_seconds;
             f.metric.push_back(std::move(metric));
         }
         all_.push_back(std::move(f));

@@ -45,7 +45,10 @@ double quantile(const Buckets& counts, double share) {
 Rates::Counts Rates::counts_of(const runtime::ComponentSnapshot& c) {
     Counts counts{c.received, c.done, std::accumulate(c.failures.begin(), c.failures.end(), std::uint64_t{0}),
                   c.dead,     {},     c.handle_seconds};
-    for (const auto& output : c.outputs) counts.sent[output.queue] = output.sent;
+    for (const auto& output : c.outputs) {
+        counts.sent[output.queue] = output.sent;
+        counts.failed += output.failed;
+    }
     return counts;
 }
 

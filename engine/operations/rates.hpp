@@ -16,7 +16,7 @@ namespace volley::operations {
 struct ComponentRates {
     double received = 0;
     double done = 0;
-    double failed = 0;  // attempts of handlers and outputs
+    double failed = 0;  // attempts that failed, and sends that a store did not accept
     double dead = 0;
     // Duration of handler calls, estimated from the buckets of a histogram. Negative: there were none.
     double p50_seconds = -1;

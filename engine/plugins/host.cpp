@@ -227,8 +227,17 @@ std::int32_t Host::config(const volley_host* host, const char* key, std::int32_t
     return 1;
 }
 
-const void* Host::get_extension(const volley_host*, const char*) {
-    return nullptr;  // none exist in this minor version
+void Host::replaced(const volley_host* host, std::int32_t planned) {
+    const Visit visit(host);
+    if (visit && visit->services_.replaced) visit->services_.replaced(planned != 0);
+}
+
+const void* Host::get_extension(const volley_host* host, const char* id) {
+    static constexpr volley_ext_restarts restarts{sizeof(volley_ext_restarts), 0, &Host::replaced};
+    const Visit visit(host);
+    if (!visit || id == nullptr) return nullptr;
+    const bool counts = static_cast<bool>(visit->services_.replaced);
+    return counts && std::string_view(id) == VOLLEY_EXT_RESTARTS ? &restarts : nullptr;
 }
 
 }  // namespace volley::plugins::detail

@@ -57,6 +57,7 @@ private:
     static void health(const volley_host*, std::uint32_t, volley_view);
     static std::int32_t config(const volley_host*, const char*, std::int32_t*, volley_view*);
     static const void* get_extension(const volley_host*, const char*);
+    static void replaced(const volley_host*, std::int32_t);
 
     static const rapidjson::Value* find(const rapidjson::Value& config, const char* key);
     void count_allocation(double bytes);

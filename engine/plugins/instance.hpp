@@ -17,8 +17,8 @@
 
 namespace volley::plugins {
 
-// What an instance may use of the engine. Any thread may call the two functions until the instance is
-// destroyed. They must neither block nor throw. Either may be empty.
+// What an instance may use of the engine. Any thread may call the functions until the instance is destroyed.
+// They must neither block nor throw. Each may be empty.
 struct Services {
     std::string queue = {};  // name in the configuration; for a handler, the component's
     std::string component = {};
@@ -27,6 +27,8 @@ struct Services {
     // The state is VOLLEY_UP, VOLLEY_DEGRADED or VOLLEY_DOWN; the text says why.
     std::function<void(std::uint32_t state, std::string text)> health = {};
     bool for_dead_letters = false;  // the queue keeps dead letters
+    // A process of the handler has taken the place of another; `planned`: of a healthy one.
+    std::function<void(bool planned)> replaced = {};
 };
 
 namespace detail {

@@ -29,7 +29,8 @@ public:
                       stats->in_flight,
                       stats->delayed,
                       stats->dead,
-                      stats->oldest_ms};
+                      stats->oldest_ms,
+                      input.lags()};
         }
         status.publish_backlog(answer);
     }

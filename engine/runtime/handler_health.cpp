@@ -23,6 +23,11 @@ void HandlerHealth::set_down(std::string why) {
     is_down_.store(!down_.empty(), std::memory_order_release);
 }
 
+void HandlerHealth::replaced(bool planned) {
+    restarts_.fetch_add(1, std::memory_order_relaxed);
+    if (planned) recycled_.fetch_add(1, std::memory_order_relaxed);
+}
+
 std::string HandlerHealth::problem() const {
     const std::lock_guard lock(mutex_);
     return problem_;

@@ -1,6 +1,9 @@
 #include "runtime/input.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <tuple>
 
 #include "invariant.hpp"
 #include "plugins/call_error.hpp"
@@ -11,6 +14,10 @@
 namespace volley::runtime {
 
 namespace {
+
+// Each partition is a time series of the metrics, so their number is limited.
+constexpr std::uint32_t most_partitions_asked = 4096;
+constexpr std::ptrdiff_t most_partitions_told = 100;
 
 std::uint32_t milliseconds(delivery::Millis time) { return static_cast<std::uint32_t>(time.count()); }
 
@@ -35,6 +42,7 @@ void Input::attach(const volley_partition_events& events) {
     partitions_ = static_cast<const volley_ext_partitions*>(consumer_.extension(VOLLEY_EXT_PARTITIONS));
     log_ = static_cast<const volley_ext_log*>(consumer_.extension(VOLLEY_EXT_LOG));
     inspect_ = static_cast<const volley_ext_inspect*>(consumer_.extension(VOLLEY_EXT_INSPECT));
+    lag_ = static_cast<const volley_ext_lag*>(consumer_.extension(VOLLEY_EXT_LAG));
     identity_ = static_cast<const volley_ext_identity*>(consumer_.extension(VOLLEY_EXT_IDENTITY));
     if (partitions_ != nullptr) partitions_->listen(consumer_.get(), &events);
 }
@@ -109,6 +117,38 @@ std::optional<volley_stats> Input::stats() {
     Error why = plugins::error_of(label(), "stats", status, error);
     if (!is_passing(why.code) && !is_refusal(why.code)) failure_ = std::move(why);
     return std::nullopt;
+}
+
+std::shared_ptr<const PartitionLags> Input::lags() {
+    if (!is_open() || lag_ == nullptr || lag_->lags == nullptr || failure_) return nullptr;
+    std::vector<volley_partition_lag> room(most_partitions_asked);
+    for (volley_partition_lag& one : room) one = {{}, -1, 0, -1};
+    std::uint32_t count = 0;
+    volley_error error = plugins::empty_error();
+    const std::int32_t status = plugins::walled(error, [&] {
+        return lag_->lags(consumer_.get(), room.data(), most_partitions_asked, sizeof room.front(), &count,
+                          &error);
+    });
+    if (status != VOLLEY_OK) {
+        Error why = plugins::error_of(label(), "lags", status, error);
+        if (!is_passing(why.code) && !is_refusal(why.code)) failure_ = std::move(why);
+        return nullptr;
+    }
+    room.resize(std::min(count, most_partitions_asked));
+    if (room.size() > most_partitions_told) {
+        const auto end = room.begin() + most_partitions_told;
+        std::nth_element(room.begin(), end, room.end(),
+                         [](const auto& a, const auto& b) { return a.lag > b.lag; });
+        room.resize(most_partitions_told);
+    }
+    auto told = std::make_shared<PartitionLags>();
+    told->assigned = count;
+    for (const volley_partition_lag& one : room)
+        told->partitions.push_back({std::string(text_of(one.source)), one.partition, one.lag});
+    std::sort(told->partitions.begin(), told->partitions.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.source, a.partition) < std::tie(b.source, b.partition);
+    });
+    return told;
 }
 
 Result<std::string_view> Input::identity() {

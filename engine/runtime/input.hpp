@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "delivery/types.hpp"
 #include "plugins/instance.hpp"
+#include "runtime/snapshot.hpp"
 
 namespace volley::runtime {
 
@@ -24,6 +26,7 @@ public:
           partitions_(other.partitions_),
           log_(other.log_),
           inspect_(other.inspect_),
+          lag_(other.lag_),
           identity_(other.identity_),
           failure_(std::move(other.failure_)) {}
 
@@ -55,6 +58,9 @@ public:
     // Returns nothing if the store does not report statistics or is not open. If the status means that the
     // consumer cannot go on, failure() returns it afterwards.
     std::optional<volley_stats> stats();
+    // Returns the lag of the assigned partitions as the last stats() found it, of those with the greatest lag
+    // if there are many. Null if the store does not report it or is not open.
+    std::shared_ptr<const PartitionLags> lags();
     // Returns why the consumer cannot go on, if a call that returns no error found that out; else nothing.
     const std::optional<Error>& failure() const { return failure_; }
     // Returns the store's identity. Valid until the next call. Requires: has_identity().
@@ -80,6 +86,7 @@ private:
     const volley_ext_partitions* partitions_ = nullptr;
     const volley_ext_log* log_ = nullptr;
     const volley_ext_inspect* inspect_ = nullptr;
+    const volley_ext_lag* lag_ = nullptr;
     const volley_ext_identity* identity_ = nullptr;
     std::optional<Error> failure_;
     std::atomic<std::thread::id> announces_{};  // the thread inside a call that may announce partitions

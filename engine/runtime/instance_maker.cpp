@@ -35,6 +35,7 @@ Result<plugins::HandlerInstance> InstanceMaker::create(const volley_jobs* jobs) 
     services.health = [&health = health_](std::uint32_t state, std::string text) {
         health.set_down(state == VOLLEY_DOWN ? std::move(text) : std::string());
     };
+    services.replaced = [&health = health_](bool planned) { health.replaced(planned); };
     if (pipeline_.handler) {
         return plugins::HandlerInstance::create(*pipeline_.handler, std::move(services),
                                                 pipeline_.handler_config, pipeline_.base_dir, jobs);

@@ -12,6 +12,7 @@
 
 #include "codec/codec.hpp"
 #include "plugins/catalog.hpp"
+#include "runtime/ack_latency.hpp"
 #include "runtime/completions.hpp"
 #include "runtime/crash_journal.hpp"
 #include "runtime/histogram.hpp"
@@ -82,6 +83,7 @@ struct Pipeline {
     std::vector<std::unique_ptr<OutputQueue>> output_queues;
     std::unique_ptr<OutputQueue> dead_letters;
     DurationCounts handle_durations;
+    AckLatency ack_latency;                                      // the intake thread adds
     std::atomic<std::uint64_t> nanoseconds_per_message{20'000};  // moving average; sizes the workers' batches
     bool input_is_log = false;                                   // progress is an offset
     std::atomic<bool> stopping{false};                           // do not start handlers any more

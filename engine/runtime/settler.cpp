@@ -84,19 +84,21 @@ Result<bool> Settler::settle(delivery::Instant now) {
 Result<void> Settler::take_results(delivery::Instant now) {
     bool any_done = false;
     Result<void> broken;
+    const std::int64_t now_ms = unix_ms();
     for (std::size_t i = 0; i < settlements_.size(); ++i) {
         const delivery::Settlement& s = settlements_[i];
         if (calls_[i].result == VOLLEY_OK) {
             core_.settled(s.slot, false);
-            any_done = any_done || s.kind == delivery::SettlementKind::ack;
+            if (s.kind != delivery::SettlementKind::ack) continue;
+            any_done = true;
+            pipeline_.ack_latency.add(pipeline_.contexts[s.slot].message.timestamp_ms, now_ms);
         } else if (auto failed = not_settled(s, calls_[i].result, now); !failed && broken) {
             broken = failed;
         }
     }
     if (auto failed = take_release_results(); !failed && broken) broken = failed;
     if (any_done)
-        pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0,
-                                             std::memory_order_relaxed);
+        pipeline_.last_success_seconds.store(static_cast<double>(now_ms) / 1000.0, std::memory_order_relaxed);
     return broken;
 }
 

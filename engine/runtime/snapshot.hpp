@@ -2,6 +2,7 @@
 // taking one never blocks the data path.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -17,6 +18,30 @@ inline constexpr std::array<double, 14> duration_bounds{0.005, 0.01, 0.025, 0.05
 
 struct Histogram {
     std::array<std::uint64_t, duration_bounds.size() + 1> counts{};  // per bucket, not cumulative
+    double sum_seconds = 0;
+};
+
+// Upper bounds of the buckets of ack latencies, in seconds: from 1 ms to 35 min, four for each doubling. The
+// last bucket is +Inf.
+inline constexpr auto latency_bounds = [] {
+    constexpr double fourth_root_of_2 = 1.189207115002721;
+    std::array<double, 85> bounds{};
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+        const auto doubled = static_cast<double>(std::uint64_t{1} << (i / 4));
+        bounds[i] = 0.001 * doubled;
+        for (std::size_t step = 0; step < i % 4; ++step) bounds[i] *= fourth_root_of_2;
+    }
+    return bounds;
+}();
+
+inline std::size_t latency_bucket(double seconds) {
+    return static_cast<std::size_t>(std::lower_bound(latency_bounds.begin(), latency_bounds.end(), seconds) -
+                                    latency_bounds.begin());
+}
+
+// How many acked messages took how long since their store's timestamp.
+struct LatencyCounts {
+    std::array<std::uint64_t, latency_bounds.size() + 1> counts{};  // per bucket, not cumulative
     double sum_seconds = 0;
 };
 
@@ -73,6 +98,18 @@ struct LimitsSnapshot {
     double per_second_until_seconds = 0;
 };
 
+// Messages from the committed offset to the end of a partition that is assigned to the consumer.
+struct PartitionLag {
+    std::string source;  // the topic, if a consumer can read several
+    std::int32_t partition = -1;
+    std::int64_t lag = -1;  // -1: unknown
+};
+
+struct PartitionLags {
+    std::uint64_t assigned = 0;            // partitions; the list has those with the greatest lag
+    std::vector<PartitionLag> partitions;  // by source and number
+};
+
 // What the input's store says about the queue. -1: it does not say.
 struct BacklogSnapshot {
     double asked_seconds = 0;  // Unix time; 0: not asked yet, or it does not answer
@@ -81,6 +118,7 @@ struct BacklogSnapshot {
     std::int64_t delayed = -1;
     std::int64_t dead = -1;
     std::int64_t oldest_ms = -1;
+    std::shared_ptr<const PartitionLags> lags;  // null: the connector does not say
 };
 
 // Inputs: received = done + dead + dropped + requeued + released + in_flight.
@@ -112,11 +150,13 @@ struct ComponentSnapshot {
     std::uint64_t in_flight_bytes = 0;
     std::uint64_t retries = 0;
     std::array<std::uint64_t, reason_count> failures{};
-    Histogram handle_seconds;  // duration of each handler call
+    Histogram handle_seconds;                          // duration of each handler call
+    std::shared_ptr<const LatencyCounts> ack_seconds;  // from the store's timestamp to the ack
     std::uint32_t workers = 0;
     std::uint32_t concurrency = 1;  // messages of a worker at once
     std::uint32_t workers_busy = 0;
-    std::uint64_t worker_restarts = 0;       // handler instances that replaced another
+    std::uint64_t worker_restarts = 0;       // handler instances, or their processes, that replaced another
+    std::uint64_t workers_recycled = 0;      // those of them that replaced a healthy one, by design
     double last_success_seconds = 0;         // Unix time; 0: never
     std::vector<OutputSnapshot> outputs;     // including the dead-letter queue
     std::vector<RetryingSnapshot> retrying;  // the next ones that are due

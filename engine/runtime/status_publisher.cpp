@@ -99,7 +99,9 @@ void StatusPublisher::publish(const Readiness& readiness) {
     s.retries = c.retries;
     std::copy(std::begin(c.failures), std::end(c.failures), s.failures.begin());
     s.workers_busy = context_.workers.busy();
-    s.worker_restarts = context_.workers.restarts();
+    const WorkerPool::Restarts restarts = context_.workers.restarts();
+    s.worker_restarts = restarts.all;
+    s.workers_recycled = restarts.planned;
     context_.status.publish(std::move(s));
 }
 
@@ -142,6 +144,7 @@ ComponentSnapshot snapshot_of(const IntakeContext& context) {
     s.limits.per_second = context.status.rate_limit.load(std::memory_order_relaxed);
     s.finished = context.status.ended.load(std::memory_order_acquire);
     s.handle_seconds = context.pipeline.handle_durations.read();
+    s.ack_seconds = std::make_shared<const LatencyCounts>(context.pipeline.ack_latency.read());
     s.last_success_seconds = context.pipeline.last_success_seconds.load(std::memory_order_relaxed);
     const auto add = [&s](const OutputQueue& output_queue) {
         s.outputs.push_back({output_queue.queue, output_queue.connector,

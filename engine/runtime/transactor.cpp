@@ -149,15 +149,17 @@ void Transactor::apply(const Conclusion& conclusion, const Error& cause) {
 }
 
 void Transactor::committed(const Conclusion& conclusion) {
+    const std::int64_t now_ms = unix_ms();
     for (const delivery::Slot slot : conclusion.slots) {
         MessageContext& context = pipeline_.contexts[slot];
+        pipeline_.ack_latency.add(context.message.timestamp_ms, now_ms);
         for (const Output& output : context.outputs)
             pipeline_.output_queues[output.queue_index]->sent.fetch_add(1, std::memory_order_relaxed);
         if (context.held() > 0) context.shrink();
     }
     if (outage_.succeeded()) pipeline_.output_queues.front()->up.store(true, std::memory_order_relaxed);
     progressed_ = true;
-    pipeline_.last_success_seconds.store(static_cast<double>(unix_ms()) / 1000.0, std::memory_order_relaxed);
+    pipeline_.last_success_seconds.store(static_cast<double>(now_ms) / 1000.0, std::memory_order_relaxed);
 }
 
 void Transactor::refused(delivery::Slot slot, const Error& error) {

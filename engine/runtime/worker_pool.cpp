@@ -151,11 +151,14 @@ std::int64_t WorkerPool::overdue_since(delivery::Instant now) const {
     return oldest;
 }
 
-std::uint64_t WorkerPool::restarts() const {
-    if (pipeline_.shared_handler) return workers_.empty() ? 0 : workers_.front()->handler().restarts();
-    std::uint64_t all = 0;
-    for (const auto& worker : workers_) all += worker->handler().restarts();
-    return all;
+WorkerPool::Restarts WorkerPool::restarts() const {
+    Restarts sum;
+    for (const auto& worker : workers_) {
+        sum.all += worker->handler().restarts();
+        sum.planned += worker->handler().recycled();
+        if (pipeline_.shared_handler) break;  // all workers use one slot
+    }
+    return sum;
 }
 
 }  // namespace volley::runtime

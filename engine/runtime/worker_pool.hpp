@@ -51,8 +51,13 @@ public:
     std::string handler_problem() const;
     // Why a handler takes no messages for now, through no fault of ours; empty: all take them.
     std::string handler_outage() const;
-    // How many instances of the handler have replaced another one.
-    std::uint64_t restarts() const;
+    // How many instances or processes of the handler have replaced another one, and how many of those did so
+    // by design.
+    struct Restarts {
+        std::uint64_t all = 0;
+        std::uint64_t planned = 0;
+    };
+    Restarts restarts() const;
     // Since when the oldest call has been running that has passed handler_timeout, in ms of the monotonic
     // clock; 0: there is none.
     std::int64_t overdue_since(delivery::Instant now) const;

@@ -106,6 +106,20 @@ void KafkaConsumer::stats(volley_stats& out) {
     out.ready = instance_.is_subscribed() ? logs_.lag() : inspection_.browser().count();
 }
 
+std::uint32_t KafkaConsumer::lags(volley_partition_lag* out, std::uint32_t capacity, std::uint32_t stride) {
+    std::uint32_t count = 0;
+    for (const OwnedPartition& owned : partitions_) {
+        if (count < capacity) {
+            volley_partition_lag& one = element(out, stride, count);
+            one.source = view_of(*owned.topic);
+            one.partition = owned.partition;
+            one.lag = owned.lag;
+        }
+        ++count;
+    }
+    return count;
+}
+
 const void* KafkaConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_PARTITIONS) return partitions_functions();
     if (id == VOLLEY_EXT_LOG) return log_functions();
@@ -113,6 +127,7 @@ const void* KafkaConsumer::extension(std::string_view id) {
     if (id == VOLLEY_EXT_HISTORY) return history_functions();
     if (id == VOLLEY_EXT_IDENTITY) return identity_functions();
     if (id == VOLLEY_EXT_REMOVAL) return removal_functions();
+    if (id == VOLLEY_EXT_LAG) return lag_functions();
     return nullptr;
 }
 

@@ -40,6 +40,8 @@ public:
     std::int32_t commit(const volley_partition* partitions, std::uint32_t count, std::uint32_t stride,
                         bool wait, std::uint32_t timeout_ms);
     void stats(volley_stats& out);
+    // See volley_ext_lag. Returns how many partitions are assigned.
+    std::uint32_t lags(volley_partition_lag* out, std::uint32_t capacity, std::uint32_t stride);
     Inspection& inspection() { return inspection_; }
 
 private:
@@ -66,5 +68,6 @@ const volley_ext_inspect* inspect_functions();
 const volley_ext_history* history_functions();
 const volley_ext_identity* identity_functions();
 const volley_ext_removal* removal_functions();
+const volley_ext_lag* lag_functions();
 
 }  // namespace volley::kafka

@@ -61,6 +61,13 @@ constexpr volley_ext_identity identity_table{sizeof(volley_ext_identity), 0, &id
 constexpr volley_ext_removal removal{sizeof(volley_ext_removal), 0, &remove_all};
 constexpr volley_ext_history history{sizeof(volley_ext_history), 0, &between};
 
+std::int32_t lags(volley_consumer* i, volley_partition_lag* out, std::uint32_t capacity, std::uint32_t stride,
+                  std::uint32_t* count, volley_error* e) {
+    return detail::guard(e, [&] { *count = consumer(i).lags(out, capacity, stride); });
+}
+
+constexpr volley_ext_lag lag_table{sizeof(volley_ext_lag), 0, &lags};
+
 }  // namespace
 
 const volley_ext_partitions* partitions_functions() { return &partitions; }
@@ -70,5 +77,6 @@ const volley_ext_history* history_functions() { return &history; }
 const volley_ext_identity* identity_functions() { return &identity_table; }
 
 const volley_ext_removal* removal_functions() { return &removal; }
+const volley_ext_lag* lag_functions() { return &lag_table; }
 
 }  // namespace volley::kafka

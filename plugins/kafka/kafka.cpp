@@ -8,8 +8,8 @@ namespace {
 constexpr auto consumer_functions = volley::consumer_functions<volley::kafka::KafkaConsumer>();
 constexpr auto producer_functions = volley::producer_functions<volley::kafka::KafkaProducer>();
 constexpr const char* consumer_extensions[] = {
-    VOLLEY_EXT_PARTITIONS, VOLLEY_EXT_LOG, VOLLEY_EXT_INSPECT, VOLLEY_EXT_HISTORY, VOLLEY_EXT_IDENTITY,
-    VOLLEY_EXT_REMOVAL,    nullptr};
+    VOLLEY_EXT_PARTITIONS, VOLLEY_EXT_LOG,     VOLLEY_EXT_INSPECT, VOLLEY_EXT_HISTORY,
+    VOLLEY_EXT_IDENTITY,   VOLLEY_EXT_REMOVAL, VOLLEY_EXT_LAG,     nullptr};
 constexpr const char* producer_extensions[] = {VOLLEY_EXT_ABILITIES, nullptr};
 
 constexpr std::uint64_t carries = VOLLEY_CAN_KEY | VOLLEY_CAN_HEADERS;

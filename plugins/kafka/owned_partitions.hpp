@@ -49,6 +49,7 @@ struct OwnedPartition {
     std::int64_t assigned_at = -1;  // the committed offset at the assignment; -1: none, or unknown
     ReadState read;
     CommitState commit;
+    std::int64_t lag = -1;  // as of the last OffsetQueries::lag(); -1: unknown
     bool is_paused = false;
     bool is_restarting = false;  // messages are from the replaced log, and are dropped; see LogRestarts
 

@@ -9,9 +9,9 @@ import time
 
 import pytest
 from support.api import Api, description, mistakes, resolved
-from support.servers import ROOT, wait_until
+from support.servers import ROOT, free_port, wait_until
 from support.stores import Sqlite
-from support.volleyd import Volleyd
+from support.volleyd import Volleyd, volley
 
 ROUTES = [(method, path) for path, operations in description()["paths"].items() for method in operations]
 
@@ -111,6 +111,19 @@ def test_a_paused_component_fetches_nothing_until_it_goes_on_and_stays_paused_ov
     assert [re.search(r'request=(\w+)', line).group(1) for line in audits] == ["pause", "reload", "resume"]
     assert all("by=local" in line and "from=127.0.0.1:" in line for line in audits)
     assert "about=move" in audits[0]
+
+
+def test_sends_that_fail_are_failures_per_second(tmp_path, store):
+    store.put("in", [json.dumps({"n": n}) for n in range(20)], ["a"] * 20)
+    volleyd = Volleyd(tmp_path, config(store).replace(f"out: {{type: sqlite, config: {store.config()}}}",
+                                                      f'out: {{type: http, config: {{url: "http://127.0.0.1:{free_port()}/"}}}}'))
+    wait_until(lambda: volleyd.address, "it listens")
+    component = wait_until(lambda: (lambda c: c if c["per_second"]["failed"] > 0 else None)(Api(volleyd).component("move")),
+                           "the rate of failures is there")
+    assert component["outputs"][0]["failed"] > 0 and sum(component["failures"].values()) == 0
+    wait_until(lambda: re.search(r"move +\S+ +\S+ +\S+ +(0\.[1-9]|[1-9])", volley(tmp_path, "status", "--address",
+                                                                                  volleyd.address).stdout), "volley status shows it")
+    volleyd.kill()
 
 
 def test_a_reload_says_why_it_is_refused(volleyd, store):

@@ -4,9 +4,11 @@ import collections
 import json
 import os
 import re
+import signal
 import sys
 
 import pytest
+from support.api import Api
 from support.servers import wait_until
 from support.stores import Sqlite
 from support.volleyd import Volleyd
@@ -56,6 +58,45 @@ def test_a_child_gets_no_more_messages_than_it_may(concurrency, tmp_path):
     assert sorted(job.pids().values()) == [5, 10, 10, 10]
     assert "is recycled" in job.volleyd.log
     assert "WARN" not in job.volleyd.log
+
+
+def restarts(job):
+    component = Api(job.volleyd).component("work")
+    failed, recycled = (job.volleyd.metric("volley_worker_restarts_total", reason=reason) for reason in ("failed", "recycled"))
+    assert (component["worker_restarts"], component["workers_recycled"]) == (failed + recycled, recycled)
+    return failed, recycled
+
+
+def test_a_recycled_child_is_a_restart_that_was_planned(tmp_path):
+    job = Job(tmp_path, [{"n": n} for n in range(35)], python(", max_messages_per_child: 10"))
+    wait_until(lambda: len(job.store.take("out")) == 35, "all are delivered")
+    wait_until(lambda: restarts(job) == (0, 3), "three children were replaced by design")
+
+
+# Dies at the message that says so, the first time; and once without a message.
+DYING = CHILD.replace("    with open", """    if message["body"].get("do") == "die" and message["attempt"] == 1:
+        os._exit(3)
+    with open""")
+
+
+def test_a_child_that_dies_is_a_restart_that_was_not(tmp_path):
+    job = Job(tmp_path, [{"n": 1}, {"n": 2, "do": "die"}, {"n": 3}], python(), child=DYING)
+    wait_until(lambda: len(job.store.take("out")) == 3, "all are delivered", 60)
+    wait_until(lambda: restarts(job) == (1, 0), "one child was replaced")
+    for n, death in enumerate((signal.SIGKILL, signal.SIGTERM), 4):  # while it has no message
+        os.kill(int(list(job.pids())[-1]), death)
+        job.store.put("in", [json.dumps({"n": n})], ["k"])
+        wait_until(lambda: len(job.store.take("out")) == n, "the next is delivered")
+    wait_until(lambda: restarts(job) == (3, 0), "all three were replaced")
+
+
+def test_a_child_that_hangs_is_a_restart_too(tmp_path):
+    child = CHILD.replace("    with open", """    if message["attempt"] == 1:
+        time.sleep(600)
+    with open""").replace("import json", "import time, json")
+    job = Job(tmp_path, [{"n": 1}], python(), "handler_timeout: 300ms", child=child)
+    wait_until(lambda: len(job.store.take("out")) == 1, "the second attempt succeeds", 60)
+    wait_until(lambda: restarts(job) == (1, 0), "one child was replaced")
 
 
 def test_a_child_that_uses_too_much_memory_is_replaced_without_blame(tmp_path):

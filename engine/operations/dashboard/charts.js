@@ -25,7 +25,7 @@ function remember(name, at, values) {
 
 function valuesOf(c) {
   return { received: c.per_second.received, done: c.per_second.done, failed: c.per_second.failed,
-    p50_seconds: c.handler_seconds.p50, p99_seconds: c.handler_seconds.p99, restarts: c.worker_restarts + c.failures.crash };
+    p50_seconds: c.handler_seconds.p50, p99_seconds: c.handler_seconds.p99, restarts: c.worker_restarts - c.workers_recycled };
 }
 
 async function loadHistory() {

@@ -113,7 +113,7 @@ const workerColumns = [
   ["Component", (c) => c.name, "name"],
   ["Busy", (c) => c.workers_busy + " of " + c.workers, "number"],
   ["Messages each", (c) => count(c.concurrency), "number"],
-  ["Restarts", (c) => count(c.worker_restarts), (c) => (c.worker_restarts > 0 ? "number bad" : "number")],
+  ["Restarts", (c) => count(c.worker_restarts), (c) => (c.worker_restarts > c.workers_recycled ? "number bad" : "number")],
   ["p50", (c) => latency(c.handler_seconds.p50), "number"],
   ["p99", (c) => latency(c.handler_seconds.p99), "number"],
   ["Last success", (c) => (c.last_success_at === null ? "never" : clock(c.last_success_at)), "narrow"],

@@ -82,6 +82,15 @@ public:
         host_->health(host_, state, view_of(text));
     }
 
+    // Of a handler whose work is done by processes of its own: one has taken the place of another. `planned`:
+    // that one was healthy, and was replaced by design. Does nothing with an engine that does not count them.
+    void replaced(bool planned) const {
+        const auto* restarts =
+            static_cast<const volley_ext_restarts*>(host_->get_extension(host_, VOLLEY_EXT_RESTARTS));
+        if (restarts != nullptr && VOLLEY_HAS(volley_ext_restarts, restarts, replaced))
+            restarts->replaced(host_, planned ? 1 : 0);
+    }
+
 private:
     const volley_host* host_;
     std::string config_, queue_, value_, component_, base_dir_, app_;

@@ -39,7 +39,7 @@
 #include <stdint.h>
 
 #define VOLLEY_ABI_MAJOR 1
-#define VOLLEY_ABI_MINOR 0
+#define VOLLEY_ABI_MINOR 1
 #define VOLLEY_ENTRY_SYMBOL "volley_plugin_v1"
 
 #if defined(__GNUC__)
@@ -496,6 +496,22 @@ typedef struct volley_ext_inspect {
   int32_t (*remove)(void *instance, volley_view id, uint64_t *removed, volley_error *);
 } volley_ext_inspect;
 
+/* Consumer with volley.inspect and volley.log. The lag of each partition. Since 1.1. */
+#define VOLLEY_EXT_LAG "volley.lag/1"
+typedef struct volley_partition_lag {
+  volley_view source;             /* as of its messages; valid until the next call on the instance */
+  int32_t partition;
+  uint32_t reserved;
+  int64_t lag;                    /* messages from the committed offset to the end; -1 unknown */
+} volley_partition_lag;
+typedef struct volley_ext_lag {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* required. The partitions that are assigned to this consumer, as the last `stats` found them: no request to the store. Fills
+   * up to `capacity` elements; *count is how many partitions there are, also if that is more. [owner] */
+  int32_t (*lags)(volley_consumer *, volley_partition_lag *, uint32_t capacity, uint32_t stride, uint32_t *count, volley_error *);
+} volley_ext_lag;
+
 /* Consumer with volley.inspect. Of stores that keep what was read: from this call on, peek shows what was stored from from_ms to
  * before to_ms (Unix), whoever has read it; times are the messages' own. */
 #define VOLLEY_EXT_HISTORY "volley.history/1"
@@ -574,6 +590,15 @@ typedef struct volley_ext_abilities {
   uint32_t reserved;
   uint64_t flags;                 /* VOLLEY_CAN_… */
 } volley_ext_abilities;
+
+/* Host of a handler: what volley_host.get_extension gives. For handlers whose work is done by processes of their own. Since 1.1. */
+#define VOLLEY_EXT_RESTARTS "volley.restarts/1"
+typedef struct volley_ext_restarts {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Counts a process that has taken the place of another. planned == 1: that one was healthy, and was replaced by design. [any] */
+  void (*replaced)(const volley_host *, int32_t planned);
+} volley_ext_restarts;
 
 /* ---- Description --------------------------------------------------------------------------------------------- */
 

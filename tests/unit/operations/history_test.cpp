@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "volley/plugin.h"
+
 using namespace volley;
 using operations::History;
 using operations::Rates;
@@ -47,6 +49,25 @@ TEST_CASE("a point every five seconds has rates and durations, null before a cal
     CHECK(has(json, R"("p99_seconds":[null,0.875,0.875])"));
     CHECK(has(json, R"("waiting":[null,null,null])"));
     CHECK(has(json, R"("marks":[{"at":1000.0,"kind":"start","text":null}])"));
+}
+
+TEST_CASE("failed sends count as failures, as attempts that failed do") {
+    Rates rates;
+    auto engine = engine_at(0);
+    engine.components.front().outputs.push_back({});
+    rates.add(engine, 500);
+    engine.components.front().failures[VOLLEY_REASON_HANDLER_RETRY] = 10;
+    engine.components.front().outputs.front().failed = 30;
+    CHECK(rates.of(engine.components.front(), 510).failed == Approx(4));
+}
+
+TEST_CASE("a mark of a restart is of a handler that failed, not of one that was recycled") {
+    Recorded recorded;
+    auto engine = engine_at(0);
+    engine.components.front().worker_restarts = 5;
+    engine.components.front().workers_recycled = 3;
+    recorded.add(engine, 0);
+    CHECK(has(recorded.history.json(), R"("restarts":[2])"));
 }
 
 TEST_CASE("history is bounded, and forgets components that are gone") {

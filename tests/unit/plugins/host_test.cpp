@@ -5,8 +5,10 @@
 #include <catch2/catch.hpp>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "log/log.hpp"
+#include "volley/abi.hpp"
 #include "volley/view.hpp"
 
 using namespace volley;
@@ -45,6 +47,28 @@ TEST_CASE("a host does nothing after its instance is destroyed", "[host]") {
     CHECK_FALSE(call_all(kept));
     CHECK(woken == 1);
     CHECK(told == 1);
+}
+
+TEST_CASE("a handler's host counts processes that replaced another; other hosts do not offer it", "[host]") {
+    log::configure(log::Level::off, log::Format::text);
+    std::vector<bool> told;
+    plugins::Services services;
+    Host other("store.so:Input", services, "{}", "v", "/");
+    CHECK(other.get()->get_extension(other.get(), VOLLEY_EXT_RESTARTS) == nullptr);
+    services.replaced = [&](bool planned) { told.push_back(planned); };
+    auto host = std::make_unique<Host>("work.so:Handler", services, "{}", "v", "/");
+    const volley_host* const kept = host->get();
+    const volley_options options = host->options();
+    const Context context(kept, options);
+    context.replaced(true);
+    context.replaced(false);
+    CHECK(told == std::vector<bool>{true, false});
+    const auto* const table =
+        static_cast<const volley_ext_restarts*>(kept->get_extension(kept, VOLLEY_EXT_RESTARTS));
+    host.reset();
+    table->replaced(kept, 1);
+    CHECK(told.size() == 2);
+    CHECK(kept->get_extension(kept, VOLLEY_EXT_RESTARTS) == nullptr);
 }
 
 TEST_CASE("the end of a host waits for the calls that are inside", "[host]") {
