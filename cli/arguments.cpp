@@ -10,14 +10,12 @@
 #include "completion.hpp"
 #include "config/diagnostics.hpp"
 #include "init_choices.hpp"
+#include "load_arguments.hpp"
 #include "queue_access.hpp"
 
 namespace volley::cli {
 
 namespace {
-
-// A negative number would be read as one near 2^64.
-CLI::Range number_of_messages() { return CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000'000'000'000}); }
 
 CLI::App* add_verb(CLI::App& app, Arguments& a, Verb verb, const char* name, const char* what) {
     CLI::App* added = app.add_subcommand(name, what);
@@ -133,24 +131,10 @@ void add_window(CLI::App* verb, Window& window, bool required) {
 void add_queue_verbs(CLI::App& app, Arguments& a) {
     CLI::App* send = add_verb(app, a, Verb::send, "send", "Put messages into a queue");
     send->add_option("QUEUE", a.send.queue, "The queue's name in the configuration")->required();
-    send->add_option("BODY", a.send.bodies, "Messages");
-    send->add_option("-f,--file", a.send.file, "A file with one message a line; - is standard input");
-    CLI::Option* json =
-        send->add_flag("--json", a.send.json,
-                       "Each line of the file is an object as peek --json prints it: body, key, "
-                       "headers; the bytes are sent as they were");
-    json->needs("--file");
-    send->add_option("-k,--key", a.send.key, "The key of each message")->excludes(json);
-    send->add_option("-H,--header", a.send.headers, "A header as name:value; may be repeated")
-        ->allow_extra_args(false)
-        ->excludes(json);
+    add_load(send, a.send, "--json");
     send->add_option("-n,--count", a.send.count, "Send everything so many times")
         ->check(number_of_messages());
-    send->add_option("--rate", a.send.rate, "At most so many messages a second")->check(number_of_messages());
     send->add_option("--delay", a.send.delay, "Deliver no sooner than so long from then, such as 30s");
-    send->add_flag("-t,--template", a.send.fills,
-                   "Fill {{n}}, {{uuid}} and {{now}} in bodies, key and headers")
-        ->excludes(json);
     CLI::App* peek = add_verb(app, a, Verb::peek, "peek", "Show messages that wait, without taking them");
     peek->add_option("QUEUE", a.peek.queue, "The queue's name in the configuration")->required();
     peek->add_option("-n,--limit", a.peek.limit, "Show at most so many")
@@ -272,6 +256,14 @@ void add_views(CLI::App& app, Arguments& a) {
     bundle->add_option("--log", a.support_bundle.log, "The engine's log, of which the last MiB goes in");
 }
 
+void add_bench(CLI::App& app, Arguments& a) {
+    CLI::App* verb =
+        add_verb(app, a, Verb::bench, "bench",
+                 "Measure a component with its queues and handler: rate, latency, processor time");
+    add_bench_options(verb, a.bench);
+    add_address(verb, a.bench.address);
+}
+
 void add_limits(CLI::App& app, Arguments& a) {
     using What = Operate::What;
     Operate& o = a.operate;
@@ -388,6 +380,8 @@ std::string unknown_verb(const CLI::App& app) {
 const char* missing(const Arguments& a) {
     if (a.verb == Verb::init && a.init.folder.empty() && !a.init.list) return "give a DIR, or --list";
     if (a.verb == Verb::send && a.send.bodies.empty() && a.send.file.empty()) return "give a BODY or --file";
+    if (a.verb == Verb::bench && a.bench.load.bodies.empty() && a.bench.load.file.empty())
+        return "give a BODY or --file";
     const bool halts = a.verb == Verb::operate &&
                        (a.operate.what == Operate::What::pause || a.operate.what == Operate::What::resume);
     if (halts && !a.operate.all && a.operate.components.empty()) return "give a COMPONENT or --all";
@@ -427,6 +421,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
     add_operation_verbs(app, a);
     add_limits(app, a);
     add_views(app, a);
+    add_bench(app, a);
     CLI::App* completion = app.add_subcommand("completion", "Write the completion script of a shell");
     completion->add_option("SHELL", a.shell, "bash, zsh or fish")
         ->required()

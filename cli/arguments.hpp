@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "audit.hpp"
+#include "bench.hpp"
 #include "dead_letters.hpp"
 #include "deploy.hpp"
 #include "graph.hpp"
@@ -45,7 +46,8 @@ enum class Verb : std::uint8_t {
     top,
     graph,
     audit,
-    support_bundle
+    support_bundle,
+    bench
 };
 
 struct Arguments {
@@ -74,6 +76,7 @@ struct Arguments {
     Graph graph;
     Audit audit;
     SupportBundle support_bundle;
+    Bench bench;
     std::string shell;  // of completion
     Test test;
 };

@@ -169,6 +169,12 @@ int run(const cli::Arguments& a) {
             return on_queues(cli::retry_dead_letters, a.dead_letters);
         case cli::Verb::dlq_delete:
             return on_queues(cli::delete_dead_letters, a.dead_letters);
+        case cli::Verb::bench: {
+            cli::Bench options = a.bench;
+            options.config_file = a.config;
+            options.plugin_dirs = a.plugin_dirs;
+            return on_queues(cli::bench, options);
+        }
         case cli::Verb::operate:
             return cli::operate(a.config, a.operate);
         case cli::Verb::top:

@@ -1,19 +1,14 @@
 #include <chrono>
-#include <fstream>
-#include <iostream>
 
 #include "config/bind.hpp"
 #include "config/diagnostics.hpp"
 #include "interrupt.hpp"
-#include "message_template.hpp"
+#include "message_maker.hpp"
 #include "pace.hpp"
 #include "queue_access.hpp"
 #include "queues.hpp"
-#include "queues/bodies.hpp"
 #include "queues/outbox.hpp"
-#include "saved_message.hpp"
 #include "terminal.hpp"
-#include "text/text.hpp"
 
 namespace volley::cli {
 
@@ -27,15 +22,6 @@ struct Tally {
     std::string first_failure;
 };
 
-void add_headers(const std::vector<std::string>& headers, queues::Outgoing& outgoing) {
-    for (const std::string_view header : headers) {
-        const std::size_t colon = header.find(':');
-        outgoing.headers.emplace_back(header.substr(0, colon), colon == std::string_view::npos
-                                                                   ? std::string_view()
-                                                                   : header.substr(colon + 1));
-    }
-}
-
 std::optional<Error> flush(queues::Outbox& outbox, Tally& tally) {
     auto outcomes = outbox.flush();
     if (!outcomes) return outcomes.error();
@@ -46,109 +32,12 @@ std::optional<Error> flush(queues::Outbox& outbox, Tally& tally) {
     return std::nullopt;
 }
 
-// Calls `take(body, line)` for every message until it returns false. Returns false if the file cannot be
-// read.
-template <typename Take>
-bool for_each_body(const Send& options, Take&& take) {
-    for (std::uint64_t round = 0; round < options.count; ++round) {
-        for (std::size_t i = 0; i < options.bodies.size(); ++i) {
-            if (!take(options.bodies[i], i + 1)) return true;
-        }
-        if (options.file.empty()) continue;
-        std::ifstream opened;
-        if (options.file != "-") {
-            opened.open(options.file, std::ios::binary);
-            if (!opened) return false;
-        }
-        std::istream& in = options.file == "-" ? std::cin : opened;
-        std::string line;
-        for (std::uint64_t number = 1; std::getline(in, line); ++number) {
-            if (number == 1) line.erase(0, text::byte_order_mark(line));
-            if (!line.empty() && line.back() == '\r') line.pop_back();
-            if (!line.empty() && !take(line, number)) return true;
-        }
-        if (in.bad()) return false;  // a folder, too, can be opened
-    }
-    return true;
-}
-
-// Makes messages of what is given, as the queue wants them. Borrows the options.
-class Maker {
-public:
-    static Result<Maker> make(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue,
-                              const Send& options) {
-        auto encoder = queues::encoder_for(config, catalog, queue);
-        if (!encoder) return encoder.error();
-        const auto encoding = queues::encoding_of(config, catalog, queue);
-        if (!encoding) return encoding.error();
-        auto decoder = codec::Decoder::make(*encoding, queue.schema, {}, {config.max_message_bytes});
-        if (!decoder) return decoder.error();
-        return Maker(options, std::move(*encoder), std::move(*decoder));
-    }
-
-    // Returns why `given` is no message, or nothing. The message is valid until the next call.
-    std::optional<std::string> message(const std::string& given, queues::Outgoing& out) {
-        if (options_.json) return saved_message(given, out);
-        return options_.fills ? filled_message(given, out) : plain_message(given, out);
-    }
-
-private:
-    Maker(const Send& options, codec::Encoder encoder, codec::Decoder decoder)
-        : options_(options), encoder_(std::move(encoder)), decoder_(std::move(decoder)) {}
-
-    std::optional<std::string> plain_message(const std::string& given, queues::Outgoing& out) {
-        std::string_view encoded;
-        if (auto failure = encoder_.encode(given, codec::Encoding::json, scratch_, encoded))
-            return failure->text;
-        out = {};
-        out.body = encoded;
-        add_headers(options_.fills ? filled_headers_ : options_.headers, out);
-        if (!options_.key.empty()) out.key = options_.fills ? filled_key_ : options_.key;
-        return std::nullopt;
-    }
-
-    std::optional<std::string> filled_message(const std::string& given, queues::Outgoing& out) {
-        template_.next();
-        if (auto wrong = template_.fill(given, filled_body_)) return wrong;
-        if (auto wrong = template_.fill(options_.key, filled_key_)) return wrong;
-        filled_headers_.resize(options_.headers.size());
-        for (std::size_t i = 0; i < options_.headers.size(); ++i)
-            if (auto wrong = template_.fill(options_.headers[i], filled_headers_[i])) return wrong;
-        return plain_message(filled_body_, out);
-    }
-
-    std::optional<std::string> saved_message(const std::string& given, queues::Outgoing& out) {
-        auto read = read_saved(given, saved_);
-        if (read) return read;
-        std::string_view seen;
-        if (saved_.body) {
-            if (auto failure = decoder_.decode(*saved_.body, scratch_, seen, nullptr)) return failure->text;
-        }
-        out = {};
-        if (saved_.body) out.body = *saved_.body;
-        if (saved_.key) out.key = *saved_.key;
-        for (const codec::Header& header : saved_.headers)
-            out.headers.emplace_back(header.name, header.value);
-        return std::nullopt;
-    }
-
-    const Send& options_;
-    codec::Encoder encoder_;
-    codec::Decoder decoder_;
-    std::string scratch_;
-    SavedMessage saved_;
-    MessageTemplate template_;
-    std::string filled_body_;
-    std::string filled_key_;
-    std::vector<std::string> filled_headers_;
-};
-
 }  // namespace
 
 int send(const Config& config, plugins::Catalog& catalog, const Send& options) {
     const QueueConfig* queue = require_queue(config, options.queue);
     if (queue == nullptr) return exit_usage;
-    auto maker = Maker::make(config, catalog, *queue, options);
+    auto maker = MessageMaker::make(config, catalog, *queue, options);
     if (!maker) return report(maker.error());
     auto outbox = queues::Outbox::open(config, catalog, *queue);
     if (!outbox) return report(outbox.error());
