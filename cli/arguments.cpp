@@ -329,9 +329,12 @@ struct Words {
 Words mark_brackets(int argc, char** argv) {
     Words words;
     words.texts.assign(argv, argv + argc);
-    const bool is_send = std::find(words.texts.begin(), words.texts.end(), "send") != words.texts.end();
+    const auto has = [&words](const char* verb) {
+        return std::find(words.texts.begin(), words.texts.end(), verb) != words.texts.end();
+    };
+    const bool has_bodies = has("send") || has("bench");
     for (std::string& text : words.texts) {
-        if (is_send && !text.empty() && (text.front() == '[' || text.front() == bracket_mark))
+        if (has_bodies && !text.empty() && (text.front() == '[' || text.front() == bracket_mark))
             text.insert(text.begin(), bracket_mark);
         words.pointers.push_back(text.data());
     }
@@ -430,6 +433,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
         Words words = mark_brackets(argc, argv);
         app.parse(argc, words.pointers.data());
         unmark(a.send);
+        unmark(a.bench.load);
     } catch (const CLI::ParseError& error) {
         const int code = app.exit(error);
         if (code != 0) std::fputs(unknown_verb(app).c_str(), stderr);

@@ -248,6 +248,8 @@ enum {
    * the delivery: whoever has the partition next reads from the committed offset. */
   VOLLEY_RELEASE = 2
 };
+/* The last draft's name for it, so that sources which were written for the draft still compile. */
+#define VOLLEY_LEAVE VOLLEY_RELEASE
 
 enum {
   VOLLEY_REASON_NONE = 0, VOLLEY_REASON_DECODE, VOLLEY_REASON_SCHEMA, VOLLEY_REASON_HANDLER_RETRY, VOLLEY_REASON_HANDLER_FAIL,
