@@ -1,19 +1,19 @@
 // Carries messages through a handler that handles several at a time (VOLLEY_ASYNC): each is handed on as soon
-// as it has ended, whatever else the handler has. Keeps the order of groups, and runs alone what may have
+// as it has ended, whatever else the handler has, but not before those of its group. Runs alone what may have
 // brought an instance or the process down. Owned by the worker's thread.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "runtime/alone_queue.hpp"
 #include "runtime/async_calls.hpp"
 #include "runtime/batching.hpp"
+#include "runtime/ordered_results.hpp"
 #include "runtime/pass_results.hpp"
 #include "runtime/pipeline.hpp"
+#include "runtime/waiting_messages.hpp"
 
 namespace volley::runtime {
 
@@ -33,11 +33,11 @@ public:
     // Hands on what has ended, and gives the handler what it has room for. Returns how many work items are
     // over.
     std::uint32_t pass();
-    bool is_idle() const { return waiting_.empty() && used_ == 0; }
+    bool is_idle() const { return waiting_.size() == 0 && started_.size() == 0; }
     // When pass() may start a batch although nothing has come or ended; the maximum if it may not.
     Nanoseconds batch_due() const {
         // Those that run alone come first, and no time ends that.
-        return is_alone_running_ || !alone_.empty() ? Nanoseconds::max() : batching_.due();
+        return alone_.empty() ? batching_.due() : Nanoseconds::max();
     }
 
     // The calls that are pending: for waiting, inside the handler if it has a poll.
@@ -45,59 +45,34 @@ public:
     const AsyncCalls& calls() const { return calls_; }
 
 private:
-    static constexpr Place none = ~Place{0};
-    // A message that the handler has, that has to run alone, or that waits for one before it in its group.
-    struct Flight {
-        delivery::WorkItem item;
-        HandlerResult result;
-        Place before = none;  // in its group
-        Place after = none;
-        std::uint32_t batch = 0;  // 0: it is in none
-        bool has_ended = false;
+    // What one call of the handler gets.
+    struct Given {
+        std::vector<delivery::WorkItem> items;
+        std::vector<Place> places;
+        std::uint64_t bytes = 0;  // only with batches
     };
-    struct Waiting {
-        delivery::WorkItem item;
-        Nanoseconds since;  // only with batches
-    };
-    struct Alone {
-        Place place;
-        bool again = false;       // an instance has failed with it alone
-        bool is_suspect = false;  // of the crash journal
-    };
-
-    Place board(const delivery::WorkItem& item);
-    void disembark(Place place);
-    bool is_in_flight(delivery::OrderingGroup group) const;
-    void took(const EndedCall& ended);
-    void ended(Place place, const HandlerResult& result);
-    void conclude(const Flight& flight);
-    void start_waiting();
-    bool is_time_to_start();
-    bool has_room(std::uint64_t bytes) const;
-    bool start_alone();
     enum class Admission : std::uint8_t { given, over, blocked, alone };
+
+    void took(const EndedCall& ended);
+    void end(Place place, const HandlerResult& result);
+    void conclude(const OrderedResult& ended);
+    void start_waiting();
+    bool has_room(std::uint64_t bytes) const;
     Admission admit(const delivery::WorkItem& item);
+    void start_alone();
     void give();
-    std::uint32_t window() const;
 
     Pipeline& pipeline_;
     std::uint32_t worker_;
     PassResults& results_;
     AsyncCalls calls_;
     Batching batching_;
-    std::deque<Waiting> waiting_;
-    std::uint64_t waiting_bytes_ = 0;  // only with batches
-    std::uint64_t given_bytes_ = 0;
-    std::vector<Flight> flights_;  // by place
-    std::vector<Place> free_;
-    std::uint32_t used_ = 0;                                      // of flights_
-    std::unordered_map<delivery::OrderingGroup, Place> last_of_;  // the last flight of each group
-    std::deque<Alone> alone_;
-    bool is_alone_running_ = false;
-    std::vector<delivery::OrderingGroup> blocked_;  // in this pass: of messages that wait for others
-    std::vector<EndedCall> taken_;                  // reused, as all below
-    std::vector<delivery::WorkItem> given_;
-    std::vector<Place> given_places_;
+    WaitingMessages waiting_;
+    OrderedResults started_;
+    AloneQueue alone_;
+    Given given_;                   // reused, as those below
+    std::vector<EndedCall> ended_;  // in this pass
+    std::vector<OrderedResult> concluded_;
     std::uint32_t over_ = 0;  // work items that ended in this pass
 };
 

@@ -1,5 +1,7 @@
 #include "runtime/batching.hpp"
 
+#include <utility>
+
 #include "invariant.hpp"
 
 namespace volley::runtime {
@@ -19,15 +21,19 @@ bool Batching::takes(std::size_t messages, std::uint64_t bytes, std::uint64_t mo
     return messages == 0 || (messages < config_->max_messages && bytes + more <= config_->max_bytes);
 }
 
-std::uint32_t Batching::begin(std::uint32_t messages) {
-    VOLLEY_ASSERT(messages > 0);
+void Batching::begin(const std::vector<Place>& places) {
+    VOLLEY_ASSERT(!places.empty());
     if (++last_ == 0) ++last_;
-    open_[last_] = messages;
-    return last_;
+    open_[last_] = static_cast<std::uint32_t>(places.size());
+    for (const Place place : places) {
+        if (batch_of_.size() <= place) batch_of_.resize(place + 1U, 0);
+        batch_of_[place] = last_;
+    }
 }
 
-void Batching::ended(std::uint32_t number) {
-    const auto found = open_.find(number);
+void Batching::ended(Place place) {
+    if (place >= batch_of_.size() || batch_of_[place] == 0) return;
+    const auto found = open_.find(std::exchange(batch_of_[place], 0));
     VOLLEY_ASSERT(found != open_.end());
     if (--found->second == 0) open_.erase(found);
 }

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
+#include "runtime/pending_calls.hpp"
 #include "runtime/schedule.hpp"
 #include "volley/config.hpp"
 
@@ -17,7 +19,7 @@ public:
     Batching(const std::optional<BatchConfig>& config, std::uint32_t most_open)
         : config_(config), most_open_(most_open) {}
 
-    // Whether the component has batches at all. If not, nothing else may be called.
+    // Whether the component has batches at all. If not, only ended() may be called.
     bool is_on() const { return config_.has_value(); }
 
     // Whether a batch may start now: the handler has room, and the messages that wait, the first of them
@@ -28,16 +30,17 @@ public:
     // Whether a batch that has `messages` with `bytes` takes one with `more` bytes, too.
     bool takes(std::size_t messages, std::uint64_t bytes, std::uint64_t more) const;
 
-    // A batch of so many messages starts. Returns its number, which is never 0.
-    std::uint32_t begin(std::uint32_t messages);
-    // A message of batch `number` has left the handler.
-    void ended(std::uint32_t number);
+    // A batch starts, of the messages in these places. Requires: there are some.
+    void begin(const std::vector<Place>& places);
+    // A message has left the handler. It may be in no batch.
+    void ended(Place place);
 
 private:
     std::optional<BatchConfig> config_;
     std::uint32_t most_open_;
     std::uint32_t last_ = 0;
     std::unordered_map<std::uint32_t, std::uint32_t> open_;  // messages that the handler has, by batch
+    std::vector<std::uint32_t> batch_of_;                    // by place; 0: it is in none
     Nanoseconds due_ = Nanoseconds::max();
 };
 

@@ -36,13 +36,26 @@ TEST_CASE("a batch takes messages up to its limits, and one message of any size"
 
 TEST_CASE("no batch starts while the handler has as many as it may have", "[batching]") {
     Batching b = batching(2);
-    const std::uint32_t first = b.begin(1);
-    const std::uint32_t second = b.begin(2);
-    CHECK(first != second);
+    b.begin({0});
+    b.begin({1, 2});
     CHECK_FALSE(b.is_due(3, 0, 0ns, 1s, true));
     CHECK(b.due() == Nanoseconds::max());
-    b.ended(second);
+    b.ended(1);
+    b.ended(1);  // it is in no batch now
     CHECK_FALSE(b.is_due(3, 0, 0ns, 1s, false));
-    b.ended(first);
+    b.ended(0);
     CHECK(b.is_due(3, 0, 0ns, 1s, false));
+    b.begin({0});
+    CHECK_FALSE(b.is_due(3, 0, 0ns, 1s, false));
+    b.ended(2);
+    CHECK(b.is_due(3, 0, 0ns, 1s, false));
+}
+
+TEST_CASE("a message that is in no batch ends none", "[batching]") {
+    Batching b = batching();
+    b.ended(7);
+    b.begin({1});
+    b.ended(0);
+    b.ended(7);
+    CHECK_FALSE(b.is_due(3, 0, 0ns, 1s, false));
 }
