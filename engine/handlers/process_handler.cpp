@@ -39,7 +39,7 @@ ProcessHandler::ProcessHandler(const Context& context, const volley_jobs* jobs, 
       lines_(options.max_message_bytes * answer_sizes),
       exchange_(*jobs, context.component(), lines_.longest(), options.concurrency, options.queue,
                 options.has_batches) {
-    exchange_.limit_messages(max_messages_);
+    exchange_.sender.limit_messages(max_messages_);
     child_options_.exec = options.exec;
     child_options_.directory = context.base_dir().empty() ? "/" : context.base_dir();
     if (!options.working_dir.empty()) {
@@ -96,7 +96,7 @@ void ProcessHandler::wait_for_backoff(Clock::time_point until) {
         pollfd woken{wake_.descriptor(), POLLIN, 0};
         ::poll(&woken, 1, static_cast<int>(std::chrono::ceil<milliseconds>(wait).count()));
     }
-    exchange_.send_more(outbox_);  // sends nothing, but finishes what is cancelled
+    exchange_.sender.send_more(outbox_);  // sends nothing, but finishes what is cancelled
     outbox_.reset();
 }
 
@@ -136,27 +136,27 @@ void ProcessHandler::bury(std::uint32_t reason, const std::string& why) {
     const ChildEnd ended = child_->kill();
     const std::string tail = child_->stderr_tail();
     child_.reset();
-    const bool answered = exchange_.has_answered();
+    const bool answered = exchange_.child.has_answered;
     std::string text = why + " (" + ended.text + ")";
     if (!tail.empty())
         text += "; the end of its standard error: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
     const bool is_recycled = ended.with_status_0 && answered && !half_an_answer;
     if (is_recycled) last_end_ = LastEnd::planned;
-    if (!exchange_.is_over() && exchange_.has_read_any(read) && !is_recycled) {
+    if (!exchange_.requests.is_over() && exchange_.at_work.has_read_any(read) && !is_recycled) {
         log::warning("the handler's process is replaced",
                      {{"component", child_options_.component}, {"cause", text}});
         back_off(answered || Clock::now() - born_ >= early_death);
-        return exchange_.blame(read, reason, text);
+        return exchange_.at_work.blame(read, reason, text);
     }
     if (answered) {
         log::info("the handler's process ended between two messages; another is started",
                   {{"component", child_options_.component}, {"cause", text}});
-        exchange_.isolate(read);
+        exchange_.at_work.isolate(read);
         return back_off(true);
     }
     report_cannot_start(text);
     back_off(false);
-    exchange_.give_back();
+    give_back(exchange_.requests);
 }
 
 // A message is out of time, and the child has finished whatever else it was at work on.
@@ -168,7 +168,7 @@ void ProcessHandler::replace() {
                   {"cause", "no answer within " + std::to_string(handler_timeout_.count()) + " ms (" +
                                 ended.text + ")"}});
     back_off(true);
-    exchange_.give_back_but_alone();
+    give_back_but_alone(exchange_.requests);
 }
 
 // The child has done its share and has no message: it gets the end of its input, and another one follows.
@@ -187,51 +187,52 @@ void ProcessHandler::check_memory() {
     if (bytes <= max_memory_) return;
     constexpr std::uint64_t mebibyte = 1 << 20;
     too_large_ = "it uses " + std::to_string(bytes / mebibyte) + " MiB of memory";
-    exchange_.stop_sending();
+    exchange_.sender.stop();
 }
 
 // ---- messages
 
 void ProcessHandler::handle(volley_task* tasks, std::uint32_t count, std::uint32_t stride) {
-    if (exchange_.is_over()) loading_since_ = Clock::now();
+    if (exchange_.requests.is_over()) loading_since_ = Clock::now();
     has_messages_ = true;
-    exchange_.add(tasks, count, stride);
-    if (!child_ || exchange_.is_closed()) return;
-    exchange_.send_more(outbox_);
+    exchange_.requests.add(tasks, count, stride);
+    if (!child_ || exchange_.sender.is_stopped()) return;
+    exchange_.sender.send_more(outbox_);
     if (!outbox_.pending().empty() && !input_closed_) write_some();
 }
 
 void ProcessHandler::poll(milliseconds timeout) {
     const auto until = Clock::now() + timeout;
-    const std::uint64_t finished = exchange_.finished();
+    const std::uint64_t finished = exchange_.requests.finished();
     bool is_woken = false;
     do {
         turn(until);
         pollfd woken{wake_.descriptor(), POLLIN, 0};
         is_woken = ::poll(&woken, 1, 0) > 0;
-    } while (!is_woken && !exchange_.is_over() && exchange_.finished() == finished && Clock::now() < until);
+    } while (!is_woken && !exchange_.requests.is_over() && exchange_.requests.finished() == finished &&
+             Clock::now() < until);
     if (is_woken) wake_.clear();
-    if (child_ && !is_started_ && exchange_.has_spoken()) report_started();
-    has_messages_ = !exchange_.is_over();
+    if (child_ && !is_started_ && exchange_.child.has_spoken) report_started();
+    has_messages_ = !exchange_.requests.is_over();
 }
 
 void ProcessHandler::turn(Clock::time_point until) {
-    if (exchange_.is_over()) return;
+    if (exchange_.requests.is_over()) return;
     if (!child_) {
         if (Clock::now() < not_before_) return wait_for_backoff(until);
         if (const auto started = start_child(); !started) {
             report_cannot_start(started.error().text);
             back_off(false);
-            return exchange_.give_back();
+            return give_back(exchange_.requests);
         }
     }
-    exchange_.send_more(outbox_);
-    if (exchange_.is_over()) return;
+    exchange_.sender.send_more(outbox_);
+    if (exchange_.requests.is_over()) return;
     const auto now = Clock::now();
     note_progress(now);
-    if (exchange_.is_used_up())
+    if (exchange_.sender.is_used_up())
         return recycle("it has handled " + std::to_string(max_messages_) + " messages");
-    if (exchange_.is_closed() && !exchange_.is_waiting())
+    if (exchange_.sender.is_stopped() && !exchange_.requests.is_waiting())
         return too_large_.empty() ? replace() : recycle(too_large_);
     if (now >= deadline()) return out_of_time(now);
     if (now - looked_ >= look) look_around(now);
@@ -240,7 +241,7 @@ void ProcessHandler::turn(Clock::time_point until) {
 
 ProcessHandler::Clock::time_point ProcessHandler::deadline() const {
     const auto of_message =
-        is_started_ ? exchange_.first_deadline(handler_timeout_) : loading_since_ + startup_timeout_;
+        is_started_ ? exchange_.at_work.first_deadline(handler_timeout_) : loading_since_ + startup_timeout_;
     return leaving_since_ ? std::min(of_message, *leaving_since_ + leaving_grace) : of_message;
 }
 
@@ -254,7 +255,7 @@ void ProcessHandler::out_of_time(Clock::time_point now) {
                     "it read no message within " + std::to_string(startup_timeout_.count()) + " ms");
     }
     std::string why = "no answer within " + std::to_string(handler_timeout_.count()) + " ms";
-    if (const std::string cause = exchange_.probable_cause(); !cause.empty()) why += "; " + cause;
+    if (const std::string cause = exchange_.answers.probable_cause(); !cause.empty()) why += "; " + cause;
     if (const std::string tail = child_->stderr_tail(); !tail.empty())
         why += "; the end of its standard error: " + tail.substr(tail.size() > 512 ? tail.size() - 512 : 0);
     exchange_.time_out(now, handler_timeout_, why);
@@ -262,20 +263,20 @@ void ProcessHandler::out_of_time(Clock::time_point now) {
 
 // The timeout of a message begins when the child can be at work on it, and not before the program has loaded.
 void ProcessHandler::note_progress(Clock::time_point now) {
-    if (!is_started_ && (exchange_.has_spoken() || child_->unread() < outbox_.taken)) report_started();
-    if (is_started_) exchange_.note_at_work(now);
-    if (exchange_.has_answered()) backoff_ = milliseconds(0);
+    if (!is_started_ && (exchange_.child.has_spoken || child_->unread() < outbox_.taken)) report_started();
+    if (is_started_) exchange_.at_work.note(now);
+    if (exchange_.child.has_answered) backoff_ = milliseconds(0);
 }
 
 // Sends cancellations. Kills the child when the time for a stop is over.
 void ProcessHandler::look_around(Clock::time_point now) {
     looked_ = now;
-    if (exchange_.is_given_up()) {
+    if (exchange_.sender.is_given_up()) {
         child_->kill();
         child_.reset();
-        return exchange_.give_back();
+        return give_back(exchange_.requests);
     }
-    exchange_.send_cancelled(outbox_);
+    exchange_.sender.send_cancelled(outbox_);
     check_memory();
     if (!is_started_ && now - loading_since_ >= loading_told_after) report_loading();
 }
@@ -302,8 +303,9 @@ void ProcessHandler::transfer(Clock::time_point until) {
 
 // No more answers can come: the output is closed, or the child cannot get the rest of its input.
 void ProcessHandler::note_leaving() {
-    if (leaving_since_ || exchange_.is_over()) return;
-    const bool no_more_input = input_closed_ && !exchange_.has_read_any(outbox_.taken - child_->unread());
+    if (leaving_since_ || exchange_.requests.is_over()) return;
+    const bool no_more_input =
+        input_closed_ && !exchange_.at_work.has_read_any(outbox_.taken - child_->unread());
     if (output_closed_ || no_more_input) leaving_since_ = Clock::now();
 }
 
@@ -324,7 +326,7 @@ bool ProcessHandler::read_some() {
     if (n <= 0) return true;
     lines_.append({buffer, static_cast<std::size_t>(n)});
     while (const auto line = lines_.next()) {
-        if (const auto why = exchange_.take(*line)) {
+        if (const auto why = exchange_.answers.take(*line)) {
             bury(VOLLEY_REASON_CRASH, *why);
             return false;
         }
@@ -342,7 +344,7 @@ void ProcessHandler::read_rest() {
         if (n <= 0) return;
         rest += static_cast<std::size_t>(n);
         lines_.append({buffer, static_cast<std::size_t>(n)});
-        while (const auto line = lines_.next()) static_cast<void>(exchange_.take(*line));
+        while (const auto line = lines_.next()) static_cast<void>(exchange_.answers.take(*line));
     }
 }
 

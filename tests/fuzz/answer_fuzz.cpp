@@ -87,7 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto start_child = [](Exchange& exchange, Outbox& outbox) {
         outbox.reset();
         exchange.begin_child();
-        exchange.send_more(outbox);
+        exchange.sender.send_more(outbox);
     };
 
     FakeJobs fake(groups);
@@ -97,33 +97,33 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Answer answer;
     std::vector<std::int32_t> statuses(groups.size(), VOLLEY_PENDING);
     exchange.begin_child();
-    exchange.add(fake.tasks.data(), fake.count(), sizeof(volley_task));
-    exchange.send_more(outbox);
+    exchange.requests.add(fake.tasks.data(), fake.count(), sizeof(volley_task));
+    exchange.sender.send_more(outbox);
     for (std::size_t begin = 0; begin < input.size(); begin += piece) {
         lines.append(input.substr(begin, piece));
         while (const auto line = lines.next()) {
             require(line->text.size() <= longest_answer);
             check_line(line->text, answer);
-            if (exchange.take(*line)) {
-                exchange.blame(outbox.taken, VOLLEY_REASON_CRASH, "it wrote a line without end");
+            if (exchange.answers.take(*line)) {
+                exchange.at_work.blame(outbox.taken, VOLLEY_REASON_CRASH, "it wrote a line without end");
                 start_child(exchange, outbox);
             }
             check_statuses(fake, statuses);
-            if (exchange.is_over()) continue;
-            exchange.note_at_work(Exchange::Clock::now());
-            exchange.send_more(outbox);
-            exchange.send_cancelled(outbox);
+            if (exchange.requests.is_over()) continue;
+            exchange.at_work.note(Exchange::Clock::now());
+            exchange.sender.send_more(outbox);
+            exchange.sender.send_cancelled(outbox);
             outbox.advance(outbox.pending().size() / 2);
         }
     }
-    if (!exchange.is_over()) {
-        if (!ends_clean) exchange.blame(outbox.taken, VOLLEY_REASON_CRASH, "it died");
+    if (!exchange.requests.is_over()) {
+        if (!ends_clean) exchange.at_work.blame(outbox.taken, VOLLEY_REASON_CRASH, "it died");
         if (at(groups.size() + 4) % 2 == 0)
             exchange.time_out(Exchange::Clock::now(), Exchange::Clock::duration(0), "too late");
         check_statuses(fake, statuses);
-        exchange.give_back();
+        give_back(exchange.requests);
     }
-    require(exchange.is_over());
+    require(exchange.requests.is_over());
     for (const volley_task& task : fake.tasks) require(is_final(task.status));
     return 0;
 }

@@ -16,12 +16,12 @@ struct Call {
         : fake(groups), exchange(fake.table, "test", 1000, concurrency, {}, has_batches) {
         volley::log::configure(volley::log::Level::off, volley::log::Format::text);
         exchange.begin_child();
-        exchange.add(fake.tasks.data(), fake.count(), sizeof(volley_task));
-        exchange.send_more(outbox);
+        exchange.requests.add(fake.tasks.data(), fake.count(), sizeof(volley_task));
+        exchange.sender.send_more(outbox);
     }
     std::optional<std::string> take(const std::string& line, bool is_cut = false) {
-        const auto why = exchange.take({line, is_cut});
-        if (!exchange.is_over()) exchange.send_more(outbox);
+        const auto why = exchange.answers.take({line, is_cut});
+        if (!exchange.requests.is_over()) exchange.sender.send_more(outbox);
         return why;
     }
     // The ids of the lines that were written so far, without the millions.
@@ -58,10 +58,10 @@ TEST_CASE("answers count once, in any order; what comes twice, late or for nobod
     CHECK(!call.take(R"({"id":"18446744073709551615"})"));
     CHECK(!call.take("a print of a library"));
     CHECK(!call.take(" \t\r"));
-    CHECK(!call.exchange.is_over());
+    CHECK(!call.exchange.requests.is_over());
     CHECK(!call.take("\xEF\xBB\xBF" + done(0) + "\r"));
     CHECK(!call.take(done(1)));
-    CHECK(call.exchange.is_over());
+    CHECK(call.exchange.requests.is_over());
     CHECK(!call.take(done(1)));
     CHECK(!call.take("thank you"));
     CHECK(!call.take(answer(1, R"("outputs":[NaN])")));
@@ -113,7 +113,7 @@ TEST_CASE("a child's abilities are those of its first line") {
     CHECK(!call.take(done(0)));
     CHECK(!call.take(R"({"volley":1,"chains":true,"cancels":true})"));
     call.fake.jobs[1].cancelled = 1;
-    call.exchange.send_cancelled(call.outbox);
+    call.exchange.sender.send_cancelled(call.outbox);
     CHECK(call.outbox.bytes.find("cancelled") == std::string::npos);
 }
 
@@ -133,19 +133,19 @@ TEST_CASE("skipped counts only behind a failure of the group") {
         CHECK(call.status(1) == VOLLEY_E_RETRY);
         CHECK(call.fake.jobs[1].explanation.find("skipped it") != std::string::npos);
     }
-    CHECK(call.exchange.is_over());
+    CHECK(call.exchange.requests.is_over());
 }
 
 TEST_CASE("only a message that the child has read was at work") {
     Call call({0, 0});
     const std::size_t first_line = call.outbox.bytes.find('\n') + 1;
     call.outbox.advance(call.outbox.bytes.size());
-    CHECK(!call.exchange.has_read_any(0));
-    CHECK(call.exchange.has_read_any(1));
+    CHECK(!call.exchange.at_work.has_read_any(0));
+    CHECK(call.exchange.at_work.has_read_any(1));
     CHECK(!call.take(done(0)));
-    CHECK(!call.exchange.has_read_any(first_line));
-    CHECK(call.exchange.has_read_any(first_line + 1));
-    call.exchange.blame(first_line + 1, VOLLEY_REASON_CRASH, "it died");
+    CHECK(!call.exchange.at_work.has_read_any(first_line));
+    CHECK(call.exchange.at_work.has_read_any(first_line + 1));
+    call.exchange.at_work.blame(first_line + 1, VOLLEY_REASON_CRASH, "it died");
     CHECK(call.status(1) == VOLLEY_E_RETRY);
     CHECK(call.fake.jobs[1].explanation == "it died");
 }
@@ -153,8 +153,8 @@ TEST_CASE("only a message that the child has read was at work") {
 TEST_CASE("of several messages at work, each runs alone in the next child") {
     Call call({0, 0, 0, 0}, 2);
     call.outbox.advance(call.outbox.bytes.size());
-    call.exchange.note_at_work(Exchange::Clock::now());
-    call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died");
+    call.exchange.at_work.note(Exchange::Clock::now());
+    call.exchange.at_work.blame(1'000'000, VOLLEY_REASON_CRASH, "it died");
     CHECK(call.status(0) == VOLLEY_PENDING);
     CHECK(call.status(1) == VOLLEY_PENDING);
     CHECK(call.status(2) == VOLLEY_AGAIN);
@@ -162,7 +162,7 @@ TEST_CASE("of several messages at work, each runs alone in the next child") {
     const auto next_child = [&call] {
         call.outbox.reset();
         call.exchange.begin_child();
-        call.exchange.send_more(call.outbox);
+        call.exchange.sender.send_more(call.outbox);
     };
     next_child();
     CHECK(call.sent() == "0 ");
@@ -170,33 +170,33 @@ TEST_CASE("of several messages at work, each runs alone in the next child") {
         CHECK(!call.take(done(0)));
         CHECK(call.sent() == "0 1 ");
         call.outbox.advance(call.outbox.bytes.size());
-        call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died again");
+        call.exchange.at_work.blame(1'000'000, VOLLEY_REASON_CRASH, "it died again");
         CHECK(call.status(0) == VOLLEY_OK);
         CHECK(call.status(1) == VOLLEY_E_RETRY);
         CHECK(call.fake.jobs[1].explanation == "it died again");
     }
     SECTION("the first one did it") {
         call.outbox.advance(call.outbox.bytes.size());
-        call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died again");
+        call.exchange.at_work.blame(1'000'000, VOLLEY_REASON_CRASH, "it died again");
         CHECK(call.status(0) == VOLLEY_E_RETRY);
         next_child();
         CHECK(!call.take(done(1)));
         CHECK(call.status(1) == VOLLEY_OK);
     }
-    CHECK(call.exchange.is_over());
+    CHECK(call.exchange.requests.is_over());
 }
 
 TEST_CASE("nothing that comes later runs beside a message that runs alone") {
     Call call({0, 0}, 2);
     call.outbox.advance(call.outbox.bytes.size());
-    call.exchange.blame(1'000'000, VOLLEY_REASON_CRASH, "it died");
+    call.exchange.at_work.blame(1'000'000, VOLLEY_REASON_CRASH, "it died");
     FakeJobs later({0});
-    call.exchange.add(later.tasks.data(), later.count(), sizeof(volley_task));
+    call.exchange.requests.add(later.tasks.data(), later.count(), sizeof(volley_task));
     call.outbox.reset();
     call.exchange.begin_child();
-    call.exchange.send_more(call.outbox);
+    call.exchange.sender.send_more(call.outbox);
     CHECK(!call.take(done(0)));
-    call.exchange.send_more(call.outbox);
+    call.exchange.sender.send_more(call.outbox);
     CHECK(call.sent() == "0 1 ");
     CHECK(!call.take(done(1)));
     CHECK(call.sent() == "0 1 2 ");
@@ -205,12 +205,12 @@ TEST_CASE("nothing that comes later runs beside a message that runs alone") {
 TEST_CASE("a child that ends by itself with several messages at work leaves each to run alone") {
     Call call({0, 0, 0}, 2);
     call.outbox.advance(call.outbox.bytes.size());
-    call.exchange.note_at_work(Exchange::Clock::now());
+    call.exchange.at_work.note(Exchange::Clock::now());
     CHECK(!call.take(done(0)));
-    call.exchange.isolate(1'000'000);
+    call.exchange.at_work.isolate(1'000'000);
     call.outbox.reset();
     call.exchange.begin_child();
-    call.exchange.send_more(call.outbox);
+    call.exchange.sender.send_more(call.outbox);
     CHECK(call.sent() == "1 ");
     CHECK(!call.take(done(1)));
     CHECK(call.sent() == "1 2 ");
@@ -222,12 +222,12 @@ TEST_CASE("what a child has skipped before its end is answered by the next one")
     CHECK(!call.take(answer(1, R"("skipped":true)")));
     call.outbox.reset();
     call.exchange.begin_child();
-    call.exchange.send_more(call.outbox);
+    call.exchange.sender.send_more(call.outbox);
     CHECK(!call.take(done(0)));
     CHECK(call.status(0) == VOLLEY_OK);
     CHECK(!call.take(done(1)));
     CHECK(call.status(1) == VOLLEY_OK);
-    CHECK(call.exchange.is_over());
+    CHECK(call.exchange.requests.is_over());
 }
 
 TEST_CASE("a message that is out of time lets the others at work go on") {
@@ -235,27 +235,27 @@ TEST_CASE("a message that is out of time lets the others at work go on") {
     CHECK(!call.take(R"({"volley":1,"chains":true})"));
     const auto begin = Exchange::Clock::now();
     const std::chrono::milliseconds second(1000);
-    call.exchange.note_at_work(begin);
-    CHECK(call.exchange.first_deadline(second) == begin + second);
+    call.exchange.at_work.note(begin);
+    CHECK(call.exchange.at_work.first_deadline(second) == begin + second);
     CHECK(!call.take(done(0)));
     // The third waits for the second, so the fourth is at work.
-    call.exchange.note_at_work(begin + second / 2);
+    call.exchange.at_work.note(begin + second / 2);
     call.exchange.time_out(begin + second, second, "too slow");
     CHECK(call.status(1) == VOLLEY_E_RETRY);
     CHECK(call.fake.tasks[1].reason == VOLLEY_REASON_TIMEOUT);
     CHECK(call.status(2) == VOLLEY_AGAIN);
     CHECK(call.status(3) == VOLLEY_PENDING);
-    CHECK(call.exchange.is_waiting());
+    CHECK(call.exchange.requests.is_waiting());
     CHECK(!call.take(done(1)));  // too late
     CHECK(!call.take(done(3)));
     CHECK(call.status(1) == VOLLEY_E_RETRY);
     CHECK(call.status(3) == VOLLEY_OK);
-    CHECK(call.exchange.is_over());
+    CHECK(call.exchange.requests.is_over());
 }
 
 TEST_CASE("what is given back stays so, whatever still comes") {
     Call call({0, 0});
-    call.exchange.give_back();
+    give_back(call.exchange.requests);
     CHECK(!call.take(done(0)));
     CHECK(!call.take(answer(1, R"("outputs":NaN)")));
     CHECK(call.status(0) == VOLLEY_AGAIN);
@@ -269,11 +269,11 @@ TEST_CASE("a new child gets what is not answered, and nothing behind a failure o
     CHECK(!call.take(answer(0, R"("fail":"x")")));
     call.outbox.reset();
     call.exchange.begin_child();
-    call.exchange.send_more(call.outbox);
+    call.exchange.sender.send_more(call.outbox);
     CHECK(call.sent() == "1 ");
     CHECK(!call.take(done(1)));
     CHECK(!call.take(done(3)));
-    CHECK(call.exchange.is_over());
+    CHECK(call.exchange.requests.is_over());
     CHECK(call.status(2) == VOLLEY_AGAIN);
     CHECK(call.status(3) == VOLLEY_OK);
 }
@@ -287,7 +287,7 @@ TEST_CASE("a child that takes batches gets the messages of a call in one line", 
     CHECK(std::count(call.outbox.bytes.begin(), call.outbox.bytes.end(), '\n') == 2);
     CHECK(call.outbox.bytes.substr(call.outbox.bytes.size() - 3) == "]}\n");
     for (const std::size_t i : std::vector<std::size_t>{2, 1, 0, 3}) CHECK(!call.take(done(i)));
-    CHECK(call.exchange.is_over());
+    CHECK(call.exchange.requests.is_over());
 }
 
 TEST_CASE("a child that takes no batches gets the messages one by one", "[batch]") {
@@ -303,27 +303,27 @@ TEST_CASE("all messages of a batch are at work, and the next batch is not", "[ba
     Exchange exchange(fake.table, "test", 1000, 1, {}, true);
     Outbox outbox;
     exchange.begin_child();
-    exchange.add(fake.tasks.data(), 3, sizeof(volley_task));
-    exchange.send_more(outbox);
-    CHECK(!exchange.take({R"({"volley":2,"batches":true})", false}));
-    CHECK(!exchange.take({done(0), false}));
-    exchange.add(fake.tasks.data() + 3, 2, sizeof(volley_task));
-    exchange.send_more(outbox);
+    exchange.requests.add(fake.tasks.data(), 3, sizeof(volley_task));
+    exchange.sender.send_more(outbox);
+    CHECK(!exchange.answers.take({R"({"volley":2,"batches":true})", false}));
+    CHECK(!exchange.answers.take({done(0), false}));
+    exchange.requests.add(fake.tasks.data() + 3, 2, sizeof(volley_task));
+    exchange.sender.send_more(outbox);
     const auto now = Exchange::Clock::now();
-    exchange.note_at_work(now);
+    exchange.at_work.note(now);
     exchange.time_out(now + std::chrono::seconds(1), std::chrono::seconds(1), "late");
     CHECK(fake.tasks[3].status == VOLLEY_AGAIN);
     CHECK(fake.tasks[4].status == VOLLEY_AGAIN);
     // Nobody knows which one of the batch it was.
     CHECK(fake.tasks[1].status == VOLLEY_PENDING);
     CHECK(fake.tasks[2].status == VOLLEY_PENDING);
-    CHECK_FALSE(exchange.is_waiting());
-    CHECK(!exchange.take({done(1), false}));  // too late
+    CHECK_FALSE(exchange.requests.is_waiting());
+    CHECK(!exchange.answers.take({done(1), false}));  // too late
     CHECK(fake.tasks[1].status == VOLLEY_PENDING);
-    exchange.give_back_but_alone();
+    give_back_but_alone(exchange.requests);
     exchange.begin_child();
-    exchange.send_more(outbox);
-    exchange.note_at_work(now);
+    exchange.sender.send_more(outbox);
+    exchange.at_work.note(now);
     exchange.time_out(now + std::chrono::seconds(1), std::chrono::seconds(1), "late");
     CHECK(fake.tasks[1].status == VOLLEY_E_RETRY);
     CHECK(fake.tasks[2].status == VOLLEY_PENDING);
@@ -333,11 +333,11 @@ TEST_CASE("after the death of a child each message of its batch runs alone", "[b
     Call call({0, 0, 0}, 1, true);
     CHECK(!call.take(R"({"volley":2,"batches":true})"));
     CHECK(!call.take(done(0)));
-    call.exchange.blame(call.outbox.position(), VOLLEY_REASON_CRASH, "it died");
+    call.exchange.at_work.blame(call.outbox.position(), VOLLEY_REASON_CRASH, "it died");
     CHECK(call.status(1) == VOLLEY_PENDING);
     call.outbox = {};
     call.exchange.begin_child();
-    call.exchange.send_more(call.outbox);
+    call.exchange.sender.send_more(call.outbox);
     CHECK(call.sent() == "1 ");
     CHECK(!call.take(R"({"volley":2,"batches":true})"));
     CHECK(call.sent() == "1 ");
