@@ -151,9 +151,11 @@ private:
         queues::Place& place = *outcome_.place;
         if (auto found = queues::find_again(inspection_, place); !found) return found.error();
         std::uint64_t left = request_.limit;
+        queues::PageSize size;
         while (left > 0 && !budget_.is_used_up()) {
-            const auto page = inspection_.peek(place.skip, queues::Outbox::capacity);
+            const auto page = inspection_.peek(place.skip, size.next());
             if (!page) return page.error();
+            size.saw(**page);
             if ((*page)->empty()) {
                 outcome_.place.reset();
                 return std::nullopt;

@@ -10,10 +10,17 @@ namespace volley::queues {
 
 namespace {
 
-// Bodies of a page are in memory at the same time.
-constexpr std::uint64_t letters_per_page = 128;
+constexpr std::uint64_t most_per_page = 256;
+constexpr std::uint64_t bytes_per_page = 8U << 20U;
 
 }  // namespace
+
+void PageSize::saw(const std::vector<volley_message>& page) {
+    std::uint64_t bytes = 1;
+    for (const volley_message& message : page) bytes += message.body.size + message.key.size;
+    const std::uint64_t fit = page.size() * bytes_per_page / bytes;
+    next_ = std::clamp<std::uint64_t>(std::min(fit, 4 * next_), 1, most_per_page);
+}
 
 std::string Place::text() const { return std::to_string(skip) + ':' + last; }
 
@@ -32,10 +39,12 @@ Result<void> find_again(Inspection& inspection, Place& place) {
     if (!(*before)->empty() && text_of((*before)->front().id) == place.last) return {};
     // Letters before it were removed, so it can only have moved forward.
     const std::uint64_t end = place.skip;
+    PageSize size;
     for (std::uint64_t seen = 0; seen < end;) {
-        const auto page = inspection.peek(seen, std::min(letters_per_page, end - seen));
+        const auto page = inspection.peek(seen, std::min(size.next(), end - seen));
         if (!page) return page.error();
         if ((*page)->empty()) break;
+        size.saw(**page);
         for (const volley_message& message : **page) {
             ++seen;
             if (text_of(message.id) != place.last) continue;
@@ -49,10 +58,12 @@ Result<void> find_again(Inspection& inspection, Place& place) {
 
 Result<bool> scan(Inspection& inspection, const LetterFilter& filter, Place& place,
                   const std::function<bool(Letter&&)>& take, const std::function<bool()>& ends) {
+    PageSize size;
     for (;;) {
-        const auto page = inspection.peek(place.skip, letters_per_page);
+        const auto page = inspection.peek(place.skip, size.next());
         if (!page) return page.error();
         if ((*page)->empty()) return true;
+        size.saw(**page);
         for (const volley_message& message : **page) {
             Letter letter = read_letter(message);
             ++place.skip;

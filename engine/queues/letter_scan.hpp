@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "queues/inspection.hpp"
 #include "queues/letter.hpp"
@@ -20,6 +21,17 @@ struct Place {
     std::string text() const;
     // Returns nothing if the text is not one that text() returns.
     static std::optional<Place> read(const std::string& text);
+};
+
+// How many letters a page may have, so that bodies of a page take a bounded amount of memory.
+class PageSize {
+public:
+    std::uint64_t next() const { return next_; }
+    // A page has come.
+    void saw(const std::vector<volley_message>& page);
+
+private:
+    std::uint64_t next_ = 16;
 };
 
 // Moves the place to where its last letter is now, because others remove letters. If that one is gone, it
