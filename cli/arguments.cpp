@@ -239,6 +239,23 @@ void add_views(CLI::App& app, Arguments& a) {
     CLI::App* top = add_verb(app, a, Verb::top, "top", "Watch what the running engine does");
     add_address(top, a.top.address);
     top->add_flag("--json", a.top.json, "What it shows now, as one object");
+    CLI::App* tap =
+        add_verb(app, a, Verb::tap, "tap", "Watch messages of a component as they come in and go out");
+    tap->footer(
+        "Secrets are masked by the rules of support-bundle. Ctrl-C ends it.\n"
+        "  volley tap ship --only out\n  volley tap ship --every 1000 --json");
+    tap->add_option("COMPONENT", a.tap.component, "The component")->required();
+    add_address(tap, a.tap.address);
+    tap->add_option("--rate", a.tap.per_second, "Show at most so many messages a second")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
+    tap->add_option("--every", a.tap.every, "Show one of so many messages")
+        ->check(CLI::Range(1, 1'000'000'000))
+        ->capture_default_str();
+    tap->add_option("-n,--count", a.tap.count, "End after so many messages")->check(number_of_messages());
+    tap->add_option("--only", a.tap.only, "Messages in, out, or dead letters")
+        ->check(CLI::IsMember({"in", "out", "dead"}));
+    tap->add_flag("--json", a.tap.json, "One object a message");
     CLI::App* audit = add_verb(app, a, Verb::audit, "audit", "Show who changed what in the running engine");
     add_address(audit, a.audit.address);
     CLI::Option* file =

@@ -16,6 +16,7 @@
 #include "operate.hpp"
 #include "queues.hpp"
 #include "support_bundle.hpp"
+#include "tap.hpp"
 #include "test.hpp"
 #include "top.hpp"
 
@@ -47,7 +48,8 @@ enum class Verb : std::uint8_t {
     graph,
     audit,
     support_bundle,
-    bench
+    bench,
+    tap
 };
 
 struct Arguments {
@@ -77,6 +79,7 @@ struct Arguments {
     Audit audit;
     SupportBundle support_bundle;
     Bench bench;
+    Tap tap;
     std::string shell;  // of completion
     Test test;
 };

@@ -2,8 +2,6 @@
 
 #include <httplib.h>
 
-#include <cctype>
-#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
@@ -105,14 +103,26 @@ Result<EngineAnswer> EngineClient::ask(bool writes, const std::string& path) con
 }
 
 Result<EngineAnswer> EngineClient::event() const {
+    std::string first;
+    auto answer = stream("/api/v1/events", [&](const std::string& data) {
+        first = data;
+        return false;
+    });
+    if (answer && answer->status == 200) answer->body = std::move(first);
+    return answer;
+}
+
+Result<EngineAnswer> EngineClient::stream(const std::string& path,
+                                          const std::function<bool(const std::string& data)>& take) const {
     constexpr std::size_t longest_event = 64U << 20U;
     constexpr std::string_view begin = "data: ";
     constexpr std::string_view end = "\n\n";
     httplib::Client client(address_.host, address_.port);
     prepare(client);
     EngineAnswer got;
+    bool is_over = false;  // `take` has enough
     const auto answer = client.Get(
-        "/api/v1/events", headers_for(address_),
+        path, headers_for(address_),
         [&](const httplib::Response& response) {
             got.status = response.status;
             return true;
@@ -120,31 +130,19 @@ Result<EngineAnswer> EngineClient::event() const {
         [&](const char* bytes, std::size_t size) {
             got.body.append(bytes, size);
             if (got.body.size() > longest_event) return false;
-            return got.status != 200 || got.body.find(end) == std::string::npos;
+            if (got.status != 200) return true;
+            for (std::size_t to = got.body.find(end); to != std::string::npos && !is_over;
+                 to = got.body.find(end)) {
+                const std::size_t from = got.body.find(begin);
+                if (from < to)
+                    is_over = !take(got.body.substr(from + begin.size(), to - from - begin.size()));
+                got.body.erase(0, to + end.size());
+            }
+            return !is_over;
         });
     if (got.status == 0) return no_answer(httplib::to_string(answer.error()));
-    if (got.status != 200) return got;
-    const std::size_t from = got.body.find(begin);
-    const std::size_t to = got.body.find(end);
-    if (from == std::string::npos || to == std::string::npos || to < from)
-        return no_answer("the event is incomplete");
-    got.body = got.body.substr(from + begin.size(), to - from - begin.size());
+    if (got.status == 200 && !is_over) return no_answer("the stream has ended");
     return got;
-}
-
-std::string url_escaped(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
-            out += c;
-        } else {
-            char code[4];
-            std::snprintf(code, sizeof code, "%%%02X", byte);
-            out += code;
-        }
-    }
-    return out;
 }
 
 }  // namespace volley::cli

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "volley/config.hpp"
@@ -37,6 +38,10 @@ public:
     Result<EngineAnswer> post(const std::string& path) const;
     // The first of the API's events: an object with everything that a dashboard shows.
     Result<EngineAnswer> event() const;
+    // Calls `take` with the data of each event of a stream until it returns false. Returns an answer with the
+    // status 200 then, or the answer that is no stream. Errors: retry, if nothing answers or the stream ends.
+    Result<EngineAnswer> stream(const std::string& path,
+                                const std::function<bool(const std::string& data)>& take) const;
 
     const EngineAddress& address() const { return address_; }
     // "127.0.0.1:3000"
@@ -48,8 +53,5 @@ private:
 
     EngineAddress address_;
 };
-
-// Escapes what may not stand in a path or a query as it is.
-std::string url_escaped(const std::string& text);
 
 }  // namespace volley::cli

@@ -188,6 +188,8 @@ int run(const cli::Arguments& a) {
             options.plugin_dirs = a.plugin_dirs;
             return cli::support_bundle(a.config, options);
         }
+        case cli::Verb::tap:
+            return cli::tap(a.config, a.tap);
     }
     return cli::exit_usage;  // not reached: every verb is above
 }

@@ -13,6 +13,7 @@
 #include "queue_access.hpp"
 #include "table.hpp"
 #include "terminal.hpp"
+#include "text/escape.hpp"
 #include "text/json_text.hpp"
 
 namespace volley::cli {
@@ -138,8 +139,8 @@ private:
         }
         int code = exit_ok;
         for (const std::string& name : names) {
-            const auto answer =
-                client_.post("/api/v1/components/" + url_escaped(name) + (paused ? "/pause" : "/resume"));
+            const auto answer = client_.post("/api/v1/components/" + text::url_escaped(name) +
+                                             (paused ? "/pause" : "/resume"));
             const int one = written(answer, name + (paused ? " is paused" : " goes on"));
             if (one != exit_ok) code = one;
         }
@@ -147,8 +148,8 @@ private:
     }
 
     int log_level() {
-        std::string path = "/api/v1/log?level=" + url_escaped(options_.level);
-        if (!options_.duration.empty()) path += "&for=" + url_escaped(options_.duration);
+        std::string path = "/api/v1/log?level=" + text::url_escaped(options_.level);
+        if (!options_.duration.empty()) path += "&for=" + text::url_escaped(options_.duration);
         return written(client_.post(path), "the log level is " + options_.level +
                                                (options_.duration.empty() ? " until the next reload"
                                                                           : " for " + options_.duration));
@@ -157,9 +158,10 @@ private:
     int limit() {
         const bool workers = options_.what == Operate::What::workers;
         const std::string& name = options_.components.front();
-        std::string path = "/api/v1/components/" + url_escaped(name) +
-                           (workers ? "/workers?count=" : "/rate?per_second=") + url_escaped(options_.limit);
-        if (!options_.duration.empty()) path += "&for=" + url_escaped(options_.duration);
+        std::string path = "/api/v1/components/" + text::url_escaped(name) +
+                           (workers ? "/workers?count=" : "/rate?per_second=") +
+                           text::url_escaped(options_.limit);
+        if (!options_.duration.empty()) path += "&for=" + text::url_escaped(options_.duration);
         std::string done = workers ? "of " + name + " " + options_.limit + " workers get messages"
                                    : name + " fetches at most " + options_.limit + " messages a second";
         if (!workers && options_.limit == "off") done = "the rate of " + name + " is not limited";

@@ -17,12 +17,12 @@
 #include "check/check.hpp"
 #include "check/effective.hpp"
 #include "config/load.hpp"
+#include "config/secrets.hpp"
 #include "engine_session.hpp"
 #include "json_fields.hpp"
 #include "plugins/search_path.hpp"
 #include "queue_access.hpp"
 #include "queues/times.hpp"
-#include "secrets.hpp"
 #include "terminal.hpp"
 
 namespace volley::cli {
@@ -51,7 +51,7 @@ constexpr const char* read_me =
 class Bundle {
 public:
     explicit Bundle(std::int64_t now) : archive_(now) {}
-    Secrets& secrets() { return secrets_; }
+    config::Secrets& secrets() { return secrets_; }
     void add(const std::string& name, const std::string& content) {
         archive_.add(name, secrets_.masked(content));
     }
@@ -63,7 +63,7 @@ public:
 
 private:
     Archive archive_;
-    Secrets secrets_;
+    config::Secrets secrets_;
     std::string missing_;
 };
 

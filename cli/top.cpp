@@ -12,6 +12,7 @@
 #include "queue_access.hpp"
 #include "screen.hpp"
 #include "terminal.hpp"
+#include "text/escape.hpp"
 #include "text/json_text.hpp"
 #include "top_frame.hpp"
 
@@ -132,7 +133,7 @@ private:
     void pause() {
         const bool resumes = is_true(chosen(), "paused");
         const auto answer =
-            session_.client().post("/api/v1/components/" + url_escaped(string_of(chosen(), "name")) +
+            session_.client().post("/api/v1/components/" + text::url_escaped(string_of(chosen(), "name")) +
                                    (resumes ? "/resume" : "/pause"));
         const auto [code, wrong] = session_.wrong_with(answer);
         said_ = code == exit_ok ? twin() + ": done" : wrong;

@@ -44,6 +44,12 @@ operations::Controls Engine::Parts::controls() {
     c.limit_rate = [this](const std::string& component, std::uint32_t per_second, Milliseconds back_after) {
         return limit(rate_limits, component, per_second, back_after);
     };
+    c.tap = [this](const std::string& component) -> std::shared_ptr<runtime::Tap> {
+        const std::lock_guard lock(mutex);
+        for (const auto& one : components)
+            if (one->name() == component) return one->intake().tap();
+        return nullptr;
+    };
     c.want_in_flight = [this] {
         const std::lock_guard lock(mutex);
         for (const auto& component : components) component->intake().want_in_flight();

@@ -7,6 +7,7 @@
 
 #include "config/bind.hpp"
 #include "operations/api_json.hpp"
+#include "operations/tap_stream.hpp"
 #include "text/number.hpp"
 
 namespace volley::operations {
@@ -19,6 +20,7 @@ constexpr std::string_view pause_suffix = "/pause";
 constexpr std::string_view resume_suffix = "/resume";
 constexpr std::string_view workers_suffix = "/workers";
 constexpr std::string_view rate_suffix = "/rate";
+constexpr std::string_view tap_suffix = "/tap";
 constexpr std::chrono::hours longest_time{24 * 7};  // of what goes back by itself
 
 double steady_seconds() {
@@ -30,7 +32,7 @@ double wall_clock_seconds() {
 }
 
 ApiResponse refuse(int status, const std::string& text, std::string allow = {}) {
-    return {status, error_body(text), false, std::move(allow), false, {}};
+    return {status, error_body(text), false, {}, std::move(allow), false, {}};
 }
 
 // "components/ship/pause" → "ship". A name may contain slashes.
@@ -100,6 +102,10 @@ ApiResponse Api::answer(const ApiRequest& request) {
     const bool gets = request.method == "GET" || request.method == "HEAD";
     if (is_read(what) && gets) return read(what);
     if (is_write(what) && request.method == "POST") return write(what, request);
+    if (const auto tapped = named_component(what, tap_suffix)) {
+        if (request.method != "GET") return refuse(405, "this needs GET", "GET");
+        return tap(*tapped, request);
+    }
     if (DeadLetters::is_route(what))
         return dead_letters_.answer(what, request, [&](const std::string& of, const std::string& about) {
             audit(of, about, request);
@@ -112,31 +118,31 @@ ApiResponse Api::answer(const ApiRequest& request) {
     const auto snapshot = controls_.snapshot(true);
     for (const auto& one : snapshot.components) {
         if (one.name == *component)
-            return {200, component_json(one, rates_, steady_seconds()), false, {}, false, {}};
+            return {200, component_json(one, rates_, steady_seconds()), false, {}, {}, false, {}};
     }
     return no_such_component(*component);
 }
 
 ApiResponse Api::read(const std::string& what) {
-    if (what == "events") return {200, event(), true, {}, false, {}};
-    if (what == "audit") return {200, lines_json(log::audited()), false, {}, false, {}};
-    if (what == "log") return {200, lines_json(log::recent()), false, {}, false, {}};
+    if (what == "events") return {200, event(), true, {}, {}, false, {}};
+    if (what == "audit") return {200, lines_json(log::audited()), false, {}, {}, false, {}};
+    if (what == "log") return {200, lines_json(log::recent()), false, {}, {}, false, {}};
     if (what == "in_flight") {
         controls_.want_in_flight();
-        return {200, in_flight_json(controls_.snapshot(false)), false, {}, false, {}};
+        return {200, in_flight_json(controls_.snapshot(false)), false, {}, {}, false, {}};
     }
-    if (what == "history") return {200, history_.json(), false, {}, false, {}};
+    if (what == "history") return {200, history_.json(), false, {}, {}, false, {}};
     if (what == "configuration") {
         const auto configuration = controls_.configuration();
         if (!configuration) return refuse(503, "the configuration is not known yet");
-        return {200, configuration_json(*configuration), false, {}, false, {}};
+        return {200, configuration_json(*configuration), false, {}, {}, false, {}};
     }
     const auto snapshot = controls_.snapshot(true);
     const double now = steady_seconds();
-    if (what == "components") return {200, components_json(snapshot, rates_, now), false, {}, false, {}};
-    if (what == "queues") return {200, queues_json(snapshot), false, {}, false, {}};
-    if (what == "latencies") return {200, latencies_json(snapshot), false, {}, false, {}};
-    return {200, status_json(snapshot), false, {}, false, {}};
+    if (what == "components") return {200, components_json(snapshot, rates_, now), false, {}, {}, false, {}};
+    if (what == "queues") return {200, queues_json(snapshot), false, {}, {}, false, {}};
+    if (what == "latencies") return {200, latencies_json(snapshot), false, {}, {}, false, {}};
+    return {200, status_json(snapshot), false, {}, {}, false, {}};
 }
 
 ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
@@ -153,11 +159,12 @@ ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
                 "\n",
                 false,
                 {},
+                {},
                 false,
                 {}};
     }
     audit("reload", {}, request);
-    return {202, R"({"number":)" + std::to_string(controls_.reload()) + "}\n", false, {}, false, {}};
+    return {202, R"({"number":)" + std::to_string(controls_.reload()) + "}\n", false, {}, {}, false, {}};
 }
 
 ApiResponse Api::pause(const std::string& component, bool paused, const ApiRequest& request) {
@@ -169,6 +176,7 @@ ApiResponse Api::pause(const std::string& component, bool paused, const ApiReque
                    : R"({"paused":false})"
                      "\n",
             false,
+            {},
             {},
             false,
             {}};
@@ -187,7 +195,7 @@ ApiResponse Api::limit_workers(const std::string& component, const ApiRequest& r
     if (!controls_.limit_workers(component, *count, *back_after)) return no_such_component(component);
     const std::string shown = *count == 0 ? "all" : std::to_string(*count);
     audit("workers", with_time(component + ": " + shown, request), request);
-    return {200, R"({"workers":)" + (*count == 0 ? "null" : shown) + "}\n", false, {}, false, {}};
+    return {200, R"({"workers":)" + (*count == 0 ? "null" : shown) + "}\n", false, {}, {}, false, {}};
 }
 
 ApiResponse Api::limit_rate(const std::string& component, const ApiRequest& request) {
@@ -198,7 +206,33 @@ ApiResponse Api::limit_rate(const std::string& component, const ApiRequest& requ
     if (!controls_.limit_rate(component, *per_second, *back_after)) return no_such_component(component);
     const std::string shown = *per_second == 0 ? "off" : std::to_string(*per_second);
     audit("rate", with_time(component + ": " + shown, request), request);
-    return {200, R"({"per_second":)" + (*per_second == 0 ? "null" : shown) + "}\n", false, {}, false, {}};
+    return {200, R"({"per_second":)" + (*per_second == 0 ? "null" : shown) + "}\n", false, {}, {}, false, {}};
+}
+
+ApiResponse Api::tap(const std::string& component, const ApiRequest& request) {
+    runtime::Tap::Settings settings;
+    constexpr std::uint32_t most_per_second = 100;
+    if (request.parameters.count("per_second") > 0) {
+        const auto per_second = limit_given(request, "per_second", "");
+        if (!per_second || *per_second == 0 || *per_second > most_per_second)
+            return refuse(400, "\"per_second\" is a whole number from 1 to 100");
+        settings.per_second = *per_second;
+    }
+    if (request.parameters.count("every") > 0) {
+        const auto every = limit_given(request, "every", "");
+        if (!every || *every == 0) return refuse(400, "\"every\" is a whole number from 1");
+        settings.every = *every;
+    }
+    if (const auto only = request.parameters.find("only"); only != request.parameters.end()) {
+        const auto direction = direction_named(only->second);
+        if (!direction) return refuse(400, "\"only\" is one of in, out and dead");
+        settings.directions = 1U << static_cast<std::uint32_t>(*direction);
+    }
+    if (controls_.tap(component) == nullptr) return no_such_component(component);
+    auto stream = std::make_shared<TapStream>(controls_.tap, component, settings, controls_.queue_config);
+    if (!stream->is_open()) return refuse(409, "another client watches this component");
+    audit("tap", component, request);
+    return {200, stream->events(), true, [stream] { return stream->events(); }, {}, false, {}};
 }
 
 ApiResponse Api::set_log_level(const ApiRequest& request) {
@@ -214,7 +248,7 @@ ApiResponse Api::set_log_level(const ApiRequest& request) {
     // Before the change, which could silence it.
     audit("log level", with_time(level_given->second, request), request);
     controls_.set_log_level(*level, *back_after);
-    return {200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n", false, {}, false, {}};
+    return {200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n", false, {}, {}, false, {}};
 }
 
 std::string Api::tick(bool wanted) {

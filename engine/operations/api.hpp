@@ -33,6 +33,7 @@ private:
     ApiResponse pause(const std::string& component, bool paused, const ApiRequest& request);
     ApiResponse limit_workers(const std::string& component, const ApiRequest& request);
     ApiResponse limit_rate(const std::string& component, const ApiRequest& request);
+    ApiResponse tap(const std::string& component, const ApiRequest& request);
     ApiResponse set_log_level(const ApiRequest& request);
     std::string event();
     static void audit(const std::string& what, const std::string& about, const ApiRequest& request);

@@ -1,6 +1,7 @@
 // A request of the API and its answer, without HTTP. Any thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -19,11 +20,12 @@ struct ApiRequest {
 
 struct ApiResponse {
     int status = 200;
-    std::string body;         // JSON
-    bool events = false;      // the body is the first of the events
-    std::string allow;        // of status 405
-    bool wants_body = false;  // answer again, with the body of the request
-    Later later;              // makes the reply, instead of all others
+    std::string body;                         // JSON
+    bool events = false;                      // the body is the first of the events
+    std::function<std::string()> own_events;  // those that follow, if they are of this client alone
+    std::string allow;                        // of status 405
+    bool wants_body = false;                  // answer again, with the body of the request
+    Later later;                              // makes the reply, instead of all others
 };
 
 // What a client gets instead of an answer: {"error": text}.

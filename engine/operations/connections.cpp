@@ -152,17 +152,23 @@ void Connections::turn() {
 void Connections::tick() {
     next_tick_ = now_ + tick_period;
     const auto streams = [](const Connection& c) { return c.state == Connection::State::streaming; };
-    const bool wanted = std::any_of(connections_.begin(), connections_.end(), streams);
+    const bool wanted = std::any_of(connections_.begin(), connections_.end(),
+                                    [&](const Connection& c) { return streams(c) && !c.events; });
     std::string event;
     try {
         event = service_.tick(wanted);
     } catch (const std::exception& error) {
         log::error("operations: there is no event", {{"cause", error.what()}});
     }
-    if (event.empty()) return;
     for (Connection& c : connections_) {
         if (!streams(c) || !c.response.empty()) continue;
-        c.response = event;
+        try {
+            c.response = c.events ? c.events() : event;
+        } catch (const std::exception& error) {
+            log::error("operations: a stream ends", {{"cause", error.what()}});
+            c.deadline = now_;  // closed in the next turn
+        }
+        if (c.response.empty()) continue;
         c.deadline = now_ + time_to_take;
         if (!stream(c)) c.deadline = now_;  // closed in the next turn
     }
@@ -297,17 +303,18 @@ void Connections::take_reply(Connection& c, Reply reply) {
             c.deadline = now_ + time_to_ask;
             return;
         }
-        reply = {too_many_bodies, false, 0, {}};
+        reply = {too_many_bodies, false, {}, 0, {}};
     }
     c.body_bytes = 0;
     c.body.clear();
     const auto streams = std::count_if(connections_.begin(), connections_.end(), [](const Connection& other) {
         return other.state == Connection::State::streaming;
     });
-    if (reply.streams && streams >= most_streams) reply = {too_many_streams, false, 0, {}};
+    if (reply.streams && streams >= most_streams) reply = {too_many_streams, false, {}, 0, {}};
     c.response = std::move(reply.bytes);
     c.written = 0;
     c.later = std::move(reply.later);
+    c.events = std::move(reply.events);
     c.state = reply.streams ? Connection::State::streaming : Connection::State::writing;
     c.deadline = now_ + time_to_take;
     bound_responses(c);
@@ -327,7 +334,13 @@ void Connections::wait_for_reply(Connection& c) {
     c.state = Connection::State::waiting;
     c.deadline = now_ + time_to_answer;
     const Later later = std::exchange(c.later, {});
-    later([mailbox = mailbox_, number = c.number](Reply reply) { mailbox->put(number, std::move(reply)); });
+    try {
+        later(
+            [mailbox = mailbox_, number = c.number](Reply reply) { mailbox->put(number, std::move(reply)); });
+    } catch (const std::exception& error) {
+        log::error("operations: a request gets no response", {{"cause", error.what()}});
+        c.deadline = now_;  // closed in the next turn
+    }
 }
 
 // Drops the oldest responses if clients do not read them.

@@ -56,7 +56,8 @@ private:
         std::string body;  // of the request
         std::size_t body_bytes = 0;
         std::string response;
-        Later later;  // what follows the response
+        Later later;                          // what follows the response
+        std::function<std::string()> events;  // of a stream of its own
         std::size_t written = 0;
         std::size_t discarded = 0;
     };

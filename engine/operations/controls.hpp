@@ -12,6 +12,7 @@
 #include "log/operating.hpp"
 #include "plugins/catalog.hpp"
 #include "runtime/snapshot.hpp"
+#include "runtime/tap.hpp"
 #include "volley/config.hpp"
 
 namespace volley::operations {
@@ -40,6 +41,8 @@ struct Controls {
     std::function<bool(const std::string& component, std::uint32_t per_second,
                        std::chrono::milliseconds back_after)>
         limit_rate;
+    // Returns null if there is no component of this name.
+    std::function<std::shared_ptr<runtime::Tap>(const std::string& component)> tap;
     // A snapshot that is taken a moment later has the messages in flight.
     std::function<void()> want_in_flight;
     // Returns the number of the request: see ReloadSnapshot.

@@ -16,10 +16,11 @@ using Done = std::function<void(Reply)>;
 using Later = std::function<void(Done done)>;
 
 struct Reply {
-    std::string bytes;           // with none of the others and empty: the connection is closed
-    bool streams = false;        // events follow
-    std::size_t wants_body = 0;  // ask again with the body of the request, which has so many bytes
-    Later later;                 // follows when the client has taken the bytes; empty: nothing does
+    std::string bytes;                    // with none of the others and empty: the connection is closed
+    bool streams = false;                 // events follow
+    std::function<std::string()> events;  // those of this stream, once a second; empty: the common ones
+    std::size_t wants_body = 0;           // ask again with the body of the request, which has so many bytes
+    Later later;                          // follows when the client has taken the bytes; empty: nothing does
 };
 
 using ResponseHeaders = std::vector<std::pair<std::string, std::string>>;

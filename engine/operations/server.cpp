@@ -95,8 +95,7 @@ Claims claims_of(const httplib::Request& request) {
 }
 
 // The dashboard's scripts, which its page loads in this order. Views into other files: not constexpr.
-const std::pair<const char*, const std::string_view&> scripts[] = {
-    {"/document.js", document_js},
+const std::pair<const char*, const std::string_view&> scripts[] = {{"/document.js", document_js},
                                                                    {"/requests.js", requests_js},
                                                                    {"/flow.js", flow_js},
                                                                    {"/charts.js", charts_js},
@@ -142,13 +141,15 @@ public:
         from_ = from;
         body_ = body;
         streams_ = false;
+        own_events_ = {};
         instead_ = {};
         // Multiple ranges would let a small request cause a large response.
         process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
         if (instead_.later || instead_.wants_body > 0) return std::move(instead_);
         std::string bytes = stream.take_response();
-        if (!streams_) return {std::move(bytes), false, 0, {}};
-        return {response_head(200, "text/event-stream", {}) + first_event_, true, 0, {}};
+        if (!streams_) return {std::move(bytes), false, {}, 0, {}};
+        return {
+            response_head(200, "text/event-stream", {}) + first_event_, true, std::move(own_events_), 0, {}};
     }
 
     bool stop(std::chrono::milliseconds patience) { return api_.stop(patience); }
@@ -210,6 +211,7 @@ private:
         instead_.later = std::move(answer.later);
         streams_ = answer.events && request.method == "GET";
         if (streams_) first_event_ = std::move(answer.body);
+        if (streams_) own_events_ = std::move(answer.own_events);
         response.status = answer.status;
         if (!answer.allow.empty()) response.set_header("Allow", answer.allow);
         response.set_content(answer.events ? std::string() : answer.body,
@@ -240,6 +242,7 @@ private:
     const std::string* body_ = nullptr;
     bool streams_ = false;
     std::string first_event_;
+    std::function<std::string()> own_events_;
     Reply instead_;  // of what the library has written
 };
 

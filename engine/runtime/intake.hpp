@@ -53,6 +53,8 @@ public:
         context_.status.in_flight_wanted.store(true, std::memory_order_relaxed);
         wake();
     }
+    // What an operator watches messages with. Stays valid when the component ends.
+    std::shared_ptr<Tap> tap() const { return context_.pipeline.tap; }
     // Stores the health that the consumer reports about itself.
     void health(std::uint32_t state, std::string text) { context_.status.set_health(state, std::move(text)); }
     // The process is about to end while handlers run: their messages must not become suspects in the crash

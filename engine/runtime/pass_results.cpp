@@ -51,6 +51,11 @@ void PassResults::refuse(const WorkItem& item, const codec::Failure& failure) {
 void PassResults::send(const WorkItem& item) {
     const MessageContext& context = pipeline_.contexts[item.slot];
     end_span(pipeline_, item, {Verdict::ok}, spans_);
+    if (pipeline_.tap->is_on()) {
+        for (const Output& output : context.outputs)
+            pipeline_.tap->note(TappedMessage::Direction::out,
+                                pipeline_.output_queues[output.queue_index]->queue, output.record);
+    }
     if (!pipeline_.transactions) {
         for (const Output& output : context.outputs) {
             records_[output.queue_index].push_back(output.record);
@@ -106,6 +111,9 @@ void PassResults::send_dead_letter(const WorkItem& item) {
     context.send_anew();
     records_.back().push_back(dead_letter(pipeline_, context, item.slot, item.attempt));
     places_.back().push_back(EarlyReports::none);
+    if (pipeline_.tap->is_on() && pipeline_.dead_letters)
+        pipeline_.tap->note(TappedMessage::Direction::dead, pipeline_.dead_letters->queue,
+                            records_.back().back());
     end_dead_letter_span(pipeline_, context, spans_);
 }
 

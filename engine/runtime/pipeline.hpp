@@ -19,6 +19,7 @@
 #include "runtime/message_context.hpp"
 #include "runtime/padded_text.hpp"
 #include "runtime/produce.hpp"
+#include "runtime/tap.hpp"
 #include "tracing/span.hpp"
 #include "volley/config.hpp"
 
@@ -68,6 +69,9 @@ struct Pipeline {
     // Outputs and acks are one transaction of their store, which the intake makes. Workers then pass nothing
     // to the output queues. Set before the workers start.
     bool transactions = false;
+
+    // For an operator who watches messages. Outlives the component while somebody does.
+    const std::shared_ptr<Tap> tap = std::make_shared<Tap>();
 
     // Tracing; null: off.
     tracing::Tracer* tracer = nullptr;

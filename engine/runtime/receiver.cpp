@@ -76,6 +76,8 @@ bool Receiver::receive(const volley_message& message, std::int64_t received_ms) 
     pipeline_.contexts.grow_to(slot);
     MessageContext& context = pipeline_.contexts[slot];
     context.arrive(message, received_ms, store_);
+    if (pipeline_.tap->is_on())
+        pipeline_.tap->note(TappedMessage::Direction::in, pipeline_.input.name, message);
     if (key_inside) keep_key_lookup(context, slot);
     return true;
 }

@@ -1,5 +1,8 @@
 #include "text/escape.hpp"
 
+#include <cctype>
+#include <cstdio>
+
 #include "volley/utf8.hpp"
 
 namespace volley::text {
@@ -43,6 +46,21 @@ void append_escaped(std::string& out, std::string_view bytes, std::size_t longes
         i += length;
     }
     if (cut) out += "…";
+}
+
+std::string url_escaped(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
+            out += c;
+        } else {
+            char code[4];
+            std::snprintf(code, sizeof code, "%%%02X", byte);
+            out += code;
+        }
+    }
+    return out;
 }
 
 }  // namespace volley::text

@@ -15,4 +15,7 @@ enum class Quotes : std::uint8_t { plain, escaped };
 // after `longest` bytes is replaced by an ellipsis.
 void append_escaped(std::string& out, std::string_view bytes, std::size_t longest, Quotes quotes);
 
+// Escapes what may not stand in a path or a query as it is.
+std::string url_escaped(const std::string& text);
+
 }  // namespace volley::text

@@ -44,7 +44,7 @@ def check_answer(method, path, status, body):
 
 
 # test_dead_letter_api.py asks for dead letters.
-@pytest.mark.parametrize("method, path", [route for route in ROUTES if not route[1].endswith(("drain", "events")) and "dead_letter" not in route[1]])
+@pytest.mark.parametrize("method, path", [route for route in ROUTES if not route[1].endswith(("drain", "events", "/tap")) and "dead_letter" not in route[1]])
 def test_a_route_answers_as_it_is_described(method, path, volleyd):
     api = Api(volleyd)
     for name, more in (("move", "?level=info"), ("nowhere", "")):
@@ -65,7 +65,7 @@ def test_the_description_has_every_route_and_no_other():
     described = {(method, path.removeprefix("/api/v1/")) for method, path in ROUTES}
     assert described == ({("get", read) for read in reads} | {("post", write) for write in writes} |
                          {("get", read) for read in letter_reads} | {("post", write) for write in letter_writes} |
-                         {("get", "components/{name}"), ("get", "dead_letters/{id}")} |
+                         {("get", "components/{name}"), ("get", "components/{name}/tap"), ("get", "dead_letters/{id}")} |
                          {("post", "components/{name}/" + write) for write in ("pause", "resume", "workers", "rate")})
 
 

@@ -47,6 +47,7 @@ volley::operations::Controls controls() {
     };
     c.limit_rate = c.limit_workers;
     c.want_in_flight = [] {};
+    c.tap = [](const std::string&) { return std::shared_ptr<volley::runtime::Tap>(); };
     c.reload = [] { return std::uint64_t{7}; };
     c.drain = [] {};
     c.set_log_level = [](volley::log::Level, std::chrono::milliseconds) {};

@@ -1,4 +1,4 @@
-#include "secrets.hpp"
+#include "config/secrets.hpp"
 
 #include <rapidjson/document.h>
 #include <unistd.h>
@@ -9,10 +9,10 @@
 
 #include "config/interpolate.hpp"
 #include "config/printed_values.hpp"
-#include "engine_client.hpp"
+#include "text/escape.hpp"
 #include "text/json_text.hpp"
 
-namespace volley::cli {
+namespace volley::config {
 
 namespace {
 
@@ -81,7 +81,7 @@ std::string without_named(std::string_view text) {
         const std::size_t begin = at;
         while (at < text.size() && may_be_in_name(text[at])) ++at;
         const std::string_view name = text.substr(begin, at - begin);
-        if (!config::names_a_secret(name)) continue;
+        if (!names_a_secret(name)) continue;
         std::size_t value = at;
         while (value < text.size() && (text[value] == '"' || text[value] == '\'')) ++value;
         while (value < text.size() && text[value] == ' ') ++value;
@@ -105,7 +105,7 @@ Secrets::Secrets() {
     for (char** variable = environ; *variable != nullptr; ++variable) {
         const std::string_view one = *variable;
         const std::size_t equals = one.find('=');
-        if (equals == std::string_view::npos || !config::names_a_secret(one.substr(0, equals))) continue;
+        if (equals == std::string_view::npos || !names_a_secret(one.substr(0, equals))) continue;
         // A short one is likely to be a word that stands in other places, too.
         if (one.size() - equals > shortest_of_environment) add(std::string(one.substr(equals + 1)));
     }
@@ -118,7 +118,7 @@ void Secrets::add(std::string secret) {
     text::JsonWriter writer(buffer);
     writer.String(secret.data(), static_cast<rapidjson::SizeType>(secret.size()));
     known_.insert(std::string(buffer.GetString() + 1, buffer.GetSize() - 2));
-    known_.insert(url_escaped(secret));
+    known_.insert(text::url_escaped(secret));
     if (std::string password = password_in(secret); password.size() >= shortest)
         known_.insert(std::move(password));
     known_.insert(std::move(secret));
@@ -127,7 +127,7 @@ void Secrets::add(std::string secret) {
 void Secrets::learn(const Config& config) {
     add(config.operations.token);
     std::set<std::string> masked;  // paths
-    for (const config::PrintedValue& one : config::printed_values(config))
+    for (const PrintedValue& one : printed_values(config))
         if (one.value.find(mask) != std::string::npos) masked.insert(one.path);
     const auto learn_own = [&](const std::string& object, const std::string& path) {
         rapidjson::Document own;
@@ -135,7 +135,7 @@ void Secrets::learn(const Config& config) {
         if (own.HasParseError() || !own.IsObject()) return;
         for (const auto& member : own.GetObject()) {
             const std::string name(member.name.GetString(), member.name.GetStringLength());
-            if (masked.count(path + "/" + name) == 0 && !config::names_a_secret(name)) continue;
+            if (masked.count(path + "/" + name) == 0 && !names_a_secret(name)) continue;
             for_each_text(member.value, [&](std::string text) { add(std::move(text)); });
         }
     };
@@ -146,14 +146,14 @@ void Secrets::learn(const Config& config) {
         for (const auto& [name, value] : process.env) {
             const auto origin = config.origins.find(component.path + "/handler/env/" + name);
             const bool secret = origin != config.origins.end() && origin->second.origin == "secret";
-            if (secret || config::names_a_secret(name)) add(value);
+            if (secret || names_a_secret(name)) add(value);
         }
         for (std::size_t i = 0; i < process.exec.size(); ++i) {
             const std::string& word = process.exec[i];
             const auto origin = config.origins.find(component.path + "/handler/exec/" + std::to_string(i));
             if (origin != config.origins.end() && origin->second.origin == "secret") add(word);
             const std::size_t equals = word.find('=');
-            if (!config::names_a_secret(word.substr(0, equals))) continue;
+            if (!names_a_secret(word.substr(0, equals))) continue;
             if (equals != std::string::npos)
                 add(word.substr(equals + 1));
             else if (word.starts_with("-") && i + 1 < process.exec.size())
@@ -175,4 +175,4 @@ std::string Secrets::masked(std::string_view text) const {
     return without_named(without_passwords(std::move(out)));
 }
 
-}  // namespace volley::cli
+}  // namespace volley::config

@@ -8,7 +8,7 @@
 
 #include "volley/config.hpp"
 
-namespace volley::cli {
+namespace volley::config {
 
 class Secrets {
 public:
@@ -27,4 +27,4 @@ private:
     std::set<std::string, std::less<>> known_;
 };
 
-}  // namespace volley::cli
+}  // namespace volley::config
