@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <utility>
 
+#include "config/interpolate.hpp"
 #include "operations/json.hpp"
 #include "text/text.hpp"
 
@@ -31,6 +33,15 @@ bool is_text(const std::string& copy) {
            (copy.size() < runtime::Tap::longest_copy ? 1 : longest_character);
 }
 
+// Whether the value of a header is a secret by its name. HTTP has some that do not say so.
+bool has_secret(const std::string& name) {
+    std::string lower = name;
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    for (const char* word : {"authorization", "cookie", "api-key"})
+        if (lower.find(word) != std::string::npos) return true;
+    return config::names_a_secret(lower);
+}
+
 void write_message(Json& json, const config::Secrets& secrets, const runtime::TappedMessage& m) {
     json.open()
         .number("at", m.seconds)
@@ -53,12 +64,9 @@ void write_message(Json& json, const config::Secrets& secrets, const runtime::Ta
         json.null("body");
     json.list("headers");
     for (const auto& [name, value] : m.headers) {
-        // A name such as Authorization says that the value is a secret.
-        const std::string named = secrets.masked(name + ": " + value);
-        const bool is_secret = named != secrets.masked(name) + ": " + secrets.masked(value);
         json.open()
             .text("name", excerpt(secrets, name, longest_part))
-            .text("value", is_secret ? "***" : excerpt(secrets, value, longest_part))
+            .text("value", has_secret(name) ? "***" : excerpt(secrets, value, longest_part))
             .close();
     }
     json.end_list().close();
