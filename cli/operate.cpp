@@ -78,11 +78,61 @@ private:
         }
     }
 
+    // The partitions that wait most, of components that stand still. An engine asks its stores only if
+    // somebody wants to know, so the first answer can be an old one.
+    void print_lags() const {
+        constexpr int tries = 15;
+        constexpr std::chrono::milliseconds pause{100};
+        constexpr double recent = 10;  // seconds
+        for (int i = 0; i < tries; ++i) {
+            const auto queues = session_.object(client_.get("/api/v1/queues"));
+            if (!queues) return;
+            const double now =
+                std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+            bool is_old = false;
+            std::vector<std::string> lines;
+            for (const Value* component : list_of(&session_.status(), "components")) {
+                if (is_true(component, "ready")) continue;
+                for (const Value* queue : list_of(&*queues, "queues")) {
+                    if (string_of(queue, "component") != string_of(component, "name")) continue;
+                    is_old = is_old || now - number_of(queue, "asked_at") > recent;
+                    if (const std::string lags = greatest_lags(*queue); !lags.empty())
+                        lines.push_back("  " + string_of(queue, "name") + " is behind: " + lags);
+                }
+            }
+            if (is_old && i + 1 < tries) {
+                std::this_thread::sleep_for(pause);
+                continue;
+            }
+            for (const std::string& line : lines) print_bytes(line);
+            return;
+        }
+    }
+
+    // "partition 4 of orders by 7712, partition 2 of orders by 12"
+    static std::string greatest_lags(const Value& queue) {
+        constexpr std::size_t most = 3;
+        std::vector<const Value*> partitions = list_of(&queue, "partitions");
+        std::stable_sort(partitions.begin(), partitions.end(), [](const Value* a, const Value* b) {
+            return number_of(a, "lag") > number_of(b, "lag");
+        });
+        std::string text;
+        std::size_t shown = 0;
+        for (const Value* one : partitions) {
+            if (shown == most || number_of(one, "lag") <= 0) break;
+            const std::string source = string_of(one, "source");
+            text += (shown++ == 0 ? "" : ", ") + ("partition " + known(one, "partition")) +
+                    (source.empty() ? "" : " of " + source) + " by " + known(one, "lag");
+        }
+        return text;
+    }
+
     int why() {
         if (options_.json) {
             print_json(without_end(session_.status_text()));
         } else {
             print_whys(session_.status(), "");
+            if (!is_true(&session_.status(), "ready")) print_lags();
             if (is_true(&session_.status(), "ready"))
                 std::printf("nothing stands still: all components are ready\n");
             else if (string_of(&session_.status(), "state") == "draining")

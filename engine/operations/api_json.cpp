@@ -177,7 +177,7 @@ void write_partitions(Json& json, const runtime::BacklogSnapshot& backlog) {
     for (const runtime::PartitionLag& one : backlog.lags->partitions) {
         json.open()
             .text_or_null("source", one.source)
-            .number("partition", one.partition)
+            .known("partition", one.partition)
             .known("lag", one.lag)
             .close();
     }

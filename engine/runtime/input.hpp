@@ -58,8 +58,9 @@ public:
     // Returns nothing if the store does not report statistics or is not open. If the status means that the
     // consumer cannot go on, failure() returns it afterwards.
     std::optional<volley_stats> stats();
-    // Returns the lag of the assigned partitions as the last stats() found it, of those with the greatest lag
-    // if there are many. Null if the store does not report it or is not open.
+    // Returns the lag of the assigned partitions as far as the consumer knows it, of those with the greatest
+    // lag if there are many. Does not wait for the store. Null if the store does not report it or is not
+    // open.
     std::shared_ptr<const PartitionLags> lags();
     // Returns why the consumer cannot go on, if a call that returns no error found that out; else nothing.
     const std::optional<Error>& failure() const { return failure_; }

@@ -113,7 +113,7 @@ std::uint32_t KafkaConsumer::lags(volley_partition_lag* out, std::uint32_t capac
             volley_partition_lag& one = element(out, stride, count);
             one.source = view_of(*owned.topic);
             one.partition = owned.partition;
-            one.lag = owned.lag;
+            one.lag = owned.lag();
         }
         ++count;
     }

@@ -21,13 +21,17 @@ void ConsumerStatus::publish(const Statistics& statistics, OwnedPartitions& part
     metrics_.set("kafka_assigned_partitions", "Partitions assigned to this consumer",
                  static_cast<double>(partitions.size()));
     for (const PartitionStatistics& p : statistics.partitions) {
-        const OwnedPartition* owned = partitions.find(p.topic, p.partition);
+        OwnedPartition* owned = partitions.find(p.topic, p.partition);
         const std::int64_t start = owned == nullptr ? -1 : owned->committed();
         // A partition that was assigned to another member has no lag here.
         const std::int64_t lag =
             owned == nullptr || p.end < 0 ? 0 : p.end - std::max<std::int64_t>({start, p.begin, 0});
         metrics_.set("kafka_lag", "Messages behind the committed offset", static_cast<double>(lag), p.topic,
                      p.partition);
+        if (owned != nullptr && p.end >= 0) {
+            owned->begins_at = std::max(owned->begins_at, p.begin);
+            owned->ends_at = std::max(owned->ends_at, p.end);  // without fetches p.end stays as it was
+        }
         if (owned == nullptr) continue;
         metrics_.set("kafka_position", "The next offset to read", static_cast<double>(owned->read.position),
                      p.topic, p.partition);

@@ -57,10 +57,7 @@ std::optional<std::int64_t> OffsetQueries::first_offset(const OwnedPartition& ow
 
 std::int64_t OffsetQueries::lag(OwnedPartitions& partitions) {
     std::vector<const OwnedPartition*> all;
-    for (OwnedPartition& owned : partitions) {
-        owned.lag = -1;
-        all.push_back(&owned);
-    }
+    for (const OwnedPartition& owned : partitions) all.push_back(&owned);
     const auto ends = first_offsets(all, latest);
     const auto starts = ends ? first_offsets(all, earliest) : std::nullopt;
     std::int64_t lag = 0;
@@ -69,11 +66,9 @@ std::int64_t OffsetQueries::lag(OwnedPartitions& partitions) {
         const std::int64_t end = ends && (*ends)[i] >= 0 ? (*ends)[i] : fetched_end(instance_.rk(), *all[i]);
         if (end < 0) throw Error(ErrorCode::retry, "kafka: the end of a partition is unknown");
         const std::int64_t start = starts ? (*starts)[i] : no_offset;
-        const auto behind = [&](std::int64_t offset) {
-            return std::max<std::int64_t>(0, end - std::max<std::int64_t>({offset, start, 0}));
-        };
-        owned->lag = behind(owned->committed());
-        lag += behind(owned->read.position);
+        owned->begins_at = std::max(owned->begins_at, start);
+        owned->ends_at = std::max(owned->ends_at, end);
+        lag += std::max<std::int64_t>(0, end - std::max<std::int64_t>({owned->read.position, start, 0}));
     }
     return lag;
 }

@@ -32,8 +32,8 @@ public:
     std::optional<std::int64_t> first_offset(const OwnedPartition& owned, std::int64_t time);
 
     // The number of messages between the positions and the ends of all partitions. If brokers do not respond,
-    // the ends are those of the last fetches. Throws Error{retry} if one is unknown. Stores in each partition
-    // the number from its committed offset on, which also counts the messages that are in flight.
+    // the ends are those of the last fetches. Throws Error{retry} if one is unknown. Stores where each log
+    // begins and ends.
     std::int64_t lag(OwnedPartitions& partitions);
 
     // True while calls fail at once.

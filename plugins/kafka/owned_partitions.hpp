@@ -49,7 +49,9 @@ struct OwnedPartition {
     std::int64_t assigned_at = -1;  // the committed offset at the assignment; -1: none, or unknown
     ReadState read;
     CommitState commit;
-    std::int64_t lag = -1;  // as of the last OffsetQueries::lag(); -1: unknown
+    // Of the log, as of the last statistics or query; -1: unknown.
+    std::int64_t begins_at = -1;
+    std::int64_t ends_at = -1;
     bool is_paused = false;
     bool is_restarting = false;  // messages are from the replaced log, and are dropped; see LogRestarts
 
@@ -58,6 +60,11 @@ struct OwnedPartition {
     }
     // The offset that a restart continues at; -1: none.
     std::int64_t committed() const { return std::max(commit.stored, assigned_at); }
+    // Messages from there to the end; -1: unknown.
+    std::int64_t lag() const {
+        if (ends_at < 0) return -1;
+        return std::max<std::int64_t>(0, ends_at - std::max<std::int64_t>({committed(), begins_at, 0}));
+    }
     // The group had an offset at the end of the last assignment, and has none now. Requires: that was
     // queried.
     bool has_lost_offset() const { return assigned_at < 0 && history->committed >= 0; }

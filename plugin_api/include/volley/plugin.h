@@ -507,8 +507,8 @@ typedef struct volley_partition_lag {
 typedef struct volley_ext_lag {
   uint32_t struct_size;
   uint32_t reserved;
-  /* required. The partitions that are assigned to this consumer, as the last `stats` found them: no request to the store. Fills
-   * up to `capacity` elements; *count is how many partitions there are, also if that is more. [owner] */
+  /* required. The partitions that are assigned to this consumer, with what it knows of them without a request to the store. Fills
+   * up to `capacity` elements; *count is how many partitions there are, also if that is more. [owner], once a second */
   int32_t (*lags)(volley_consumer *, volley_partition_lag *, uint32_t capacity, uint32_t stride, uint32_t *count, volley_error *);
 } volley_ext_lag;
 

@@ -42,6 +42,12 @@ def test_lag_counts_from_what_is_committed(kafka_server, tmp_path):
     assert mistakes(queue, {"$ref": "#/components/schemas/Queue"}) == []
     status = json.loads(volley(tmp_path, "status", "--json", "--address", volleyd.address).stdout)
     assert status["queues"]["queues"][0]["partitions"] == queue["partitions"]
+    Api(volleyd).post("components/move/pause")
+    why = wait_until(lambda: (lambda text: text if "paused" in text else None)(
+        volley(tmp_path, "why", "--address", volleyd.address).stdout), "it says that it is paused")
+    largest = max(sizes, key=sizes.get)
+    assert f"  in is behind: partition {largest} of {store.topic('in')} by {sizes[largest]}, partition" in why
+    Api(volleyd).post("components/move/resume")
     assert shown("assigned_partitions") == 2 and shown("rebalances_total") == 0 and shown("brokers_up", queue="in") >= 1
     wait_until(lambda: {p: shown("position", partition=p) for p in (0, 1)} == sizes, "all are read, and wait for the handler")
     (tmp_path / "go").touch()

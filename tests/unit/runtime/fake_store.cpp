@@ -127,6 +127,16 @@ const volley_ext_inspect inspect_table = [] {
     return table;
 }();
 
+const volley_ext_lag lag_table{sizeof(volley_ext_lag), 0,
+                               [](volley_consumer* c, volley_partition_lag* out, std::uint32_t capacity,
+                                  std::uint32_t stride, std::uint32_t* count, volley_error*) -> std::int32_t {
+                                   const auto& lags = self(c).lags;
+                                   *count = static_cast<std::uint32_t>(lags.size());
+                                   for (std::uint32_t i = 0; i < std::min(*count, capacity); ++i)
+                                       element(out, stride, i) = lags[i];
+                                   return VOLLEY_OK;
+                               }};
+
 // ---- transactions
 
 std::int32_t transact(const char* what, volley_consumer* c, volley_transaction* transaction,
@@ -205,6 +215,7 @@ const void* extension(volley_consumer* c, const char* name) {
     if (id == VOLLEY_EXT_LOG && self(c).log) return &log_table;
     if (id == VOLLEY_EXT_LEASE && self(c).leases) return &lease_table;
     if (id == VOLLEY_EXT_INSPECT && self(c).inspect) return &inspect_table;
+    if (id == VOLLEY_EXT_LAG && !self(c).lags.empty()) return &lag_table;
     return nullptr;
 }
 

@@ -40,6 +40,7 @@ struct Store {
     std::int32_t stats = VOLLEY_OK;
     std::int64_t ready = -1;
     std::int64_t delayed = -1;
+    std::vector<volley_partition_lag> lags;  // empty: the consumer does not offer them
 
     // The calls, oldest first: "settle 7 ack, 8 nack in 30000 ms: cause", "commit orders/0 epoch 1 at 5,
     // wait", "pause orders/0", "consume 2 ms", "extend 7 8", "stats", "transaction 7 8", "post 7 8", "outcome

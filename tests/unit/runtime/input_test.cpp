@@ -5,6 +5,7 @@
 
 #include "core_rig.hpp"
 #include "fake_store.hpp"
+#include "volley/view.hpp"
 
 using namespace rig;
 using namespace std::chrono_literals;
@@ -50,6 +51,29 @@ TEST_CASE("an input has what its consumer offers", "[input]") {
     CHECK(log.has_partitions());
     CHECK(log.has_offsets());
     CHECK(log.has_stats());
+}
+
+TEST_CASE("of many partitions those with the greatest lag are told, by number", "[input]") {
+    fake::Store store;
+    const std::string topic = "orders";
+    constexpr std::int32_t many = 5000;
+    for (std::int32_t p = many - 1; p >= 0; --p)
+        store.lags.push_back({volley::view_of(topic), p, 0, p % 1000});
+    runtime::Input input = fake::open_input(store);
+    const auto lags = input.lags();
+    REQUIRE(lags);
+    CHECK(lags->assigned == many);
+    REQUIRE(lags->partitions.size() == 100);
+    std::int32_t before = -1;
+    for (const runtime::PartitionLag& one : lags->partitions) {
+        CHECK(one.source == topic);
+        CHECK(one.lag == one.partition % 1000);
+        CHECK(one.lag >= 900);
+        CHECK(one.partition > before);
+        before = one.partition;
+    }
+    fake::Store without;
+    CHECK_FALSE(fake::open_input(without).lags());
 }
 
 TEST_CASE("what a store does not know of itself is -1", "[input]") {
