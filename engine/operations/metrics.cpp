@@ -3,10 +3,12 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
 #include "log/output.hpp"
+#include "operations/openmetrics.hpp"
 #include "plugins/metrics.hpp"
 #include "text/text.hpp"
 #include "volley/plugin.h"
@@ -20,6 +22,10 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using runtime::ComponentSnapshot;
 using Labels = std::vector<ClientMetric::Label>;
+
+constexpr const char* handler_duration = "volley_handler_duration_seconds";
+constexpr const char* ack_latency = "volley_ack_latency_seconds";
+constexpr std::size_t latency_step = 8;  // each bucket sums up so many of the engine's
 
 MetricFamily family(const char* name, const char* help, MetricType type) {
     MetricFamily f;
@@ -271,8 +277,7 @@ private:
     }
 
     void durations() {
-        MetricFamily f =
-            family("volley_handler_duration_seconds", "Time of handler calls", MetricType::Histogram);
+        MetricFamily f = family(handler_duration, "Time of handler calls", MetricType::Histogram);
         for (const ComponentSnapshot& c : snapshot_.components) {
             ClientMetric metric;
             metric.label = labels(c);
@@ -292,25 +297,22 @@ private:
 
     // A bucket for every second doubling.
     void ack_latencies() {
-        constexpr std::size_t step = 8;
-        MetricFamily f =
-            family("volley_ack_latency_seconds",
-                   "Time from when a message was stored in the input to its ack", MetricType::Histogram);
+        MetricFamily f = family(ack_latency, "Time from when a message was stored in the input to its ack",
+                                MetricType::Histogram);
         for (const ComponentSnapshot& c : snapshot_.components) {
-            if (!c.ack_seconds) continue;
-            const auto& counts = c.ack_seconds->counts;
+            const auto counts = c.ack_seconds ? c.ack_seconds->counts : runtime::LatencyCounts{}.counts;
             ClientMetric metric;
             metric.label = labels(c);
             std::uint64_t count = 0;
             for (std::size_t i = 0; i < counts.size(); ++i) {
                 count += counts[i];
                 const bool last = i == runtime::latency_bounds.size();
-                if (!last && i % step != 0) continue;
+                if (!last && i % latency_step != 0) continue;
                 metric.histogram.bucket.push_back(
                     {count, last ? std::numeric_limits<double>::infinity() : runtime::latency_bounds[i]});
             }
             metric.histogram.sample_count = count;
-            metric.histogram.sample_sum = c.ack_seconds->sum_seconds;
+            metric.histogram.sample_sum = c.ack_seconds ? c.ack_seconds->sum_seconds : 0;
             f.metric.push_back(std::move(metric));
         }
         all_.push_back(std::move(f));
@@ -340,6 +342,25 @@ private:
 };
 
 }  // namespace
+
+std::string render_openmetrics(const runtime::EngineSnapshot& snapshot) {
+    const auto exemplar = [&](const MetricFamily& family, std::size_t metric,
+                              std::size_t bucket) -> const runtime::Exemplar* {
+        if (metric >= snapshot.components.size()) return nullptr;
+        const ComponentSnapshot& c = snapshot.components[metric];
+        if (family.name == handler_duration)
+            return bucket < c.handle_exemplars.size() ? &c.handle_exemplars[bucket] : nullptr;
+        if (family.name != ack_latency) return nullptr;
+        // The longest one of the buckets that this one sums up.
+        const std::size_t last = bucket * latency_step;
+        for (std::size_t i = std::min(last + 1, c.ack_exemplars.size()); i > 0 && i + latency_step > last + 1;
+             --i) {
+            if (c.ack_exemplars[i - 1].unix_seconds > 0) return &c.ack_exemplars[i - 1];
+        }
+        return nullptr;
+    };
+    return openmetrics_text(Families(snapshot).make(), exemplar);
+}
 
 std::string render_metrics(const runtime::EngineSnapshot& snapshot) {
     return prometheus::TextSerializer().Serialize(Families(snapshot).make());

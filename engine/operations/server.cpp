@@ -15,6 +15,7 @@
 #include "operations/dashboard.hpp"
 #include "operations/listener.hpp"
 #include "operations/metrics.hpp"
+#include "operations/openmetrics.hpp"
 #include "operations/reply.hpp"
 #include "text/number.hpp"
 #include "text/text.hpp"
@@ -144,7 +145,7 @@ public:
         own_events_ = {};
         instead_ = {};
         // Multiple ranges would let a small request cause a large response.
-        process_request(stream, true, closed, [](httplib::Request& request) { request.ranges.clear(); });
+        process(stream, closed, [](httplib::Request& request) { request.ranges.clear(); });
         if (instead_.later || instead_.wants_body > 0) return std::move(instead_);
         std::string bytes = stream.take_response();
         if (!streams_) return {std::move(bytes), false, {}, 0, {}};
@@ -157,6 +158,15 @@ public:
     std::string tick(bool wanted) { return api_.tick(wanted); }
 
 private:
+    // Since version 0.17 the library wants the addresses of both sides, which it only passes on to handlers.
+    template <typename Setup>
+    void process(MemoryStream& stream, bool& closed, const Setup& setup) {
+        if constexpr (requires { this->process_request(stream, "", 0, "", 0, true, closed, setup); })
+            this->process_request(stream, "", 0, "", 0, true, closed, setup);
+        else
+            this->process_request(stream, true, closed, setup);
+    }
+
     void probes() {
         Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
             response.set_content("ok\n", text_type);
@@ -166,7 +176,9 @@ private:
             response.status = s.ready ? 200 : 503;
             response.set_content(readiness(s), text_type);
         });
-        Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+        Get("/metrics", [this](const httplib::Request& request, httplib::Response& response) {
+            if (accepts_openmetrics(request.get_header_value("Accept")))
+                return response.set_content(render_openmetrics(snapshot_(true)), openmetrics_type);
             response.set_content(render_metrics(snapshot_(true)), "text/plain; version=0.0.4; charset=utf-8");
         });
     }

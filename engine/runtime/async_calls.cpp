@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "log/log.hpp"
+#include "runtime/message_span.hpp"
 
 namespace volley::runtime {
 
@@ -111,7 +112,9 @@ HandlerResult AsyncCalls::result_of(const Job& job) {
     const Nanoseconds begin = pending_[job.place].begin;
     // One at a time, a message waits for those before it: its own time begins when the one before ended.
     const bool is_serial = pipeline_.config.concurrency == 1 && !pipeline_.config.batch;
-    pipeline_.handle_durations.add(monotonic() - (is_serial ? std::max(begin, last_end_) : begin), 1);
+    const Nanoseconds took = monotonic() - (is_serial ? std::max(begin, last_end_) : begin);
+    pipeline_.handle_durations.add(took, 1);
+    note_exemplar(pipeline_, *job.context, took);
     // Whether it may be left VOLLEY_AGAIN, the caller knows.
     HandlerResult result =
         is_late(job) ? timed_out(pipeline_, *job.context, since(begin)) : runtime::result_of(job, true);

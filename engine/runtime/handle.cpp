@@ -5,6 +5,7 @@
 
 #include "plugins/call_error.hpp"
 #include "runtime/call_status.hpp"
+#include "runtime/message_span.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
@@ -114,6 +115,9 @@ HandlerCall::Call HandlerCall::call(Instance& instance, const delivery::WorkItem
     const auto all = took();
     in_call_since_ms_.store(0, std::memory_order_relaxed);
     pipeline_.handle_durations.add(all / count, count);
+    if (pipeline_.tracer != nullptr) {
+        for (std::size_t i = 0; i < count; ++i) note_exemplar(pipeline_, *jobs_[i]->context, all / count);
+    }
     for (std::size_t i = 0; i < count; ++i) {
         if (result.broke_rule)
             out[i] =

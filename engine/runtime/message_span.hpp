@@ -2,6 +2,8 @@
 // letter. Without a tracer a message costs one comparison, and headers pass as they came.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "runtime/message_context.hpp"
@@ -29,7 +31,8 @@ inline void begin_span(const Pipeline& pipeline, MessageContext& context) {
 
 // It begins now, though its outputs carry its context already.
 inline void resume_span(const Pipeline& pipeline, MessageContext& context) {
-    if (pipeline.tracer != nullptr) context.span.begin_ns = monotonic().count();
+    if (pipeline.tracer != nullptr && context.span.context.is_sampled)
+        context.span.begin_ns = monotonic().count();
 }
 
 // A handler sees the context of the attempt, so that its own spans are children of it. The headers are in the
@@ -41,7 +44,23 @@ inline void show_span(const Pipeline& pipeline, MessageContext& context, volley_
 // The attempt has ended so. Appends its spans. The end of a span of sending is left open (0).
 inline void end_span(const Pipeline& pipeline, const delivery::WorkItem& item, const HandlerResult& result,
                      std::vector<tracing::Span>& out) {
-    if (pipeline.tracer != nullptr) detail::end_span(pipeline, item, result, out);
+    if (pipeline.tracer != nullptr && pipeline.contexts[item.slot].span.context.is_sampled)
+        detail::end_span(pipeline, item, result, out);
+}
+
+// A call of the handler took so long for this message, or its ack came so long after its store's date. If the
+// trace is sampled, it becomes the example of its bucket.
+inline void note_exemplar(Pipeline& pipeline, const MessageContext& context, std::chrono::nanoseconds took) {
+    if (pipeline.tracer == nullptr || !context.span.context.is_sampled) return;
+    const double seconds = std::chrono::duration<double>(took).count();
+    pipeline.handle_exemplars.note(duration_bucket(seconds), context.span.context, seconds);
+}
+inline void note_ack_exemplar(Pipeline& pipeline, const MessageContext& context, std::int64_t now_ms) {
+    if (pipeline.tracer == nullptr || !context.span.context.is_sampled || context.message.timestamp_ms <= 0)
+        return;
+    const double seconds =
+        static_cast<double>(std::max<std::int64_t>(now_ms - context.message.timestamp_ms, 0)) / 1000;
+    pipeline.ack_exemplars.note(latency_bucket(seconds), context.span.context, seconds);
 }
 
 inline void end_dead_letter_span(const Pipeline& pipeline, const MessageContext& context,

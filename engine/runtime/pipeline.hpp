@@ -15,6 +15,7 @@
 #include "runtime/ack_latency.hpp"
 #include "runtime/completions.hpp"
 #include "runtime/crash_journal.hpp"
+#include "runtime/exemplars.hpp"
 #include "runtime/histogram.hpp"
 #include "runtime/message_context.hpp"
 #include "runtime/padded_text.hpp"
@@ -77,6 +78,8 @@ struct Pipeline {
     tracing::Tracer* tracer = nullptr;
     const tracing::SpanSource* span_source = nullptr;
     std::uint64_t span_seed = 0;  // differs between components, and so do their span ids
+    Exemplars handle_exemplars;
+    Exemplars ack_exemplars;
 
     // store_name() of each store that the input has been: a file may be replaced while the engine runs. The
     // intake thread appends; workers read the entries that their messages name. Entry 0 is unused.

@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 #include "plugins/call_error.hpp"
 #include "runtime/call_status.hpp"
+#include "runtime/message_span.hpp"
 #include "runtime/schedule.hpp"
 #include "volley/view.hpp"
 
@@ -91,7 +92,9 @@ Result<void> Settler::take_results(delivery::Instant now) {
             core_.settled(s.slot, false);
             if (s.kind != delivery::SettlementKind::ack) continue;
             any_done = true;
-            pipeline_.ack_latency.add(pipeline_.contexts[s.slot].message.timestamp_ms, now_ms);
+            const MessageContext& context = pipeline_.contexts[s.slot];
+            pipeline_.ack_latency.add(context.message.timestamp_ms, now_ms);
+            note_ack_exemplar(pipeline_, context, now_ms);
         } else if (auto failed = not_settled(s, calls_[i].result, now); !failed && broken) {
             broken = failed;
         }

@@ -34,10 +34,24 @@ inline constexpr auto latency_bounds = [] {
     return bounds;
 }();
 
+// Which of the first bounds is not below, of duration_bounds and latency_bounds.
+inline std::size_t duration_bucket(double seconds) {
+    return static_cast<std::size_t>(
+        std::lower_bound(duration_bounds.begin(), duration_bounds.end(), seconds) - duration_bounds.begin());
+}
 inline std::size_t latency_bucket(double seconds) {
     return static_cast<std::size_t>(std::lower_bound(latency_bounds.begin(), latency_bounds.end(), seconds) -
                                     latency_bounds.begin());
 }
+
+// A sampled message that was counted in a bucket. unix_seconds 0: none was.
+struct Exemplar {
+    std::uint64_t trace_high = 0;
+    std::uint64_t trace_low = 0;
+    std::uint64_t span_id = 0;
+    double seconds = 0;
+    double unix_seconds = 0;
+};
 
 // How many acked messages took how long since their store's timestamp.
 struct LatencyCounts {
@@ -152,6 +166,9 @@ struct ComponentSnapshot {
     std::array<std::uint64_t, reason_count> failures{};
     Histogram handle_seconds;                          // duration of each handler call
     std::shared_ptr<const LatencyCounts> ack_seconds;  // from the store's timestamp to the ack
+    // By bucket of the two; empty: tracing is off, or nothing was sampled.
+    std::vector<Exemplar> handle_exemplars;
+    std::vector<Exemplar> ack_exemplars;
     std::uint32_t workers = 0;
     std::uint32_t concurrency = 1;  // messages of a worker at once
     std::uint32_t workers_busy = 0;

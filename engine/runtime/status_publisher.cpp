@@ -144,6 +144,8 @@ ComponentSnapshot snapshot_of(const IntakeContext& context) {
     s.limits.per_second = context.status.rate_limit.load(std::memory_order_relaxed);
     s.finished = context.status.ended.load(std::memory_order_acquire);
     s.handle_seconds = context.pipeline.handle_durations.read();
+    s.handle_exemplars = context.pipeline.handle_exemplars.read();
+    s.ack_exemplars = context.pipeline.ack_exemplars.read();
     s.ack_seconds = std::make_shared<const LatencyCounts>(context.pipeline.ack_latency.read());
     s.last_success_seconds = context.pipeline.last_success_seconds.load(std::memory_order_relaxed);
     const auto add = [&s](const OutputQueue& output_queue) {

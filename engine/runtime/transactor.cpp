@@ -10,6 +10,7 @@
 #include "plugins/wall.hpp"
 #include "runtime/call_status.hpp"
 #include "runtime/discard.hpp"
+#include "runtime/message_span.hpp"
 #include "runtime/schedule.hpp"
 
 namespace volley::runtime {
@@ -153,6 +154,7 @@ void Transactor::committed(const Conclusion& conclusion) {
     for (const delivery::Slot slot : conclusion.slots) {
         MessageContext& context = pipeline_.contexts[slot];
         pipeline_.ack_latency.add(context.message.timestamp_ms, now_ms);
+        note_ack_exemplar(pipeline_, context, now_ms);
         for (const Output& output : context.outputs)
             pipeline_.output_queues[output.queue_index]->sent.fetch_add(1, std::memory_order_relaxed);
         if (context.held() > 0) context.shrink();

@@ -3,10 +3,12 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -386,3 +388,66 @@ def test_http_has_the_context_under_its_own_name(tmp_path):
     receiver.server_close()
     by_name = {name.lower(): value for name, value in seen.items()}
     assert (by_name["traceparent"], by_name["tracestate"]) == (GIVEN, "a=1")
+
+
+# ---- exemplars
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4"
+EXEMPLAR = re.compile(r'^(volley_\w+)_bucket\{.*le="([^"]+)"\} (\d+) # \{trace_id="(\w{32})",span_id="(\w{16})"\} (\S+) (\d+\.\d{3})$', re.M)
+
+
+def put_dated(tmp_path, headers):
+    connection = Sqlite(tmp_path).connect()
+    connection.execute("INSERT INTO volley_messages (queue, headers, body, visible_at, created) VALUES ('in', ?, ?, 0, ?)",
+                       (json.dumps(headers), json.dumps({"do": None}), int(time.time() * 1000)))
+    connection.close()
+
+
+@pytest.mark.parametrize("more", [{}, {"concurrency": 4}])
+def test_histograms_name_a_sampled_trace_for_a_scraper_that_takes_openmetrics(tmp_path, more):
+    with Collector() as collector:
+        volleyd = Volleyd(tmp_path, config(tmp_path, **more), env=otel(collector.url)).wait_ready()
+        put_dated(tmp_path, [["traceparent", GIVEN]])
+        wait_until(lambda: len(stored(tmp_path)) == 1 and collector.named("process in"), "it is processed, and its span is there")
+
+        def scraped():
+            text = volleyd.get("/metrics", {"Accept": OPENMETRICS})[1]
+            return text if len(EXEMPLAR.findall(text)) >= 2 else None
+
+        text = wait_until(scraped, "both histograms have an exemplar")
+        assert volleyd.get("/metrics", {"Accept": "application/openmetrics-text;q=0, text/plain"})[1].startswith("# HELP")
+        plain = volleyd.get("/metrics")[1]
+        assert volleyd.stop() == 0, volleyd.log
+        span = collector.named("process in")[0]
+    found = {name: (le, trace, span_id, value, at) for name, le, _, trace, span_id, value, at in EXEMPLAR.findall(text)}
+    assert set(found) == {"volley_handler_duration_seconds", "volley_ack_latency_seconds"}
+    for le, trace, span_id, value, at in found.values():
+        assert (trace, span_id) == (TRACE, span.id)
+        assert 0 <= float(value) <= float(le) and float(at) > 1.7e9
+    assert "# {" not in plain and "# EOF" not in plain
+    # The format: a type before its samples, counters without their ending, one end.
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
+    assert text.endswith("\n# EOF\n") and text.count("# EOF") == 1 and "unknown" not in types.values()
+    for line in text.splitlines()[:-1]:
+        if line.startswith("#"):
+            continue
+        name = re.match(r"\w+", line).group(0)
+        family = next(f for f in (name, re.sub("_(total|bucket|count|sum)$", "", name)) if f in types)
+        assert (types[family] == "counter") == name.endswith("_total"), line
+    # The same series with the same values, but for what passes meanwhile.
+    def samples(scrape):
+        return {line.split(" # ")[0].rsplit(" ", 1)[0] for line in scrape.splitlines() if not line.startswith("#")}
+    assert samples(text) == samples(plain)
+
+
+def test_what_is_not_sampled_is_no_exemplar(tmp_path):
+    with Collector() as collector:
+        volleyd = Volleyd(tmp_path, config(tmp_path), env=otel(collector.url, OTEL_TRACES_SAMPLER="always_off")).wait_ready()
+        put_dated(tmp_path, [["traceparent", GIVEN]])
+        put_dated(tmp_path, [])
+        wait_until(lambda: volleyd.metric("volley_ack_latency_seconds_count") == 2, "both are acked")
+        text = volleyd.get("/metrics", {"Accept": OPENMETRICS})[1]
+        assert text.endswith("# EOF\n") and not EXEMPLAR.findall(text)
+        assert volleyd.stop() == 0, volleyd.log
+    given, fresh = [values(headers) for headers, _ in stored(tmp_path)]
+    assert given == [GIVEN] and re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", fresh[0])
