@@ -201,8 +201,8 @@ void Browser::load_resolutions(std::vector<Range> ranges) {
     if (!client_->context.for_dead_letters()) return;
     for (Range& range : ranges) {
         Settled& settled = settled_[{*range.topic, range.partition}];
-        // A resolution is behind what it settles, so reading starts at the range. What was read once is not
-        // read again.
+        // A resolution is behind the dead letters that it settles, so reading starts at the range. Nothing is
+        // read twice.
         if (settled.to == 0 || range.begin < settled.from) settled = {range.begin, range.begin, {}};
         range.begin = std::max(range.begin, settled.to);
     }
@@ -214,8 +214,8 @@ void Browser::load_resolutions(std::vector<Range> ranges) {
         fill_message(message.get(), headers, view);
         if (!is_resolution(view)) continue;
         const std::optional<Resolution> resolution = parse_resolution(text_of(view.key));
-        // A resolution that was copied from another topic settles nothing. Neither does one that precedes
-        // what it names: those offsets are other messages, in a recreated topic.
+        // A resolution that was copied from another topic settles nothing. Neither does one that precedes the
+        // offsets that it names: in a recreated topic, those are different messages.
         if (resolution->first.topic == rd_kafka_topic_name(message->rkt) &&
             resolution->first.partition == message->partition && resolution->last < message->offset)
             settle(*resolution);
@@ -245,7 +245,7 @@ void Browser::check_settles() const {
             client_->context.queue() + "\" is no component's dead_letter_queue");
 }
 
-// Settles those that were confirmed even if others failed.
+// Settles confirmed ones even if others failed.
 void Browser::write(const std::vector<Resolution>& resolutions) {
     if (writer_ == nullptr) writer_ = std::make_unique<ResolutionWriter>(client_->context);
     std::optional<Error> error;
@@ -273,7 +273,7 @@ void Browser::remove_all(const volley_view* ids, std::uint32_t count, std::uint3
     for (std::uint32_t i = 0; i < count; ++i) {
         std::optional<RecordId> record = parse_record_id(text_of(ids[i]));
         if (!record) continue;
-        // A message that the last call showed exists; others are looked up.
+        // Messages that the last call showed exist; others are looked up.
         const bool was_shown = listed_ids_.erase(std::string(text_of(ids[i]))) > 0;
         if (!was_shown && read(*record) == nullptr) continue;
         if (was_shown) {

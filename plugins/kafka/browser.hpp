@@ -24,15 +24,15 @@ class ResolutionWriter;
 
 class Browser {
 public:
-    // `properties` are the consumer's: unread is what its group has not committed. The first call connects.
-    // Every function throws Error.
+    // `properties`: the consumer's; messages that its group has not committed are unread. The first call
+    // connects. Every function throws Error.
     Browser(const Context& context, Properties properties);
     ~Browser();
     Browser(const Browser&) = delete;
     Browser& operator=(const Browser&) = delete;
 
     // From now on peek shows the messages stored from `from_ms` up to, but not including, `to_ms` (Unix),
-    // whether they were read or not.
+    // whether or not they were read.
     void between(std::int64_t from_ms, std::int64_t to_ms);
     // See volley_ext_inspect. Views are valid until the next call.
     void peek(volley_batch& batch, std::uint64_t skip);
@@ -40,8 +40,8 @@ public:
     std::uint64_t remove(std::string_view id);
     void remove_all(const volley_view* ids, std::uint32_t count, std::uint32_t* removed);
     std::uint64_t purge();
-    // Counts the unread messages. For dead letters the count is exact, because they are read for it; else it
-    // is the difference of offsets.
+    // Counts the unread messages. For dead letters it reads them, and the count is exact; otherwise it is the
+    // difference of offsets.
     std::int64_t count();
 
 private:
@@ -80,7 +80,7 @@ private:
     rd_kafka_t* rk_ = nullptr;
     std::set<std::string> topics_;  // the names that ranges point to
     std::optional<std::pair<std::int64_t, std::int64_t>> between_;
-    std::optional<std::vector<Range>> remaining_;  // to be shown; none: the next peek starts over
+    std::optional<std::vector<Range>> remaining_;  // still to show; none: the next peek starts over
     std::optional<RangeReader> reader_;            // reads remaining_
     std::uint64_t shown_ = 0;                      // by peek, minus those removed since
     bool removed_ = false;                         // some of those shown were removed

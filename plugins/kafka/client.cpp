@@ -149,8 +149,8 @@ void wait_for_broker(rd_kafka_t* rk, Client& client, const Properties& propertie
 }
 
 // Setting the credentials again is the only public call that wakes the broker threads (rdkafka_sasl.c,
-// rdkafka_broker.c: after any operation a broker thread checks its partitions). A SASL client without a user
-// name is left alone: it might use the empty one.
+// rdkafka_broker.c: after any operation a broker thread checks its partitions). This skips a SASL client
+// without a user name, because it may use the empty one.
 void resume_fetching(rd_kafka_t* rk, const Properties& properties) {
     if (rd_kafka_version() >= has_fetch_backoff) return;
     const auto property = [&](const char* key) {

@@ -1,5 +1,5 @@
-// What the consumer and the producer share: where librdkafka's log and errors go, and the start and end of a
-// client.
+// Code that the consumer and the producer share: handling of librdkafka's log and errors, and the start and
+// end of a client.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -59,20 +59,21 @@ private:
 void set_callbacks(rd_kafka_conf_t* conf, Client& client);
 
 // Destroys a client, with RD_KAFKA_DESTROY_F_… as flags. librdkafka's own destroy has no timeout: 2.0.2 waits
-// forever for a partition of a deleted topic (librdkafka #4724). After three seconds it goes on in the
-// background with a closed Client.
+// forever for a partition of a deleted topic (librdkafka #4724). After three seconds this function returns,
+// and the destruction continues in the background with a closed Client.
 void destroy(rd_kafka_t* rk, int flags, std::unique_ptr<Client> client);
 // Closes a Client and leaks it: librdkafka may call its callbacks until the process ends.
 void abandon(std::unique_ptr<Client> client);
 
 // Requests metadata until a broker answers, for at most `timeout_ms`. Must be called before the main queue is
-// redirected. Throws what throw_if_permanent() throws, or Error{retry} with the brokers and the last error.
+// redirected. Throws as throw_if_permanent(), or Error{retry} with the brokers and the last error.
 void wait_for_broker(rd_kafka_t* rk, Client& client, const Properties& properties, int timeout_ms);
 
 // Makes a consumer check now whether its queue has room for more (queued.min.messages,
-// queued.max.messages.kbytes). Once librdkafka 2.0.2 has stopped fetching, it checks once a second, even if
-// the queue is empty long before: a consumer that reads 100,000 messages in 0.1 s is idle for the rest. Newer
-// versions have fetch.queue.backoff.ms, and nothing is done. Costs microseconds.
+// queued.max.messages.kbytes). Once librdkafka 2.0.2 has stopped fetching, it checks only once a second, even
+// if the queue is empty much earlier: a consumer that reads 100,000 messages in 0.1 s is idle for the rest of
+// the second. Newer versions have fetch.queue.backoff.ms; with them this function does nothing. Takes
+// microseconds.
 void resume_fetching(rd_kafka_t* rk, const Properties& properties);
 
 }  // namespace volley::kafka

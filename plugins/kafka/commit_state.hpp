@@ -1,4 +1,4 @@
-// What is to be committed of a partition, and when a commit may be sent. No I/O.
+// Which offset of a partition to commit, and when a commit may be sent. No I/O.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ struct CommitState {
     // Never goes backwards.
     void request(std::int64_t offset) { requested = std::max(requested, offset); }
     bool is_due() const { return requested > stored; }
-    // True if a caller that waits for commits need not wait for this partition.
+    // True if a caller that waits for commits does not have to wait for this partition.
     bool is_done() const { return !is_due() || topic_is_gone; }
 
     void succeed(std::int64_t offset) {

@@ -101,7 +101,7 @@ std::int32_t KafkaConsumer::commit(const volley_partition* partitions, std::uint
 }
 
 // For a member, the lag: the messages between its position and the end of each assigned partition. For an
-// inspection, which is not a member, what all partitions have for the group.
+// inspection, which is not a member, the group's lag on all partitions.
 void KafkaConsumer::stats(volley_stats& out) {
     out.ready = instance_.is_subscribed() ? logs_.lag() : inspection_.browser().count();
 }

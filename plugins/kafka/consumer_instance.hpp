@@ -50,14 +50,13 @@ public:
     // Makes throw_if_failed() throw `error`.
     void fail(Error error) { failure_ = std::move(error); }
     bool has_failed() const { return failure_.has_value(); }
-    // Throws what fail() was given, or librdkafka's fatal error: Error{fenced}, Error{fatal}.
+    // Throws the error given to fail(), or librdkafka's fatal error: Error{fenced}, Error{fatal}.
     void throw_if_failed() const;
 
-    // Begins to leave the group, which goes on in rd_kafka_consumer_poll until has_left().
+    // Begins to leave the group; rd_kafka_consumer_poll continues this until has_left().
     void begin_leaving();
     bool has_left() const;
-    // An instance that has not left is abandoned, with a warning: it cannot be destroyed without a risk to
-    // block.
+    // Abandons an instance that has not left, with a warning: destroying it could block.
     void end_leaving();
 
 private:

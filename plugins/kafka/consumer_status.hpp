@@ -1,4 +1,4 @@
-// What the engine sees of a consumer: its readiness and its metrics.
+// The readiness and the metrics that a consumer reports to the engine.
 #pragma once
 
 #include <string>

@@ -14,15 +14,15 @@ namespace volley::kafka {
 class Deliveries {
 public:
     Deliveries() = default;
-    // Returns all that are left, as release_all() does.
+    // Returns all remaining messages, as release_all() does.
     ~Deliveries() { release_all(); }
     Deliveries(const Deliveries&) = delete;
     Deliveries& operator=(const Deliveries&) = delete;
 
-    // Takes over the message. Fills `out` with views into it, and with a handle, which are valid until the
+    // Takes ownership of the message. Fills `out` with views into it and a handle; both are valid until the
     // release.
     void lend(rd_kafka_message_t* message, volley_message& out);
-    // Returns the message to librdkafka. Does nothing if it was returned.
+    // Returns the message to librdkafka. Does nothing if it was already returned.
     void release(std::uint64_t handle);
     void release_all();
 

@@ -14,7 +14,7 @@ namespace volley::kafka {
 
 class DeliveryReports {
 public:
-    // `max_outstanding`: how many records may be accepted and not reported at a time.
+    // `max_outstanding`: how many accepted records may be without a report at a time.
     DeliveryReports(volley_report_fn report, void* report_context, std::size_t max_outstanding)
         : report_(report), report_context_(report_context), max_outstanding_(max_outstanding) {}
 
@@ -28,10 +28,10 @@ public:
     void add(const rd_kafka_message_t& message);
     // Thread: polling.
     bool is_empty() const { return reports_.empty(); }
-    // Passes what was collected to the engine. Thread: polling.
+    // Passes the collected reports to the engine. Thread: polling.
     void send();
 
-    // Reports at once that a record was not sent. Thread: any.
+    // Reports immediately that a record was not sent. Thread: any.
     void reject(const QueuedRecord& record, rd_kafka_resp_err_t code);
 
 private:

@@ -1,4 +1,4 @@
-// What a consumer tells about its store without being a member of the group.
+// What a consumer reports about its store without being a member of the group.
 #pragma once
 
 #include <cstdint>

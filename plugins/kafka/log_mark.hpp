@@ -1,5 +1,5 @@
-// Tells whether a partition's log was replaced: its topic was deleted and created again under the same name,
-// or an unclean leader election truncated it. No I/O.
+// Detects whether a partition's log was replaced: its topic was recreated under the same name, or an unclean
+// leader election truncated it. No I/O.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,9 @@ namespace volley::kafka {
 inline constexpr std::int64_t no_offset = -1;       // there is no such record
 inline constexpr std::int64_t unknown_offset = -2;  // the query has no answer for the partition
 
-// In one and the same log, the offset of the first record that is not older than `time_ms` never falls below
-// `first`: records are only appended at the end and deleted at the start. In a log that replaced it, it does.
+// Within one log, the offset of the first record that is not older than `time_ms` never falls below `first`:
+// records are only appended at the end and deleted at the start. In a log that replaced it, the offset does
+// fall below.
 struct LogMark {
     std::int64_t time_ms = -1;  // Unix; negative: no mark yet
     std::int64_t first = -1;
@@ -23,23 +24,23 @@ struct LogMark {
 
     // `offset`: of the first record that is not older than `time_ms` now, or no_offset, or unknown_offset.
     bool is_of_another_log(std::int64_t offset) const { return offset >= 0 && offset < first; }
-    // The mark was compared with that offset, and is of this log.
+    // The mark was compared with that offset, and belongs to this log.
     void confirm(std::int64_t offset) {
         is_checked = offset >= no_offset;
         first = std::max(first, offset);
     }
 
-    // True if a mark at `next` would detect more. A mark that was not checked must not be replaced.
+    // True if a mark at `next` would detect more. A mark must be checked before it is replaced.
     bool may_move(std::int64_t next) const {
         return next >= 0 && (!is_set() || (is_checked && position != next));
     }
-    // The time for a mark at the end of what was read, which detects a truncation, too. It is that of the
-    // messages, unless that lies in the future: then clock skew does not matter. `newest_ms`: the latest
+    // The time for a mark at the end of the read messages, which also detects a truncation. It is the time of
+    // the messages, unless that is in the future, so that clock skew does not matter. `newest_ms`: the latest
     // timestamp of a message; not positive: none.
     static std::int64_t time_after(std::int64_t newest_ms, std::int64_t unix_now_ms) {
         return newest_ms > 0 ? std::min(newest_ms + 1, unix_now_ms) : unix_now_ms;
     }
-    // Without such a record, later records are appended after all that is there now.
+    // Without such a record, later records are appended after all existing ones.
     void set(std::int64_t time, std::int64_t offset, std::int64_t next) {
         *this = {time, offset >= 0 ? offset : next, next, true};
     }
@@ -53,14 +54,15 @@ public:
     static constexpr std::int64_t after_failure_ms = 10'000;
 
     bool is_due(std::int64_t now_ms) const { return now_ms >= next_ms_; }
-    // Marks are checked now. `some_unmarked`: some partition has no mark yet.
+    // The caller checks the marks now. `some_unmarked`: some partition has no mark yet.
     void begin(std::int64_t now_ms, bool some_unmarked) {
         checked_ms_ = now_ms;
         next_ms_ = now_ms + (some_unmarked ? soon_ms : every_ms);
     }
     void fail(std::int64_t now_ms) { next_ms_ = now_ms + after_failure_ms; }
     void make_due() { next_ms_ = 0; }
-    // All of a partition was read: sets a mark soon, the first one at once. Nothing else may arrive for long.
+    // A partition was read to its end: schedules a mark soon, the first one immediately, because nothing else
+    // may arrive for a long time.
     void note_end(const LogMark& mark, std::int64_t position, std::int64_t now_ms) {
         if (mark.position == position) return;
         next_ms_ = std::min(next_ms_, mark.is_set() ? checked_ms_ + soon_ms : now_ms);

@@ -49,8 +49,9 @@ bool LogRestarts::seek_if_due(std::int64_t now_ms) {
     return true;
 }
 
-// librdkafka drops what it fetched before the seek. The start is committed at once: a process that takes over
-// must not continue at an offset of the replaced log. Returns false if some start is not known yet.
+// librdkafka drops messages that it fetched before the seek. The start is committed immediately: a process
+// that takes over must not continue at an offset of the replaced log. Returns false if some start is not
+// known yet.
 bool LogRestarts::seek() {
     std::vector<const OwnedPartition*> restarting;
     for (const OwnedPartition& owned : partitions_) {

@@ -1,4 +1,4 @@
-// Begins anew with partitions whose log was replaced.
+// Restarts partitions whose log was replaced.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace volley::kafka {
 
-// Nothing of such a partition is delivered until the start of its log was found; with auto.offset.reset:
-// error, nothing at all. Thread: one at a time.
+// Delivers nothing of such a partition until the start of its log is found; with auto.offset.reset: error,
+// nothing at all. Thread: one at a time.
 class LogRestarts {
 public:
     LogRestarts(ConsumerInstance& instance, OwnedPartitions& partitions, const PartitionEvents& events,
@@ -28,11 +28,11 @@ public:
     // Reports that a partition is not the log that was read up to `read_to`. From now on its messages are
     // dropped.
     void report(OwnedPartition& owned, std::int64_t read_to);
-    // The same for a partition that the engine has: for the engine it is lost, and assigned again in a new
-    // epoch, at its start. The new log's messages are not those that were read.
+    // The same for a partition that the engine has. For the engine the partition is lost, then assigned again
+    // in a new epoch, at its start, because the messages of the new log are different ones.
     void restart(OwnedPartition& owned);
-    // Seeks the starts of the logs that were reported, if that is due. Returns true once it has found all of
-    // them. `now_ms`: monotonic.
+    // Seeks the starts of the reported logs, if that is due. Returns true once it has found all of them.
+    // `now_ms`: monotonic.
     bool seek_if_due(std::int64_t now_ms);
 
 private:

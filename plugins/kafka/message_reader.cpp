@@ -21,7 +21,7 @@ void MessageReader::read(volley_batch& batch, int timeout_ms, std::int64_t now_m
     while (batch.count < batch.capacity && (batch.max_bytes == 0 || bytes < batch.max_bytes)) {
         rd_kafka_message_t* message = rd_kafka_consumer_poll(instance_.rk(), wait);
         if (message == nullptr) break;
-        // An event ends the wait too, so that the engine can do its own work.
+        // An event also ends the wait, so that the engine can do its own work.
         receive(message, batch, bytes);
         wait = 0;
     }
@@ -85,7 +85,8 @@ void MessageReader::read_paused(int timeout_ms, std::int64_t now_ms) {
 }
 
 // After the last message there can be offsets without a message: transaction markers, aborted transactions,
-// and what compaction removed. They are committed as if they were done, so that they do not count as lag.
+// and records that compaction removed. They are committed like finished messages, so that they do not count
+// as lag.
 void MessageReader::handle_eof(const rd_kafka_message_t* message) {
     OwnedPartition* owned = message->rkt == nullptr
                                 ? nullptr

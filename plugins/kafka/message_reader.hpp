@@ -1,4 +1,4 @@
-// Takes from librdkafka what it has fetched: messages, ends of partitions, and errors.
+// Reads from librdkafka what it has fetched: messages, ends of partitions, and errors.
 //
 // It uses only rd_kafka_consumer_poll: in librdkafka 2.0.2 the batch functions can lose messages around a
 // rebalance (#4208).

@@ -26,7 +26,7 @@ void OffsetCommits::send() {
             owned.commit.requested;
     }
     if (list->cnt == 0) return;
-    // With a queue of our own the call returns at once, and serving that queue calls on_commit with the
+    // With a separate queue the call returns immediately, and serving that queue calls on_commit with the
     // outcome.
     const auto code =
         rd_kafka_commit_queue(instance_.rk(), list.get(), queue_, &OffsetCommits::on_commit, this);
@@ -81,9 +81,9 @@ void OffsetCommits::wait(std::uint32_t timeout_ms) {
     if (!is_done()) throw Error(ErrorCode::retry, "kafka: the offsets were not committed before the timeout");
 }
 
-// The broker refuses the offsets of a topic that was deleted. There is nothing left to read again then, so
-// that a stop does not wait for them. A broker that has not heard of a new topic yet refuses them, too;
-// therefore the topic is looked up.
+// The broker refuses the offsets of a deleted topic. There is then nothing left to read again, so a stop does
+// not wait for them. A broker that does not know a new topic yet also refuses them; therefore the topic is
+// looked up.
 void OffsetCommits::find_gone_topics() {
     constexpr int query_timeout_ms = 1000;
     for (OwnedPartition& owned : partitions_) {

@@ -1,4 +1,4 @@
-// Sends offset commits: one in flight at a time; further offsets go with the next.
+// Sends offset commits, one at a time; further offsets wait for the next commit.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -11,7 +11,7 @@
 
 namespace volley::kafka {
 
-// What is to be committed is in the partitions: CommitState. Thread: one at a time.
+// The partitions hold the offsets to commit (CommitState). Thread: one at a time.
 class OffsetCommits {
 public:
     OffsetCommits(ConsumerInstance& instance, OwnedPartitions& partitions)
@@ -22,11 +22,12 @@ public:
 
     // Requires: the instance is open.
     void open();
-    // Sends what is due, unless a commit is in flight, or has just failed. Does not wait for the broker.
+    // Sends a commit if one is due, unless another is in flight or has just failed. Does not wait for the
+    // broker.
     void send();
-    // Waits up to `timeout_ms` for the outcome of a commit, and sends what is due.
+    // Waits up to `timeout_ms` for the outcome of a commit, and sends the next one if it is due.
     void serve(int timeout_ms);
-    // Waits until all that was requested is committed, but for topics that are gone. Throws Error{retry} if
+    // Waits until all requested offsets are committed, except those of deleted topics. Throws Error{retry} if
     // that takes longer than `timeout_ms`.
     void wait(std::uint32_t timeout_ms);
 

@@ -1,6 +1,6 @@
 // Asks brokers for offsets (ListOffsets). Each call blocks for one round trip, whatever the number of
-// partitions: rd_kafka_offsets_for_times sends one request to each leader. At most QueryPause::timeout_ms if
-// a broker does not respond; after that, calls fail at once for a while.
+// partitions: rd_kafka_offsets_for_times sends one request to each leader. A call takes at most
+// QueryPause::timeout_ms if a broker does not respond; after that, calls fail immediately for a while.
 //
 // rd_kafka_query_watermark_offsets is not used: 2.0.2 ignores its timeout once the request is sent, and
 // blocks for up to socket.timeout.ms.
@@ -21,14 +21,14 @@ class OffsetQueries {
 public:
     explicit OffsetQueries(const ConsumerInstance& instance) : instance_(instance) {}
 
-    // For each partition the offset of the first record that is not older than its time (Unix, ms; or
+    // Returns for each partition the offset of the first record that is not older than its time (Unix, ms; or
     // `latest` or `earliest`, see topics.hpp), or no_offset, or unknown_offset. Nothing if the query failed.
     std::optional<std::vector<std::int64_t>> first_offsets(
         const std::vector<const OwnedPartition*>& partitions, const std::vector<std::int64_t>& times);
     // The same for one time.
     std::optional<std::vector<std::int64_t>> first_offsets(
         const std::vector<const OwnedPartition*>& partitions, std::int64_t time);
-    // The same for one partition. Nothing also if it is unknown.
+    // The same for one partition. Also nothing if the offset is unknown.
     std::optional<std::int64_t> first_offset(const OwnedPartition& owned, std::int64_t time);
 
     // The number of messages between the positions and the ends of all partitions. If brokers do not respond,
@@ -36,7 +36,7 @@ public:
     // begins and ends.
     std::int64_t lag(OwnedPartitions& partitions);
 
-    // True while calls fail at once.
+    // True while calls fail immediately.
     bool is_paused() const;
     void end_pause() { pause_.end(); }
 

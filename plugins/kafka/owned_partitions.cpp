@@ -24,7 +24,7 @@ OwnedPartition& OwnedPartitions::assign(std::string_view topic, std::int32_t par
         owned.assigned_at = committed;
         owned.read.move_to(committed);
     }
-    // If other members have read the partition since, it was up to them to notice that the log was replaced.
+    // If other members have read the partition since, they were responsible for detecting a replaced log.
     if (owned.assigned_at != owned.history->committed) owned.history->mark = {};
     erase(topic, partition);
     return owned_.emplace_back(owned);

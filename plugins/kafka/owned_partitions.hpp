@@ -1,7 +1,6 @@
-// The partitions that are assigned to this consumer, with their epochs and offsets. No I/O.
-//
-// Epochs are ours: librdkafka accepts a commit for an earlier assignment of a partition that was assigned
-// again.
+// The partitions that are assigned to this consumer, with their epochs and offsets. No I/O. Volley numbers
+// the epochs itself, because librdkafka accepts a commit for an earlier assignment of a partition that was
+// assigned again.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +19,7 @@
 
 namespace volley::kafka {
 
-// What outlives an assignment of a partition.
+// The state of a partition that outlives an assignment.
 struct PartitionHistory {
     std::uint32_t epoch = 0;
     std::int64_t committed = -1;  // at the end of the last assignment
@@ -34,7 +33,7 @@ struct ReadState {
     std::int64_t newest_ms = -1;     // the latest timestamp of a message
     std::int64_t delivered_to = -1;  // the offset after the last message that was delivered to the engine
 
-    // All before `offset` was read, or is not in the log.
+    // Everything before `offset` was read, or is not in the log.
     void move_to(std::int64_t offset) {
         position = offset;
         last_read = offset - 1;
@@ -69,11 +68,11 @@ struct OwnedPartition {
     // queried.
     bool has_lost_offset() const { return assigned_at < 0 && history->committed >= 0; }
     // The engine does not see the offsets between its last message and the position. They are committed now
-    // if everything before them is, else with the engine's next commit.
+    // if everything before them is, otherwise with the engine's next commit.
     void commit_to_position() {
         if (read.position > 0 && commit.requested >= read.delivered_to) commit.request(read.position);
     }
-    // As the ABI has it.
+    // The ABI's form of it.
     volley_partition view(std::int64_t offset) const;
 };
 
@@ -82,12 +81,13 @@ public:
     // Adds a partition in a new epoch, or replaces it. `committed`: the group's offset, where reading starts;
     // -1: none, or unknown. Invalidates pointers to partitions.
     OwnedPartition& assign(std::string_view topic, std::int32_t partition, std::int64_t committed);
-    // Removes a partition, and remembers what was committed. Invalidates pointers to partitions.
+    // Removes a partition, and remembers its committed offset. Invalidates pointers to partitions.
     void revoke(std::string_view topic, std::int32_t partition);
     // Begins a new epoch of a partition whose log was replaced. Nothing is known of the new log.
     static void restart(OwnedPartition& owned);
 
-    // Null if it is not assigned. The partition of the last call is found without a search.
+    // Returns null if the partition is not assigned. The partition of the last call is found without a
+    // search.
     OwnedPartition* find(std::string_view topic, std::int32_t partition) {
         if (last_found_ < owned_.size() && owned_[last_found_].is(topic, partition))
             return &owned_[last_found_];

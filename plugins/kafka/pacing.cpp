@@ -17,8 +17,8 @@ bool Pacing::is_below(const InFlight& in_flight, std::size_t requests) const {
     return records < requests * limits_.records && bytes < requests * limits_.bytes;
 }
 
-// The number of messages of a partition that an idempotent librdkafka producer has in flight; large ones are
-// a request each.
+// The number of messages of a partition that an idempotent librdkafka producer has in flight. Each large
+// message is its own request.
 constexpr std::int64_t min_records = 5;
 
 bool Pacing::has_room(const InFlight& partition) const {
@@ -37,8 +37,8 @@ FlushSchedule::Wait FlushSchedule::next(bool is_light, bool has_backlog, Clock::
     constexpr int max_flush_ms = 10;
     constexpr int backlog_ms = 50;  // with a backlog, the brokers have enough to do; a flush would not help
     if (is_light || is_stalled_ || now - flushed_ > std::chrono::milliseconds(max_wait_ms)) {
-        // A flush that times out at once does nothing: librdkafka's broker threads send early only while it
-        // lasts.
+        // A flush that times out immediately does nothing: librdkafka's broker threads send early only during
+        // a flush.
         return {true, is_light ? wait_ms_ : std::min(wait_ms_, max_flush_ms), is_light};
     }
     return {false, has_backlog ? std::max(wait_ms_, backlog_ms) : wait_ms_, is_light};

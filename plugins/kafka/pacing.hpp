@@ -1,4 +1,4 @@
-// Decides how much of what the producer has queued librdkafka may have now, and when to flush it. No I/O.
+// Decides how many of the producer's queued records librdkafka may have now, and when to flush. No I/O.
 //
 // Each partition may have one request's worth of records in flight. While fewer than two requests' worth are
 // in flight in total, any partition may have more. The rest stays queued in the producer, by partition, until
@@ -9,7 +9,7 @@
 //
 // While messages older than linger.ms wait behind a request in flight, librdkafka's broker thread polls
 // without blocking and uses up to three times the CPU of the work itself. linger.ms is therefore set so high
-// that no message reaches it, and the polling thread flushes what does not fill a request.
+// that no message reaches it, and the polling thread flushes records that do not fill a request.
 #pragma once
 
 #include <atomic>
@@ -38,13 +38,13 @@ struct InFlight {
 // Thread: any.
 class Pacing {
 public:
-    // What fits into one request; it carries one partition.
+    // The limit of one request, which carries one partition.
     struct RequestLimits {
         std::size_t records;
         std::size_t bytes;
     };
 
-    // `enabled`: false lets everything through. The user has set linger.ms then, and librdkafka alone
+    // `enabled`: false lets everything through. The user has then set linger.ms, and librdkafka alone forms
     // batches.
     Pacing(bool enabled, RequestLimits limits) : enabled_(enabled), limits_(limits) {}
 
@@ -53,12 +53,11 @@ public:
     // In flight for all partitions.
     InFlight& in_flight() { return total_; }
 
-    // True if so little is in flight that each record leaves at once, without waiting for others.
+    // True if so little is in flight that each record is sent immediately, without waiting for others.
     bool is_light() const;
 
-    // True if a partition that has `partition` in flight may be given more. Every partition
-    // may have one request's worth in flight, whatever the others have, so that it waits only for its own
-    // leader.
+    // True if a partition that has `partition` in flight may get more. Every partition may have one request's
+    // worth in flight, whatever the others have, so that it waits only for its own leader.
     bool has_room(const InFlight& partition) const;
 
     // The same for records whose partition librdkafka chooses. `partitions`: how many the topic has; 0:
@@ -74,8 +73,8 @@ private:
 };
 
 // Decides how the polling thread waits for delivery reports: with rd_kafka_poll, or with rd_kafka_flush,
-// which also sends what waits for linger.ms. Few records are flushed at once; more are flushed when the last
-// poll brought no report, and every 100 ms, for the sake of partitions with little traffic. Thread: polling.
+// which also sends records that wait for linger.ms. Few records are flushed immediately; more are flushed
+// when the last poll brought no report, and every 100 ms for partitions with little traffic. Thread: polling.
 class FlushSchedule {
 public:
     using Clock = std::chrono::steady_clock;

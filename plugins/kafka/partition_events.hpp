@@ -1,4 +1,4 @@
-// Tells the engine which partitions are assigned to it.
+// Notifies the engine which partitions are assigned to it.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace volley::kafka {
 
-// Without a listener nothing is told. The listener may call settle and commit from inside.
+// Without a listener it does nothing. The listener may call settle and commit from inside.
 class PartitionEvents {
 public:
     // The listener must outlive it.

@@ -51,8 +51,8 @@ PartitionQueue& PartitionQueues::queue_for(const QueuedRecord& record, Partition
     return by_key ? partitions_[static_cast<std::size_t>(*by_key)] : sticky_queue(record, now);
 }
 
-// Stays with one partition, so that its requests are full: for one request's worth under load, else for the
-// partitioner's linger time.
+// Stays with one partition, so that its requests are full: for one request's worth under load, otherwise for
+// the partitioner's linger time.
 PartitionQueue& PartitionQueues::sticky_queue(const QueuedRecord& record,
                                               Partitioner::Clock::time_point now) {
     constexpr std::size_t under_load = 128;  // records per linger time
@@ -71,8 +71,8 @@ PartitionQueue& PartitionQueues::sticky_queue(const QueuedRecord& record,
     return partitions_[sticky_.partition];
 }
 
-// Chooses the partition with the lowest load, so that one whose broker is slow or gone gets less; of equals,
-// the next in turn.
+// Chooses the partition with the lowest load, so that a partition whose broker is slow or gone gets less;
+// among equals, the next in turn.
 void PartitionQueues::choose_sticky() {
     std::size_t best = (sticky_.partition + 1) % count_;
     for (std::size_t i = 2; i <= count_; ++i) {

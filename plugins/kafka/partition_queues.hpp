@@ -1,4 +1,4 @@
-// The records that a producer has queued for each partition, and what is in flight there.
+// The records that a producer has queued for each partition, and the records in flight there.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@
 
 namespace volley::kafka {
 
-// A record that was accepted from the engine. The views are the engine's, and are valid until its report.
+// A record that was accepted from the engine. The engine owns the views, which are valid until the report.
 struct QueuedRecord {
     volley_view body;
     volley_view key;
@@ -64,7 +64,7 @@ public:
     // Moves all unsent records to the end of `out`.
     void drain(std::vector<QueuedRecord>& out);
 
-    // Thread: polling. So many records of this partition were reported.
+    // Thread: polling. The number of records of this partition that were reported.
     void remove_in_flight(std::int32_t partition, std::int64_t records, std::int64_t bytes);
     // Thread: polling.
     void set_leader(std::int32_t partition, bool has_leader);

@@ -1,5 +1,5 @@
 // Chooses the partition of a record before librdkafka has it, so that the producer knows what is in flight
-// for each partition, and can hand over the records of one together.
+// for each partition, and can hand over the records of a partition together.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -20,7 +20,7 @@ public:
     // From the properties "partitioner" and "sticky.partitioning.linger.ms".
     explicit Partitioner(const Properties& properties);
 
-    // False for a partitioner that only a newer librdkafka has: librdkafka chooses then.
+    // False for a partitioner that only a newer librdkafka has; then librdkafka chooses the partition.
     bool is_supported() const { return supported_; }
 
     // The partition of a key, as librdkafka's partitioner of that name computes it; nothing if the key does

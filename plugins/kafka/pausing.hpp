@@ -9,7 +9,7 @@
 
 namespace volley::kafka {
 
-// Pauses the partitions, or resumes them. Those that are not assigned, or are in that state, are left alone.
+// Pauses the partitions, or resumes them. Skips those that are not assigned or already in that state.
 void set_paused(rd_kafka_t* rk, OwnedPartitions& owned, const volley_partition* partitions,
                 std::uint32_t count, std::uint32_t stride, bool paused);
 

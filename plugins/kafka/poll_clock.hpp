@@ -6,7 +6,7 @@
 
 namespace volley::kafka {
 
-// Must be told once per call, not per message: the messages of one call come from memory without waiting.
+// Call it once per poll, not per message: the messages of one call come from memory without waiting.
 class PollClock {
 public:
     void record(std::int64_t now_ms) {
@@ -21,7 +21,7 @@ private:
     std::int64_t gap_ms_ = 0;
 };
 
-// Fetching that stopped at a full queue is resumed once messages were taken; see resume_fetching().
+// Resumes fetching that stopped at a full queue once messages were taken; see resume_fetching().
 class FetchResume {
 public:
     static constexpr std::int64_t every_ms = 10;

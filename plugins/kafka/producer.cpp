@@ -122,7 +122,8 @@ void KafkaProducer::on_statistics(void* opaque, std::string_view json) {
     const Statistics statistics = read_statistics(json);
     for (const PartitionStatistics& one : statistics.partitions)
         self.queue_.set_leader(one.partition, one.has_leader);
-    // While the topic is unknown, the number stays: a key must not go to another partition meanwhile.
+    // While the topic is unknown, the number does not change: a key must not move to another partition
+    // meanwhile.
     if (!statistics.partitions.empty()) self.queue_.note_partitions(statistics.partitions.size());
     self.health_.update(statistics, statistics.queued_messages > 0,
                         self.instance_->client().last_error.text());
@@ -145,8 +146,8 @@ void KafkaProducer::send_reports() {
     reports_.send();
 }
 
-// After a fatal error an idempotent producer sends nothing more. It reports everything it has as failed, and
-// is replaced; the engine then produces those records again. Until the replacement is due, librdkafka refuses
+// After a fatal error an idempotent producer sends nothing more. It reports all its records as failed and is
+// replaced; the engine then produces those records again. Until the replacement is due, librdkafka refuses
 // every record, and the engine gets those reports.
 void KafkaProducer::replace_if_fatal() {
     char why[512];
@@ -192,8 +193,8 @@ void KafkaProducer::close(std::uint32_t timeout_ms) {
     instance_.reset();  // not left to the destructor: until then librdkafka could send those messages
 }
 
-// Gives up every record that is not sent, and waits for the reports. A purge can miss the messages of a
-// partition that moves to another broker meanwhile, so it is repeated.
+// Gives up every unsent record, and waits for the reports. A purge can miss the messages of a partition that
+// moves to another broker meanwhile, so it is repeated.
 void KafkaProducer::purge() {
     constexpr std::chrono::milliseconds timeout{2000};
     constexpr std::uint32_t interval_ms = 200;

@@ -1,6 +1,5 @@
-// The Kafka producer: idempotent by default, and without a copy of a body. A thread of its own polls
-// librdkafka for delivery reports. Records go through a queue (send_queue.hpp), which hands them over as
-// pacing.hpp allows.
+// The Kafka producer: idempotent by default, and without copying bodies. Its own thread polls librdkafka for
+// delivery reports. Records go through a queue (send_queue.hpp), which hands them over as pacing.hpp allows.
 #pragma once
 
 #include <librdkafka/rdkafka.h>

@@ -30,7 +30,7 @@ public:
 
     // Does not connect yet. The topic is the context's value. Throws Error{config}.
     ProducerInstance(const Context& context, const Properties& properties, const Callbacks& callbacks);
-    // Drops every message that is left without a report. See destroy() in client.hpp.
+    // Drops every remaining message without a report. See destroy() in client.hpp.
     ~ProducerInstance();
     ProducerInstance(const ProducerInstance&) = delete;
     ProducerInstance& operator=(const ProducerInstance&) = delete;
@@ -39,13 +39,13 @@ public:
     rd_kafka_topic_t* topic() const { return topic_; }
     Client& client() { return *client_; }
 
-    // Requests the topic's metadata, and waits up to `timeout_ms` for a topic that does not exist. Returns
-    // for each partition whether it has a leader; nothing if no broker answers. Throws Error{unauthorized}
-    // and Error{retry}.
+    // Requests the topic's metadata, and waits up to `timeout_ms` if the topic does not exist. Returns for
+    // each partition whether it has a leader; nothing if no broker answers. Throws Error{unauthorized} and
+    // Error{retry}.
     std::optional<std::vector<bool>> wait_for_topic(int timeout_ms);
 
-    // Makes librdkafka give up every message, those in flight too. Blocks until its threads have done so:
-    // after that, librdkafka refers to no body, and the reports are due with the next poll.
+    // Makes librdkafka give up every message, including those in flight. Blocks until its threads have done
+    // so. After that, librdkafka refers to no body, and the next poll brings the reports.
     void purge();
 
 private:

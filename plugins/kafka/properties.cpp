@@ -43,7 +43,7 @@ bool is_callback(const std::string& key) {
            (key.size() > 3 && key.compare(key.size() - 3, 3, "_cb") == 0);
 }
 
-// Refuses what would break a guarantee of Volley. Values that change nothing are accepted.
+// Rejects values that would break a guarantee of Volley. Accepts values that change nothing.
 void check_allowed(const std::string& key, const std::string& value) {
     const bool off = value == "false" || value == "f" || value == "0";
     if ((key == "enable.auto.commit" || key == "enable.auto.offset.store") && !off) {
@@ -209,7 +209,7 @@ void fit_linger(Properties& p) {
 }
 
 // Without idempotence a retry can reorder messages, and the engine then sends a key's next message only after
-// the confirmation of the one before. One request at a time keeps the order at nearly full speed.
+// the confirmation of the previous one. One request at a time keeps the order at nearly full speed.
 void keep_order(Properties& p, const rapidjson::Value& config) {
     if (is_on(p, "enable.idempotence")) return;
     for (const char* key : {"max.in.flight.requests.per.connection", "max.in.flight"}) {
@@ -233,8 +233,8 @@ Properties read_properties(const Context& context, Role role) {
         if (is_callback(key)) continue;  // an empty value sets nothing
         p[key] = value;
     }
-    // librdkafka rejects fewer acks, or more requests in flight, together with idempotence. A user who sets
-    // acks gets them.
+    // librdkafka rejects fewer acks, or more requests in flight, together with idempotence. The user's acks
+    // take precedence.
     const bool asked = config.HasMember("enable.idempotence");
     for (const char* key : {"acks", "request.required.acks"}) {
         if (!asked && config.HasMember(key) && p[key] != "all" && p[key] != "-1" && role == Role::producer) {
@@ -244,7 +244,7 @@ Properties read_properties(const Context& context, Role role) {
     }
     if (role == Role::producer) keep_order(p, config);
     if (role == Role::producer && !sets_linger(context)) fit_linger(p);
-    // Offsets alone do not tell whether anything is left to read at the end of a partition.
+    // Offsets alone do not show whether anything is left to read at the end of a partition.
     if (role == Role::consumer) p["enable.partition.eof"] = "true";
     if (p.find("bootstrap.servers") == p.end() && p.find("metadata.broker.list") == p.end() &&
         p.find("test.mock.num.brokers") == p.end()) {

@@ -27,8 +27,8 @@ RangeReader::RangeReader(rd_kafka_t* rk, const Client& client, std::vector<Range
         Source& source = sources_.emplace_back();
         source.range = &range;
         source.queue = rd_kafka_queue_get_partition(rk_, range.topic->c_str(), range.partition);
-        // Each partition gets a queue of its own. This must precede the assignment, so that every message
-        // ends up there.
+        // Each partition gets its own queue. This must precede the assignment, so that every message goes
+        // there.
         rd_kafka_queue_forward(source.queue, nullptr);
         rd_kafka_topic_partition_list_add(list.get(), range.topic->c_str(), range.partition)->offset =
             range.begin;
@@ -67,7 +67,7 @@ void RangeReader::fetch_head(Source& source) {
                                                   " cannot be read: " + client_.last_error.text());
             continue;
         }
-        // Compacted and transactional topics have gaps, also at the end.
+        // Compacted and transactional topics have gaps, even at the end.
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) break;
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             const std::string what =

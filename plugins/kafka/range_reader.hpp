@@ -1,5 +1,5 @@
-// Reads ranges of partitions outside any group: the client is assigned the partitions, does not join a group,
-// and commits nothing.
+// Reads ranges of partitions outside any group: it assigns the partitions to the client, joins no group, and
+// commits nothing.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -28,8 +28,8 @@ struct Range {
 };
 
 // Reads the messages of its ranges in the order of their timestamps; within a partition, of their offsets.
-// Owns the assignment of `rk` during its lifetime. Each range's `begin` follows what was read, so that
-// another reader can continue there.
+// Owns the assignment of `rk` during its lifetime. Advances each range's `begin` past the read messages, so
+// that another reader can continue there.
 class RangeReader {
 public:
     RangeReader(rd_kafka_t* rk, const Client& client, std::vector<Range>& ranges);

@@ -31,7 +31,7 @@ void RebalanceListener::on_rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_pa
 }
 
 // Another member may own lost partitions already. A process that was suspended for longer than its session
-// has lost its partitions too, but librdkafka does not say so if a rebalance was in progress (librdkafka
+// has also lost its partitions, but librdkafka does not report it if a rebalance was in progress (librdkafka
 // #5604).
 bool RebalanceListener::is_lost(rd_kafka_resp_err_t code) const {
     const std::int64_t session_ms = number_of(instance_.properties(), "session.timeout.ms", 45000);
@@ -43,7 +43,7 @@ void RebalanceListener::assign(const rd_kafka_topic_partition_list_t* list) {
     constexpr int committed_timeout_ms = 3000;
     std::vector<volley_partition> announced;
     // Reading starts at the committed offsets. They are requested here, so that a gap before the first
-    // message is noticed.
+    // message is detected.
     const List starts(rd_kafka_topic_partition_list_copy(list));
     const bool is_known =
         rd_kafka_committed(instance_.rk(), starts.get(), committed_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;

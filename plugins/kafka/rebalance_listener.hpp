@@ -1,4 +1,4 @@
-// Takes and gives up partitions in rebalances.
+// Handles the assignment and revocation of partitions in rebalances.
 #pragma once
 
 #include <librdkafka/rdkafka.h>

@@ -11,8 +11,8 @@ namespace volley::kafka {
 
 class RecordSignal {
 public:
-    // So many records were produced. Must be called after librdkafka has them: a thread that wakes up earlier
-    // preempts the one that produces, finds nothing to flush, and polls in vain. Thread: any.
+    // Records were produced. Must be called after librdkafka has them: a thread that wakes up earlier
+    // preempts the producing thread, finds nothing to flush, and polls without effect. Thread: any.
     void add_produced(std::size_t records) {
         produced_.fetch_add(records);
         if (!is_waiting_.load()) return;
@@ -26,7 +26,7 @@ public:
     // Thread: polling.
     bool has_unreported() const { return produced_.load() > reported_; }
 
-    // Waits until has_unreported() and returns true, or until the time is over. Thread: polling.
+    // Waits until has_unreported() and returns true, or returns false at the timeout. Thread: polling.
     bool wait(std::chrono::milliseconds timeout) {
         std::unique_lock lock(mutex_);
         is_waiting_.store(true);

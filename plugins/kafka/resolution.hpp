@@ -33,8 +33,8 @@ inline constexpr std::string_view resolution_header = "volley-resolves";
 std::string to_text(const Resolution& resolution);
 std::optional<Resolution> parse_resolution(std::string_view text);
 
-// True for a resolution record. A dead letter has its message's headers and always further ones, so that no
-// sender can make one that looks like a resolution.
+// True for a resolution record. A dead letter always has more headers than its message, so no sender can make
+// it look like a resolution.
 bool is_resolution(const volley_message& message);
 
 // A set of offsets, stored as intervals.

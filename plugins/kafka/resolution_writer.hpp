@@ -15,13 +15,13 @@ namespace volley::kafka {
 
 class ResolutionWriter {
 public:
-    // `context`: that of the queue's consumer; its `config:` is valid for producers, too. No I/O.
+    // `context`: the context of the queue's consumer; its `config:` is also valid for producers. No I/O.
     explicit ResolutionWriter(const Context& context);
     ~ResolutionWriter();
     ResolutionWriter(const ResolutionWriter&) = delete;
     ResolutionWriter& operator=(const ResolutionWriter&) = delete;
 
-    // Waits for all of them. Returns for each the error, or nothing if the broker has confirmed it.
+    // Waits for all of them. Returns the error of each, or nothing if the broker has confirmed it.
     std::vector<std::optional<Error>> write(const std::vector<Resolution>& resolutions);
 
 private:

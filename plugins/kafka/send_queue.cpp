@@ -50,7 +50,7 @@ SendQueue::SendQueue(const Properties& properties, bool paced, DeliveryReports& 
     : reports_(reports),
       pacing_(paced, request_limits(properties)),
       queues_(properties, request_limits(properties)),
-      // New partitions are seen only in the statistics.
+      // New partitions appear only in the statistics.
       chooses_partitions_(paced && number_of(properties, "statistics.interval.ms", 0) > 0) {}
 
 std::uint32_t SendQueue::add(const volley_record* records, std::uint32_t count, std::uint32_t stride) {
@@ -111,7 +111,7 @@ bool SendQueue::has_room(const PartitionQueue& queue) const {
                                : pacing_.has_room(queue.in_flight);
 }
 
-// Sends everything there is room for.
+// Sends as many records as there is room for.
 void SendQueue::send(ProducerInstance& instance) {
     std::vector<PartitionQueue*>& unsent = queues_.unsent();
     has_backlog_.store(false);
@@ -181,12 +181,12 @@ bool SendQueue::send_batch(ProducerInstance& instance, PartitionQueue& queue) {
         if (batch[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
             add_in_flight(queue, -1, -static_cast<std::int64_t>(queue.records[queue.sent + i].size()));
     }
-    // Once a message has found the queue full, none of those behind it was produced.
+    // Once the queue was full for a message, none of those behind it was produced.
     return std::all_of(batch.begin(), batch.begin() + size,
                        [&](const rd_kafka_message_t& message) { return advance(queue, message.err); });
 }
 
-// Goes past a record that librdkafka accepted or rejected. Returns false if its queue is full.
+// Advances past a record that librdkafka accepted or rejected. Returns false if its queue is full.
 bool SendQueue::advance(PartitionQueue& queue, rd_kafka_resp_err_t code) {
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
     // A partition that does not exist gets no more records until the metadata has it again.
@@ -196,8 +196,8 @@ bool SendQueue::advance(PartitionQueue& queue, rd_kafka_resp_err_t code) {
     return true;
 }
 
-// Must be called before librdkafka gets the records, because their reports may come at once. Records that
-// librdkafka rejects are subtracted: negative numbers.
+// Must be called before librdkafka gets the records, because their reports may arrive immediately. Negative
+// numbers subtract records that librdkafka rejected.
 void SendQueue::add_in_flight(PartitionQueue& queue, std::int64_t records, std::int64_t bytes) {
     queue.in_flight.add(records, bytes);
     pacing_.in_flight().add(records, bytes);

@@ -1,4 +1,4 @@
-// The records that a producer has accepted and librdkafka does not have yet.
+// The records that a producer has accepted but librdkafka does not have yet.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -21,30 +21,30 @@ class ProducerInstance;
 // Keeps the order of the records that one thread adds. Thread: any, unless stated otherwise.
 class SendQueue {
 public:
-    // `paced`: false hands everything to librdkafka at once; see Pacing.
+    // `paced`: false hands everything to librdkafka immediately; see Pacing.
     SendQueue(const Properties& properties, bool paced, DeliveryReports& reports);
 
     // Adds as many of the records as may be outstanding, and returns how many.
     std::uint32_t add(const volley_record* records, std::uint32_t count, std::uint32_t stride);
 
-    // Hands over what pacing allows now. One thread at a time does so; the others leave their records to it.
-    // What has no room is handed over by the polling thread after the next delivery reports. Requires:
+    // Hands over as many records as pacing allows now. One thread at a time does this; the others leave their
+    // records to it. The polling thread hands over the rest after the next delivery reports. Requires:
     // `instance` is not replaced meanwhile.
     void hand_over(ProducerInstance& instance);
 
     // Reports all records as not sent. Requires: no thread hands over meanwhile.
     void reject_all(rd_kafka_resp_err_t code);
 
-    // The topic has so many partitions, as of the latest metadata; 0: unknown.
+    // The number of partitions of the topic in the latest metadata; 0: unknown.
     void note_partitions(std::size_t count) { partitions_.store(count); }
     // True if the latest count differs from the one in use.
     bool has_new_partitions() const;
-    // Puts the latest count in use. Requires: no thread hands over meanwhile.
+    // Applies the latest count. Requires: no thread hands over meanwhile.
     void apply_partitions() { queues_.set_count(partitions_.load()); }
     // Thread: polling.
     void set_leader(std::int32_t partition, bool has_leader) { queues_.set_leader(partition, has_leader); }
 
-    // librdkafka reported a message, of so many bytes. Thread: polling.
+    // librdkafka reported a message of this size in bytes. Thread: polling.
     void note_report(std::int32_t partition, std::size_t bytes) {
         if (partition != reported_.partition) release_reported();
         reported_.partition = partition;
@@ -62,13 +62,13 @@ public:
     bool has_backlog() const { return has_backlog_.load(); }
 
 private:
-    // Reports of one partition in a row, which are taken off its counts together.
+    // Consecutive reports of one partition, which are subtracted from its counts together.
     struct Reported {
         std::int32_t partition = -1;
         std::int64_t records = 0;
         std::int64_t bytes = 0;
     };
-    // What was added. One thread at a time takes it.
+    // The added records. One thread at a time takes them.
     struct Inbox {
         std::mutex mutex;
         std::vector<QueuedRecord> records;

@@ -41,7 +41,7 @@ public:
     // `needed`: the client has something to send or to receive. An idle producer closes its connections,
     // which is not a fault. `cause`: librdkafka's last error.
     void update(const Statistics& now, bool needed, const std::string& cause);
-    // What is wrong with the queue's topic, as long as it is; empty: nothing.
+    // The current problem with the queue's topic; empty: none.
     void set_missing(const std::string& what);
     bool is_missing() const { return !missing_.empty(); }
     bool is_connected() const { return outage_.empty(); }

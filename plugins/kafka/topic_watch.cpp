@@ -31,8 +31,8 @@ TopicWatch::Found TopicWatch::check(std::int64_t now_ms) {
     return was_missing ? Found::all_again : Found::all;
 }
 
-// librdkafka looks for a topic that was missing every few minutes, and at once when asked for the metadata of
-// all topics.
+// librdkafka looks up a missing topic every few minutes, and immediately on a request for the metadata of all
+// topics.
 bool TopicWatch::refresh() {
     const rd_kafka_metadata_t* all = nullptr;
     if (rd_kafka_metadata(instance_.rk(), 1, nullptr, &all, QueryPause::timeout_ms) !=

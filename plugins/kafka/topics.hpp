@@ -22,9 +22,9 @@ bool is_pattern(const std::string& value);
 // Throws Error{config} if it is not a regular expression.
 void check_pattern(const std::string& value);
 
-// Returns which topics of the value do not exist, as a sentence; empty if all exist, nothing if that cannot
-// be determined now. A pattern that matches no topic counts as missing. Blocks up to `timeout_ms` for each
-// topic.
+// Returns a sentence that names the topics of the value that do not exist; empty if all exist, nothing if
+// that cannot be determined now. A pattern that matches no topic counts as missing. Blocks up to `timeout_ms`
+// for each topic.
 std::optional<std::string> missing_topics(rd_kafka_t* rk, const std::string& value, int timeout_ms);
 
 // Kafka's special times for ListOffsets: the end of the log, and its start.
