@@ -52,7 +52,7 @@ bool have_same_output(const FileConfig& a, const FileConfig& b) {
 
 AppendLog::AppendLog(const FileConfig& config, Tell tell) : config_(config), tell_(std::move(tell)) {}
 
-// A file with a suffix is finished at the end. If that fails, the next process goes on with it.
+// A file with a suffix is renamed at the end. If that fails, the next process continues with it.
 AppendLog::~AppendLog() {
     if (fd_ && !config_.part_suffix.empty() && size_ > 0) {
         detail::guard(nullptr, [this] { sync(); });
@@ -102,8 +102,8 @@ void AppendLog::open() {
     begun_s_ = (status.id.born_ns != 0 ? status.id.born_ns : status.modified_ns) / 1'000'000'000;
 }
 
-// A process that was killed inside a write leaves the beginning of a line, which was never confirmed. It must
-// not become one line with the next.
+// A process that is killed during a write leaves the beginning of a line, which was never confirmed. The next
+// line must not be appended to it.
 void AppendLog::repair() {
     constexpr std::size_t block = 4096;
     const std::string path = active_path();
@@ -184,7 +184,7 @@ void AppendLog::follow_path() {
         open();
     } catch (Error& error) {
         if (error.code == ErrorCode::config)
-            error.code = ErrorCode::retry;  // it was right when it was opened first
+            error.code = ErrorCode::retry;  // it was valid when it was first opened
         throw;
     }
 }
@@ -225,8 +225,8 @@ void AppendLog::throw_if_deleted() {
     throw Error(ErrorCode::retry, active_path() + ": the file was deleted while it was written to");
 }
 
-// After a failed sync nobody knows what is on disk, and a second sync may claim success: it must be written
-// again.
+// After a failed sync the content of the disk is unknown, and a second sync may report success: the lines
+// must be written again.
 void AppendLog::drop_unsynced() {
     ++losses_;
     is_torn_ = ::ftruncate(fd_.get(), static_cast<off_t>(synced_size_)) != 0;

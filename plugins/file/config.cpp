@@ -26,7 +26,7 @@ std::string absolute(const Context& context, const std::string& path) {
     return (std::filesystem::path(context.base_dir()) / path).lexically_normal().string();
 }
 
-// A part of a file name: names of components may contain anything.
+// A part of a file name, because names of components may contain any character.
 std::string in_a_file_name(std::string name) {
     for (char& c : name) {
         if (c == '/' || c == '\0') c = '_';

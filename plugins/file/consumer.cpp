@@ -49,13 +49,13 @@ FileConsumer::FileConsumer(Context context)
       tail_(context_, config_),
       reader_(config_.max_line_bytes) {}
 
-// Takes no position and no lock: an inspection opens, too, while another process reads.
+// Takes no position and no lock, because an inspection also opens while another process reads.
 void FileConsumer::open() {
     woken_ = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!woken_) throw Error(ErrorCode::retry, "file: no event descriptor can be made");
     if (config_.is_standard_stream()) {
         stream_ = open_standard_input();
-        identity_ = random_identity();  // what a pipe brings is nowhere else
+        identity_ = random_identity();  // the data of a pipe exists nowhere else
         return;
     }
     auto source = open_source(config_.path);
@@ -79,7 +79,7 @@ void FileConsumer::start() {
         position_file_.write(now);
         position_file_.sync();
     } catch (...) {
-        position_file_.close();  // the next call begins again
+        position_file_.close();  // the next call starts over
         throw;
     }
     looked_ = Clock::now();
@@ -179,7 +179,7 @@ std::int32_t FileConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms
     }
 }
 
-// Returns whether somebody interrupted.
+// Returns whether the wait was interrupted.
 bool FileConsumer::wait(Clock::time_point until) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
     pollfd woken{woken_.get(), POLLIN, 0};
@@ -188,7 +188,7 @@ bool FileConsumer::wait(Clock::time_point until) {
     return ::eventfd_read(woken_.get(), &count) == 0;
 }
 
-// While there is no room, too, a file that is rotated away must be opened before it loses its name for good.
+// Even while there is no room, a rotated file must be opened before it loses its name permanently.
 void FileConsumer::poll(std::uint32_t timeout_ms) {
     if (!stream_ && position_file_.is_open()) look_if_due();
     wait(Clock::now() + std::chrono::milliseconds(timeout_ms));

@@ -1,5 +1,5 @@
-// FileConsumer: a log. The offset of a message is the place of its last byte in all that was ever read under
-// the name, so that offsets grow over rotations, and one more is where the next line begins. Thread: the
+// FileConsumer: a log. The offset of a message is the position of its last byte in everything ever read under
+// the name, so offsets grow across rotations; the next line begins at the offset plus one. Thread: the
 // owner's; interrupt: any.
 #pragma once
 
@@ -42,7 +42,7 @@ private:
     void start();
     void take(volley_batch& batch);
     void put(volley_batch& batch, const Line& line);
-    // Reads more. Returns whether there may be lines now.
+    // Reads more data. Returns whether there may be lines now.
     bool read_more();
     bool read_stream(Clock::time_point deadline);
     bool wait(Clock::time_point until);
@@ -56,12 +56,12 @@ private:
     std::optional<Source> stream_;  // instead of the tail: standard input
     std::string identity_;
     Descriptor woken_;         // an eventfd
-    bool is_reading_ = false;  // this is no inspection
+    bool is_reading_ = false;  // this is not an inspection
     bool at_end_ = false;
     Clock::time_point looked_;
     Clock::time_point synced_;
     std::chrono::milliseconds pause_{1};
-    std::optional<LineReader> shown_;  // what peek lends
+    std::optional<LineReader> shown_;  // the lines that peek lends
 };
 
 const void* inspect_table();

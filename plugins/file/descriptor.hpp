@@ -1,4 +1,4 @@
-// File descriptors, and the errors of system calls as errors of a connector.
+// File descriptors, and connector errors for failed system calls.
 #pragma once
 
 #include <sys/types.h>
@@ -28,11 +28,11 @@ private:
     int fd_ = -1;
 };
 
-// What names a file, whatever its name is.
+// Identifies a file independently of its name.
 struct FileId {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    std::int64_t born_ns = 0;  // when it was made; 0: the file system does not tell
+    std::int64_t born_ns = 0;  // creation time; 0: the file system does not report it
     bool operator==(const FileId& other) const = default;
 };
 
@@ -49,15 +49,15 @@ struct FileStatus {
 bool status_of(int fd, FileStatus& out);
 bool status_of(const std::string& path, FileStatus& out);
 
-// What `what` failed with, for a person: "PATH: cannot be opened: No such file or directory". A full disk, a
-// missing folder and the like are passing.
+// The error of `what`, for an operator: "PATH: cannot be opened: No such file or directory". A full disk, a
+// missing folder and the like are temporary errors.
 Error system_error(const std::string& path, const char* what, int error_number);
 
 // Reads at `offset` until `size` bytes are read or the file ends. Returns how many were read; throws
 // system_error.
 std::size_t read_at(int fd, const std::string& path, char* to, std::size_t size, std::uint64_t offset);
 
-// Syncs the folder of `path`, so that a name in it survives a power cut. Throws system_error.
+// Syncs the folder of `path`, so that a name in it survives a power failure. Throws system_error.
 void sync_folder_of(const std::string& path);
 
 }  // namespace volley::file

@@ -1,4 +1,4 @@
-// What file.so is: name, version, classes, abilities.
+// The description of file.so: name, version, classes, capabilities.
 #include "consumer.hpp"
 #include "embedded.hpp"
 #include "producer.hpp"

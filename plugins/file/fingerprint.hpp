@@ -1,4 +1,4 @@
-// Hashes of a few bytes of a file: do they still say what was read there?
+// Hashes of a few bytes of a file, to check whether it still has the content that was read.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@ inline constexpr std::uint32_t before_bytes = 256;
 
 Fingerprint fingerprint_of(std::string_view bytes);
 
-// Each reads the file and throws system_error. The first bytes of the file up to `position`, head_bytes at
-// most.
+// Each reads the file and throws system_error. The first bytes of the file up to `position`, at most
+// head_bytes.
 Fingerprint read_head(int fd, const std::string& path, std::uint64_t position);
-// The bytes before `position`, before_bytes at most. Empty if the file ends before it.
+// The bytes before `position`, at most before_bytes. Empty if the file ends before `position`.
 Fingerprint read_before(int fd, const std::string& path, std::uint64_t position);
 bool has_head(int fd, const std::string& path, const Fingerprint& head);
 bool has_before(int fd, const std::string& path, std::uint64_t position, const Fingerprint& before);

@@ -1,4 +1,4 @@
-// volley.inspect/1 of the consumer: what is in the file behind the remembered position.
+// volley.inspect/1 of the consumer: the lines of the file after the stored position.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -24,10 +24,10 @@ std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
 constexpr volley_ext_inspect table{
     sizeof(volley_ext_inspect), 0, &stats, &peek, &check, nullptr, nullptr, nullptr};
 
-// Counts lines in files, up to a number of bytes; goes on with an estimate.
+// Counts lines in files, up to a number of bytes; estimates the rest.
 class LineCount {
 public:
-    // `last_counts`: what has no newline at the end is a line.
+    // `last_counts`: text without a newline at the end is a line.
     void add(Source& source, std::uint64_t from, bool last_counts) {
         FileStatus status;
         if (!status_of(source.fd.get(), status) || status.size <= from) return;
@@ -63,8 +63,8 @@ private:
 
 void FileConsumer::stats(volley_stats& out) {
     out.delayed = 0;
-    // Nobody knows what a pipe will bring; until its end it counts as one message, so that it is not taken
-    // for empty.
+    // The future content of a pipe is unknown; until its end it counts as one message, so that it is not
+    // considered empty.
     if (stream_ && is_reading_) out.ready = at_end_ ? 0 : 1;
     if (stream_) return;
     const auto count = [&](Tail& tail, std::uint64_t position) {
@@ -88,7 +88,7 @@ void FileConsumer::peek(volley_batch& batch, std::uint64_t skip) {
     batch.count = 0;
     if (stream_) throw Error(ErrorCode::unsupported, stream_->path + " cannot be looked into");
     FileConfig config = config_;
-    config.rotate_wait_ms = 0;  // from one file to the next at once
+    config.rotate_wait_ms = 0;  // from one file to the next immediately
     Tail tail(context_, config);
     LineReader& reader = shown_.emplace(config_.max_line_bytes);
     tail.begin(read_position(config_.position_file), reader);

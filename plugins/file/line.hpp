@@ -7,8 +7,8 @@
 
 namespace volley::file {
 
-// Appends the body and a newline. JSON that has newlines is written without white space outside of its
-// strings. Returns why it cannot be one line, or null.
+// Appends the body and a newline. JSON with newlines is written without white space outside its strings.
+// Returns the reason why the body cannot be one line, or null.
 const char* append_line(std::string_view body, std::string& out);
 
 // Whether it is a complete JSON object or array.

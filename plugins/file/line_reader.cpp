@@ -10,10 +10,10 @@ namespace volley::file {
 
 namespace {
 
-// One open message keeps a page. So pages are small.
+// One open message keeps a page, so pages are small.
 constexpr std::size_t page_bytes = 64 * 1024;
 constexpr std::size_t read_bytes = 32 * 1024;
-// What remains of a line that is too long: as much as a dead letter keeps.
+// The part of a line that is too long: as much as a dead letter keeps.
 constexpr std::size_t cut_bytes = 16 * 1024;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
@@ -82,7 +82,7 @@ std::size_t LineReader::fill(Source& source, Rest at_the_end) {
     return n;
 }
 
-// The line is longer than permitted: only its beginning is kept, and its end is looked for.
+// The line is longer than permitted: keeps only its beginning, and searches for its end.
 void LineReader::begin_cut() {
     cut_ = Cut::behind;
     cut_size_ = rest();
@@ -125,7 +125,7 @@ bool LineReader::give_cut(Line& out) {
     return true;
 }
 
-// Gives the line of `size` bytes at at_, and skips so many bytes of newline. Returns false if the line is
+// Returns the line of `size` bytes at at_, and skips the bytes of its newline. Returns false if the line is
 // empty.
 bool LineReader::give(Line& out, std::size_t size, std::size_t newline) {
     Page& page = pages_[page_];

@@ -1,5 +1,5 @@
 // Lines of a file or a pipe, in pages of memory that are lent until the messages of their lines are settled.
-// Holds at most one line of the permitted length beside what is lent. Thread: the owner's.
+// Holds at most one line of the permitted length besides the lent pages. Thread: the owner's.
 #pragma once
 
 #include <cstdint>
@@ -23,20 +23,20 @@ class LineReader {
 public:
     explicit LineReader(std::uint64_t max_line_bytes) : max_line_bytes_(max_line_bytes) {}
 
-    // Drops what is in memory, and goes on at `position` of another file.
+    // Drops the data in memory, and continues at `position` of another file.
     void start(std::uint64_t position);
-    // Takes the next complete line that is in memory; empty lines are skipped. It is lent:
+    // Takes the next complete line in memory, skipping empty lines. The line is lent: call
     // release(line.page).
     bool next(Line& out);
     // Takes the rest without a newline: at the end of a pipe.
     bool last(Line& out);
-    // What becomes of an unfinished line at the end. In a file that may grow it is dropped, and read again
-    // when there is more, because it may be changed until then.
+    // Handles an unfinished line at the end. In a file that may grow, it is dropped and read again when there
+    // is more data, because it may change until then.
     enum class Rest { dropped, kept };
-    // Reads once. Returns how many bytes came; 0 at the end, and if a pipe has nothing now. Throws
+    // Reads once. Returns the number of bytes read; 0 at the end, or if a pipe has no data now. Throws
     // system_error.
     std::size_t fill(Source& source, Rest at_the_end);
-    // The last fill found a pipe that has nothing now, and is not at its end.
+    // The last fill found a pipe that has no data now but is not at its end.
     bool has_to_wait() const { return has_to_wait_; }
     void release(std::uint32_t page);
 
@@ -65,8 +65,8 @@ private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
     std::uint64_t max_line_bytes_;
     std::vector<Page> pages_;
-    std::uint32_t page_ = none;   // the one that is filled
-    std::size_t at_ = 0;          // in it: the first byte that was not taken
+    std::uint32_t page_ = none;   // the page being filled
+    std::size_t at_ = 0;          // in it: the first byte not yet taken
     std::size_t searched_ = 0;    // in it: no newline between at_ and here
     std::uint64_t position_ = 0;  // of at_ in the file
     enum class Cut { no, behind, complete } cut_ = Cut::no;

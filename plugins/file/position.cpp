@@ -19,11 +19,11 @@ constexpr std::size_t slot_bytes = 512;
 constexpr std::string_view magic = "volley-position-1";
 constexpr std::size_t most_identity = 64;
 
-// What was found in the two slots.
+// The content of the two slots.
 struct Slots {
     std::optional<Position> newest;
     std::uint64_t sequence = 0;
-    bool is_foreign = false;  // there is something, and it was never a position
+    bool is_foreign = false;  // there is content that was never a position
 };
 
 Slots read_slots(int fd, const std::string& path) {

@@ -34,7 +34,7 @@ void FileProducer::report_waiting(std::int32_t status, std::string_view text) {
     for (const Waiting& w : std::exchange(waiting_, {})) tell(w.token, status, text);
 }
 
-// A file is rotated between two lines, so a call may write several pieces.
+// A file may be rotated between two lines, so a call may write several pieces.
 void FileProducer::write(const volley_record* records, std::uint32_t count, std::uint32_t stride,
                          std::uint32_t& accepted) {
     refusals_.assign(count, nullptr);
@@ -55,7 +55,7 @@ void FileProducer::write(const volley_record* records, std::uint32_t count, std:
     accepted = count;
 }
 
-// Reports, or keeps until the next sync, the records that were written or refused.
+// Reports written and refused records, or keeps them until the next sync.
 void FileProducer::settle_written(const volley_record* records, std::uint32_t count, std::uint32_t stride) {
     for (std::uint32_t i = 0; i < count; ++i) {
         const std::uint64_t token = element(records, stride, i).token;
@@ -81,7 +81,7 @@ std::int32_t FileProducer::produce(const volley_record* records, std::uint32_t c
     failure.struct_size = sizeof failure;
     std::uint32_t written = 0;
     std::int32_t status = detail::guard(&failure, [&] { write(records, count, stride, written); });
-    if (config_.fsync == Fsync::always) log_->sync();  // throws: none of it is accepted
+    if (config_.fsync == Fsync::always) log_->sync();  // throws: no record is accepted
     accepted = written;
     settle_written(records, written, stride);
     if (status != VOLLEY_OK) throw Error(static_cast<ErrorCode>(status), failure.text);
@@ -94,7 +94,7 @@ void FileProducer::sync_waiting() {
     volley_error failure{};
     failure.struct_size = sizeof failure;
     std::int32_t status = detail::guard(&failure, [&] { log_->sync(); });
-    // What another producer's failed sync has taken back.
+    // Records that another producer's failed sync has undone.
     if (status == VOLLEY_OK && log_->losses() != losses_)
         status = volley_fail(&failure, VOLLEY_E_RETRY,
                              "what was written could not be synced, and is written again");

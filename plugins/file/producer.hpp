@@ -1,5 +1,5 @@
-// FileProducer: one line a record. Reports what a sync has confirmed: before produce returns, or from poll
-// with fsync: interval. Thread: one at a time.
+// FileProducer: one line per record. Reports the records that a sync has confirmed: before produce returns,
+// or from poll with fsync: interval. Thread: one at a time.
 #pragma once
 
 #include <chrono>
@@ -25,13 +25,13 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-    // A record of which the lines are written, and that waits for what confirms it.
+    // A record whose lines are written and that waits for confirmation.
     struct Waiting {
         std::uint64_t token;
-        std::uint64_t until;  // standard output: confirmed when so many bytes are written
+        std::uint64_t until;  // standard output: confirmed when this many bytes are written
     };
 
-    // Writes records from accepted on, and counts them.
+    // Writes records, beginning at `accepted`, and counts them.
     void write(const volley_record* records, std::uint32_t count, std::uint32_t stride,
                std::uint32_t& accepted);
     std::int32_t print(const volley_record* records, std::uint32_t count, std::uint32_t stride,

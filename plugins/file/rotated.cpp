@@ -32,8 +32,8 @@ std::int64_t number_of(const std::string& path) {
     return parsed.ec == std::errc{} && parsed.ptr == path.data() + path.size() ? number : -1;
 }
 
-// Files that were made at the same moment, as far as the clock of the file system tells, are told apart by
-// their names: the higher of two numbers is older, and so is the earlier of two dates.
+// Files with the same creation time, at the resolution of the file system, are ordered by name: the higher of
+// two numbers is older, and so is the earlier of two dates.
 bool is_older(const Found& a, const Found& b) {
     if (a.born_ns != 0 && b.born_ns != 0 && a.born_ns != b.born_ns) return a.born_ns < b.born_ns;
     if (a.modified_ns != b.modified_ns) return a.modified_ns < b.modified_ns;
@@ -93,8 +93,8 @@ std::vector<Source> rotated_since(const std::string& path, const Position& posit
     std::vector<Source> all = open_rotated(path);
     auto found =
         std::find_if(all.begin(), all.end(), [&](const Source& s) { return is_file_of(s, position); });
-    // A copy that was made before the file was truncated. Nothing tells files apart of which nothing was
-    // read.
+    // A copy that was made before the file was truncated. Files of which nothing was read cannot be
+    // distinguished.
     if (found == all.end() && position.position > 0 && position.before.size > 0) {
         const auto newest = std::find_if(all.rbegin(), all.rend(),
                                          [&](const Source& s) { return has_content_of(s, position); });

@@ -14,7 +14,7 @@ namespace volley::file {
 
 namespace {
 
-// A pipe that is ready takes so much without blocking.
+// A ready pipe accepts this many bytes without blocking.
 constexpr std::size_t part = PIPE_BUF;
 
 }  // namespace
@@ -39,7 +39,7 @@ std::size_t StandardOutput::write(std::string_view bytes, std::chrono::steady_cl
         } else if (errno == EPIPE || errno == EBADF) {
             throw Error(ErrorCode::fatal, "standard output: nobody reads it any more");
         } else if (errno == EAGAIN || (errno != EINTR && done > 0)) {
-            return done;  // an error comes again, before anything else is written
+            return done;  // the error recurs before anything else is written
         } else if (errno != EINTR) {
             throw Error(ErrorCode::retry,
                         std::string("standard output: cannot be written: ") + std::strerror(errno));

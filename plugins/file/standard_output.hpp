@@ -1,5 +1,5 @@
-// Standard output, shared by all producers of this process. Never waits for a slow reader longer than it is
-// told to, so a line may be written in parts; the rest of it goes out before anything else. Thread: any.
+// Standard output, shared by all producers of this process. It never waits for a slow reader beyond the given
+// time, so a line may be written in parts; its rest is written before anything else. Thread: any.
 #pragma once
 
 #include <chrono>
@@ -14,11 +14,11 @@ class StandardOutput {
 public:
     static StandardOutput& instance();
 
-    // Takes whole lines: as much as can be written in that time, to the end of a line. Returns how many bytes
-    // of `lines` were taken. They are written when written() reaches taken(). Throws Error{fatal} if nobody
-    // reads any more.
+    // Takes complete lines: as many bytes as can be written in that time, rounded up to the end of a line.
+    // Returns how many bytes of `lines` were taken. They are written when written() reaches taken(). Throws
+    // Error{fatal} if the reader is gone.
     std::size_t take(std::string_view lines, std::chrono::milliseconds time);
-    // Writes the rest of what was taken. Throws as take.
+    // Writes the rest of the taken bytes. Throws as take.
     void write_rest(std::chrono::milliseconds time);
     // Bytes, since the process began.
     std::uint64_t taken();

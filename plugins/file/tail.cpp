@@ -62,7 +62,7 @@ void Tail::look(LineReader& reader) {
         if (errno != ENOENT) throw system_error(config_.path, "cannot be read", errno);
     } else if (!has_source() || !(status.id == sources_.back().id)) {
         auto source = open_source(config_.path);
-        // It may have been replaced again since.
+        // The file may have been replaced again since.
         if (source && !source->is_stream && (!has_source() || !(source->id == sources_.back().id))) {
             noticed_ = Clock::now();
             add(std::move(*source));
@@ -72,7 +72,7 @@ void Tail::look(LineReader& reader) {
     if (has_source() && look_at(current(), reader.position()) == Content::replaced) truncated(reader);
 }
 
-// The same file begins anew. What was not read may be in a copy, if the truncation was a rotation.
+// The same file starts over. Unread lines may be in a copy, if the truncation was a rotation.
 void Tail::truncated(LineReader& reader) {
     const std::uint64_t position = reader.position();
     Source& old = current();

@@ -9,7 +9,7 @@
 namespace volley::memory {
 
 struct MemoryConfig {
-    std::optional<std::uint32_t> capacity;  // messages; absent: as the queue has it
+    std::optional<std::uint32_t> capacity;  // messages; absent: keep the queue's
     std::optional<std::uint64_t> generate;  // messages
     std::uint32_t body_bytes = 128;
     bool discard = false;

@@ -10,7 +10,7 @@ namespace volley::memory {
 
 namespace {
 
-// Slots on their way between the queue and a batch; on the stack, so that nothing is allocated.
+// Slots in transit between the queue and a batch; on the stack, so that nothing is allocated.
 constexpr std::uint32_t chunk = 256;
 
 constexpr std::string_view body_start = R"({"id":")";
@@ -56,7 +56,7 @@ void MemoryConsumer::write_body(Slot& slot) {
     const bool json = config_.body_bytes >= least_json;
     const std::size_t digits = std::min<std::size_t>(sizeof digits_, config_.body_bytes);
     const std::size_t at = json ? body_start.size() : 0;
-    // The slots are all our own: one that was used before differs in the number only.
+    // All slots belong to this consumer: a reused one differs only in the number.
     if (slot.body.data == nullptr) {
         slot.bytes.assign(std::max<std::size_t>(config_.body_bytes, 1), 'x');
         if (json) {
@@ -89,7 +89,7 @@ std::uint32_t MemoryConsumer::generate(Slot** slots, std::uint32_t count) {
 bool MemoryConsumer::at_end() {
     if (!config_.generate || to_come() > 0) return false;
     const Depth depth = queue_->depth();
-    return depth.ready + depth.open + depth.delayed == 0;  // one that is open may come back
+    return depth.ready + depth.open + depth.delayed == 0;  // an open one may be redelivered
 }
 
 std::int32_t MemoryConsumer::consume(volley_batch& batch, std::uint32_t timeout_ms) {
@@ -103,7 +103,7 @@ std::int32_t MemoryConsumer::consume(volley_batch& batch, std::uint32_t timeout_
         std::uint32_t wanted = room;
         if (to_come() > 0) {
             waits = false;
-            // A generated body has a known size: take no more than reach the limit.
+            // A generated body has a known size: take only as many as reach the limit.
             if (batch.max_bytes != 0)
                 wanted = static_cast<std::uint32_t>(std::min<std::uint64_t>(
                     room, (batch.max_bytes - bytes) / std::max<std::uint32_t>(config_.body_bytes, 1) + 1));

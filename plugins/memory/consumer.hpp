@@ -1,4 +1,4 @@
-// MemoryConsumer: takes from a queue of this process or, with `generate`, makes the messages itself.
+// MemoryConsumer: receives from a queue of this process or, with `generate`, generates the messages itself.
 #pragma once
 
 #include "config.hpp"
@@ -22,9 +22,9 @@ public:
     const void* extension(std::string_view id);
 
     Queue& queue() { return *queue_; }
-    // How many messages are still to be generated.
+    // The number of messages that are still to be generated.
     std::uint64_t to_come() const;
-    std::vector<std::unique_ptr<Slot>> shown;  // what peek and find lend
+    std::vector<std::unique_ptr<Slot>> shown;  // the messages that peek and find lend
 
 private:
     bool at_end();
@@ -32,7 +32,7 @@ private:
     void write_body(Slot& slot);
 
     MemoryConfig config_;
-    std::unique_ptr<Queue> own_;  // what was generated and comes back
+    std::unique_ptr<Queue> own_;  // generated messages that are to be redelivered
     Queue* queue_;
     bool interrupted_ = false;  // guarded by the queue's lock
     std::uint64_t generated_ = 0;

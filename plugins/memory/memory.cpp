@@ -1,4 +1,4 @@
-// What memory.so is: name, version, classes, abilities.
+// The description of memory.so: name, version, classes, capabilities.
 #include "config_schema.hpp"
 #include "consumer.hpp"
 #include "producer.hpp"

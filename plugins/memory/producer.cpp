@@ -12,13 +12,13 @@ namespace {
 
 constexpr std::uint32_t chunk = 256;
 
-// Copies the record into the slot, using the memory that the slot has.
+// Copies the record into the slot, reusing the slot's memory.
 void fill(Slot& slot, const volley_record& record, std::int64_t now_ms) {
     std::size_t size = record.body.size + record.key.size;
     for (std::uint32_t i = 0; i < record.header_count; ++i)
         size += record.headers[i].name.size + record.headers[i].value.size;
     slot.bytes.resize(
-        std::max<std::size_t>(size, 1));  // an empty view needs an address too: it is not an absent one
+        std::max<std::size_t>(size, 1));  // an empty view also needs an address: null means absent
 
     char* at = slot.bytes.data();
     const auto copy = [&at](const volley_view& from) -> volley_view {

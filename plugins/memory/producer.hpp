@@ -19,7 +19,7 @@ public:
     const void* extension(std::string_view id);
 
     Queue& queue() { return *queue_; }
-    std::vector<std::unique_ptr<Slot>> shown;  // what peek and find lend
+    std::vector<std::unique_ptr<Slot>> shown;  // the messages that peek and find lend
 
 private:
     void report_done(const volley_record* records, std::uint32_t count, std::uint32_t stride) const;

@@ -9,7 +9,7 @@ namespace volley::memory {
 
 namespace {
 
-// A slot that once held a giant does not keep its memory for ever.
+// A slot that once held a huge message does not keep its memory forever.
 constexpr std::size_t kept_bytes = 64 * 1024;
 
 bool later_sequence(const Slot* a, const Slot* b) { return a->sequence > b->sequence; }
@@ -40,7 +40,7 @@ void set_id(Slot& slot) {
 std::uint64_t parse_id(std::string_view id) {
     std::uint64_t sequence = 0;
     const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), sequence);
-    return error == std::errc{} && end == id.data() + id.size() ? sequence : 0;  // 0 is never given
+    return error == std::errc{} && end == id.data() + id.size() ? sequence : 0;  // 0 is never assigned
 }
 
 std::unique_ptr<Slot> copy_of(const Slot& from) {
@@ -98,7 +98,7 @@ void Queue::set_capacity(std::uint32_t messages) {
 void Queue::grow() {
     const auto first = static_cast<std::uint32_t>(chunks_.size()) * chunk_slots;
     chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
-    // So that giving back, which must not fail, never allocates.
+    // So that putting back, which must not fail, never allocates.
     const std::size_t all = chunks_.size() * chunk_slots;
     free_.reserve(all);
     returned_.reserve(all);

@@ -1,7 +1,7 @@
-// A queue inside the process. A message lives in a slot from produce until it is acknowledged; slots are used
-// again, with the memory they have, so that the steady state allocates nothing. Order: by sequence among what
-// is visible. What comes back takes its old place. Thread: any. The lock is taken per batch, and bytes are
-// copied outside of it.
+// A queue inside the process. A message lives in a slot from produce until it is acknowledged; slots and
+// their memory are reused, so that the steady state allocates nothing. Order: by sequence among visible
+// messages. A redelivered message keeps its place. Thread: any. The lock is taken per batch, and bytes are
+// copied outside it.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,7 @@ struct Slot {
     Clock::time_point due{};      // state delayed
     const void* owner = nullptr;  // state open: the consumer that has it
     std::uint32_t index = 0;
-    std::uint32_t generation = 0;  // grows at each opening: tells a stale handle
+    std::uint32_t generation = 0;  // increases at each opening, so that stale handles are detected
     std::uint32_t deliveries = 0;
     State state = State::free;
     std::uint8_t id_size = 0;
@@ -44,7 +44,7 @@ struct Depth {
     std::uint64_t ready = 0;
     std::uint64_t open = 0;
     std::uint64_t delayed = 0;
-    std::int64_t oldest_timestamp_ms = 0;  // of what is ready; 0 none
+    std::int64_t oldest_timestamp_ms = 0;  // of the ready messages; 0: none
 };
 
 class Queue {
@@ -56,35 +56,35 @@ public:
     Queue& operator=(const Queue&) = delete;
 
     void set_capacity(std::uint32_t messages);
-    // A random one: what is in the queue lives no longer than the process.
+    // A random id: the queue lives no longer than the process.
     const std::string& identity() const { return identity_; }
 
-    // Fills slots[0..n) with empty slots that are the caller's until it publishes them. Returns n <= count:
+    // Fills slots[0..n) with empty slots that the caller owns until it publishes them. Returns n <= count;
     // fewer if the queue is full.
     std::uint32_t reserve(Slot** slots, std::uint32_t count);
-    // Makes them visible in this order; a slot whose `due` lies ahead, not before then.
+    // Makes them visible in this order; a slot with a future `due` becomes visible at that time.
     void publish(Slot** slots, std::uint32_t count);
-    // Opens reserved slots for `owner` at once, unpublished.
+    // Opens reserved slots for `owner` immediately, without publishing them.
     void open_reserved(Slot** slots, std::uint32_t count, const void* owner);
 
     // Opens up to `count` visible messages for `owner`, but none after the one that reaches max_bytes (0: no
     // limit). Waits for the first until `deadline`, or until `interrupted` is set and wake_all() called;
-    // resets it. Returns how many.
+    // resets `interrupted`. Returns how many were opened.
     std::uint32_t take(Slot** slots, std::uint32_t count, std::uint64_t max_bytes, const void* owner,
                        Clock::time_point deadline, bool& interrupted);
-    // Sets `flag` under the lock and wakes whoever waits.
+    // Sets `flag` under the lock and wakes all waiting threads.
     void interrupt(bool& flag);
 
-    // Closes what `owner` has open, by outcome; sets each `result`.
+    // Closes deliveries of `owner` by outcome; sets each `result`.
     void settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride, const void* owner);
-    // Gives back all that `owner` has open.
+    // Puts back all open deliveries of `owner`.
     void release_all(const void* owner);
 
     Depth depth();
-    // Copies up to `count` messages that are not open, from the `skip`th on, in order.
+    // Copies up to `count` messages that are not open, in order, beginning with the `skip`th.
     std::vector<std::unique_ptr<Slot>> copies(std::uint64_t skip, std::uint32_t count);
     std::unique_ptr<Slot> find(std::string_view id);
-    // Return how many messages, not open, were removed.
+    // Return how many messages were removed; open ones stay.
     std::uint64_t remove(std::string_view id);
     std::uint64_t purge();
 
@@ -130,11 +130,11 @@ private:
     std::vector<std::unique_ptr<Slot[]>> chunks_;
     std::vector<Slot*> free_;
     Ring ring_;
-    std::vector<Slot*> returned_;  // heap, lowest sequence on top: came back and take their old place
+    std::vector<Slot*> returned_;  // heap, lowest sequence on top: to be redelivered in their old place
     std::vector<Slot*> delayed_;   // heap, soonest on top
 };
 
-// The queue of that name in this process; made on first use, kept until the process ends.
+// The queue of that name in this process; created on first use and kept until the process ends.
 Queue& queue_named(const std::string& name);
 
 // Fills the message from an open slot, which it borrows.
@@ -142,8 +142,8 @@ void show(const Slot& slot, volley_message& out);
 
 std::int64_t unix_ms();
 
-// When a message that is put off for `delay_ms` is visible; 0: at once, the zero time. A century is as long
-// as ever.
+// The time at which a message that is delayed by `delay_ms` becomes visible; 0: immediately, the zero time.
+// The delay is limited to a century.
 Clock::time_point due_after(std::uint64_t delay_ms);
 
 }  // namespace volley::memory

@@ -1,13 +1,13 @@
--- Version 1 of what a schema holds beside its queues. {schema} is its name, quoted, and {name} the same as text.
--- One row: the version of the schema and of its queues, and a random id that names it for good.
+-- Version 1 of the objects of a schema beside its queues. {schema} is its quoted name, and {name} the same as text.
+-- One row: the version of the schema and of its queues, and a random id that identifies it permanently.
 CREATE TABLE {schema}.volley_schema (
   one      boolean PRIMARY KEY DEFAULT true CHECK (one),
   version  integer NOT NULL,
   identity uuid NOT NULL DEFAULT gen_random_uuid()
 );
 INSERT INTO {schema}.volley_schema (version) VALUES (1);
--- Sends a message in the caller's transaction, and wakes the consumers when that commits. Returns the message's id; NULL if a
--- message with this message_id is in the queue already.
+-- Sends a message in the caller's transaction, and wakes the consumers when it commits. Returns the message's
+-- id; NULL if a message with this message_id is in the queue already.
 CREATE FUNCTION {schema}.send(queue text, body bytea, key bytea DEFAULT NULL, headers json DEFAULT NULL,
                               delay interval DEFAULT NULL, priority integer DEFAULT 0, message_id bytea DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $send$
@@ -25,7 +25,7 @@ BEGIN
   RETURN sent;
 END
 $send$;
--- The same with texts.
+-- The same with text arguments.
 CREATE FUNCTION {schema}.send(queue text, body text, key text DEFAULT NULL, headers json DEFAULT NULL,
                               delay interval DEFAULT NULL, priority integer DEFAULT 0, message_id text DEFAULT NULL)
 RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $send$

@@ -22,7 +22,7 @@ std::uint32_t milliseconds(const Context& context, const std::string& key, std::
                 "/" + key);
 }
 
-// A configuration in /etc has its data where systemd and containers let a service write. The engine's check
+// A configuration in /etc keeps its data where systemd and containers let a service write. The engine's check
 // of queues that share a store (engine/check/store.cpp) applies the same rule.
 std::string default_path(const std::string& base_dir) {
     const bool in_etc = base_dir == "/etc" || base_dir.compare(0, 5, "/etc/") == 0;

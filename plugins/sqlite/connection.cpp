@@ -60,7 +60,7 @@ Meaning meaning_of(int code) {
     }
 }
 
-// Why a file cannot be opened now, though it could be soon.
+// The reason why a file cannot be opened now but may be openable soon.
 bool is_passing(int system_error) {
     return system_error == EMFILE || system_error == ENFILE || system_error == ENOMEM ||
            system_error == ENOSPC || system_error == EIO;
@@ -116,11 +116,11 @@ Connection::Connection(const SqliteConfig& config, Opens opens)
 Connection::~Connection() { sqlite3_close(db_); }
 
 void Connection::set_up() {
-    static std::mutex one_at_a_time;  // making the table and changing to WAL take the file for themselves
+    static std::mutex one_at_a_time;  // creating the table and changing to WAL lock the file exclusively
     const std::lock_guard lock(one_at_a_time);
     execute(pragmas);
     execute(sql_schema);
-    // Not earlier: SQLite makes the file at the first write.
+    // Not earlier: SQLite creates the file at the first write.
     int moved = 0;
     const bool is_there = watch_.remember();
     sqlite3_file_control(db_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
@@ -131,7 +131,7 @@ void Connection::set_up() {
     worked_before_ = true;
 }
 
-// The inode tells a database from a copy of it, which has its random id too.
+// The inode distinguishes a database from a copy of it, which has the same random id.
 std::string Connection::read_identity() {
     const auto find = [this] {
         Statement statement(*this, "SELECT identity FROM volley_store WHERE one = 1");
@@ -167,7 +167,7 @@ bool Connection::is_replaced() {
                 path_ + ": another file was put there; it is opened when nothing writes to it any more");
 }
 
-// SQLite's own waits up to 100 ms at a time; writers here are done in a few.
+// SQLite's own busy handler waits up to 100 ms at a time; writers here need only a few.
 int Connection::wait_for_writer(void* self, int tries) {
     constexpr std::uint32_t pause_ms = 1;
     const auto& connection = *static_cast<Connection*>(self);
@@ -191,7 +191,8 @@ void Connection::fail(int code, const char* doing) const {
     Meaning meaning = meaning_of(code);
     if ((code & 0xff) == SQLITE_CANTOPEN && db_ != nullptr && is_passing(sqlite3_system_errno(db_)))
         meaning = {ErrorCode::retry, "the system is short of something; it is tried again"};
-    // What worked when we started is no mistake in the configuration: rights and files come back.
+    // A file that could be opened at startup is not a mistake in the configuration: permissions and files can
+    // come back.
     if (!worked_before_ && meaning.code == ErrorCode::permanent) meaning.code = ErrorCode::config;
     const bool is_broken = (code & 0xff) == SQLITE_CORRUPT;
     if (worked_before_ && meaning.code == ErrorCode::config && !is_broken) meaning.code = ErrorCode::retry;
@@ -242,7 +243,7 @@ bool Statement::step() {
         sqlite3_reset(statement_);
         return false;
     }
-    // The reset ends the statement; its text of the error stays until the next call.
+    // The reset ends the statement; its error text stays valid until the next call.
     sqlite3_reset(statement_);
     connection_.fail(code, "a statement");
 }

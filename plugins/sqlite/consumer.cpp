@@ -55,7 +55,7 @@ SqliteConsumer::SqliteConsumer(Context context)
       random_(std::random_device{}()) {}
 
 SqliteConsumer::~SqliteConsumer() {
-    detail::guard(nullptr, [this] { close(0); });  // what cannot be given back comes back when its lease ends
+    detail::guard(nullptr, [this] { close(0); });  // on failure, messages return when their leases end
 }
 
 void SqliteConsumer::open() {
@@ -66,7 +66,7 @@ void SqliteConsumer::open() {
 
 void SqliteConsumer::use(std::unique_ptr<Connection> connection) {
     auto statements = std::make_unique<Statements>(*connection);
-    statements_ = std::move(statements);  // the old ones end before their connection does
+    statements_ = std::move(statements);  // the old ones must end before their connection
     connection_ = std::move(connection);
     {
         const std::lock_guard lock(store_mutex_);
@@ -90,8 +90,8 @@ Connection& SqliteConsumer::connection() const {
     return *connection_;
 }
 
-// Gives back what processes that are gone had claimed: a restart does not wait for the leases of the one
-// before.
+// Releases the claims of processes that are gone, so that a restart does not wait for the leases of the
+// previous process.
 void SqliteConsumer::reclaim() {
     std::vector<std::string> gone;
     Statement owners(*connection_,
@@ -119,7 +119,7 @@ void SqliteConsumer::reclaim() {
 
 // ---- Consuming
 
-// One statement for both questions: an idle queue is looked at ten times a second, and each look locks the
+// One statement answers both questions: an idle queue is polled ten times a second, and each poll locks the
 // file.
 bool SqliteConsumer::is_work(std::int64_t& next_due) {
     Statement& look = statements_->look;
@@ -194,7 +194,7 @@ void SqliteConsumer::claim(volley_batch& batch) {
 
 bool SqliteConsumer::take_interrupt() { return interrupted_.exchange(false); }
 
-// Word from this process comes at once, from others at the next look.
+// Notifications from this process arrive immediately; messages of others are found at the next poll.
 void SqliteConsumer::wait(Clock::time_point until) {
     std::unique_lock lock(store_->mutex);
     store_->changed.wait_until(lock, until,

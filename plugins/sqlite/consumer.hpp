@@ -1,6 +1,6 @@
-// SqliteConsumer: claims the first messages of its queue for a time (the lease), with a token that every
-// settlement must show: what was claimed anew by another is no longer ours. Thread: the owner's; interrupt:
-// any.
+// SqliteConsumer: claims the first messages of its queue for a limited time (the lease), with a token that
+// every settlement must present: it is void once another consumer has claimed the message. Thread: the
+// owner's; interrupt: any.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ namespace volley::sqlite {
 
 class SqliteConsumer {
 public:
-    // A message that is ours.
+    // A message that this consumer has claimed.
     struct Delivery {
         std::int64_t id = 0;
         std::int64_t token = 0;
@@ -42,13 +42,13 @@ public:
     void extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                 std::uint32_t lease_ms);
 
-    // Goes over to the database that is at the path now, if it is another. What is open of the old one is
-    // lost to us: no claim of the new one has its token. Throws as Connection::is_replaced.
+    // Switches to the database that is at the path now, if it is another. Open deliveries of the old one are
+    // lost: no claim of the new one has their token. Throws as Connection::is_replaced.
     void follow_file();
 
     // Returns the open delivery of that handle, or null.
     const Delivery* find(std::uint64_t handle) const;
-    // Closes it: its views end. Requires: find(handle).
+    // Closes the delivery; its views end. Requires: find(handle).
     void finish(std::uint64_t handle);
 
     // Throws if it is not open.
@@ -74,7 +74,7 @@ private:
     Context context_;
     SqliteConfig config_;
     std::string queue_;
-    std::string owner_;             // this process, as claims name it
+    std::string owner_;             // this process's name in claims
     std::shared_ptr<Store> store_;  // also read by interrupt, while the owner may be closing
     std::mutex store_mutex_;        // guards the pointer store_
     std::unique_ptr<Connection> connection_;
@@ -84,10 +84,10 @@ private:
     std::vector<std::uint32_t> free_;
     std::vector<std::unique_ptr<Page>> pages_;
     std::atomic<bool> interrupted_{false};  // set under the store's mutex
-    bool has_odd_ = false;                  // rows whose visible_at is no time
+    bool has_odd_ = false;                  // rows whose visible_at is not a time
     std::uint64_t seen_version_ = 0;
-    std::chrono::milliseconds pause_{1};  // until the next look for what other processes sent
-    Page shown_;                          // what peek and find lend
+    std::chrono::milliseconds pause_{1};  // until the next poll for messages of other processes
+    Page shown_;                          // the messages that peek and find lend
 };
 
 }  // namespace volley::sqlite

@@ -6,7 +6,7 @@ namespace volley::sqlite {
 
 namespace {
 
-// A copy that is being made grows more often than this.
+// A copy in progress grows more often than this.
 constexpr std::chrono::seconds at_rest_after{1};
 
 }  // namespace

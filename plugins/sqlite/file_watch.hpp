@@ -1,6 +1,6 @@
-// Is the file at a path still the one that was opened? A database may be moved away, deleted, or restored
-// from a copy under a running engine, and SQLite goes on with the file that has no name any more. Thread: one
-// at a time.
+// Detects whether the file at a path is still the one that was opened. A database may be moved, deleted, or
+// restored from a copy while the engine runs, and SQLite continues with the file that no longer has a name.
+// Thread: one at a time.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,7 @@ public:
 
     explicit FileWatch(std::string path) : path_(std::move(path)) {}
 
-    // The file that is there now is the one that was opened. Returns false if there is none.
+    // Records the current file as the one that was opened. Returns false if there is none.
     bool remember();
     // One system call.
     State look();

@@ -119,7 +119,7 @@ void write_headers(const volley_header* headers, std::uint32_t count, std::strin
 bool read_headers(std::string_view json, std::vector<OwnedHeader>& out) {
     out.clear();
     rapidjson::Document document;
-    // Numbers come as they are written.
+    // Numbers keep their original text.
     constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
     document.Parse<flags>(json.data(), json.size());
     if (read_all(document, out)) return true;

@@ -1,6 +1,5 @@
-// Headers as JSON, so that SQL can read and write them: [["name", "value"], …] in their order. A value that
-// is no UTF-8 is
-// {"base64": "…"}, an absent one null. {"name": "value"} is read too. Thread: any.
+// Headers as JSON, so that SQL can read and write them: [["name", "value"], …] in order. A value that is not
+// UTF-8 is {"base64": "…"}, an absent one null. {"name": "value"} is also read. Thread: any.
 #pragma once
 
 #include <string>
@@ -19,8 +18,8 @@ struct OwnedHeader {
 
 void write_headers(const volley_header* headers, std::uint32_t count, std::string& out);
 
-// Numbers, true and false, which other programs write, are read as text. Returns false if the text is not as
-// described; then `out` is empty.
+// Numbers, true and false, which other programs write, are read as text. Returns false if the text does not
+// have this form; then `out` is empty.
 bool read_headers(std::string_view json, std::vector<OwnedHeader>& out);
 
 }  // namespace volley::sqlite

@@ -12,13 +12,13 @@ constexpr const char* insert_sql =
 constexpr const char* find_sql =
     "SELECT body, key, headers FROM volley_messages WHERE queue = ?1 AND message_id = ?2";
 
-constexpr std::size_t other_columns = 1024;  // what a row holds beside the record, generously
+constexpr std::size_t other_columns = 1024;  // a generous bound for the columns beside the record
 
-// Under one id there are as many contents as a handler that is no function of its input has made, while none
-// of them was taken. Past that, repeats are kept.
+// A handler that is not a function of its input can produce several contents under one id before any of them
+// is received. Beyond this number, repeats are stored.
 constexpr int most_contents = 100;
 
-// What the engine writes of its own, which differs from try to try: when a message failed, and how often.
+// The headers that the engine writes, which differ between attempts: when a message failed, and how often.
 bool is_of_engine(std::string_view name) { return name.substr(0, 7) == "volley-"; }
 
 bool is_same(const volley_view& a, const volley_view& b) {
@@ -51,7 +51,7 @@ Inserted Inserter::insert(const volley_record& record, std::string_view own_queu
         if (has_id && found_) return store_beside_other(record, queue);
         refusal_ = "a trigger of the database dropped the row";
     } catch (const Error& error) {
-        // The statement alone is undone; a trigger that rolled everything back is the caller's to report.
+        // Only the statement is undone; if a trigger rolled everything back, the caller reports it.
         if (error.code != ErrorCode::permanent || sqlite3_get_autocommit(connection_.get()) != 0) throw;
         refusal_ = error.text;
     }
@@ -64,7 +64,7 @@ bool Inserter::store(volley_view id) {
     return connection_.changes() == 1;
 }
 
-// Under an id of its own, so that its repeats are told too.
+// Under a separate id, so that its repeats are also recognised.
 Inserted Inserter::store_beside_other(const volley_record& record, volley_view queue) {
     std::string id;
     for (int n = 2; n <= most_contents; ++n) {

@@ -1,4 +1,4 @@
-// Records into the table, inside a transaction of the caller. Thread: one at a time.
+// Inserts records into the table, inside a transaction of the caller. Thread: one at a time.
 #pragma once
 
 #include <string>
@@ -9,22 +9,22 @@
 
 namespace volley::sqlite {
 
-// Does the record's id keep a second one with the same id out of the queue?
+// Whether the record's id prevents a second record with the same id in the queue.
 enum class Repeats { dropped, impossible };
 
 enum class Inserted {
     stored,
-    repeat,     // it is there already: the same id, and the same content
-    conflict,   // stored under another id, for its own is that of another message
+    repeat,     // already stored: the same id and the same content
+    conflict,   // stored under another id, because another message has its own
     too_large,  // over SQLite's limit for a row
-    refused,    // by a constraint or a trigger that another program made; refusal() says why
+    refused,    // by a constraint or a trigger of another program; refusal() has the reason
 };
 
 class Inserter {
 public:
     explicit Inserter(Connection& connection);
 
-    // Inserts into record.queue, else into `queue`.
+    // Inserts into record.queue, or into `queue` if that is not set.
     Inserted insert(const volley_record& record, std::string_view queue, std::int64_t now, Repeats repeats);
     const std::string& refusal() const { return refusal_; }
 

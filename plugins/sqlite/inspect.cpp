@@ -10,7 +10,7 @@ namespace volley::sqlite {
 
 namespace {
 
-// Not claimed, or claimed by one whose lease has run out.
+// Not claimed, or claimed with an expired lease.
 #define VOLLEY_SQLITE_WAITS "queue = ?1 AND (token IS NULL OR visible_at <= ?2)"
 
 template <typename T>
@@ -18,7 +18,7 @@ T& self(void* instance) {
     return *static_cast<T*>(instance);
 }
 
-// A row's id is any whole number; what is none is no row's.
+// A row's id is an integer; any other text is not the id of a row.
 void bind_id(Statement& statement, int index, volley_view id) {
     std::int64_t value = 0;
     const std::string_view text = text_of(id);
@@ -108,7 +108,7 @@ std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
     });
 }
 
-// Deletes what the statement says; returns how much that was.
+// Executes the delete statement; returns how many rows it deleted.
 template <typename T>
 std::uint64_t erase(T& i, const char* sql, const volley_view* id) {
     Transaction transaction(i.connection(), Durability::on_disk);

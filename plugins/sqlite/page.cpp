@@ -7,7 +7,7 @@ namespace volley::sqlite {
 
 namespace {
 
-// A page that once held giants does not keep their memory for ever.
+// A page that once held huge messages does not keep their memory forever.
 constexpr std::size_t kept_bytes = 4u << 20;
 
 }  // namespace
@@ -37,7 +37,7 @@ volley_view Page::resolved(volley_view offset) const {
 void Page::add_headers(Row& row, volley_view json) {
     row.first_header = headers_.size();
     if (!is_absent(json) && !read_headers(text_of(json), parsed_)) {
-        // Another program wrote something else there. It is kept, for whoever knows what it means.
+        // Another program wrote something else there. It is preserved as one header.
         parsed_.assign(1, OwnedHeader{"headers", std::string(text_of(json)), false});
     }
     if (is_absent(json)) parsed_.clear();

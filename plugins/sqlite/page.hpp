@@ -1,5 +1,5 @@
-// Rows of the table with their bytes, copied once out of SQLite; lent to a batch until every row of it is
-// settled. The memory is used again: a page of the steady state allocates nothing. Thread: one at a time.
+// Rows of the table with their bytes, copied once out of SQLite and lent to a batch until each of its rows is
+// settled. The memory is reused: in the steady state a page allocates nothing. Thread: one at a time.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace volley::sqlite {
 
-// The columns that Page::add reads, in its order.
+// The columns that Page::add reads, in this order.
 #define VOLLEY_SQLITE_COLUMNS "id, key, headers, body, attempts, created"
 
 class Page {
@@ -25,7 +25,7 @@ public:
     };
 
     void clear();
-    // Copies the current row of the statement. Returns the bytes it holds.
+    // Copies the current row of the statement. Returns its size in bytes.
     std::size_t add(const Statement& statement);
     // Fills the batch from its start; the views point into this page until clear().
     void lend(volley_batch& batch);

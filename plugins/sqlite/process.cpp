@@ -11,12 +11,12 @@ namespace volley::sqlite {
 
 namespace {
 
-// The time a process started, in ticks since boot: field 22 of its stat. Empty: there is no such process.
+// The start time of a process, in ticks since boot: field 22 of its stat. Empty: there is no such process.
 std::string start_time(const std::string& pid) {
     std::ifstream file("/proc/" + pid + "/stat");
     std::string line;
     std::getline(file, line);
-    const std::size_t name_end = line.rfind(')');  // the name may hold anything
+    const std::size_t name_end = line.rfind(')');  // the name may contain anything
     if (name_end == std::string::npos) return {};
     std::istringstream fields(line.substr(name_end + 1));
     std::string field;

@@ -32,7 +32,7 @@ SqliteProducer::Open::Open(const SqliteConfig& config, Connection::Opens opens)
 
 void SqliteProducer::open() { open_ = std::make_unique<Open>(config_, Connection::Opens::first); }
 
-// Goes over to the database that is at the path now, if it is another.
+// Switches to the database that is at the path now, if it is another.
 void SqliteProducer::follow_file() {
     if (!connection().is_replaced()) return;
     open_ = std::make_unique<Open>(config_, Connection::Opens::again);
@@ -111,8 +111,8 @@ bool SqliteProducer::joins(const SqliteConsumer& consumer) const {
     return &connection().store() == &consumer.connection().store();
 }
 
-// Without the record ids: either all of it happens or nothing, so no repeat can arise here, and an index is
-// spared.
+// Without the record ids: the transaction is all or nothing, so no repeat can occur here, and an index write
+// is saved.
 std::int32_t SqliteProducer::commit(SqliteConsumer& consumer, volley_transaction& t) {
     follow_file();
     consumer.follow_file();

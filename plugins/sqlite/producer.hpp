@@ -1,4 +1,4 @@
-// SqliteProducer: one transaction a produce call, reported before it returns; and the atomic commit.
+// SqliteProducer: one transaction per produce call, reported before the call returns; and the atomic commit.
 // Thread: the owner's.
 #pragma once
 
@@ -40,7 +40,7 @@ private:
         std::string text;
     };
 
-    // A connection with the statements of its own.
+    // A connection with its statements.
     struct Open {
         Open(const SqliteConfig& config, Connection::Opens opens);
         Connection connection;
@@ -62,7 +62,7 @@ private:
     volley_metric* repeats_;
     volley_metric* conflicts_;
     bool conflict_told_ = false;
-    Page shown_;  // what peek and find lend
+    Page shown_;  // the messages that peek and find lend
 };
 
 }  // namespace volley::sqlite

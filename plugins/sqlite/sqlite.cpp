@@ -1,4 +1,4 @@
-// What sqlite.so is: name, version, classes, abilities.
+// The description of sqlite.so: name, version, classes, capabilities.
 #include "consumer.hpp"
 #include "embedded.hpp"
 #include "producer.hpp"

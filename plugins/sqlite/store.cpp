@@ -18,7 +18,7 @@ std::shared_ptr<Store> store_of(const std::string& path) {
     static auto& stores =
         *new std::map<std::pair<dev_t, ino_t>, std::weak_ptr<Store>>;  // threads may outlive main
     struct stat status {};
-    // A file that was deleted behind our back is a store of its own.
+    // A file that another program deleted is a separate store.
     if (::stat(path.c_str(), &status) != 0) return std::make_shared<Store>();
     const std::lock_guard lock(mutex);
     auto& entry = stores[{status.st_dev, status.st_ino}];

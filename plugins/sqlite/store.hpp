@@ -1,5 +1,5 @@
-// What all connections of this process to one database file share: turns at writing, and word of new
-// messages. Thread: any.
+// The state that all connections of this process to one database file share: the write lock, and
+// notifications of new messages. Thread: any.
 #pragma once
 
 #include <condition_variable>
@@ -21,7 +21,7 @@ struct Store {
     void announce();
 };
 
-// The Store of an existing file, whatever path leads to it.
+// The Store of an existing file, the same for every path to it.
 std::shared_ptr<Store> store_of(const std::string& path);
 
 }  // namespace volley::sqlite
