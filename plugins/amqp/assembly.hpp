@@ -22,7 +22,7 @@ public:
         queue_ = queue;
     }
     void reset() { message_.reset(); }
-    // Takes a frame of properties or body. Returns the message when it is complete, else null.
+    // Adds a frame of properties or body. Returns the message once it is complete, otherwise null.
     std::unique_ptr<Message> add(const amqp_frame_t& frame) {
         if (!message_) return nullptr;
         if (frame.frame_type == AMQP_FRAME_HEADER) {

@@ -19,7 +19,7 @@ constexpr int keep_alive_s = 30;
 
 timeval to_timeval(int ms) { return {ms / 1000, (ms % 1000) * 1000}; }
 
-// A peer that has vanished is noticed, and no send hangs for good.
+// Detects a peer that has vanished, so that no send hangs forever.
 void limit_silence(int fd, int ms) {
     const int on = 1, idle = keep_alive_s, user_timeout = std::max(ms, 1000);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -28,7 +28,7 @@ void limit_silence(int fd, int ms) {
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
 }
 
-// The close that a method carries, if it does.
+// The close method, if this is one.
 struct Close {
     int code = 0;
     std::string_view text;
@@ -122,8 +122,8 @@ amqp_socket_t* Connection::make_socket() {
 }
 
 void Connection::log_in() {
-    // A client without these capabilities is not told when the broker takes no messages, and when its
-    // consumer ends because the queue was deleted.
+    // A client without these capabilities is not notified when the broker stops accepting messages, or when
+    // its consumer ends because the queue was deleted.
     amqp_table_entry_t capabilities[2] = {};
     capabilities[0].key = amqp_cstring_bytes("connection.blocked");
     capabilities[1].key = amqp_cstring_bytes("consumer_cancel_notify");

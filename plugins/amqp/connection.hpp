@@ -1,5 +1,5 @@
-// One connection to the broker, with one channel. Whatever closes the channel drops the connection, too: the
-// next open connects again. What was delivered on the old channel is then the broker's again.
+// One connection to the broker, with one channel. An error that closes the channel also drops the connection;
+// the next open connects again. Deliveries of the old channel then belong to the broker again.
 #pragma once
 
 #include <amqp.h>
@@ -26,7 +26,7 @@ inline amqp_bytes_t bytes_of(std::string_view text) { return {text.size(), const
 // Used by one thread at a time.
 class Connection {
 public:
-    // heartbeat_s: 0 for a connection that nobody serves while it is idle.
+    // heartbeat_s: 0 for a connection that no thread serves while it is idle.
     Connection(Settings settings, int heartbeat_s)
         : settings_(std::move(settings)), heartbeat_s_(heartbeat_s) {}
 
@@ -34,13 +34,15 @@ public:
     void open();
     bool is_open() const { return state_ != nullptr; }
     void drop() { state_.reset(); }
-    // Closes it in good order: the broker has then processed everything that was sent. Throws nothing.
+    // Closes the connection with a handshake: the broker has then processed everything that was sent. Throws
+    // nothing.
     void close(int timeout_ms);
-    // Grows with each connection that was opened: delivery tags of an earlier one are void.
+    // Increases with each opened connection: delivery tags of an earlier one are void.
     std::uint64_t epoch() const { return epoch_; }
 
-    // Waits so long for a frame, or until the file descriptor `interrupt` is readable (-1: none), and serves
-    // heartbeats. What the frame before points to ends. Throws if the channel or the connection is closed.
+    // Waits this long for a frame, or until the file descriptor `interrupt` is readable (-1: none), and
+    // serves heartbeats. Invalidates the data of the previous frame. Throws if the channel or the connection
+    // is closed.
     bool next_frame(amqp_frame_t& frame, std::int64_t ms, int interrupt);
     // Throws the error of a failed call, and drops the connection. `what` begins the text: "cannot declare
     // …".
@@ -67,7 +69,7 @@ private:
     std::uint64_t epoch_ = 0;
 };
 
-// The error that stands for a reply code of AMQP, with the broker's text.
+// The error for a reply code of AMQP, with the broker's text.
 Error error_of_code(const Settings& settings, const std::string& what, int code, std::string_view text);
 
 }  // namespace volley::amqp

@@ -36,7 +36,7 @@ std::uint32_t AmqpConsumer::prefetch() const {
                                    : std::clamp<std::uint32_t>(room_, 1, 65'535);
 }
 
-// The broker delivers from here on, not from open: who only looks at a queue takes nothing from it.
+// The broker delivers from here on, not from open: inspection must not take messages from the queue.
 void AmqpConsumer::start(std::uint32_t room) {
     if (is_consuming()) return;
     forget();
@@ -53,7 +53,7 @@ void AmqpConsumer::start(std::uint32_t room) {
     consuming_ = connection_.epoch();
 }
 
-// What the old connection delivered is the broker's again. Open deliveries stay until they are settled.
+// Messages of the old connection belong to the broker again. Open deliveries stay until they are settled.
 void AmqpConsumer::forget() {
     ready_.clear();
     incoming_.reset();
@@ -81,7 +81,7 @@ void AmqpConsumer::take(const amqp_frame_t& frame) {
     }
 }
 
-// Waits for one frame, and takes all that are there. Returns false if none came.
+// Waits for one frame, and processes all available ones. Returns false if none arrived.
 bool AmqpConsumer::receive(std::int64_t ms) {
     amqp_frame_t frame{};
     if (!connection_.next_frame(frame, ms, interrupt_.fd())) return false;
@@ -135,7 +135,7 @@ void AmqpConsumer::settle(volley_settlement* settlements, std::uint32_t count, s
         for (std::uint32_t i = 0; i < count; ++i) settle_one(element(settlements, stride, i), acks);
         ack(std::move(acks));
     } catch (const Error& error) {
-        // The connection is gone: the broker delivers again whatever it has not heard of.
+        // The connection is gone: the broker redelivers all messages whose settlement it has not received.
         context_.warning(error.text);
         for (std::uint32_t i = 0; i < count; ++i) {
             volley_settlement& one = element(settlements, stride, i);
@@ -145,7 +145,7 @@ void AmqpConsumer::settle(volley_settlement* settlements, std::uint32_t count, s
     }
 }
 
-// Settles all but acks, whose tags it adds.
+// Carries out all settlements except acks; collects the tags of the acks.
 void AmqpConsumer::settle_one(volley_settlement& one, std::vector<std::uint64_t>& acks) {
     const auto found = open_.find(one.handle);
     if (found == open_.end()) return;
@@ -165,7 +165,7 @@ void AmqpConsumer::settle_one(volley_settlement& one, std::vector<std::uint64_t>
     one.result = VOLLEY_OK;
 }
 
-// Acks what is in front of all others with one frame.
+// Acks all messages before the oldest unsettled one with one frame.
 void AmqpConsumer::ack(std::vector<std::uint64_t> tags) {
     std::sort(tags.begin(), tags.end());
     std::size_t n = 0;
@@ -187,8 +187,8 @@ void AmqpConsumer::put_back(std::uint64_t tag, bool is_rejected) {
                            "cannot put a message back");
 }
 
-// A delayed message occupies a place of the prefetch. When half of them are taken, the oldest wait no longer,
-// so that others get through.
+// A delayed message occupies a place of the prefetch. When half of the places are taken, the oldest delayed
+// messages are put back early, so that others get through.
 void AmqpConsumer::put_back_due() {
     if (!is_consuming()) return;
     const std::size_t most = std::max<std::size_t>(prefetch() / 2, 1);

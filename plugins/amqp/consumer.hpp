@@ -1,8 +1,6 @@
-// The consumer of a queue: the broker delivers ahead, up to the prefetch, and each message is acked on its
-// own.
-//
-// A delivery belongs to the connection that brought it. When that has ended, the broker delivers the message
-// again, and a settlement of the old delivery is lost.
+// The consumer of a queue: the broker delivers ahead, up to the prefetch, and each message is acked
+// individually. A delivery belongs to its connection. When the connection has ended, the broker delivers the
+// message again, and a settlement of the old delivery is lost.
 #pragma once
 
 #include <chrono>
@@ -29,7 +27,7 @@ public:
     // Throws Error{config}. No I/O.
     explicit AmqpConsumer(Context context);
 
-    // As volley_consumer_class says.
+    // See volley_consumer_class.
     void open();
     std::int32_t consume(volley_batch& batch, std::uint32_t timeout_ms);
     void settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride);
@@ -42,7 +40,7 @@ public:
     const Settings& settings() const { return connection_.settings(); }
     Connection& connection() { return connection_; }
     std::string_view identity() const { return identity_; }
-    // Of the last inspection; the views of what it showed end when it changes.
+    // The last inspection; views of its messages end when it changes.
     std::vector<std::unique_ptr<Message>>& shown() { return shown_; }
 
 private:
@@ -72,7 +70,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Message>> open_;  // by handle
     std::uint64_t last_handle_ = 0;
     std::set<std::uint64_t> unsettled_;                     // tags of this connection
-    std::multimap<Clock::time_point, std::uint64_t> held_;  // tags that are put back when their delay is over
+    std::multimap<Clock::time_point, std::uint64_t> held_;  // tags that are put back when their delay ends
     std::vector<std::unique_ptr<Message>> shown_;
 };
 

@@ -26,7 +26,7 @@ public:
         const auto ignored = write(fd_, &one, sizeof one);
         static_cast<void>(ignored);  // fails only if the counter is full, and then the fd is readable anyway
     }
-    // Clears it. Returns whether it was signalled.
+    // Clears the signal. Returns whether it was signalled.
     bool clear() const {
         std::uint64_t count = 0;
         return read(fd_, &count, sizeof count) > 0;

@@ -1,5 +1,5 @@
-// volley.inspect/1. AMQP cannot browse: what is shown is taken without an ack, on a connection of its own,
-// and put back when that ends. The broker then says that it was delivered before.
+// volley.inspect/1. AMQP cannot browse: messages are received without an ack, on a separate connection, and
+// put back when it ends. The broker then marks them as delivered before.
 #include <algorithm>
 #include <functional>
 
@@ -60,7 +60,7 @@ std::int32_t stats(void* instance, volley_stats* out, volley_error* error) {
         try {
             out->ready = look_at_queue(connection).messages;
         } catch (const Error& failure) {
-            // The next consume declares a queue that is missing, or says that it must exist.
+            // The next consume declares a missing queue, or reports that it must exist.
             throw Error(ErrorCode::retry, failure.text);
         }
     });

@@ -70,9 +70,9 @@ void Confirms::take(const amqp_frame_t& frame, PublishedBatch& batch) {
     }
 }
 
-// A return comes before the ack of the same message.
+// A return precedes the ack of the same message.
 void Confirms::confirm(PublishedBatch& batch, std::uint64_t tag, bool is_multiple, bool is_taken) const {
-    // Tag 0 is all of them.
+    // Tag 0 stands for all of them.
     const std::uint64_t last = tag == 0 ? confirmed_ + batch.size() : tag;
     if (last <= confirmed_) return;
     const std::uint64_t end = std::min<std::uint64_t>(last - confirmed_, batch.size());
@@ -84,7 +84,7 @@ void Confirms::confirm(PublishedBatch& batch, std::uint64_t tag, bool is_multipl
     }
 }
 
-// Nobody serves the heartbeats of an idle producer: TCP finds out whether the broker is gone.
+// No thread serves the heartbeats of an idle producer: TCP keep-alive detects whether the broker is gone.
 AmqpProducer::AmqpProducer(Context context, volley_report_fn report, void* report_context)
     : context_(std::move(context)),
       report_(report),
@@ -109,14 +109,14 @@ void AmqpProducer::open() {
     confirms_.reset();
 }
 
-// Takes what has come meanwhile: that the connection has ended, or that the broker is blocked.
+// Processes frames that have arrived meanwhile: the connection has ended, or the broker is blocked.
 void AmqpProducer::serve() {
     PublishedBatch none;
     amqp_frame_t frame{};
     try {
         while (connection_.is_open() && connection_.next_frame(frame, 0, -1)) confirms_.take(frame, none);
     } catch (const Error& error) {
-        // Nothing was on its way.
+        // Nothing was unconfirmed.
         if (error.code != ErrorCode::retry) throw;
     }
     open();
@@ -148,7 +148,7 @@ std::int32_t AmqpProducer::produce(const volley_record* records, std::uint32_t c
             }
             await_confirms(batch);
         } catch (const Error& error) {
-            // The one that was being published is in the batch, too.
+            // The record that was being published is also in the batch.
             const bool is_one_more = accepted < count && !batch.empty() &&
                                      batch.back().record == &element(records, stride, accepted);
             accepted += is_one_more ? 1 : 0;
@@ -159,7 +159,7 @@ std::int32_t AmqpProducer::produce(const volley_record* records, std::uint32_t c
         }
         one_by_one_ -= std::min(one_by_one_, static_cast<std::uint32_t>(batch.size()));
         report_all(batch);
-        // Later records must not overtake those that are sent again.
+        // Later records must not overtake records that are sent again.
         const auto is_failed = [](const Published& one) { return one.status == VOLLEY_E_RETRY; };
         if (std::any_of(batch.begin(), batch.end(), is_failed)) {
             set_health(VOLLEY_E_RETRY, batch.back().why);
@@ -170,7 +170,7 @@ std::int32_t AmqpProducer::produce(const volley_record* records, std::uint32_t c
     return VOLLEY_OK;
 }
 
-// Returns false if a message with this id is on its way: a returned message is known by its id alone.
+// Returns false if a message with this id is unconfirmed: a returned message is identified only by its id.
 bool AmqpProducer::publish(const volley_record& record, PublishedBatch& batch) {
     const Settings& s = connection_.settings();
     const std::string own_id = id_prefix_ + std::to_string(++last_id_);
@@ -217,18 +217,18 @@ void AmqpProducer::await_confirms(PublishedBatch& batch) {
     const auto is_returned = [](const Published& one) { return one.status == VOLLEY_E_PERMANENT; };
     if (std::none_of(batch.begin(), batch.end(), is_returned)) return;
     if (!s.exchange.empty() || s.options.is_passive) return;
-    // Somebody has deleted the queue: it is made again, and the messages are sent again.
+    // The queue was deleted. Declare it again and resend the messages.
     for (Published& one : batch)
         if (is_returned(one)) one.status = VOLLEY_E_RETRY;
     declare_queue(connection_);
 }
 
-// Decides about what is not confirmed when the channel has ended.
+// Decides about unconfirmed records when the channel has ended.
 void AmqpProducer::fail(PublishedBatch& batch, const Error& error) {
     auto status = static_cast<std::int32_t>(error.code);
     if (error.code == ErrorCode::retry) status = VOLLEY_E_UNKNOWN;
     if (error.text.find("PRECONDITION_FAILED") != std::string::npos) {
-        // The broker refuses a message, and does not say which.
+        // The broker refuses a message, but does not report which one.
         status = batch.size() == 1 ? VOLLEY_E_PERMANENT : VOLLEY_E_UNKNOWN;
         if (batch.size() > 1) one_by_one_ = static_cast<std::uint32_t>(batch.size());
     }

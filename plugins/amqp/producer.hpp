@@ -1,5 +1,5 @@
 // The producer of a queue or an exchange: publishes a batch, and waits until the broker has confirmed each
-// message. Every message is mandatory: the broker returns what no queue takes.
+// message. Every message is mandatory: the broker returns messages that no queue accepts.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace volley::amqp {
 
-// A record on its way.
+// A record that was published and is not confirmed yet.
 struct Published {
     const volley_record* record;
     std::string message_id;
@@ -24,20 +24,20 @@ using PublishedBatch = std::deque<Published>;
 // Reads confirms and returns. Pure.
 class Confirms {
 public:
-    // Of a new channel, whose tags begin at 1.
+    // For a new channel, whose tags begin at 1.
     void reset() { *this = {}; }
-    // Takes a frame that may be about the batch, which is all that is on its way.
+    // Processes a frame that may concern the batch. Only this batch is unconfirmed.
     void take(const amqp_frame_t& frame, PublishedBatch& batch);
-    // The batch is confirmed or given up: the next one begins behind it.
+    // The batch is confirmed or given up: the next one begins after it.
     void pass(const PublishedBatch& batch) { confirmed_ += batch.size(); }
-    // Why the broker takes nothing now; empty: it does.
+    // Why the broker accepts nothing now; empty: it does.
     const std::string& blocked() const { return blocked_; }
 
 private:
     void confirm(PublishedBatch& batch, std::uint64_t tag, bool is_multiple, bool is_taken) const;
 
     std::uint64_t confirmed_ = 0;  // the tag before the first of the batch
-    std::string returned_;         // why the message whose frames come is returned
+    std::string returned_;         // why the message whose frames arrive is returned
     std::string blocked_;
 };
 
@@ -49,7 +49,7 @@ public:
     AmqpProducer(const AmqpProducer&) = delete;
     AmqpProducer& operator=(const AmqpProducer&) = delete;
 
-    // As volley_producer_class says.
+    // See volley_producer_class.
     void open();
     // Reports every accepted record before it returns.
     std::int32_t produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,
@@ -73,7 +73,7 @@ private:
     std::string id_prefix_;
     std::uint64_t last_id_ = 0;
     std::uint64_t ready_epoch_ = 0;  // of the connection whose channel confirms
-    std::uint32_t one_by_one_ = 0;   // so many records are published alone, to find the one that is refused
+    std::uint32_t one_by_one_ = 0;   // this many records are published alone, to find the refused one
     bool is_down_ = false;           // the health that was reported last
 };
 

@@ -16,7 +16,7 @@ constexpr std::size_t longest_short_text = 255;  // of AMQP's short strings
 // All headers must fit into one frame of 128 KiB.
 constexpr std::size_t most_header_bytes = 120'000;
 
-// A property that is a short text.
+// A property that is a short string.
 struct TextProperty {
     std::string_view name;
     amqp_flags_t flag;
@@ -31,17 +31,17 @@ constexpr TextProperty text_properties[] = {
     {"reply_to", AMQP_BASIC_REPLY_TO_FLAG, &amqp_basic_properties_t::reply_to, true},
     {"type", AMQP_BASIC_TYPE_FLAG, &amqp_basic_properties_t::type, true},
     {"app_id", AMQP_BASIC_APP_ID_FLAG, &amqp_basic_properties_t::app_id, true},
-    // That of an output is its own: two outputs of one input are two messages.
+    // An output has its own message_id: two outputs of one input are two messages.
     {"message_id", AMQP_BASIC_MESSAGE_ID_FLAG, &amqp_basic_properties_t::message_id, false},
-    // The output would let it expire, too, and the message would be lost.
+    // The output would also expire, and the message would be lost.
     {"expiration", AMQP_BASIC_EXPIRATION_FLAG, &amqp_basic_properties_t::expiration, false},
-    // The broker refuses a user that is not the connection's.
+    // The broker refuses a user other than that of the connection.
     {"user_id", AMQP_BASIC_USER_ID_FLAG, &amqp_basic_properties_t::user_id, false},
 };
 
 bool begins_with(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
 
-// Headers of the broker about the past of a message.
+// Headers in which the broker records the history of a message.
 bool is_of_the_broker(std::string_view name) {
     return name == "x-death" || begins_with(name, "x-first-death-") || begins_with(name, "x-last-death-") ||
            name == "x-delivery-count";
@@ -139,7 +139,7 @@ Properties::Properties(const volley_record& record, std::string_view fallback_id
     if (p.headers.num_entries > 0) p._flags |= AMQP_BASIC_HEADERS_FLAG;
 }
 
-// Returns false if it is no property but a header.
+// Returns false if it is a header, not a property.
 bool Properties::set_property(std::string_view name, const volley_view& value) {
     const std::string_view text = volley::text_of(value);
     for (const std::string_view only_read : {"exchange", "routing_key", "redelivered"})

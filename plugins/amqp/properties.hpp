@@ -1,10 +1,9 @@
-// Messages of AMQP as Volley's, and back. Properties are headers with the prefix "amqp.":
+// Converts AMQP messages to Volley's, and back. Properties are headers with the prefix "amqp.":
 //
 //     both ways   content_type, content_encoding, correlation_id, reply_to, type, app_id, priority
 //     only read   message_id, expiration, user_id, exchange, routing_key, redelivered
-//
-// The key of a message is its header "volley-key". Headers that the broker makes of a message's past (x-death
-// and its kin) are read and never written.
+// The key of a message is its header "volley-key". Headers in which the broker records a message's history
+// (x-death and similar ones) are read and never written.
 #pragma once
 
 #include <amqp.h>
@@ -21,7 +20,7 @@
 
 namespace volley::amqp {
 
-// A message that was delivered, with all that its views refer to.
+// A delivered message, with all data that its views refer to.
 struct Message {
     std::uint64_t tag = 0;
     std::uint64_t epoch = 0;  // of the connection that delivered it
@@ -35,20 +34,21 @@ struct Message {
     std::uint64_t earlier_deliveries = 0;
     bool is_redelivered = false;
 
-    // Fills all but handle and lease, with views into this.
+    // Fills all fields except handle and lease, with views into this object.
     void show(volley_message& out, bool has_unique_ids) const;
 };
 
-// Takes what the delivery says: where it was published, and whether it was delivered before.
+// Copies the data of the delivery: where it was published, and whether it was delivered before.
 void read_delivery(Message& message, std::string_view exchange, std::string_view routing_key,
                    bool is_redelivered);
-// Takes properties and headers. `queue` is where it was delivered from.
+// Copies properties and headers. `queue`: the queue that delivered it.
 void read_properties(Message& message, const amqp_basic_properties_t& properties, std::string_view queue);
 
-// The properties of a record. Borrows from the record, and refers to itself: never moved.
+// The properties of a record. Borrows from the record, and contains pointers to itself, so it must not be
+// moved.
 class Properties {
 public:
-    // `fallback_id` becomes message_id if the record names none.
+    // `fallback_id` becomes message_id if the record has none.
     Properties(const volley_record& record, std::string_view fallback_id, bool is_persistent);
     Properties(const Properties&) = delete;
     Properties& operator=(const Properties&) = delete;

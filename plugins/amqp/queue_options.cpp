@@ -20,7 +20,7 @@ QueueState declare(Connection& connection, bool is_passive) {
         if (o.message_ttl_ms) arguments.add("x-message-ttl", *o.message_ttl_ms);
         if (o.max_length) {
             arguments.add("x-max-length", *o.max_length);
-            // Else the broker drops the oldest without a word.
+            // Otherwise the broker drops the oldest message silently.
             arguments.add("x-overflow", view_of("reject-publish"));
         }
     }

@@ -12,10 +12,10 @@ struct QueueState {
     std::uint32_t consumers = 0;
 };
 
-// Declares the queue as the settings say, or only looks whether it exists. Throws Error: config (it does not
-// exist, or with other options), unauthorized, retry.
+// Declares the queue according to the settings, or only checks whether it exists. Throws Error: config (it
+// does not exist, or has other options), unauthorized, retry.
 QueueState declare_queue(Connection& connection);
-// Only looks. Throws likewise.
+// Only checks. Throws the same errors.
 QueueState look_at_queue(Connection& connection);
 
 }  // namespace volley::amqp

@@ -11,12 +11,12 @@ namespace volley::amqp {
 
 namespace {
 
-// A table of a stranger may nest as deep as its bytes allow.
+// An untrusted table may nest as deep as its bytes allow.
 constexpr int deepest = 32;
 
 void append_json(std::string& out, const amqp_field_value_t& value, int depth);
 
-// What is not UTF-8 becomes the replacement character.
+// Invalid UTF-8 becomes the replacement character.
 void append_quoted(std::string& out, std::string_view text) {
     out += '"';
     for (std::size_t at = 0; at < text.size();) {
@@ -45,7 +45,7 @@ std::string number(double value) {
     return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-// A value that is no text, table, array or void.
+// A value other than a string, table, array or void.
 std::string scalar(const amqp_field_value_t& value) {
     switch (value.kind) {
         case AMQP_FIELD_KIND_BOOLEAN:

@@ -1,9 +1,7 @@
-// Values of AMQP tables as header values, and headers as a table.
-//
-// A text or bytes stay as they are; a truth is true or false; a number is decimal; a timestamp is seconds
-// since 1970; void is an absent value; a table or an array is JSON. An array of texts only is a header that
-// repeats. Headers become texts (bytes if they are not UTF-8), void if absent, and an array of texts if they
-// repeat.
+// Converts values of AMQP tables to header values, and headers to a table. Strings and bytes do not change; a
+// boolean is true or false; a number is decimal; a timestamp is seconds since 1970; void is an absent value;
+// a table or an array is JSON. An array that contains only strings is a repeated header. Headers become
+// strings (bytes if they are not UTF-8), void if absent, and an array of strings if they repeat.
 #pragma once
 
 #include <amqp.h>
@@ -24,10 +22,10 @@ std::string text_of_value(const amqp_field_value_t& value);
 void add_headers(const amqp_table_entry_t& entry, std::vector<volley_header>& headers,
                  std::deque<std::string>& texts);
 
-// How often the message was dead-lettered from this queue, as the header x-death counts it.
+// How often the message was dead-lettered from this queue, according to the header x-death.
 std::uint64_t deaths_in(const amqp_field_value_t& x_death, std::string_view queue);
 
-// The value as a whole number, or 0.
+// The value as an integer, or 0.
 std::int64_t number_of_value(const amqp_field_value_t& value);
 
 // Builds a table. Borrows names and values.
@@ -35,7 +33,7 @@ class TableBuilder {
 public:
     void add(std::string_view name, const volley_view& value);
     void add(std::string_view name, std::int64_t value);
-    // Valid until the next call, and as long as what was borrowed.
+    // Valid until the next call, and as long as the borrowed data.
     amqp_table_t table();
 
 private:

@@ -16,9 +16,9 @@ struct Answer {
 // {"status": …, "reason": …, "error": …}; empty parts are left out.
 std::string answer_body(std::string_view status, std::string_view reason, std::string_view error);
 Answer accepted();
-// The message has failed for good: `reason` is its number of VOLLEY_REASON_…
+// The message failed permanently. `reason`: a VOLLEY_REASON_… number.
 Answer failed(std::uint32_t reason, std::string_view text);
-// The client shall try again.
+// The client should try again.
 Answer unavailable(std::uint32_t retry_after_s, std::string_view why);
 Answer refused(int status, std::string_view why);
 

@@ -13,7 +13,7 @@ struct ServerConfig {
     std::string host = "127.0.0.1";
     std::string port = "8080";
     std::string path = "/";
-    std::string token;  // empty: everybody may send
+    std::string token;  // empty: anyone may send
     std::uint64_t max_body_bytes = 1u << 20;
     std::uint32_t max_queued = 100;
     std::uint32_t max_connections = 256;
@@ -35,10 +35,10 @@ struct ClientConfig {
     std::string tls_ca, tls_cert, tls_key;  // absolute paths; empty: none
 };
 
-// Each throws Error{config} that names the key. No I/O: the token of a file is read by read_token.
+// Each throws Error{config} that names the key. No I/O: read_token reads a token file.
 ServerConfig read_server_config(const Context& context);
 ClientConfig read_client_config(const Context& context);
-// The configured token, or that of `token_file`. Throws Error{config}.
+// The configured token, or the content of `token_file`. Throws Error{config}.
 std::string read_token(const Context& context);
 
 }  // namespace volley::http

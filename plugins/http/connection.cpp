@@ -34,7 +34,7 @@ short Connection::events() const {
     }
 }
 
-// Returns false if nothing is there now.
+// Returns false if no data is available now.
 bool Connection::receive() {
     char bytes[read_bytes];
     const ssize_t n = ::recv(socket_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
@@ -52,12 +52,12 @@ void Connection::serve() {
     if (state_ == State::lingering) linger();
 }
 
-// One read a turn: no client takes the time of the others.
+// One read per turn, so that no client delays the others.
 void Connection::read() {
     if (unread_.empty() && !receive()) return;
     const bool had_begun = parser_.has_begun();
     parse();
-    // A request has its time from its first byte on, however slowly it comes.
+    // The time limit of a request starts at its first byte, however slowly it arrives.
     if (!had_begun && parser_.has_begun() && state_ == State::reading) deadline_ = Clock::now() + timeout_;
 }
 
@@ -120,7 +120,7 @@ void Connection::write() {
         if (!unread_.empty()) read();
         return;
     }
-    // A client that is still sending would lose the answer if the connection were closed at once.
+    // A client that is still sending would lose the answer if the connection were closed immediately.
     ::shutdown(socket_.get(), SHUT_WR);
     state_ = State::lingering;
     deadline_ = Clock::now() + linger_time;

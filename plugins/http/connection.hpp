@@ -1,5 +1,5 @@
-// One client: reads its request, waits for the answer, writes it. Nothing here waits; the server's thread
-// calls it when its socket or a time is ready. Thread: the server's.
+// One client: reads its request, waits for the answer, writes it. No function blocks; the server's thread
+// calls them when the socket is ready or a deadline is due. Thread: the server's.
 #pragma once
 
 #include <chrono>
@@ -17,8 +17,8 @@ public:
     using Clock = std::chrono::steady_clock;
     enum class State {
         reading,    // a request, or waiting for one
-        judging,    // its head is there: accept() or answer()
-        complete,   // it is there: wait_for_answer() or answer()
+        judging,    // its head has arrived: accept() or answer()
+        complete,   // it has arrived: wait_for_answer() or answer()
         waiting,    // for answer()
         writing,    // an answer
         lingering,  // an answer was written to a client that may still be sending
@@ -27,22 +27,21 @@ public:
 
     Connection(Socket socket, std::uint64_t max_body_bytes, std::chrono::milliseconds timeout);
 
-    // What poll() shall wait for.
+    // The events for poll().
     short events() const;
-    // Reads or writes what is possible. Returns having reached a state in which the caller acts, or one that
-    // waits.
+    // Reads or writes as much as possible. Returns in a state in which the caller must act, or which waits.
     void serve();
-    // The body shall be read.
+    // Starts reading the body.
     void accept();
     void wait_for_answer(std::uint64_t number, Clock::time_point deadline);
     void answer(const Answer& answer, bool keeps_alive);
-    // The client is gone, or its time is over and nothing is to be said.
+    // The client is gone, or its time is over and there is no answer to send.
     void close() { state_ = State::closed; }
 
     State state() const { return state_; }
     int fd() const { return socket_.get(); }
     Clock::time_point deadline() const { return deadline_; }
-    // Between two requests: nothing of the next has come.
+    // Between two requests: no byte of the next one has arrived.
     bool is_idle() const { return state_ == State::reading && !parser_.has_begun() && unread_.empty(); }
     Request& request() { return parser_.request(); }
     std::uint64_t number() const { return number_; }  // of the exchange that it waits for

@@ -29,7 +29,7 @@ HttpConsumer::HttpConsumer(Context context)
       inbox_(config_.max_queued),
       server_(config_, inbox_) {}
 
-// Does not listen: an inspection opens, too, while another process has the port.
+// Does not listen, because an inspection also opens while another process has the port.
 void HttpConsumer::open() { config_.token = read_token(context_); }
 
 // The first consume.
@@ -53,8 +53,7 @@ void HttpConsumer::put(volley_batch& batch, std::shared_ptr<Exchange> exchange) 
     if (!e.id.empty()) m.id = view_of(e.id);
     m.headers = d.headers.data();
     m.header_count = static_cast<std::uint32_t>(d.headers.size());
-    // With an id the message is the same one when the client sends it again, and ids of outputs depend on the
-    // time.
+    // With an id, a repeated request is the same message, and the ids of outputs depend on the time.
     if (e.id.empty()) m.timestamp_ms = e.received_ms;
     ++batch.count;
 }

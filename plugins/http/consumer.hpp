@@ -1,5 +1,5 @@
-// HttpConsumer: a message is a request that waits for its answer. What is put back is the client's to send
-// again. Thread: the owner's; interrupt: any.
+// HttpConsumer: a message is a request that waits for its answer. If a message is put back, the client must
+// send it again. Thread: the owner's; interrupt: any.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ public:
     const std::string& identity() const { return identity_; }
 
 private:
-    // A message at work, with its headers as the ABI has them.
+    // A message in flight, with its headers in the form of the ABI.
     struct Delivery {
         std::shared_ptr<Exchange> exchange;
         std::vector<volley_header> headers;

@@ -1,5 +1,5 @@
-// Keys, names and values of any bytes in HTTP headers: what a header cannot hold is written as %XX. And the
-// comparison of tokens. Thread: any.
+// Keys, names and values of any bytes in HTTP headers: bytes that a header cannot contain are written as %XX.
+// Also compares tokens. Thread: any.
 #pragma once
 
 #include <string>
@@ -7,24 +7,24 @@
 
 namespace volley::http {
 
-// The HTTP headers of a message's parts.
+// The HTTP headers that carry the parts of a message.
 inline constexpr std::string_view key_header = "Volley-Key";
 inline constexpr std::string_view header_prefix = "Volley-Header-";
-// The headers of W3C Trace Context have their own names in HTTP: others on the way read them.
+// The headers of W3C Trace Context keep their own names in HTTP, because intermediaries read them.
 bool is_of_trace(std::string_view header_name);
 inline constexpr std::string_view id_header = "Idempotency-Key";
 
-// For a value: printable ASCII stays, except %.
+// For a value: keeps printable ASCII, except %.
 std::string to_header_value(std::string_view bytes);
-// For a part of a name: the characters of a token stay, except %.
+// For a part of a name: keeps the characters of a token, except %.
 std::string to_header_name(std::string_view bytes);
-// A % that no two hexadecimal digits follow is a %.
+// A % without two hexadecimal digits after it stays a %.
 std::string from_header(std::string_view text);
 
 bool is_token_character(char c);
 // ASCII letters only.
 bool equals_without_case(std::string_view a, std::string_view b);
-// Takes the same time whatever the difference is; the length of `expected` does not show either.
+// Takes the same time wherever the texts differ, and does not reveal the length of `expected`.
 bool is_same_secret(std::string_view given, std::string_view expected);
 
 }  // namespace volley::http

@@ -1,4 +1,4 @@
-// What http.so is: name, version, classes, abilities.
+// The description of http.so: name, version, classes, capabilities.
 #include "consumer.hpp"
 #include "embedded.hpp"
 #include "producer.hpp"

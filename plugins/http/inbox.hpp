@@ -1,5 +1,4 @@
-// Between the thread that has the clients and the one that has the consumer: requests one way, answers the
-// other. Thread: any.
+// Passes requests from the clients' thread to the consumer's thread, and answers back. Thread: any.
 #pragma once
 
 #include <chrono>
@@ -18,7 +17,7 @@
 
 namespace volley::http {
 
-// A request that is a message. It lives until its message is settled, whatever becomes of its client.
+// A request that is a message. It lives until its message is settled, even if its client disconnects.
 struct Exchange {
     std::uint64_t number = 0;  // of its own
     Request request;
@@ -38,14 +37,14 @@ public:
     using Clock = std::chrono::steady_clock;
     explicit Inbox(std::size_t capacity) : capacity_(capacity) {}
 
-    // The clients' side. put: false, there is no room.
+    // The clients' side. put returns false if there is no room.
     bool put(std::shared_ptr<Exchange> exchange);
     bool has_room();
-    // Takes one back that the consumer has not taken. Returns false if it has.
+    // Removes a request that the consumer has not taken. Returns false if it has been taken.
     bool take_back(std::uint64_t number);
     std::vector<NumberedAnswer> take_answers();
 
-    // The consumer's side. Waits for the first, then takes what is there.
+    // The consumer's side. Waits for the first request, then takes all available ones.
     std::vector<std::shared_ptr<Exchange>> take(std::size_t most, std::uint64_t most_bytes,
                                                 Clock::time_point until);
     void wait(Clock::time_point until);

@@ -26,11 +26,11 @@ private:
 
 struct Listener {
     Socket socket;
-    std::string address;  // with the port that was taken
+    std::string address;  // with the actual port
     bool is_loopback = false;
 };
 
-// Throws Error{retry} if the address is in use, Error{config} if it is wrong.
+// Throws Error{retry} if the address is in use, Error{config} if it is invalid.
 Listener listen_on(const std::string& host, const std::string& port);
 // An eventfd. Throws Error{retry}.
 Socket make_waker();

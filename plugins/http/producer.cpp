@@ -10,7 +10,7 @@ HttpProducer::HttpProducer(const Context& context, volley_report_fn report_funct
       report_(report_function),
       report_context_(report_context) {}
 
-// The server need not be there: it may be asked for the first time hours later.
+// The server need not be available yet: the first request may be hours later.
 void HttpProducer::open() {
     config_.token = read_token(context_);
     for (const auto& [key, path] :

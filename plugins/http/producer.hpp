@@ -1,4 +1,4 @@
-// HttpProducer: posts each record, and reports what the server said. Thread: any.
+// HttpProducer: posts each record, and reports the server's response. Thread: any.
 #pragma once
 
 #include <memory>

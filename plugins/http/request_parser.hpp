@@ -1,5 +1,5 @@
-// Parses HTTP/1.1 requests as their bytes come. Strict where two readers could disagree about where a request
-// ends. No I/O. Thread: one at a time.
+// Parses HTTP/1.1 requests as their bytes arrive. Strict wherever two parsers could disagree about the end of
+// a request. No I/O. Thread: one at a time.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +31,12 @@ public:
         head_done,  // the caller looks at the request and calls read_body, or refuses it
         body,
         done,
-        failed  // status() and reason() say how
+        failed  // see status() and reason()
     };
 
     explicit RequestParser(std::uint64_t max_body_bytes) : max_body_bytes_(max_body_bytes) {}
 
-    // Takes bytes until the state changes. Returns how many were taken.
+    // Consumes bytes until the state changes. Returns how many it consumed.
     std::size_t feed(std::string_view bytes);
     // Requires: state() is head_done.
     void read_body();
@@ -60,7 +60,7 @@ private:
     std::size_t feed_head(std::string_view bytes);
     std::size_t feed_length(std::string_view bytes);
     std::size_t feed_chunked(std::string_view bytes);
-    // Takes bytes up to a line's end into line_. Returns whether the line is complete.
+    // Reads bytes up to the end of a line into line_. Returns whether the line is complete.
     bool take_line(std::string_view bytes, std::size_t& used, std::size_t most);
     void begin_chunk();
     void end_chunk_line();

@@ -159,7 +159,7 @@ void Sender::ended(CURL* easy, CURLcode code) {
         judged(flight.record, verdict);
 }
 
-// What is sent again must not be overtaken by what is behind it under its key: that is sent again, too, after
+// A record that is sent again must not be overtaken by later records of its key: they are sent again after
 // it.
 void Sender::judged(const volley_record& record, const Verdict& verdict) {
     std::deque<volley_record> behind;

@@ -1,5 +1,5 @@
-// The thread that sends: a number of requests at the same time, with libcurl. Reports each record once, from
-// this thread. Thread: start, stop the intake's; give any.
+// The sending thread: sends several requests at the same time with libcurl, and reports each record once.
+// Thread: start and stop: the intake's; give: any.
 #pragma once
 
 #include <curl/curl.h>
@@ -32,12 +32,12 @@ public:
     void start();
     // Takes the first of these records for which there is room. Returns how many.
     std::uint32_t give(const volley_record* records, std::uint32_t count, std::uint32_t stride);
-    // Starts nothing more, waits so long for what was sent, reports the rest, and ends the thread.
+    // Starts no more requests, waits this long for those in progress, reports the rest, and ends the thread.
     void stop(std::chrono::milliseconds timeout);
 
 private:
     using Clock = std::chrono::steady_clock;
-    // A record that is sent, or whose report waits until the server's Retry-After is over.
+    // A record in progress, or one whose report waits for the end of the server's Retry-After.
     struct Flight {
         volley_record record;
         std::unique_ptr<Transfer> transfer;
@@ -71,7 +71,7 @@ private:
     std::atomic<bool> stops_{false};
     std::atomic<std::int64_t> stop_ms_{0};
 
-    SendQueue queue_;  // from here on the thread's
+    SendQueue queue_;  // this and the following belong to the thread
     std::deque<Flight> flights_;
     std::vector<std::unique_ptr<Transfer>> idle_;
     std::deque<Paused> paused_;

@@ -122,7 +122,8 @@ void Server::wait() {
     for (Connection& c : connections_) {
         const short ready = waits[i++].revents;
         if (ready == 0) continue;
-        // A client that is gone while it waits: its message may be at work, and nobody is to be told.
+        // A client that disconnects while it waits: its message may be in flight, and there is no one to
+        // answer.
         if (c.state() == Connection::State::waiting) {
             if ((ready & (POLLERR | POLLHUP | POLLNVAL)) == 0) continue;
             inbox_.take_back(c.number());
@@ -195,7 +196,7 @@ void Server::give_answers() {
     for (const NumberedAnswer& given : inbox_.take_answers()) {
         const auto found = std::find_if(connections_.begin(), connections_.end(),
                                         [&](const Connection& c) { return c.number() == given.number; });
-        if (found == connections_.end()) continue;  // it was told 504, or is gone
+        if (found == connections_.end()) continue;  // it was answered with 504, or is gone
         found->answer(given.answer, stop_ms_ < 0);
         act(*found);
     }
@@ -227,7 +228,7 @@ void Server::end_overdue() {
     }
 }
 
-// What was not given to the engine is not done.
+// Requests that the engine did not get are not done.
 void Server::begin_stop() {
     for (Connection& c : connections_) {
         if (c.is_idle()) {

@@ -1,5 +1,5 @@
-// The clients of a consumer: one thread that waits for all of them. Slow and many clients cost memory up to a
-// limit, and no time of the others. Thread: start and stop the owner's; wake any.
+// The clients of a consumer: one thread serves all of them. Many or slow clients use memory up to a limit,
+// but do not delay the others. Thread: start and stop: the owner's; wake: any.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,7 @@ public:
     bool is_loopback() const { return listener_.is_loopback; }
     // The inbox has answers.
     void wake();
-    // Answers everybody with 503 who waits, writes the answers for so long, and ends the thread.
+    // Answers all waiting clients with 503, writes the answers for at most this long, and ends the thread.
     void stop(std::chrono::milliseconds timeout);
 
 private:

@@ -83,7 +83,7 @@ void Transfer::begin(const volley_record& record) {
     retry_after_.clear();
     failure_[0] = '\0';
     headers_.reset();
-    // A header without a value is written with a semicolon, as libcurl wants it.
+    // A header without a value is written with a semicolon, as libcurl requires.
     const auto add = [this](const std::string& name, const std::string& value) {
         add_header(value.empty() ? name + ";" : name + ": " + value);
     };

@@ -14,7 +14,7 @@ namespace volley::http {
 
 namespace {
 
-// A server's answer is shown to people, and may be anything.
+// A server's answer may contain anything, and is shown to operators.
 std::string shown(std::string_view body) {
     constexpr std::size_t most = 200;
     std::string out;

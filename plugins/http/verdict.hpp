@@ -1,4 +1,4 @@
-// What the outcome of a request means for its record. Pure. Thread: any.
+// Derives the report of a record from the outcome of its request. Pure. Thread: any.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace volley::http {
 // How a request ended.
 struct Outcome {
     long status = 0;                // of HTTP; 0: there was no complete response
-    std::string failure;            // why there was none, for a person
+    std::string failure;            // why there was none, for an operator
     bool was_sent = false;          // the server may have seen the request
     bool is_misconfigured = false;  // TLS files, the URL
     std::string retry_after;        // the header
@@ -20,7 +20,7 @@ struct Outcome {
 struct Verdict {
     std::int32_t status = 0;  // of the report
     std::string text;
-    std::uint32_t pause_ms = 0;  // before the report: what the server asked for
+    std::uint32_t pause_ms = 0;  // before the report, as the server requested
 };
 
 // `now_s` is Unix time, for a Retry-After that is a date.
