@@ -1,6 +1,8 @@
 // The consumer of a queue: the broker delivers ahead, up to the prefetch, and each message is acked
-// individually. A delivery belongs to its connection. When the connection has ended, the broker delivers the
-// message again, and a settlement of the old delivery is lost.
+// individually.
+//
+// A delivery belongs to its connection. When the connection has ended, the broker delivers the message again,
+// and a settlement of the old delivery is lost.
 #pragma once
 
 #include <chrono>

@@ -2,6 +2,7 @@
 //
 //     both ways   content_type, content_encoding, correlation_id, reply_to, type, app_id, priority
 //     only read   message_id, expiration, user_id, exchange, routing_key, redelivered
+//
 // The key of a message is its header "volley-key". Headers in which the broker records a message's history
 // (x-death and similar ones) are read and never written.
 #pragma once

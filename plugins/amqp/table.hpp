@@ -1,7 +1,9 @@
-// Converts values of AMQP tables to header values, and headers to a table. Strings and bytes do not change; a
-// boolean is true or false; a number is decimal; a timestamp is seconds since 1970; void is an absent value;
-// a table or an array is JSON. An array that contains only strings is a repeated header. Headers become
-// strings (bytes if they are not UTF-8), void if absent, and an array of strings if they repeat.
+// Converts values of AMQP tables to header values, and headers to a table.
+//
+// Strings and bytes do not change; a boolean is true or false; a number is decimal; a timestamp is seconds
+// since 1970; void is an absent value; a table or an array is JSON. An array that contains only strings is a
+// repeated header. Headers become strings (bytes if they are not UTF-8), void if absent, and an array of
+// strings if they repeat.
 #pragma once
 
 #include <amqp.h>

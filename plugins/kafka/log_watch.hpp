@@ -1,6 +1,7 @@
-// Detects logs that were replaced, and messages that were deleted unread. In a replaced log the same offsets
-// are different messages; see LogMark. librdkafka 2.0.2 does not detect this (leader epochs and topic IDs
-// came later), and continues at its position if the new log is long enough.
+// Detects logs that were replaced, and messages that were deleted unread.
+//
+// In a replaced log the same offsets are different messages; see LogMark. librdkafka 2.0.2 does not detect
+// this (leader epochs and topic IDs came later), and continues at its position if the new log is long enough.
 //
 // The queries block the thread that polls, usually for two round trips every five seconds; see OffsetQueries.
 // librdkafka has an asynchronous query only since 2.3 (rd_kafka_ListOffsets).

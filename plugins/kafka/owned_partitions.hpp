@@ -1,6 +1,7 @@
-// The partitions that are assigned to this consumer, with their epochs and offsets. No I/O. Volley numbers
-// the epochs itself, because librdkafka accepts a commit for an earlier assignment of a partition that was
-// assigned again.
+// The partitions that are assigned to this consumer, with their epochs and offsets. No I/O.
+//
+// Volley numbers the epochs itself, because librdkafka accepts a commit for an earlier assignment of a
+// partition that was assigned again.
 #pragma once
 
 #include <algorithm>

@@ -13,7 +13,7 @@ using redis::number;
 using redis::wrong;
 using redis::yes;
 
-// Whether the key has the second of two values. The first is the default.
+// Whether the key has the second of two values; the first is the default.
 bool is_second(const Context& context, const char* key, const char* first, const char* second) {
     const std::string text = context.config(key, first);
     if (text != first && text != second) wrong(key, std::string(key) + " must be " + first + " or " + second);

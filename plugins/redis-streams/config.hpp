@@ -15,7 +15,7 @@ struct Settings {
     std::string stream;  // the key
     std::string group;
     std::string consumer;                 // the consumer's name in the group
-    bool is_consumer_configured = false;  // else the name is of this instance alone
+    bool is_consumer_configured = false;  // false: the name is unique to this instance
     bool is_from_latest = false;
     std::int64_t claim_idle_ms = 30'000;
     bool delete_acked = false;

@@ -121,7 +121,7 @@ void Connection::send(std::string_view bytes) {
     }
 }
 
-// Returns null if what has arrived is no complete reply.
+// Returns null if no complete reply has arrived.
 Reply Connection::whole_reply() {
     void* parsed = nullptr;
     if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK) fail(context_->reader->errstr, true);

@@ -1,8 +1,8 @@
 // One connection to Redis. hiredis connects and parses replies. This class sends and waits by itself, so that
 // no SIGPIPE is raised, a whole command has one deadline, and a wait can be interrupted.
 //
-// After a transport error the connection is dropped, because the outcome of what was sent on it is unknown.
-// The next call connects again.
+// After a transport error the connection is dropped, because the outcome of its outstanding commands is
+// unknown. The next call reconnects.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -23,7 +23,7 @@ using Words = std::vector<std::string_view>;
 // Commands in the Redis protocol (RESP), sent together. Binary-safe.
 class Request {
 public:
-    // Begins a command of so many words, which the caller then adds.
+    // Begins a command with this number of words, which the caller then adds.
     void begin(std::size_t words);
     void word(std::string_view text);
     void command(const Words& words);
@@ -50,7 +50,7 @@ public:
     // Connects, authenticates and selects the database, if it is not connected. Throws as command.
     void connect();
     void drop() { context_.reset(); }
-    // Lowers all timeouts to this.
+    // Lowers all timeouts to this value.
     void limit_timeouts(int ms);
 
     // Sends a command and returns its reply. Throws Error: retry (nothing was done: there is no connection,
@@ -61,11 +61,11 @@ public:
     // Sends all commands of a request and returns their replies, error replies included. Throws only if a
     // reply is missing.
     std::vector<Reply> exchange(const Request& request);
-    // Sends a request whose replies may take so much longer than the timeout of a command.
+    // Sends a request whose replies may take this much longer than the timeout of a command.
     void post(const Request& request, std::int64_t extra_ms = 0);
     Reply next_reply();
-    // Waits `ms` at most, and only while the file descriptor `interrupt` is not readable. Returns null if no
-    // reply came.
+    // Waits at most `ms`, and only while the file descriptor `interrupt` is not readable. Returns null if no
+    // reply arrived.
     Reply next_reply(std::int64_t ms, int interrupt);
     // Throws the error of an error reply. Returns any other reply.
     Reply checked(Reply reply) const;
@@ -95,10 +95,10 @@ private:
     bool has_connected_ = false;  // at least once
 };
 
-// Returns the error that an error reply stands for: its code, and a text that says what to do.
+// Returns the Error for an error reply: its code, and a text with advice.
 Error error_of_reply(const Settings& settings, std::string_view text);
 
-// Whether an error says that the stream or the group does not exist.
+// Whether the error means that the stream or the group does not exist.
 bool is_group_missing(const redisReply& reply);
 bool is_group_missing(const Error& error);
 

@@ -30,7 +30,7 @@ StreamConsumer::StreamConsumer(Context context)
       group_(context_, connection_),
       reader_(context_, connection_, deliveries_, group_, settler_, interrupt_) {}
 
-// Does not make the group: whoever only looks at a stream leaves it as it is.
+// Inspection does not create the group.
 void StreamConsumer::open() {
     const Settings& s = connection_.settings();
     const Reply type = connection_.command({"TYPE", s.stream});

@@ -15,7 +15,7 @@
 
 namespace volley::streams {
 
-// Where the last page of an inspection ended, so that the next one need not be searched for.
+// The end of the last page of an inspection, so that the next page needs no search.
 struct PeekPosition {
     std::uint64_t skip = 0;
     std::string id;  // of the last entry before it; empty: the beginning
@@ -27,7 +27,7 @@ public:
     // Throws Error{config}. No I/O.
     explicit StreamConsumer(Context context);
 
-    // As volley_consumer_class says.
+    // See volley_consumer_class.
     void open();
     std::int32_t consume(volley_batch& batch, std::uint32_t timeout_ms);
     void settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride);

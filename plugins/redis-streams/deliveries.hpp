@@ -35,7 +35,7 @@ struct ReceivedBatch {
 // Slots and batches are reused. Used by one thread.
 class Deliveries {
 public:
-    // Takes a reply. Returns the batch's index, with one reference, which the caller owns.
+    // Takes ownership of a reply. Returns the index of its batch, with one reference, which the caller owns.
     std::uint32_t add_batch(Reply reply);
     ReceivedBatch& batch(std::uint32_t index) { return batches_[index]; }
     // Gives up one reference. Frees the batch with the last one.
@@ -45,7 +45,7 @@ public:
     std::uint64_t open(std::uint32_t batch, std::string_view id, std::int64_t count);
     // Returns the open delivery of the handle, or null.
     Delivery* find(std::uint64_t handle);
-    // Closes the delivery: views of its message end. Requires: find(handle).
+    // Closes the delivery; views of its message end. Requires: find(handle).
     void close(std::uint64_t handle);
     // The ids of all open deliveries.
     std::unordered_set<std::string_view> open_ids() const;

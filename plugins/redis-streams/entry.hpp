@@ -21,7 +21,7 @@
 
 namespace volley::streams {
 
-// Consumers whose name begins so are Volley's, and may be deleted when they are idle for long.
+// Consumers whose names have this prefix are Volley's, and may be deleted when they are idle for a long time.
 inline constexpr std::string_view own_consumers = "volley-";
 
 struct Layout {
@@ -29,10 +29,10 @@ struct Layout {
     std::string key_field = "key";
 };
 
-// A field that the layout uses itself, and that holds neither body nor key.
+// A field that the layout uses for something other than body and key.
 bool is_reserved_field(std::string_view name);
 
-// Fields and values as the words of a command, in order. Owns the names that it made up, borrows all else
+// Fields and values as the words of a command, in order. Owns the names that it builds, and borrows the rest
 // from the record and the layout.
 struct Fields {
     std::vector<std::string_view> words;
@@ -46,7 +46,7 @@ bool is_entry(const redisReply& reply);
 // The bytes of all fields and values. Requires: is_entry.
 std::size_t bytes_of(const redisReply& entry);
 
-// Fills id, body, key, headers and time, with views into the entry and into an element that it may add to
+// Fills id, body, key, headers and time, with views into the entry and into an element that it may append to
 // `headers`. Requires: is_entry.
 void fill_message(volley_message& message, const redisReply& entry, const Layout& layout,
                   std::deque<std::vector<volley_header>>& headers);

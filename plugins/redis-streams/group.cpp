@@ -23,7 +23,8 @@ std::string random_text() {
 void Group::ensure() {
     if (is_known_) return;
     const Settings& s = connection_.settings();
-    // A group that has vanished is made at the beginning: what nobody acked must come again.
+    // A group that has vanished is recreated at the beginning of the stream, so that unacked messages are
+    // redelivered.
     const char* start = s.is_from_latest && !was_known_ ? "$" : "0";
     Reply reply = connection_.run(script_, {s.group, start, random_text()});
     const bool is_sound = has_form(*reply, "is");

@@ -1,4 +1,4 @@
-// The consumer group: made when it is missing, at the start and while running.
+// The consumer group: created when it is missing, at startup and later.
 #pragma once
 
 #include <string>
@@ -16,12 +16,11 @@ public:
     Group(const Context& context, Connection& connection) : context_(context), connection_(connection) {}
 
     bool is_known() const { return is_known_; }
-    // Makes the group, and the stream, if they are missing. Throws as Connection::run.
+    // Creates the group and the stream if they are missing. Throws as Connection::run.
     void ensure();
-    // A reply has said that the group is missing.
+    // A reply has reported that the group is missing.
     void mark_missing() { is_known_ = false; }
-    // Tells this group from any other, also from one of the same name that is made later. Empty before
-    // ensure.
+    // Distinguishes this group from any other, even from a later one of the same name. Empty before ensure.
     const std::string& identity() const { return identity_; }
 
 private:

@@ -35,7 +35,7 @@ Reply list(StreamConsumer& consumer, const std::string& after, std::uint64_t cou
     return run(consumer, list_script, {after, most, most_bytes}, is_message_list);
 }
 
-// Moves the position behind what the reply shows.
+// Moves the position past the entries of the reply.
 void pass(PeekPosition& position, const redisReply& reply) {
     if (reply.elements == 0) return;
     position.skip += reply.elements / 2;
@@ -82,7 +82,7 @@ std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
     return detail::guard(error, [&] { consumer_of(instance).connection().command({"PING"}); });
 }
 
-// Empties the stream for all groups. What is pending is forgotten when somebody claims it.
+// Empties the stream for all groups. Pending entries are forgotten when they are claimed.
 std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) {
     return detail::guard(error, [&] {
         Connection& connection = consumer_of(instance).connection();

@@ -7,12 +7,12 @@ namespace volley::streams {
 namespace {
 
 constexpr std::size_t max_batch = 512;
-// A larger request would hold up other clients of Redis. One message may be larger.
+// A larger request would delay other clients of Redis. A single message may be larger.
 constexpr std::size_t max_request_bytes = 8U << 20U;
-// Redis' own limit for a string (proto-max-bulk-len): it closes the connection of a client that exceeds it.
+// Redis's own limit for a string (proto-max-bulk-len): it closes the connection of a client that exceeds it.
 constexpr std::size_t max_value_bytes = 512U << 20U;
 
-// Returns why the record can never be stored, or an empty text.
+// Returns the reason why the record can never be stored, or an empty text.
 std::string refusal(const volley_record& record) {
     std::size_t bytes = record.body.size + record.key.size;
     for (std::uint32_t i = 0; i < record.header_count; ++i)
@@ -74,7 +74,7 @@ void StreamProducer::produce(const volley_record* records, std::uint32_t count, 
     if (status == VOLLEY_OK && count > 0) trimming_.trim();
 }
 
-// Returns VOLLEY_OK, or why no message of the batch is known to be stored.
+// Returns VOLLEY_OK, or the error because of which no message of the batch is known to be stored.
 std::int32_t StreamProducer::send(const Batch& batch, Request& request) {
     std::int32_t status = VOLLEY_OK;
     std::string why;
@@ -101,13 +101,13 @@ Reply StreamProducer::add(const Batch& batch, Request& request) {
     std::vector<Reply> replies = connection_.exchange(request);
     Reply results = std::move(replies.back());
     replies.pop_back();
-    // A command that Redis refuses when it is queued makes EXEC refuse all.
+    // If Redis refuses to queue a command, EXEC refuses all of them.
     for (Reply& queued : replies) connection_.checked(std::move(queued));
     results = connection_.checked(std::move(results));
     bool is_sound = is_array_of(*results, [](const redisReply& r) { return is_text(r) || is_error(r); });
     is_sound = is_sound && results->elements == batch.size();
     results = connection_.expected(std::move(results), is_sound);
-    // One that fails for all, such as a key of another type, is an error of the queue.
+    // An error that affects all records, such as a key of another type, is an error of the queue.
     if (is_error(*results->element[0])) {
         Error error = error_of_reply(connection_.settings(), text_of(*results->element[0]));
         if (error.code != ErrorCode::fatal) throw error;

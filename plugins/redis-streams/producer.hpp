@@ -1,5 +1,5 @@
-// The producer of a stream: adds a batch of messages in one MULTI, so that all of them are stored or none,
-// and their order is kept when a batch is sent again.
+// The producer of a stream: adds a batch of messages in one MULTI, so that either all of them are stored or
+// none, and their order is kept when a batch is sent again.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ public:
     StreamProducer(const StreamProducer&) = delete;
     StreamProducer& operator=(const StreamProducer&) = delete;
 
-    // As volley_producer_class says.
+    // See volley_producer_class.
     void open();
     // Reports every record before it returns.
     void produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,

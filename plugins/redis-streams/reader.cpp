@@ -8,12 +8,12 @@ namespace volley::streams {
 
 namespace {
 
-// A larger reply would hold up other clients of Redis.
+// A larger reply would delay other clients of Redis.
 constexpr std::uint64_t max_reply_bytes = 8U << 20U;
 constexpr std::uint32_t first_read = 32;  // before the size of a message is known
 constexpr std::int64_t longest_block_ms = 1000;
-// Redis ends a block when its timer ticks, 10 times a second unless `hz` says otherwise. A read that is left
-// outstanding takes messages that nobody asks for.
+// Redis ends a block when its timer ticks, 10 times a second unless `hz` differs. A read that stays
+// outstanding takes messages that nobody requested.
 constexpr std::int64_t block_grace_ms = 200;
 constexpr std::chrono::milliseconds claim_interval{1000};
 constexpr std::chrono::milliseconds busy_claim_interval{100};  // while messages wait for their time
@@ -42,7 +42,7 @@ Reader::Reader(const Context& context, Connection& commands, Deliveries& deliver
       has_unknown_(commands.settings().is_consumer_configured) {}
 
 bool Reader::is_stale(Clock::time_point since) const {
-    // Nobody extends what the engine has not got.
+    // The engine extends only messages that it has received.
     return Clock::now() - since > std::chrono::milliseconds(commands_.settings().claim_idle_ms / 3);
 }
 
@@ -53,7 +53,7 @@ void Reader::discard_remainder() {
     has_unknown_ = true;
 }
 
-// How many messages to ask for: XREADGROUP has no limit of bytes.
+// The number of messages to request, because XREADGROUP has no byte limit.
 std::uint32_t Reader::read_size(std::uint32_t room) const {
     const std::uint32_t most = std::min(room, script_batch);
     if (mean_bytes_ == 0) return std::min(most, first_read);
@@ -96,7 +96,7 @@ bool Reader::claim(std::uint32_t room) {
     try {
         reply = commands_.run(claim_, {s.group, s.consumer, idle, most});
     } catch (const Error& error) {
-        // What was claimed by a script whose reply was lost is ours, and we have not got it.
+        // A script whose reply was lost may have claimed messages for this consumer that it did not receive.
         if (error.code == ErrorCode::unknown) has_unknown_ = true;
         if (!is_group_missing(error)) throw;
         group_.mark_missing();
@@ -111,7 +111,7 @@ bool Reader::claim(std::uint32_t room) {
     }
     const redisReply *list = reply->element[0], *counts = reply->element[1];
     const auto now = Clock::now();
-    // New messages come between: what is nacked without a delay must not hold them up.
+    // New messages are read in between: messages that are nacked without a delay must not block them.
     if (list->elements < read_size(room)) {
         next_claim_ = now + (reply->element[2]->integer > 0 || list->elements > 0
                                  ? busy_claim_interval
@@ -197,7 +197,7 @@ void Reader::close() {
     try {
         const Settings& s = commands_.settings();
         settler_.release_unknown();
-        // An own name is never used again.
+        // A generated name is never used again.
         Script leave{leave_script};
         if (!s.is_consumer_configured) commands_.run(leave, {s.group, s.consumer});
     } catch (const Error& error) {

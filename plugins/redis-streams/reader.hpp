@@ -1,7 +1,7 @@
-// Receives messages: claims what waits or was abandoned, then reads new ones.
+// Receives messages: claims waiting and abandoned ones, then reads new ones.
 //
-// A read blocks in Redis until messages come, on a connection of its own. If the wait for it is interrupted,
-// the read stays outstanding, and the next call takes its reply.
+// A read blocks in Redis until messages arrive, on a separate connection. If the wait is interrupted, the
+// read stays outstanding, and the next call takes its reply.
 #pragma once
 
 #include <chrono>
@@ -27,9 +27,9 @@ public:
     Reader(const Context& context, Connection& commands, Deliveries& deliveries, Group& group,
            Settler& settler, const EventFd& interrupt);
 
-    // Fills an empty batch, and waits `ms` at most for the first message. Throws as Connection::run.
+    // Fills an empty batch, and waits at most `ms` for the first message. Throws as Connection::run.
     Result receive(volley_batch& batch, std::int64_t ms);
-    // What was read and not delivered is released, as far as Redis answers.
+    // Releases messages that were read but not delivered, if Redis answers.
     void close();
 
 private:
@@ -39,7 +39,7 @@ private:
         std::uint32_t batch;       // this holds one reference to it
         const redisReply* list;    // of entries
         const redisReply* counts;  // of deliveries; null: all are 1
-        std::size_t next;          // place of the first that is left
+        std::size_t next;          // place of the first remaining one
         Clock::time_point since;   // they were delivered at this time or later
     };
 
@@ -64,7 +64,7 @@ private:
     Clock::time_point next_claim_{};
     std::uint64_t max_bytes_ = 0;
     std::uint64_t mean_bytes_ = 0;  // of a message in the last batch; 0: not known
-    bool has_unknown_;              // something may be pending for us that we have not got
+    bool has_unknown_;              // messages may be pending for this consumer that it did not receive
 };
 
 }  // namespace volley::streams

@@ -1,4 +1,4 @@
-// Checks the form of replies. The peer may not be Redis, so no part of a reply is used before its form was
+// Checks the form of replies. The peer may not be Redis, so no part of a reply is used before its form is
 // checked. Pure.
 #pragma once
 

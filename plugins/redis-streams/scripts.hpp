@@ -1,13 +1,12 @@
-// The Lua scripts. KEYS[1] is the stream, ARGV[1] the group unless a script says otherwise. All times are of
-// Redis' clock.
+// The Lua scripts. KEYS[1] is the stream and ARGV[1] the group, unless a script documents otherwise. All
+// times are from Redis's clock.
 //
 // A delivery's receipt is its owner and its delivery count, which Redis keeps in the group's pending entries.
-// Whoever claims an entry changes the owner or raises the count, so that an older receipt does not hold.
+// A claim changes the owner or increases the count, so that older receipts become invalid.
 //
-// Messages that were nacked or released stay in the pending entries: the consumer `waiting_consumer` owns
-// them until somebody claims them. When one is due is told by its delivery time, which is that time less
-// `due_offset`: its idle time reaches due_offset when it is due. Redis accepts no delivery time in the
-// future.
+// Nacked and released messages stay in the pending entries: the consumer `waiting_consumer` owns them until
+// they are claimed. The delivery time of such a message is the time at which it is due minus `due_offset`: it
+// is due when its idle time reaches due_offset. Redis accepts no delivery time in the future.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +15,17 @@ namespace volley::streams {
 
 inline constexpr char waiting_consumer[] = "volley-waiting";
 inline constexpr char due_offset[] = "1000000000000";  // ms: 31 years
-// Names a consumer that never reads. The rest of its name is random: it tells this group from another of the
-// same name.
+// Prefix of the name of a consumer that never reads. The rest of the name is random and distinguishes this
+// group from another of the same name.
 inline constexpr char identity_prefix[] = "volley-id-";
 
-// The most messages of one call. unpack() puts a table on Redis' Lua stack, which has room for this many.
+// The maximum number of messages of one call. unpack() puts a table on Redis's Lua stack, which has room for
+// this many.
 inline constexpr std::uint32_t script_batch = 512;
 
-// ARGV: group, where it starts if it is made, a random text. Makes the group, and the stream, if they are
-// missing. Deletes consumers of dead Volley processes that have nothing pending and were idle for a day.
-// Returns {1 if it was made, the random text of whoever made it}.
+// ARGV: group, where a new group starts, a random text. Creates the group and the stream if they are missing.
+// Deletes consumers of dead Volley processes that have nothing pending and were idle for a day. Returns {1 if
+// the group was created, the random text of its creator}.
 inline constexpr char group_script[] = R"lua(
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
 if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
@@ -45,7 +45,7 @@ end
 return {made.err and 0 or 1, id}
 )lua";
 
-// ARGV: group, consumer. Deletes the consumer, unless something is pending for it: Redis would forget that.
+// ARGV: group, consumer. Deletes the consumer, unless messages are pending for it: Redis would forget them.
 inline constexpr char leave_script[] = R"lua(
 for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   if c[2] == ARGV[2] and c[4] == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end
@@ -53,9 +53,10 @@ end
 return 1
 )lua";
 
-// ARGV: group, consumer, idle time of what is abandoned, most messages. Claims what waits and is due, then
-// what other consumers have not extended for that long. Returns {entries, delivery count of each, how many of
-// the waiting are left, how many were pending and are not in the stream any more}; the latter are forgotten.
+// ARGV: group, consumer, idle time of abandoned messages, maximum number of messages. Claims waiting messages
+// that are due, then messages that other consumers have not extended for that long. Returns {entries,
+// delivery count of each, number of remaining waiting messages, number of pending messages that are no longer
+// in the stream}; the latter are forgotten.
 inline constexpr char claim_script[] = R"lua(
 local k, g, room = KEYS[1], ARGV[1], tonumber(ARGV[4])
 local ids, counts, waiting = {}, {}, 0
@@ -88,8 +89,8 @@ return {entries, n, waiting, #ids - #entries}
 
 // ARGV: group, consumer, 1 if acked entries are deleted, then for each: id, delivery count, what to do
 // ('ack'; 'wait' for so many ms; 'release'; 'extend', as if it were idle for so many ms), and the ms. Returns
-// {1 if other groups kept entries from being deleted, results}: 1 done; 0 it is another consumer's; -1 it is
-// not pending; -2 it was deleted from the stream.
+// {1 if other groups kept entries from being deleted, results}: 1 done; 0 it belongs to another consumer; -1
+// it is not pending; -2 it was deleted from the stream.
 inline constexpr char settle_script[] = R"lua(
 local k, g, me, xdel, others = KEYS[1], ARGV[1], ARGV[2], ARGV[3] == '1', 0
 if xdel and #redis.call('XINFO', 'GROUPS', k) > 1 then
@@ -167,8 +168,9 @@ end
 return {lag + due, mine['pending'] - waiting, waiting - due, oldest, now}
 )lua";
 
-// ARGV: group, the id after which the list begins or '', most messages, most bytes. Returns the messages that
-// the group has not acked, in the order of their ids: {entry, delivery count, …}. Without the group: all.
+// ARGV: group, the id after which the list begins or '', maximum messages, maximum bytes. Returns the
+// messages that the group has not acked, in the order of their ids: {entry, delivery count, …}. Without the
+// group: all.
 inline constexpr char list_script[] = R"lua(
 local k, g, from, most, bytes = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local out = {}
@@ -211,14 +213,15 @@ end
 return out
 )lua";
 
-// ARGV: group, id. Deletes an entry, also from the pending ones of the group. Returns whether it was there.
+// ARGV: group, id. Deletes an entry, also from the group's pending entries. Returns whether it existed.
 inline constexpr char remove_script[] = R"lua(
 redis.pcall('XACK', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('XDEL', KEYS[1], ARGV[2])
 )lua";
 
-// ARGV: most entries, 1 to trim whatever was not acked. Returns {entries there are, the name of a group that
-// needs the oldest entries or '', 1 if there is no group, 1 if entries were removed that this group needed}.
+// ARGV: maximum number of entries, 1 to also trim unacked entries. Returns {number of entries, the name of a
+// group that needs the oldest entries or '', 1 if there is no group, 1 if entries were removed that this
+// group needed}.
 //
 // Without the 1, an entry is removed only if every group has acked it. Redis removes whole nodes of the
 // stream, a hundred entries each by default, so that some entries more than asked for remain.

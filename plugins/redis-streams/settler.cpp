@@ -24,7 +24,7 @@ void Settler::settle_batch(volley_settlement** settlements, std::size_t count) {
         const char* what = one.outcome == VOLLEY_ACK    ? "ack"
                            : one.outcome == VOLLEY_NACK ? "wait"
                                                         : "release";
-        // A later time than this is no time that Redis accepts.
+        // Redis accepts no later time than this.
         const std::uint64_t ms =
             one.outcome == VOLLEY_NACK ? std::min<std::uint64_t>(one.delay_ms, 500'000'000'000) : 0;
         changes.push_back({delivery.id, delivery.count, what, std::to_string(ms)});
@@ -34,7 +34,7 @@ void Settler::settle_batch(volley_settlement** settlements, std::size_t count) {
         said = run(changes);
         is_failing_ = false;
     } catch (const Error& error) {
-        // Without the group nothing is pending any more: its messages are delivered again.
+        // Without the group nothing is pending: its messages are delivered again.
         const bool is_missing = is_group_missing(error);
         if (!is_failing_) context_.warning(error.text);
         is_failing_ = true;
@@ -55,7 +55,7 @@ void Settler::settle_batch(volley_settlement** settlements, std::size_t count) {
 }
 
 std::int32_t Settler::result_of(const Delivery& delivery, std::int64_t said) {
-    // What is not pending after an ack whose reply was lost: that ack was carried out.
+    // If a message is not pending after an ack whose reply was lost, that ack was executed.
     if (said == is_not_pending && delivery.is_ack_unconfirmed) return VOLLEY_OK;
     if (said == is_deleted && !has_told_of_deletion_) {
         has_told_of_deletion_ = true;
@@ -86,7 +86,7 @@ void Settler::extend(const std::uint64_t* handles, std::int32_t* results, std::u
             said = run(changes);
         } catch (const Error& error) {
             if (!is_group_missing(error)) throw;
-            return;  // the rest is lost, too
+            return;  // the rest is also lost
         }
         for (std::size_t k = begin; k < end; ++k)
             if (said[k - begin] == 1) results[open[k]] = VOLLEY_OK;

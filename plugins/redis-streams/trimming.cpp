@@ -7,7 +7,7 @@ namespace volley::streams {
 namespace {
 
 constexpr std::chrono::minutes warning_interval{1};
-// Redis removes whole nodes of a hundred entries, so that some more than maxlen remain.
+// Redis removes whole nodes of a hundred entries, so slightly more than maxlen entries remain.
 constexpr std::int64_t slack = 300;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// TLS to Redis: tls.cpp if hiredis was built with it (1.0 and later), else no_tls.cpp.
+// TLS to Redis: tls.cpp if hiredis was built with it (1.0 and later), otherwise no_tls.cpp.
 #pragma once
 
 #include <hiredis/hiredis.h>

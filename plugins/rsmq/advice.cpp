@@ -31,7 +31,7 @@ CheckedServers& checked_servers() {
 }
 
 // Returns the section, or nothing if the user may not read it (INFO is @dangerous to ACLs): queues work
-// without.
+// without it.
 std::string info(Connection& connection, const char* section, const Context& context) {
     try {
         return std::string(text_of(connection.command({"INFO", section}).get()));

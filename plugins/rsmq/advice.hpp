@@ -5,9 +5,9 @@
 
 namespace volley::rsmq {
 
-// Logs a warning if the server may lose queues by eviction or in a restart. Checks each server once a
-// process. Throws as Connection::command if the server cannot be reached. Thread: any, with a connection of
-// its own.
+// Logs a warning if the server may lose queues by eviction or in a restart. Checks each server once per
+// process. Throws as Connection::command if the server cannot be reached. Thread: any, with its own
+// connection.
 void warn_about_server(Connection& connection, const Context& context);
 
 }  // namespace volley::rsmq

@@ -1,4 +1,4 @@
-// What an atomic commit needs of the consumer whose deliveries it acks.
+// The parts of a consumer that an atomic commit of its deliveries needs.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,7 @@ class OutputQueue;
 struct CommitInput {
     Pipeline& pipeline;
     Deliveries& deliveries;
-    // The queues into which a commit may store: those of the producers that joined this consumer.
+    // The queues into which a commit may store, which are those of the producers that joined this consumer.
     std::vector<OutputQueue*> outputs;
 };
 

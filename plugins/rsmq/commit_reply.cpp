@@ -40,7 +40,7 @@ Reply check_reply(std::vector<Reply> replies, Connection& connection, const Sett
                   std::size_t acks, std::size_t outputs) {
     const Reply exec = std::move(replies.back());
     if (exec->type != REDIS_REPLY_ARRAY) {
-        // The first command that Redis refused says why.
+        // The reply to the first refused command has the reason.
         for (Reply& reply : replies)
             if (reply) connection.checked(std::move(reply));
         throw Error(ErrorCode::fatal, "Redis at " + settings.server.place() + " refused a transaction");

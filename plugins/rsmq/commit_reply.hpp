@@ -8,7 +8,7 @@
 
 namespace volley::rsmq {
 
-// What the check of a commit says (lua.hpp). All but committed and repeated: nothing was changed.
+// The result of the check of a commit (lua.hpp). Except for committed and repeated, nothing was changed.
 enum class CheckResult : std::int64_t {
     receipt_outdated = 0,  // then for each ack 1: its receipt holds, or 0
     committed = 1,         // then Redis' microseconds
@@ -22,7 +22,7 @@ enum class CheckResult : std::int64_t {
 
 // Finds the reply of the check among the replies to a whole commit. Its first element is a CheckResult, and
 // the others have the form that belongs to it. Throws the error of a command that Redis refused. Throws
-// Error{unknown} if the form is unexpected, and then drops `connection`, from which the replies came.
+// Error{unknown} if the form is unexpected, and then drops `connection`, which received the replies.
 // `settings`: of the queue that errors name.
 Reply check_reply(std::vector<Reply> replies, Connection& connection, const Settings& settings,
                   std::size_t acks, std::size_t outputs);

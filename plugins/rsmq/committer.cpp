@@ -20,7 +20,7 @@ bool may_be_committed(const Error& error) {
     return error.code == ErrorCode::unknown || error.code == ErrorCode::retry;
 }
 
-// Throws Error{lost} if a delivery is not open; its settlement says so.
+// Throws Error{lost} if a delivery is not open, and sets the result of its settlement.
 void require_open(CommitInput& input, const volley_transaction& t) {
     if (t.record_count > max_in_commit || t.settlement_count > max_in_commit || t.settlement_count == 0) {
         throw Error(ErrorCode::permanent, "a commit has 1 to " + std::to_string(max_in_commit) +
@@ -85,8 +85,8 @@ void check_permissions(Connection& connection, const std::string& key) {
 Committer::Committer(OutputQueue& own, RedisClock& clock, IdGenerator& ids)
     : own_(own), clock_(clock), ids_(ids), key_(own.settings().ns + "volley:commit:" + make_unique_name()) {}
 
-// A check that fails renames keys away, and must not be refused then. And if MULTI were refused, Redis would
-// execute the commands behind it one by one.
+// A check that fails renames keys away, and must not be refused then. If MULTI were refused, Redis would
+// execute the following commands one by one.
 void Committer::ensure_permissions() {
     if (has_permissions_) return;
     try {
@@ -122,7 +122,7 @@ std::int32_t Committer::commit(CommitInput& input, volley_transaction& t) {
     ensure_permissions();
     require_open(input, t);
     const bool is_repeat = !unconfirmed_.empty() && is_of(unconfirmed_.front(), t);
-    // A new commit has a greater number, so older ones cannot be repeated any more.
+    // A new commit has a greater number, so older ones can no longer be repeated.
     if (!is_repeat) unconfirmed_.assign(1, new_commit(t));
     try {
         // Checked first: the outputs of a commit that happened must not be refused now.
@@ -147,7 +147,7 @@ std::int32_t Committer::commit(CommitInput& input, volley_transaction& t) {
 
 bool Committer::post(CommitInput& input, volley_transaction& t) {
     const Pending* previous = pending_.empty() ? nullptr : &pending_.back();
-    // The engine repeats commits before it posts again, so those that are left are never repeated.
+    // The engine repeats commits before it posts again, so the remaining ones are never repeated.
     if (previous == nullptr) unconfirmed_.clear();
     Pending& pending = pending_.emplace_back();
     try {
@@ -204,7 +204,7 @@ std::int32_t Committer::outcome(CommitInput& input, volley_transaction& t, std::
     }
 }
 
-// Returns nothing if attributes, clock or run were out of date. They are updated: the caller tries again.
+// Returns nothing if attributes, clock or run were out of date. They are updated, and the caller retries.
 std::optional<std::int32_t> Committer::try_commit(CommitInput& input, volley_transaction& t, Commit& commit,
                                                   bool is_repeat) {
     const auto outputs = group_by_output(own_, input, t, commit);
@@ -218,8 +218,8 @@ std::optional<std::int32_t> Committer::try_commit(CommitInput& input, volley_tra
 void Committer::write(CommitInput& input, Commit& commit, const OutputBatches& outputs,
                       std::string_view previous, bool is_repeat) {
     commit.time_ms = clock_.now_us() / 1000;
-    // An adjustment of the clock may have set it back by the millisecond by which it may be wrong. A later
-    // message must not seem earlier.
+    // An adjustment may have set the clock back by the millisecond by which it may be wrong. A later message
+    // must not appear earlier.
     if (last_time_ms_ - commit.time_ms == 1) commit.time_ms = last_time_ms_;
     commit.outputs.clear();
     for (const OutputBatch& output : outputs) commit.outputs.push_back(output.queue);

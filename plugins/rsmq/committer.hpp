@@ -1,6 +1,6 @@
-// The atomic commits of one producer: outputs and acks in one transaction of one Redis. Redis remembers the
-// number of the last one. So a commit whose reply was lost is repeated under its number and with its ids, and
-// does nothing if it was committed.
+// The atomic commits of one producer: outputs and acks in one transaction of one Redis. Redis stores the
+// number of the last commit. A commit whose reply was lost is repeated with the same number and ids, and has
+// no effect if it was already committed.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ public:
     // Borrows all. `own` is the producer's queue.
     Committer(OutputQueue& own, RedisClock& clock, IdGenerator& ids);
 
-    // As volley_ext_atomic::commit says. Throws Error.
+    // See volley_ext_atomic::commit. Throws Error.
     std::int32_t commit(CommitInput& input, volley_transaction& transaction);
-    // As volley_ext_atomic::post says. Returns whether it was sent through the consumer's pipeline: there
-    // Redis may execute what follows while it is on its way.
+    // See volley_ext_atomic::post. Returns whether it was sent through the consumer's pipeline, on which
+    // further requests can follow without a wait.
     bool post(CommitInput& input, volley_transaction& transaction);
-    // As volley_ext_atomic::outcome says. Throws Error.
+    // See volley_ext_atomic::outcome. Throws Error.
     std::int32_t outcome(CommitInput& input, volley_transaction& transaction, std::uint32_t timeout_ms);
 
 private:

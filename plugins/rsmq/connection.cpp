@@ -124,15 +124,15 @@ ssize_t Connection::fetch(char* bytes, std::size_t size) {
                                 : recv(context_->fd, bytes, size, MSG_DONTWAIT);
 }
 
-// Returns null if what has arrived is no complete reply.
+// Returns null if no complete reply has arrived.
 Reply Connection::whole_reply() {
     void* parsed = nullptr;
     if (redisReaderGetReply(context_->reader, &parsed) != REDIS_OK) fail(context_->reader->errstr, true);
     return Reply(static_cast<redisReply*>(parsed));
 }
 
-// Returns null if no complete reply has arrived. The end of a reply that never ends is not waited for past
-// the deadline.
+// Returns null if no complete reply has arrived. Does not wait past the deadline for the end of an endless
+// reply.
 Reply Connection::read(Clock::time_point deadline) {
     in_.resize(read_size);
     for (;;) {
@@ -210,7 +210,7 @@ Reply Connection::exchange_one(const Words& words) {
 Reply Connection::checked(Reply reply) {
     if (reply->type != REDIS_REPLY_ERROR) return reply;
     const std::string_view text = text_of(reply.get());
-    // The master was demoted: its address may lead to the new one by now.
+    // The master was demoted: its address may now lead to the new one.
     if (text.find("READONLY") != std::string_view::npos) drop();
     throw_reply(settings_, text);
 }

@@ -1,8 +1,8 @@
 // One connection to Redis. hiredis connects and parses replies. This class sends by itself, so that bodies
 // are not copied into a second buffer, no SIGPIPE is raised, and a whole command has one deadline.
 //
-// After a transport error the connection is dropped, because the outcome of what was sent on it is unknown.
-// The next call connects again.
+// After a transport error the connection is dropped, because the outcome of its outstanding commands is
+// unknown. The next call reconnects.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -39,7 +39,7 @@ public:
     bool is_connected() const { return context_ != nullptr; }
     std::uint64_t times_connected() const { return times_connected_; }
     void drop() { context_.reset(); }
-    // Lowers all timeouts to this, also that of outstanding replies.
+    // Lowers all timeouts to this value, including that of outstanding replies.
     void limit_timeouts(int ms);
     int fd() const { return context_->fd; }  // Requires: is_connected()
 
@@ -52,13 +52,13 @@ public:
     // Sends all commands of a request and returns their replies, error replies included. Throws only if a
     // reply is missing.
     std::vector<Reply> exchange(Request& request);
-    // The same in steps, for pipelining. post connects if it must. Replies come in the order of the commands.
-    // The last post sets the deadline of all outstanding replies.
+    // The same in steps, for pipelining. post connects if necessary. Replies arrive in the order of the
+    // commands. The last post sets the deadline of all outstanding replies.
     void post(Request& request);
     void post(const Script& script, const Words& keys, const Words& arguments);  // Requires: its sha is known
     Reply next_reply();
-    // Waits `ms` at most, and only while the file descriptor `interrupt` is not readable; -1 for none.
-    // Returns null if no reply came.
+    // Waits at most `ms`, and only while the file descriptor `interrupt` is not readable; -1 for none.
+    // Returns null if no reply arrived.
     Reply next_reply(std::int64_t ms, int interrupt);
     // Throws the error of an error reply. Returns any other reply.
     Reply checked(Reply reply);
@@ -95,19 +95,19 @@ private:
     std::uint64_t times_connected_ = 0;
 };
 
-// Returns the error that an error reply stands for: its code, and a text that says what to do.
+// Returns the Error for an error reply: its code, and a text with advice.
 Error error_of_reply(const Settings& settings, std::string_view text);
 // Throws that error. Never returns.
 [[noreturn]] void throw_reply(const Settings& settings, std::string_view text);
 
-// Attributes of a queue, as Redis has them.
+// Attributes of a queue, as stored in Redis.
 struct Attributes {
     std::string delay;    // seconds
     std::string maxsize;  // characters; -1: no limit
 };
 
-// Returns the attributes of the queue. Creates a missing queue if Settings::create allows it, else throws
-// Error{config}.
+// Returns the attributes of the queue. Creates a missing queue if Settings::create allows it, otherwise
+// throws Error{config}.
 Attributes ensure_queue(Connection& connection);
 
 inline std::string_view text_of(const redisReply* reply) { return {reply->str, reply->len}; }

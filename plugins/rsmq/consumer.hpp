@@ -22,7 +22,7 @@ public:
     // Throws Error{config}. No I/O.
     explicit RsmqConsumer(Context context);
 
-    // As volley_consumer_class says.
+    // See volley_consumer_class.
     void open();
     std::int32_t consume(volley_batch& batch, std::uint32_t timeout_ms);
     void settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride);

@@ -25,7 +25,7 @@ struct Delivery {
     bool is_in_commit = false;        // a commit that acks it was posted; its outcome is not known yet
 };
 
-// The reply of one receive, and what was decoded from it. It lives as long as a delivery or another user
+// The reply of one receive, and the data decoded from it. It lives as long as a delivery or another user
 // refers to it.
 struct ReceivedBatch {
     Reply reply;
@@ -36,7 +36,8 @@ struct ReceivedBatch {
 // Slots and batches are reused. Used by one thread.
 class Deliveries {
 public:
-    // Takes the reply of a receive. Returns the batch's index, with one reference, which the caller owns.
+    // Takes ownership of the reply of a receive. Returns the index of its batch, with one reference, which
+    // the caller owns.
     std::uint32_t add_batch(Reply reply);
     ReceivedBatch& batch(std::uint32_t index) { return batches_[index]; }
     // Gives up one reference. Frees the batch with the last one.
@@ -51,7 +52,7 @@ public:
         Delivery& delivery = slots_[slot];
         return delivery.is_open && delivery.generation == handle >> 32U ? &delivery : nullptr;
     }
-    // Closes the delivery: views of its message end. Requires: find(handle).
+    // Closes the delivery; views of its message end. Requires: find(handle).
     void close(std::uint64_t handle);
 
 private:
@@ -61,8 +62,8 @@ private:
     std::vector<std::uint32_t> free_slots_;
 };
 
-// Fills all but handle and lease, with views into `id`, `body` and, if `open_envelopes` and the body is one,
-// into an element that it adds to `envelopes`.
+// Fills all fields except handle and lease, with views into `id`, `body` and, if `open_envelopes` is set and
+// the body is an envelope, into an element that it appends to `envelopes`.
 void fill_message(volley_message& message, const redisReply* id, const redisReply* body,
                   std::int64_t receive_count, bool open_envelopes, std::deque<Opened>& envelopes);
 

@@ -15,7 +15,7 @@
 
 namespace volley::rsmq {
 
-// A decoded envelope. Owns what its views refer to.
+// A decoded envelope. Owns the data that its views refer to.
 struct Opened {
     std::deque<std::string> texts;
     std::vector<volley_header> headers;

@@ -47,7 +47,7 @@ bool IdleWait::pause(std::int64_t left_ms, std::int64_t next_visible_ms) {
 }
 
 IdleWait::Result IdleWait::poll_events(std::int64_t ms) {
-    // Only the longest pause is worth a second connection.
+    // Only the longest pause justifies a second connection.
     if (pause_ms_ >= longest_pause_ms) subscribe();
     pollfd fds[] = {{interrupt_.fd(), POLLIN, 0}, {sent_.fd(), POLLIN, 0}, {-1, POLLIN, 0}};
     if (subscriber_.is_connected()) fds[2].fd = subscriber_.fd();
@@ -57,7 +57,7 @@ IdleWait::Result IdleWait::poll_events(std::int64_t ms) {
     return is_published || fds[1].revents != 0 ? Result::notified : Result::timed_out;
 }
 
-// Polling goes on without a subscription.
+// Polling continues without a subscription.
 void IdleWait::subscribe() {
     if (subscriber_.is_connected() || Clock::now() < next_subscribe_) return;
     next_subscribe_ = Clock::now() + subscribe_interval;

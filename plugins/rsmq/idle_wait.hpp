@@ -1,4 +1,4 @@
-// How a consumer waits while its queue is empty. It polls with growing pauses, because clients of other
+// Lets a consumer wait while its queue is empty. It polls with growing pauses, because clients of other
 // libraries need not publish their sends. A pause ends early when a producer of this process sends, when a
 // sender with the realtime option publishes, or when the consumer is interrupted.
 #pragma once
@@ -14,22 +14,22 @@ namespace volley::rsmq {
 // Used by one thread.
 class IdleWait {
 public:
-    // Borrows all but the settings.
+    // Borrows everything except the settings.
     IdleWait(const Context& context, const Settings& settings, const EventFd& interrupt);
     ~IdleWait();
     IdleWait(const IdleWait&) = delete;
     IdleWait& operator=(const IdleWait&) = delete;
 
-    // Starts to listen for sends of this process.
+    // Subscribes to sends of this process.
     void open();
     void close();
-    // Call it before each receive: the receive sees what was sent until then.
+    // Call it before each receive: the receive sees all earlier sends.
     void clear_sends() { sent_.clear(); }
     // The next pause is the shortest again.
     void reset() { pause_ms_ = shortest_pause_ms; }
-    // Pauses until the next poll is due, or a signal comes. `left_ms`: at most this long. `next_visible_ms`:
-    // no longer than until the next hidden message becomes visible; -1 if none is known. Returns false if the
-    // consumer was interrupted.
+    // Pauses until the next poll is due or a signal arrives. `left_ms`: the maximum. `next_visible_ms`: the
+    // time until the next hidden message becomes visible, which also ends the pause; -1 if none is known.
+    // Returns false if the consumer was interrupted.
     bool pause(std::int64_t left_ms, std::int64_t next_visible_ms);
 
 private:

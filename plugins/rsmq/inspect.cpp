@@ -74,7 +74,7 @@ std::int32_t purge(void* instance, std::uint64_t* removed, volley_error* error) 
     return detail::guard(error, [&] {
         RsmqConsumer& consumer = consumer_of(instance);
         const auto& key = consumer.settings().set_key;
-        // Messages that are sent meanwhile stay: otherwise the purge of a busy queue would never end.
+        // Messages that are sent meanwhile are kept: otherwise the purge of a busy queue would never end.
         Reply count = consumer.connection().command({"ZCARD", key});
         const bool is_sound = is_integer(*count) && count->integer >= 0;
         count = consumer.connection().expected(std::move(count), is_sound);

@@ -1,33 +1,34 @@
 // The Lua scripts. Each works on a batch, so that a message costs a share of four commands, not four
-// commands. Unless a script says otherwise, KEYS are the queue's sorted set and its hash. All times are of
-// Redis' clock. The receive count (rc) of a message is the receipt of its delivery: a settlement with an
-// older receipt does nothing.
+// commands. Unless a script documents otherwise, KEYS are the queue's sorted set and its hash. All times are
+// from Redis's clock. The receive count (rc) of a message is the receipt of its delivery: a settlement with
+// an older receipt has no effect.
 //
-// A full Redis refuses the first command of a script that may take memory, but no command after one that has
-// written. Scripts that receive or release messages therefore start with a HDEL of nothing: they must run, so
-// that memory becomes free.
+// A full Redis refuses the first command of a script that may take memory, but no command after a write.
+// Scripts that receive or release messages must run, so that memory becomes free. They therefore start with a
+// HDEL of nothing.
 #pragma once
 
 #include <cstdint>
 
 namespace volley::rsmq {
 
-// The most messages of one call. unpack() puts a table on Redis' Lua stack, which has room for this many.
+// The maximum number of messages of one call. unpack() puts a table on Redis's Lua stack, which has room for
+// this many.
 inline constexpr std::uint32_t script_batch = 512;
 
-// KEYS[3]: the key of the consumer's exclusive run. ARGV: most messages, most bytes of bodies, and the name
-// of the run if a new one begins, or ''. Returns {now, visibility timeout in ms, ids, bodies, place and
+// KEYS[3]: the key of the consumer's exclusive run. ARGV: maximum messages, maximum bytes of bodies, and the
+// name of the run if a new one begins, or ''. Returns {now, visibility timeout in ms, ids, bodies, place and
 // receive count of each message that was received before, run, totalrecv}. If no message is visible, returns
 // {now, visibility timeout} and, if one is hidden, the time at which the next becomes visible. Returns {} if
 // the queue does not exist.
 //
-// A visibility timeout under a second is raised to a second: no heartbeat could extend it in time. Other
-// clients may set any text: one that is no number is RSMQ's default, and RSMQ's upper bound holds. Ids
-// without a body are left over from an unfinished delete of another client, and are removed. (Redis ends a
-// list at the first nil of the Lua table.)
+// A visibility timeout below a second is raised to a second, because no heartbeat could extend it in time.
+// Other clients may set any text: a text that is not a number means RSMQ's default, and RSMQ's upper bound
+// applies. Ids without a body are left over from an unfinished delete of another client, and are removed.
+// (Redis ends a list at the first nil of the Lua table.)
 //
 // An exclusive run is a series of receives of one consumer, of messages that were never received before,
-// with no receive of another client in between. The queue's totalrecv proves that, because every client
+// without a receive of another client in between. The queue's totalrecv proves this, because every client
 // increments it. KEYS[3] holds the name of the run and the totalrecv after its last receive. While the two
 // match, all receipts of the run are valid, and a commit need not compare each.
 inline constexpr char receive_script[] = R"lua(
@@ -107,7 +108,7 @@ return {now, lease, ids, got, repeated, run, total}
 )lua";
 
 // ARGV: for each message its id, its receipt, and '' to delete it, the ms after which it becomes visible, or
-// 'release' to make it visible at once and at its place: at the time in its id, before what was sent later.
+// 'release' to make it visible immediately in its old place: at the time in its id, before later messages.
 // Returns for each 1: done, 0: the receipt is out of date, or -1: the message does not exist.
 inline constexpr char settle_script[] = R"lua(
 local t = redis.call('TIME')
@@ -147,12 +148,12 @@ return out
 )lua";
 
 // ARGV: channel of the realtime option or ''; number of messages; id and body of each; and if any has a
-// delay, the delays of all in ms, '' for the queue's. Ids and bodies stand as HSET takes them, so that bodies
-// are not copied. An id that exists was sent before, and the reply was lost: it is not stored again. Returns
-// {Redis' microseconds, delay, maxsize}, or {} if the queue does not exist.
+// delay, the delays of all in ms, '' for the queue's. Ids and bodies have the order of HSET's arguments, so
+// that bodies are not copied. An existing id was already sent, and the reply was lost: it is not stored
+// again. Returns {Redis's microseconds, delay, maxsize}, or {} if the queue does not exist.
 //
-// It publishes once a message, as node's rsmq does: subscribers may receive one message for each. A failed
-// publish is ignored, because it must not undo the send of a user without that permission.
+// It publishes once per message, as node's rsmq does: subscribers may receive one message for each. A failed
+// publish is ignored, because the send of a user without that permission must succeed.
 inline constexpr char send_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -183,17 +184,17 @@ end
 return {t[1] * 1000000 + t[2], queue[2] or '', queue[3] or ''}
 )lua";
 
-// KEYS[1]: the key of the last commit. Finds out whether the user may rename keys, before the first commit.
+// KEYS[1]: the key of the last commit. Checks whether the user may rename keys, before the first commit.
 // Returns the error of RENAME, which is "no such key" if the user may.
 inline constexpr char may_rename_script[] = R"lua(
 return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 )lua";
 
 // An atomic commit of outputs and acks is one MULTI: the check, plain commands that store the outputs and
-// delete the inputs, and the end. They are plain commands because the same in Lua costs Redis half as much
-// again. But a transaction of Redis cannot be rolled back. So if the check fails, it renames the queues'
-// keys: the commands then find nothing to delete, and write to keys that nobody has seen. The end deletes
-// those and renames the queues' keys back. Other clients see none of it, because a transaction is isolated.
+// delete the inputs, and the end. They are plain commands because the same work in Lua costs Redis half as
+// much again. But a Redis transaction cannot be rolled back. Therefore, if the check fails, it renames the
+// queues' keys: the commands then find nothing to delete, and write to new keys. The end deletes those and
+// renames the queues' keys back. Other clients see none of this, because a transaction is isolated.
 //
 // KEYS of the check: the input's set and hash, the key that holds number and time of this producer's last
 // commit, the key of the input's exclusive run, then set and hash of each output.
@@ -218,10 +219,10 @@ return redis.pcall('RENAME', KEYS[1] .. ':1', KEYS[1] .. ':2').err or ''
 // {5, error};
 // {6} if the run is over, which does not mean that a receipt is out of date;
 // {7} if the commit before it was not committed.
-// A commit must not be earlier than the last one, because the time is the order of the messages: it can
-// arrive late, on a connection that was given up, after the one before it was repeated. A last commit that is
-// in the future says nothing: Redis' clock was set back. It must not raise: after an error Redis would still
-// execute the commands behind it.
+// A commit must not be earlier than the last one, because the time determines the order of the messages: it
+// can arrive late, on an abandoned connection, after the previous one was repeated. A last commit in the
+// future is ignored: Redis's clock was set back. The check must not raise an error: Redis would still execute
+// the remaining commands.
 inline constexpr char check_script[] = R"lua(
 local function check()
   local last, time = string.match(redis.call('GET', KEYS[3]) or '', '^(%d+) (%d+)$')
@@ -270,8 +271,8 @@ redis.call('SET', KEYS[3] .. ':aside', 1)
 return ran and result or {5, type(result) == 'table' and result.err or tostring(result)}
 )lua";
 
-// KEYS: as of the check, without the run's. ARGV: of each output the channel of the realtime option or '',
-// and the number of its messages.
+// KEYS: those of the check, without the run's. ARGV: for each output the channel of the realtime option or
+// '', and the number of its messages.
 inline constexpr char end_script[] = R"lua(
 if redis.call('DEL', KEYS[3] .. ':aside') == 1 then
   if #KEYS > 3 then redis.call('DEL', unpack(KEYS, 4)) end
@@ -304,8 +305,9 @@ redis.call('SADD', KEYS[3], ARGV[4])
 return redis.call('HMGET', KEYS[2], 'delay', 'maxsize')
 )lua";
 
-// ARGV: the most hidden messages to examine. Returns {now, ready, hidden, hidden and never received, id of
-// the first ready message}. Only the receive count tells a delayed message from one in flight.
+// ARGV: the maximum number of hidden messages to examine. Returns {now, ready, hidden, hidden and never
+// received, id of the first ready message}. Only the receive count distinguishes a delayed message from one
+// in flight.
 inline constexpr char stats_script[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -327,7 +329,7 @@ if ready > 0 then out[5] = redis.call('ZRANGE', KEYS[1], 0, 0)[1] end
 return out
 )lua";
 
-// ARGV: first and last place, most bytes. Returns {id, body, receive count, …} in the order of visibility.
+// ARGV: first and last place, maximum bytes. Returns {id, body, receive count, …} in the order of visibility.
 inline constexpr char peek_script[] = R"lua(
 local out, bytes = {}, 0
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2])) do
@@ -352,15 +354,15 @@ if not got[1] then return {} end
 return {ARGV[1], got[1], tonumber(got[2]) or 0}
 )lua";
 
-// ARGV: id. Deletes the message. Returns 1 if it existed, else 0.
+// ARGV: id. Deletes the message. Returns 1 if it existed, otherwise 0.
 inline constexpr char remove_script[] = R"lua(
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[1], ARGV[1] .. ':rc', ARGV[1] .. ':fr')
 return 1
 )lua";
 
-// ARGV: most messages. Deletes the first ones, and returns how many. The caller purges in steps, because
-// Redis serves no other client while a script runs.
+// ARGV: maximum number of messages. Deletes the first ones, and returns how many. The caller purges in steps,
+// because Redis serves no other client while a script runs.
 inline constexpr char purge_script[] = R"lua(
 local ids = redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1)
 if #ids == 0 then return 0 end

@@ -13,8 +13,7 @@ std::int64_t monotonic_us() {
     return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
-// Redis' clock cannot show a later time: ids have ten digits for it. What is sent as Redis' time may be
-// anything.
+// The latest time that an id's ten digits can represent. A server may report any time.
 constexpr std::int64_t latest_us = 3'656'158'440'062'975;  // 36^10 - 1
 
 std::uint64_t random_seed() {

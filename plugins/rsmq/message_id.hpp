@@ -21,10 +21,10 @@ std::string make_unique_name();
 class RedisClock {
 public:
     std::int64_t now_us() const;
-    // Takes over a time that Redis has just returned.
+    // Adopts a time that Redis has just returned.
     void set(std::int64_t redis_us);
     // The same for a reply that may have waited to be read: such a time can be too early, never too late, so
-    // the clock only moves forward. Otherwise a message sent next could seem older than one sent before.
+    // the clock only moves forward. Otherwise the next message could appear older than an earlier one.
     void advance(std::int64_t redis_us);
 
 private:

@@ -9,7 +9,7 @@ namespace volley::rsmq {
 
 namespace {
 
-// Redis' own limit for a string (proto-max-bulk-len): it closes the connection of a client that exceeds it.
+// Redis's own limit for a string (proto-max-bulk-len): it closes the connection of a client that exceeds it.
 constexpr std::size_t max_body_bytes = 512U << 20U;
 constexpr double max_delay_seconds = 1e9;  // another client may set any
 
@@ -35,7 +35,7 @@ void OutputQueue::set_attributes(Attributes attributes) {
     delay_ms_ = seconds > 0 ? static_cast<std::int64_t>(std::min(seconds, max_delay_seconds) * 1000) : 0;
     char* end = nullptr;
     maxsize_ = std::strtol(attributes_.maxsize.c_str(), &end, 10);
-    if (end == attributes_.maxsize.c_str()) maxsize_ = -1;  // no number is no limit, as for RSMQ
+    if (end == attributes_.maxsize.c_str()) maxsize_ = -1;  // not a number means no limit, as in RSMQ
 }
 
 bool OutputQueue::reload_attributes() {

@@ -1,5 +1,5 @@
-// The queue that a producer stores into, with its attributes as they were last read: other clients may change
-// them at any time, with setQueueAttributes.
+// The queue that a producer stores into, with its attributes as last read: other clients may change them at
+// any time with setQueueAttributes.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ public:
     const Attributes& attributes() const { return attributes_; }
     std::int64_t delay_ms() const { return delay_ms_; }
     void set_attributes(Attributes attributes);
-    // Reads them from Redis, which creates a missing queue if it may. Returns whether maxsize has changed.
-    // Throws as ensure_queue.
+    // Reads the attributes from Redis, and creates a missing queue if that is allowed. Returns whether
+    // maxsize has changed. Throws as ensure_queue.
     bool reload_attributes();
 
-    // Returns VOLLEY_OK, or why the queue can never store `stored` (as the body of the record, or the
-    // envelope around it); `why` is then a text.
+    // Returns VOLLEY_OK, or the error because of which the queue can never store `stored` (the body of the
+    // record, or the envelope around it); `why` is then its text.
     std::int32_t check(const volley_record& record, std::string_view stored, std::string& why) const;
     // The same, but reloads the attributes before it refuses a body as too large.
     std::int32_t check_reloaded(const volley_record& record, std::string_view stored, std::string& why);
@@ -46,8 +46,8 @@ private:
     QueueAddress address_;
 };
 
-// Records that one script or transaction stores into one queue. Borrows the records and their bodies. Never
-// moved once filled: it holds views of itself.
+// Records that one script or transaction stores into one queue. Borrows the records and their bodies. Must
+// not be moved once filled, because it holds views into itself.
 struct SendBatch {
     std::vector<const volley_record*> records;
     std::deque<std::string> ids;
@@ -57,14 +57,14 @@ struct SendBatch {
     bool has_delay = false;
     std::size_t bytes = 0;
 
-    // Returns what is stored of the record: the body, or the envelope around it.
+    // Returns the stored form of the record: the body, or the envelope around it.
     std::string_view encode(const volley_record& record, bool use_envelope);
     void add(const volley_record& record, std::string_view stored, std::string id);
     // Appends the last arguments of the send script. `count` must outlive them.
     void append_to(Words& arguments, std::string& count) const;
 };
 
-// The length of a body as node's rsmq counts it: in UTF-16 units.
+// The length of a body in UTF-16 units, as node's rsmq counts it.
 std::size_t rsmq_length(std::string_view body);
 
 }  // namespace volley::rsmq

@@ -17,7 +17,7 @@ void Pipeline::discard_lost() {
         if (!one.is_complete()) one.is_lost = true;
 }
 
-// Reads the next reply. Returns false if it did not come within `ms`, or `interrupt_fd` became readable.
+// Reads the next reply. Returns false if it did not arrive within `ms`, or `interrupt_fd` became readable.
 bool Pipeline::read_reply(std::int64_t ms, int interrupt_fd) {
     Reply reply = connection_.next_reply(ms, interrupt_fd);
     if (!reply) return false;

@@ -1,6 +1,6 @@
 // The connection of a consumer, and the requests on it whose replies have not been read. Receives and commits
-// are sent without waiting for a reply, so that Redis always has the next one to execute. Replies come in the
-// order of the requests, which is why both kinds share one object.
+// are sent without waiting for a reply, so that Redis always has the next one to execute. Replies arrive in
+// the order of the requests, so both kinds share one object.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,7 @@ public:
         std::uint32_t max_messages;
         Reply reply;
     };
-    // A commit that was posted and whose outcome was not taken.
+    // A posted commit whose outcome was not taken.
     struct PostedCommit {
         std::size_t commands;
         std::size_t acks;
@@ -50,14 +50,15 @@ public:
     Receive receive(Script& script, std::uint32_t max_messages, std::uint64_t max_bytes);
     // Sends a receive. Throws as Connection::post. Requires: the digest of the script is known.
     void post_receive(const Script& script, std::uint32_t max_messages, std::uint64_t max_bytes);
-    // Waits for the oldest receive. Returns nothing if none came within `ms`, the consumer was interrupted,
-    // or the outcome of a commit came first. The reply may be an error. Requires: receives() is not empty.
+    // Waits for the oldest receive. Returns nothing if no reply arrived within `ms`, the consumer was
+    // interrupted, or the outcome of a commit arrived first. The reply may be an error. Requires: receives()
+    // is not empty.
     std::optional<Receive> take_receive(std::int64_t ms);
-    // Sends a commit of so many acks. Throws as Connection::post.
+    // Sends a commit with this number of acks. Throws as Connection::post.
     void post_commit(Request& commit, std::size_t acks);
-    // Waits for the oldest commit and returns its replies. Returns none if they did not come within `ms` or
-    // the consumer was interrupted. Throws Error{unknown} if they will never come. Requires: a commit was
-    // posted that was not taken.
+    // Waits for the oldest commit and returns its replies. Returns none if they did not arrive within `ms` or
+    // the consumer was interrupted. Throws Error{unknown} if they can no longer arrive. Requires: a posted
+    // commit was not taken.
     std::vector<Reply> take_commit(std::int64_t ms);
     // Reads all outstanding replies; drops the connection if they take longer than this.
     void finish(std::int64_t ms);

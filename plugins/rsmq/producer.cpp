@@ -11,7 +11,7 @@ namespace volley::rsmq {
 
 namespace {
 
-// A larger request would hold up other clients of Redis. One message may be larger.
+// A larger request would delay other clients of Redis. A single message may be larger.
 constexpr std::size_t max_request_bytes = 8U << 20U;
 constexpr std::int64_t latest_second = 1'000'000'000'000;
 constexpr volley_ext_abilities envelope_abilities{sizeof(volley_ext_abilities), 0,
@@ -75,7 +75,7 @@ void RsmqProducer::report_one(const volley_record& record, std::int32_t status, 
     report_(report_context_, &report, 1, sizeof report);
 }
 
-// Returns VOLLEY_OK, or why no message of the batch is known to be stored.
+// Returns VOLLEY_OK, or the error because of which no message of the batch is known to be stored.
 std::int32_t RsmqProducer::send(SendBatch& batch) {
     std::int32_t status = VOLLEY_OK;
     std::string why;

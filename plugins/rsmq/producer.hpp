@@ -1,5 +1,5 @@
-// The RSMQ producer: sends a batch as one script. It chooses a message's id before the first try, so that a
-// send whose reply was lost is not stored twice while its message is there.
+// The RSMQ producer: sends a batch with one script. It chooses a message's id before the first attempt, so
+// that a send whose reply was lost is not stored twice while the message exists.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ public:
     RsmqProducer(const RsmqProducer&) = delete;
     RsmqProducer& operator=(const RsmqProducer&) = delete;
 
-    // As volley_producer_class says.
+    // See volley_producer_class.
     void open();
     // Reports every record before it returns.
     void produce(const volley_record* records, std::uint32_t count, std::uint32_t stride,

@@ -9,20 +9,21 @@ namespace volley::rsmq {
 
 namespace {
 
-// A larger reply would hold up other clients of Redis.
+// A larger reply would delay other clients of Redis.
 constexpr std::uint64_t max_reply_bytes = 8U << 20U;
-// A smaller prefetch is not worth its request: the next receive asks for these messages with others.
+// A smaller prefetch is not worth a request: the next receive gets these messages together with others.
 constexpr std::size_t min_prefetch = 128;
-// One is here or under way while Redis executes the other. With three, Redis returns to a message after it
-// has touched so many others that it has left the processor's cache: that costs it 4 % (bench/README.md).
+// One is received or in transit while Redis executes the other. With three, Redis returns to a message only
+// after it has touched so many others that the message has left the processor's cache, which costs 4 %
+// (bench/README.md).
 constexpr std::size_t max_prefetches = 2;
 
 bool is_noscript(const redisReply& reply) {
     return reply.type == REDIS_REPLY_ERROR && text_of(&reply).substr(0, 8) == "NOSCRIPT";
 }
 
-// Nobody extends the visibility timeouts of prefetched messages, so after a third of the timeout the engine
-// is not given them any more.
+// The visibility timeouts of prefetched messages are not extended, so after a third of the timeout they are
+// no longer passed to the engine.
 bool is_stale(const redisReply& reply, Pipeline::Clock::time_point since) {
     return Pipeline::Clock::now() - since > std::chrono::milliseconds(lease_ms(reply) / 3);
 }
@@ -32,8 +33,8 @@ bool is_stale(const redisReply& reply, Pipeline::Clock::time_point since) {
 Receiver::Receiver(const Context& context, Pipeline& pipeline, Deliveries& deliveries, Settler& settler)
     : context_(context), pipeline_(pipeline), deliveries_(deliveries), settler_(settler) {}
 
-// How many messages to ask for. Redis' Lua copies the bodies of all of them, also of those that do not fit
-// into max_bytes_.
+// The number of messages to request. Redis's Lua copies the bodies of all of them, including those that do
+// not fit into max_bytes_.
 std::uint32_t Receiver::batch_size(std::size_t room) const {
     const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(room, script_batch));
     if (mean_bytes_ == 0) return most;
@@ -136,8 +137,8 @@ void Receiver::fill(volley_batch& batch) {
     room_ -= batch.count;
 }
 
-// The engine has room for what was left in its last batch, and for the messages that are being committed.
-// Asks for full batches only, because small ones would stay small, unless no receive is on its way.
+// The engine has room for the free part of its last batch, and for the messages that are being committed.
+// Requests only full batches, because small ones would stay small, unless no receive is in flight.
 void Receiver::prefetch() {
     std::size_t room = room_, asked = remaining();
     for (const Pipeline::PostedCommit& one : pipeline_.commits()) room += one.acks;

@@ -1,4 +1,4 @@
-// Receives messages for a consumer, one script a batch. While commits are on their way it prefetches: it
+// Receives messages for a consumer, with one script per batch. While commits are in flight it prefetches: it
 // posts receives behind them, so that Redis executes those while the engine works on the last batch.
 #pragma once
 
@@ -18,24 +18,24 @@ class Receiver {
 public:
     enum class Result {
         messages,  // the batch has some
-        empty,     // the queue has no visible message, or another try is due
+        empty,     // the queue has no visible message, or a retry is due
         pending,   // a posted receive was not answered in time, or something else ended the wait for it
     };
 
     // Borrows all.
     Receiver(const Context& context, Pipeline& pipeline, Deliveries& deliveries, Settler& settler);
 
-    // Fills an empty batch with new deliveries. Waits for Redis, not for messages; where a receive was
-    // posted, `ms` at most. Throws as Connection::run.
+    // Fills an empty batch with new deliveries. Waits for Redis, not for messages; if a receive was posted,
+    // at most `ms`. Throws as Connection::run.
     Result receive(volley_batch& batch, std::int64_t ms);
     // Posts receives after a commit was posted. An error drops the connection, so that the outcome of that
     // commit becomes unknown.
     void prefetch_behind_commit();
-    // How many messages were received that the engine has not been given. Requires: no reply is outstanding.
+    // The number of received messages that the engine does not have yet. Requires: no reply is outstanding.
     std::size_t prefetched() const;
-    // How long after the last receive the next hidden message becomes visible. -1: none is hidden.
+    // The time from the last receive until the next hidden message becomes visible. -1: none is hidden.
     std::int64_t next_visible_ms() const { return next_visible_ms_; }
-    // Makes all prefetched messages visible again, `timeout_ms` at most for replies that are outstanding.
+    // Makes all prefetched messages visible again. Waits at most `timeout_ms` for outstanding replies.
     void close(std::uint32_t timeout_ms);
 
 private:

@@ -1,5 +1,5 @@
 // Checks the form of replies. The peer may not be Redis, or a proxy may truncate and mix up replies, so no
-// part of a reply is used before its form was checked. Pure.
+// part of a reply is used before its form is checked. Pure.
 #pragma once
 
 #include <hiredis/hiredis.h>

@@ -1,5 +1,5 @@
 // Commands in the Redis protocol (RESP), sent together. Short words are copied into one buffer. Long ones,
-// such as bodies, are borrowed and sent from where they are.
+// such as bodies, are borrowed and sent in place.
 #pragma once
 
 #include <sys/uio.h>
@@ -16,7 +16,7 @@ using Words = std::vector<std::string_view>;
 class Request {
 public:
     void clear();
-    // Begins a command of so many words, which the caller then adds. Binary-safe.
+    // Begins a command with this number of words, which the caller then adds. Binary-safe.
     void begin(std::size_t words);
     void word(std::string_view text);
     void word(std::string_view text, std::string_view suffix);  // adds both as one word

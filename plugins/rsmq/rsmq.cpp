@@ -1,4 +1,4 @@
-// The description of the plugin: name, version, classes, abilities.
+// The description of the plugin: name, version, classes, capabilities.
 #include "consumer.hpp"
 #include "embedded.hpp"
 #include "producer.hpp"

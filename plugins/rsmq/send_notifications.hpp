@@ -13,7 +13,7 @@ using QueueAddress = std::string;
 
 // Signals `event` on each notify_send(queue) until unsubscribe_from_sends(event).
 void subscribe_to_sends(const QueueAddress& queue, const EventFd& event);
-// After it returns, `event` is not signalled any more. Does nothing if `event` is not subscribed.
+// After it returns, `event` is no longer signalled. Does nothing if `event` is not subscribed.
 void unsubscribe_from_sends(const EventFd& event);
 void notify_send(const QueueAddress& queue);
 

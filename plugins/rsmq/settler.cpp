@@ -55,7 +55,7 @@ void Settler::settle_batch(volley_settlement** settlements, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
         volley_settlement& one = *settlements[i];
         const auto result = reply->element[i]->integer;
-        // A message that is gone after an ack whose reply was lost: that ack deleted it.
+        // If a message is gone after an ack whose reply was lost, that ack deleted it.
         const bool is_done =
             result == 1 || (result == -1 && deliveries_.find(one.handle)->is_ack_unconfirmed);
         one.result = is_done ? VOLLEY_OK : VOLLEY_E_LOST;
@@ -72,7 +72,7 @@ void Settler::extend_visibility(const std::uint64_t* handles, std::int32_t* resu
         const Delivery* delivery = deliveries_.find(handles[i]);
         if (delivery == nullptr) continue;
         if (delivery->is_in_commit)
-            results[i] = VOLLEY_OK;  // the commit itself finds out whether the receipt holds
+            results[i] = VOLLEY_OK;  // the commit itself checks the receipt
         else
             open.push_back(i);
     }

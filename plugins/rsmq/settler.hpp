@@ -1,5 +1,5 @@
-// Settles single deliveries, and extends their visibility timeouts. Redis takes each change only if the
-// receipt still holds.
+// Settles single deliveries, and extends their visibility timeouts. Redis applies each change only if the
+// receipt is still valid.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,16 @@ public:
     Settler(const Context& context, Pipeline& pipeline, Deliveries& deliveries)
         : context_(context), pipeline_(pipeline), deliveries_(deliveries) {}
 
-    // Acks and nacks, and releases what is neither. Sets the result of each: VOLLEY_E_LOST if the delivery is
-    // not open or its receipt is out of date, VOLLEY_E_RETRY if Redis could not be asked; then the delivery
-    // stays open.
+    // Acks, nacks and releases. Sets the result of each: VOLLEY_E_LOST if the delivery is not open or its
+    // receipt is out of date, VOLLEY_E_RETRY if Redis could not be reached; then the delivery stays open.
     void settle(volley_settlement* settlements, std::uint32_t count, std::uint32_t stride);
-    // Lets the visibility timeouts end so long from now. Sets the result of each: VOLLEY_OK or VOLLEY_E_LOST.
-    // Throws as Connection::run.
+    // Sets the visibility timeouts to end this long from now. Sets the result of each: VOLLEY_OK or
+    // VOLLEY_E_LOST. Throws as Connection::run.
     void extend_visibility(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                            std::uint32_t timeout_ms);
-    // Makes the messages of a receive visible to all consumers at once, from the one at this place on. They
-    // keep their places in the queue.
-    // Requires: has_messages(reply); none of them has a delivery. Throws as Connection::run.
+    // Makes the messages of a receive, beginning with the one at this place, immediately visible to all
+    // consumers. They keep their places in the queue. Requires: has_messages(reply); none of them has a
+    // delivery. Throws as Connection::run.
     void release(const redisReply& reply, std::size_t from);
 
 private:

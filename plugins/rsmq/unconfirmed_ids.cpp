@@ -15,8 +15,8 @@ std::optional<std::string> UnconfirmedIds::find(const volley_record& record) con
     return found->second;
 }
 
-// A command that Redis refuses in the middle of the script leaves a part of the send behind: the id without
-// its body. So a refusal counts as unconfirmed, too.
+// If Redis refuses a command in the middle of the script, a part of the send remains: the id without its
+// body. A refusal therefore also counts as unconfirmed.
 void UnconfirmedIds::update(const volley_record& record, const std::string& id, std::int32_t status) {
     const bool is_unconfirmed =
         status == VOLLEY_E_UNKNOWN || status == VOLLEY_E_FATAL || status == VOLLEY_E_UNAUTHORIZED;

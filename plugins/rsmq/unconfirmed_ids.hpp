@@ -1,5 +1,5 @@
-// The ids of sends that Redis may have stored without our knowing. A record that is sent again gets the same
-// id, so that it is not stored twice while its message is there.
+// The ids of sends that Redis may have stored without a confirmation. A record that is sent again gets the
+// same id, so that it is not stored twice while its message exists.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace volley::rsmq {
 class UnconfirmedIds {
 public:
     std::optional<std::string> find(const volley_record& record) const;
-    // Notes the status of a send under this id. A record without a stable id is never noted.
+    // Records the status of a send under this id. Ignores a record without a stable id.
     void update(const volley_record& record, const std::string& id, std::int32_t status);
 
 private:
