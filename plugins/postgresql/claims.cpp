@@ -12,11 +12,11 @@ namespace {
 constexpr std::int64_t claim_lock =
     0x766c6c79;  // the first half of the advisory lock; the second is the table
 
-// How far a claim looks for messages whose keys no other consumer has.
+// How far a claim searches for messages whose keys no other consumer holds.
 constexpr std::int64_t window = 2000;
 
-// What has been delayed or leased long enough. A limit: a million messages that are due at once are no reason
-// for a claim to take a minute.
+// Messages whose delay or lease has ended. Limited, so that a million messages that become due together do
+// not make a claim take a minute.
 constexpr const char* promote_sql =
     "UPDATE {T} AS q SET {free} WHERE {id} IN (SELECT {id} FROM {T} AS q WHERE {visible_at} <= "
     "statement_timestamp() AND {ready} ORDER BY {visible_at}, {id} LIMIT 10000 FOR UPDATE SKIP LOCKED)";
@@ -31,10 +31,10 @@ constexpr const char* claim_sql =
     "placed AS (SELECT id, sum(size) OVER (ORDER BY {rank}) - size AS before FROM ahead), "
     "locked AS (SELECT id FROM placed WHERE before < $5) " VOLLEY_POSTGRESQL_UPDATE;
 
-// Under the advisory lock, so that no two claims see the same key as free. A message that has a token keeps
-// its key busy, whatever the clock says: promote_sql takes the token of each lease that has ended, except of
-// a row that is locked, whose owner may be committing, and of what is past its limit. A lease can also end
-// between the two statements. Its message is then not taken here, so the messages behind it must wait too.
+// Under the advisory lock, so that no two claims see the same key as free. A message with a token keeps its
+// key busy, whatever the time: promote_sql removes the token of each lease that has ended, except for a
+// locked row, whose owner may be committing, and for rows beyond its limit. A lease can also end between the
+// two statements. Its message is then not claimed here, so the messages behind it must also wait.
 constexpr const char* ordered_claim_sql =
     "WITH busy AS MATERIALIZED (SELECT DISTINCT {key} AS key FROM {T} AS q WHERE {token} IS NOT NULL AND "
     "{key} IS NOT NULL AND {owner} IS DISTINCT FROM $2 AND {ready}), "
@@ -78,8 +78,8 @@ void Claims::set_table(const QueueTable& table) {
     look_ = statement(look_sql, table);
 }
 
-// A claim need not be on disk: nothing is lost with it. And it knows which indexes it wants; statistics of a
-// table that is empty now and has a million rows in a minute mislead.
+// A claim need not be on disk, because a lost claim is harmless. It also fixes the indexes to use, because
+// the statistics of a table that is empty now and has a million rows in a minute mislead the planner.
 Command Claims::settings(Session& session, std::uint32_t table_id) const {
     Command c{
         "SELECT set_config('synchronous_commit', 'off', true), set_config('enable_seqscan', 'off', true), "
@@ -104,8 +104,8 @@ Claims::Taken Claims::take(Session& session, std::uint32_t table_id, std::uint32
         .add(window);
     fetch.parameters.add(token);
     unheard_ = token;
-    // The rows are fetched when the claim is committed: a consumer that is stopped in the middle of reading
-    // them would otherwise keep the lock, and all others with it.
+    // The rows are fetched after the claim is committed: otherwise a consumer that is suspended while it
+    // reads them would hold the lock and block all others.
     std::vector<Rows> results = session.run({{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
                                              settings(session, table_id),
                                              {promote_, {}},

@@ -1,5 +1,5 @@
-// The statements with which a consumer takes messages, and extends what it has. Each claim has a token, which
-// every settlement must show. Thread: one at a time.
+// The statements with which a consumer claims messages and extends their leases. Each claim has a token,
+// which every settlement must present. Thread: one at a time.
 #pragma once
 
 #include <random>
@@ -11,10 +11,10 @@
 
 namespace volley::postgresql {
 
-// What a queue without a message to take is waiting for.
+// What a queue without an available message is waiting for.
 struct Outlook {
     std::int64_t next_due_ms = -1;  // until a delay or a lease ends; -1: none
-    bool blocked = false;           // messages wait, and other consumers have earlier ones of their keys
+    bool blocked = false;           // messages wait, but other consumers hold earlier ones of their keys
 };
 
 class Claims {
@@ -28,10 +28,10 @@ public:
         std::int64_t token;
         Rows rows;  // the columns of Page
     };
-    // Claims the first messages that may be taken, up to `count`, and up to the one that reaches `max_bytes`
-    // (0: no limit). One round trip.
+    // Claims the first available messages, up to `count`, and up to the one that reaches `max_bytes` (0: no
+    // limit). One round trip.
     Taken take(Session& session, std::uint32_t table_id, std::uint32_t count, std::uint64_t max_bytes);
-    // Gives back what a take claimed that did not hear the answer.
+    // Releases the messages of a claim whose answer was lost.
     void give_back_unheard(Session& session);
     Outlook look(Session& session) const;
 
@@ -43,8 +43,8 @@ private:
     std::uint32_t lease_ms_;
     std::mt19937_64 random_;
     std::int64_t owner_;        // 31 random bits; the first half of each token
-    std::uint32_t claims_;      // counts from anywhere; the second half of the next token
-    std::int64_t unheard_ = 0;  // the token of a take without an answer
+    std::uint32_t claims_;      // starts at any number; the second half of the next token
+    std::int64_t unheard_ = 0;  // the token of a claim without an answer
 };
 
 }  // namespace volley::postgresql

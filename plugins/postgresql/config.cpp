@@ -12,7 +12,7 @@ namespace volley::postgresql {
 
 namespace {
 
-constexpr std::size_t longest_name = 63;  // NAMEDATALEN - 1; PostgreSQL cuts what is longer
+constexpr std::size_t longest_name = 63;  // NAMEDATALEN - 1; PostgreSQL cuts longer names
 
 std::int64_t number(const Context& context, const std::string& key, std::int64_t fallback, std::int64_t least,
                     std::int64_t most) {
@@ -40,7 +40,7 @@ bool truth(const Context& context, const std::string& key, bool fallback) {
     throw Error(ErrorCode::config, "config: `" + key + "` must be true or false", "/" + key);
 }
 
-// libpq's own message is not shown: it quotes what it does not understand, and that may be a password.
+// libpq's own message is not shown: it quotes text that it does not understand, which may be a password.
 void check_dsn(const std::string& dsn, const std::string& key) {
     if (dsn.empty()) return;
     char* message = nullptr;

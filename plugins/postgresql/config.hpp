@@ -9,7 +9,7 @@
 
 namespace volley::postgresql {
 
-// How to reach the server. Never printed: it may hold a password.
+// How to reach the server. Never printed, because it may contain a password.
 struct Server {
     std::string dsn;  // libpq's form; may be empty
     std::string password;
@@ -21,7 +21,7 @@ struct PostgresqlConfig {
     Server server;
     std::string schema = "volley";
     bool create = true;
-    std::optional<Mapping> mapping;  // an existing table in the place of one in `schema`
+    std::optional<Mapping> mapping;  // an existing table instead of one in `schema`
     std::uint32_t lease_ms = 30'000;
     bool ordered = true;
     bool listen = true;
@@ -31,7 +31,7 @@ struct PostgresqlConfig {
     std::string priority_header;  // empty: none
 };
 
-// Throws Error{config} that names the key. Its text quotes no value that may hold a password.
+// Throws Error{config} that names the key. Its text quotes no value that may contain a password.
 PostgresqlConfig read_config(const Context& context);
 
 // Returns the table of the queue, quoted: `"schema"."queue"`, or the mapped one. Throws Error{config} if

@@ -10,7 +10,7 @@ namespace volley::postgresql {
 
 namespace {
 
-// What `dsn` may override comes before it, what it may not comes behind it.
+// Settings that `dsn` may override precede it; those that it must not override follow it.
 struct Options {
     std::vector<const char*> names, values;
     void add(const char* name, const char* value) {
@@ -47,7 +47,7 @@ bool has_several_hosts(PGconn* connection) {
     return several;
 }
 
-// Returns false if the time is over.
+// Returns false at the timeout.
 bool finish(PGconn* connection, Clock::time_point deadline) {
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {

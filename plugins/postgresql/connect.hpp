@@ -1,4 +1,4 @@
-// A connection to the server, made within a time. Thread: any.
+// A connection to the server, with a connect timeout. Thread: any.
 #pragma once
 
 #include <libpq-fe.h>
@@ -19,7 +19,7 @@ using Connection = std::unique_ptr<PGconn, CloseConnection>;
 
 using Clock = std::chrono::steady_clock;
 
-// Waits until the connection's socket can be read (or written), or the time is over. Returns whether it can.
+// Waits until the connection's socket is readable (or writable), or until the timeout. Returns whether it is.
 bool wait_for_socket(PGconn* connection, bool for_reading, bool for_writing, Clock::time_point deadline);
 
 // Returns an open connection in pipeline mode. Throws Error, without a password in its text.

@@ -15,9 +15,9 @@ namespace volley::postgresql {
 namespace {
 
 constexpr std::chrono::milliseconds least_pause{2};
-// With notifications, for one that was lost: those of a sender that died before it sent it.
+// With notifications, in case one is lost because its sender died before it sent it.
 constexpr std::chrono::milliseconds listening_pause{1000};
-// While others have the keys of all that waits: nobody tells when they are done.
+// While others hold the keys of all waiting messages: there is no notification when they are done.
 constexpr std::chrono::milliseconds blocked_pause{20};
 
 }  // namespace
@@ -31,7 +31,7 @@ PostgresqlConsumer::PostgresqlConsumer(Context context)
       listener_(context_, config_) {}
 
 PostgresqlConsumer::~PostgresqlConsumer() {
-    detail::guard(nullptr, [this] { close(0); });  // what cannot be given back comes back when its lease ends
+    detail::guard(nullptr, [this] { close(0); });  // on failure, messages return when their leases end
 }
 
 void PostgresqlConsumer::open() {
@@ -71,11 +71,11 @@ void PostgresqlConsumer::claim(volley_batch& batch) {
     }
 }
 
-// Until a notification comes, the next delay or lease ends, or it is time to look again.
+// Waits until a notification arrives, the next delay or lease ends, or the next poll is due.
 void PostgresqlConsumer::wait(Clock::time_point deadline) {
     const Outlook outlook = claims_.look(session_);
     listener_.listen_to(store_.channel());
-    // Who writes to a table of his own notifies nobody.
+    // Writers of the user's own table send no notifications.
     const bool hears = listener_.hears() && !store_.table.is_mapped;
     auto pause = hears ? listening_pause : std::chrono::milliseconds(pause_);
     pause_ = std::min(pause_ * 2, std::chrono::milliseconds(config_.poll_ms));
@@ -121,7 +121,7 @@ void PostgresqlConsumer::settle(volley_settlement* settlements, std::uint32_t co
             continue;
         }
         const std::uint64_t delay_ms = s.outcome == VOLLEY_NACK ? s.delay_ms : 0;
-        put_backs.add(*d, delay_ms, s.outcome != VOLLEY_RELEASE);  // what is released was not tried
+        put_backs.add(*d, delay_ms, s.outcome != VOLLEY_RELEASE);  // a released message was not attempted
         came_back |= delay_ms == 0;
     }
     if (handles.empty()) return;
@@ -175,7 +175,7 @@ void PostgresqlConsumer::extend(const std::uint64_t* handles, std::int32_t* resu
     ClaimedRows rows(store_.table);
     for (std::uint32_t i = 0; i < count; ++i)
         if (const Delivery* d = deliveries_.find(handles[i])) rows.add(*d);
-    // As with claims: nothing is lost if the server forgets it in a crash.
+    // As with claims, it is harmless if the server loses it in a crash.
     const auto answers = session.run({{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
                                       {"SELECT set_config('synchronous_commit', 'off', true)", {}},
                                       extend_command(store_.table, rows, lease_ms),

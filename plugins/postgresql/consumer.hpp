@@ -1,5 +1,5 @@
-// PostgresqlConsumer: claims the first messages of its queue for a time (the lease). Thread: the owner's;
-// interrupt: any.
+// PostgresqlConsumer: claims the first messages of its queue for a limited time (the lease). Thread: the
+// owner's; interrupt: any.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,7 @@ public:
     void extend(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count,
                 std::uint32_t lease_ms);
 
-    // An open connection; makes another if it was lost. Throws Error.
+    // Returns an open connection; reconnects if it was lost. Throws Error.
     Session& session();
     const Store& store() const { return store_; }
     const std::string& identity() {
@@ -60,7 +60,7 @@ private:
     Deliveries deliveries_;
     Listener listener_;
     rsmq::EventFd interrupt_;
-    std::chrono::milliseconds pause_{1};  // until the next look, where no notification comes
+    std::chrono::milliseconds pause_{1};  // until the next poll if there is no notification
     Inspection inspection_;
 };
 

@@ -1,4 +1,4 @@
-// What a consumer has and has not settled, by handle, and the pages that hold it. Thread: one at a time.
+// The unsettled messages of a consumer, by handle, and the pages that hold them. Thread: one at a time.
 #pragma once
 
 #include <cstdint>
@@ -10,20 +10,20 @@
 
 namespace volley::postgresql {
 
-// A message that is ours: the row has this token as long as no other consumer has claimed it.
+// A claimed message: the row has this token as long as no other consumer has claimed it.
 struct Delivery {
     std::string id;  // of the row, as text
     std::int64_t token = 0;
     Page* page = nullptr;  // null: the slot is free
     std::uint32_t generation = 0;
-    bool in_doubt = false;  // it was acked by a commit of which nobody knows whether it happened
+    bool in_doubt = false;  // it was acked by a commit whose outcome is unknown
 };
 
 class Deliveries {
 public:
     // Returns the handle.
     std::uint64_t add(std::string id, std::int64_t token, Page& page);
-    // Null: there is none.
+    // Returns null if there is none.
     Delivery* find(std::uint64_t handle);
     // Requires: find(handle). Its views end.
     void finish(std::uint64_t handle);

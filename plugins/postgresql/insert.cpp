@@ -7,7 +7,7 @@ namespace volley::postgresql {
 
 namespace {
 
-// What the engine writes of its own, which differs from try to try: when a message failed, and how often.
+// The headers that the engine writes, which differ between attempts: when a message failed, and how often.
 bool is_of_engine(std::string_view name) { return name.substr(0, 7) == "volley-"; }
 
 bool has_headers(const volley_record& record, volley_view stored) {
@@ -69,7 +69,7 @@ void NewRows::check(const QueueTable& table) const {
 }
 
 Command NewRows::insert_command(const QueueTable& table) const {
-    // Without ids nothing can be a repeat, and the server need not be ready to take a row back.
+    // Without ids nothing can be a repeat, and the server need not be prepared to undo a row.
     Command c{statement(has_ids_ ? "{insert}{unless_repeated} RETURNING {message_id_read}"
                                  : "{insert} RETURNING {message_id_read}",
                         table),

@@ -14,19 +14,19 @@ namespace volley::postgresql {
 // A parameter of PostgreSQL is at most 1 GiB; several copies of a message pass through its memory.
 constexpr std::size_t largest_record = 256u << 20;
 
-// What the record takes in a statement, in bytes.
+// The size of the record in a statement, in bytes.
 std::size_t size_of(const volley_record& record);
 
 // Rows that one statement inserts.
 class NewRows {
 public:
-    // `id` keeps a second row with the same id out of the queue; absent: nothing does.
+    // `id` prevents a second row with the same id in the queue; absent: no deduplication.
     void add(const volley_record& record, volley_view id, std::int32_t priority);
     // Returns the message_id of each row that was stored; NULL if the table has none.
     Command insert_command(const QueueTable& table) const;
-    // Throws Error{permanent} if the table cannot have them, for one is delayed.
+    // Throws Error{permanent} if the table cannot store them because one is delayed.
     void check(const QueueTable& table) const;
-    // Is one of them visible at once?
+    // Whether one of them is visible immediately.
     bool is_news() const { return is_news_; }
 
 private:
@@ -36,7 +36,7 @@ private:
     bool is_news_ = false, has_delay_ = false, has_ids_ = false;
 };
 
-// What is stored under an id.
+// The record stored under an id.
 enum class Under { nothing, the_same, another };
 Under find_under(Session& session, const QueueTable& table, const volley_record& record, volley_view id);
 

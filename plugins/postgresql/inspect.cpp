@@ -11,7 +11,7 @@ namespace volley::postgresql {
 
 namespace {
 
-// Not claimed, or claimed by one whose lease has run out.
+// Not claimed, or claimed with an expired lease.
 #define VOLLEY_POSTGRESQL_WAITS "({token} IS NULL OR {visible_at} <= statement_timestamp()) AND {ready}"
 
 template <typename T>
@@ -19,7 +19,7 @@ T& self(void* instance) {
     return *static_cast<T*>(instance);
 }
 
-// Of a text that cannot be a row's id there is no row.
+// A text that cannot be a row's id matches no row.
 std::optional<Parameters> id_parameter(volley_view id, const QueueTable& table) {
     Parameters p;
     if (!table.has_integer_ids) {
@@ -32,7 +32,7 @@ std::optional<Parameters> id_parameter(volley_view id, const QueueTable& table) 
     return p;
 }
 
-// The server says whether a text is an id of another type.
+// The server decides whether a text is an id of another type.
 bool is_no_id(const Session& session) {
     return session.sqlstate() == "22P02" || session.sqlstate() == "22021";
 }
@@ -128,7 +128,7 @@ std::int32_t check(void* instance, std::uint32_t, volley_error* error) {
     });
 }
 
-// Deletes what the statement says; returns how much that was.
+// Executes the delete statement; returns how many rows it deleted.
 template <typename T>
 std::uint64_t erase(T& i, const char* sql, Parameters parameters) {
     const auto results =

@@ -7,10 +7,10 @@
 
 namespace volley::postgresql {
 
-// What an instance keeps for it.
+// The state that an instance keeps for it.
 struct Inspection {
-    Page page;  // what peek and find lend
-    // Counting a long queue takes a while, and the engine asks often: then the last answer is given for some
+    Page page;  // the messages that peek and find lend
+    // Counting a long queue takes a while, and the engine asks often: the last answer is reused for some
     // time.
     volley_stats counted{};
     Clock::time_point counted_until{};

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::chrono::seconds attempts{5};
 constexpr std::uint32_t taken_between_vacuums = 20'000;
-constexpr int pause_after_vacuum = 20;  // times what it took
+constexpr int pause_after_vacuum = 20;  // times its duration
 
 Server server_of(const PostgresqlConfig& config) {
     Server server = config.server;
@@ -38,7 +38,7 @@ void Listener::listen_to(const std::string& channel) {
             failure_told_ = false;
             return;
         }
-        // A pooler gives its clients process ids of its own.
+        // A pooler assigns its own process ids to its clients.
         enabled_ = false;
         session_.close();
         context_.warning(session_.where() +
@@ -68,7 +68,7 @@ void Listener::note_taken(std::uint32_t count, const std::string& table) {
     if (taken_ < taken_between_vacuums || vacuuming_ || !session_.is_open() || Clock::now() < next_vacuum_)
         return;
     PGconn* c = session_.get();
-    // Another one at work is as good.
+    // If another vacuum is running, none is needed.
     const std::string sql = "VACUUM (SKIP_LOCKED, TRUNCATE false) " + table;
     if (Parameters().send(c, sql.c_str()) != 1 || PQpipelineSync(c) != 1 || PQflush(c) < 0) {
         session_.close();
@@ -79,7 +79,7 @@ void Listener::note_taken(std::uint32_t count, const std::string& table) {
     vacuum_began_ = Clock::now();
 }
 
-// A role that does not own the table only gets a warning, and what fails is tried again after the next
+// A role that does not own the table only gets a warning, and a failed vacuum is retried after the next
 // messages.
 void Listener::finish_vacuum() {
     while (vacuuming_ && PQisBusy(session_.get()) == 0) {

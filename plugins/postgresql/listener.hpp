@@ -1,6 +1,5 @@
-// A connection of its own that is told of new messages (LISTEN), and on which the table is vacuumed. Without
-// it, or behind a pooler, which gives the notifications to nobody, a consumer looks for itself. Thread: one
-// at a time.
+// A separate connection that is notified of new messages (LISTEN), and that vacuums the table. Without it, or
+// behind a pooler, which forwards no notifications, a consumer polls. Thread: one at a time.
 #pragma once
 
 #include <chrono>
@@ -15,17 +14,17 @@ class Listener {
 public:
     Listener(const Context& context, const PostgresqlConfig& config);
 
-    // Connects if there is no connection and the last attempt was some seconds ago. Failures are logged, once
-    // until it succeeds.
+    // Connects if there is no connection and the last attempt was some seconds ago. A failure is logged once
+    // until a connect succeeds.
     void listen_to(const std::string& channel);
     void close() { session_.close(); }
-    // Will a new message end a wait?
+    // Whether a new message ends a wait.
     bool hears() const { return session_.is_open(); }
-    // Waits for a notification, an interrupt, or until the time is over.
+    // Waits for a notification, an interrupt, or the timeout.
     void wait(const rsmq::EventFd& interrupt, Clock::time_point until);
-    // `count` messages were taken. A claim passes over the index entries of all that were taken since the
-    // last vacuum, and autovacuum comes once a minute: so every some ten thousand messages one is begun here.
-    // Does not wait for it. Notifications come when it is done.
+    // `count` messages were claimed. A claim scans the index entries of all messages that were claimed since
+    // the last vacuum, and autovacuum runs only once a minute. This therefore starts a vacuum every few ten
+    // thousand messages. Does not wait for it. Notifications arrive when it is done.
     void note_taken(std::uint32_t count, const std::string& table);
 
 private:

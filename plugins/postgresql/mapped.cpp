@@ -14,11 +14,11 @@ constexpr std::int64_t bytea = 17, int8 = 20, int2 = 21, int4 = 23, text = 25, j
 
 struct Found {
     std::string name;
-    std::int64_t type = 0;  // of a domain: what it is made of
+    std::int64_t type = 0;  // of a domain: its base type
     std::string type_name;
     bool is_not_null = false, has_default = false;
     bool is_unique = false;         // by an index of this column alone
-    bool is_unique_if_set = false;  // the same, or one that leaves NULL out
+    bool is_unique_if_set = false;  // the same, or by one that excludes NULL
     bool is_first_in_index = false;
 };
 
@@ -172,7 +172,7 @@ private:
         return it != found_.end() ? &*it : nullptr;
     }
 
-    // Takes the role's column, or notes that it is missing.
+    // Uses the role's column, or records that it is missing.
     void choose(const char* name) {
         const std::string column = mapping_.column(name);
         if (column.empty()) return;
@@ -246,7 +246,7 @@ private:
              "/columns/message_id");
     }
 
-    // What a new row would lack.
+    // The values that a new row would lack.
     void check_defaults() const {
         std::string lacking;
         for (const Found& f : found_) {
@@ -270,7 +270,7 @@ private:
                 "/columns");
     }
 
-    // The values of the status column are of its type?
+    // Checks whether the configured values of the status column have its type.
     void try_out(const QueueTable& table) {
         const auto status = columns_.by_role.find("status");
         const auto value = [&](const char* key, const std::optional<std::string>& given) {

@@ -18,8 +18,8 @@ void check_name(const std::string& name, const std::string& field) {
         wrong("`" + field.substr(1) + "` must have names of 1 to 63 bytes", field);
 }
 
-// The parts of `orders`, `shop.orders` or `"my.shop".orders`, without the quotes. Unlike in SQL, the case of
-// what has no quotes is kept.
+// The parts of `orders`, `shop.orders` or `"my.shop".orders`, without the quotes. Unlike in SQL, names
+// without quotes keep their case.
 std::vector<std::string> name_parts(const std::string& text) {
     std::vector<std::string> parts(1);
     bool quoted = false;

@@ -1,5 +1,4 @@
-// `table`, `columns`, `ready` and `done` of the configuration: an existing table in the place of a queue's
-// own.
+// `table`, `columns`, `ready` and `done` of the configuration: an existing table instead of a queue's own.
 #pragma once
 
 #include <map>
@@ -11,16 +10,16 @@
 
 namespace volley::postgresql {
 
-// What the rows of a table are made of: `columns` has these keys.
+// The parts of a row: the keys of `columns`.
 inline constexpr const char* column_roles[] = {"id",       "body",       "key",        "headers",
                                                "priority", "message_id", "visible_at", "attempts",
                                                "token",    "owner",      "created",    "status"};
 
 struct Mapping {
     std::string schema, table;  // not quoted
-    // The columns by their roles, as configured. Those that every table needs have a default.
+    // The columns by role, as configured. Those that every table needs have a default.
     std::map<std::string, std::string, std::less<>> columns;
-    // The status of a row that is in the queue (absent: NULL), and the one that an ack writes (absent: an ack
+    // The status of a row in the queue (absent: NULL), and the status that an ack writes (absent: an ack
     // deletes the row).
     std::optional<std::string> ready, done;
 
@@ -32,7 +31,7 @@ struct Mapping {
     bool has_row_body() const { return column("body") == "*"; }
 };
 
-// Nothing without `table`. Throws Error{config} that names the key.
+// Returns nothing without `table`. Throws Error{config} that names the key.
 std::optional<Mapping> read_mapping(const Context& context);
 
 }  // namespace volley::postgresql

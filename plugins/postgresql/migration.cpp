@@ -68,7 +68,7 @@ std::string read_identity(Session& session, const std::string& schema) {
                 "/schema");
 }
 
-// One at a time, and again looking: another process may have done it meanwhile.
+// One process at a time, which checks again under the lock: another process may have migrated meanwhile.
 void migrate(Session& session, const std::string& schema, const std::string& table) {
     session.script("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(" +
                        std::to_string(migration_lock) + ")",
@@ -82,7 +82,7 @@ void migrate(Session& session, const std::string& schema, const std::string& tab
         if (found.table == 0) sql += replaced(sql_queue, "{table}", table);
         session.script(sql + ";COMMIT", "making the schema and the queue's table");
     } catch (const Error&) {
-        if (session.is_open()) session.close();  // and with it the transaction
+        if (session.is_open()) session.close();  // and thereby the transaction
         throw;
     }
 }
@@ -92,7 +92,7 @@ std::string reached_by(PGconn* c) {
     return text(PQhost(c)) + '\n' + text(PQport(c)) + '\n' + text(PQdb(c)) + '\n' + text(PQuser(c));
 }
 
-// Names the database among those of all servers; empty if the role may not ask.
+// A name of the database that is unique among all servers; empty if the role may not query it.
 std::string database_of(Session& session) {
     const auto may = session.run({{"SELECT has_function_privilege('pg_control_system()', 'EXECUTE')", {}}},
                                  Effect::none, "asking for rights");

@@ -1,5 +1,5 @@
-// Makes and migrates the schema and the table of a queue. Thread: one at a time; several processes may do it
-// at once.
+// Creates and migrates the schema and the table of a queue. Thread: one at a time; several processes may do
+// it concurrently.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 
 namespace volley::postgresql {
 
-// Connects, and makes what is missing. Throws what is wrong with the server, with rights or with a version
-// that is newer than this connector. `queue` is the table's name without the schema.
-// Of a mapped table nothing is made: see mapped.hpp.
+// Connects, and creates missing objects. Throws Error for problems with the server or privileges, and for a
+// version newer than this connector. `queue`: the table's name without the schema. Creates nothing for a
+// mapped table: see mapped.hpp.
 Store open_store(Session& session, const PostgresqlConfig& config, const std::string& queue, Use use);
 
 }  // namespace volley::postgresql

@@ -27,7 +27,7 @@ void Page::fill(Rows rows) {
 void Page::add_headers(volley_view json) {
     if (is_absent(json)) return;
     if (!sqlite::read_headers(text_of(json), parsed_)) {
-        // Another program wrote something else there. It is kept, for whoever knows what it means.
+        // Another program wrote something else there. It is preserved as one header.
         parsed_.assign(1, sqlite::OwnedHeader{"headers", std::string(text_of(json)), false});
     }
     for (sqlite::OwnedHeader& parsed : parsed_) {

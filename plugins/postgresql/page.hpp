@@ -1,4 +1,4 @@
-// Rows of a queue, lent to a batch until each of them is settled. The bytes are those of the client library's
+// Rows of a queue, lent to a batch until each of them is settled. The bytes stay in the client library's
 // result. Thread: one at a time.
 #pragma once
 
@@ -13,12 +13,13 @@ namespace volley::postgresql {
 
 class Page {
 public:
-    // Takes the rows over: those of {columns} in table.hpp.
+    // Takes ownership of the rows, which have the {columns} of table.hpp.
     void fill(Rows rows);
     std::uint32_t count() const { return static_cast<std::uint32_t>(ids_.size()); }
     const std::string& id(std::uint32_t row) const { return ids_[row]; }
-    // Fills the batch from its start with the first rows; the views live until the next fill or clear.
-    // `delivered`: this is a delivery, which the row counts already; else it counts as the next one would.
+    // Fills the batch from its start with the first rows; the views are valid until the next fill or clear.
+    // `delivered`: this is a delivery, which the row already counts; otherwise the count is that of the next
+    // delivery.
     void lend(volley_batch& batch, bool delivered);
     void clear();
 

@@ -38,8 +38,8 @@ public:
     Parameters& add_text(std::string_view text);
     Parameters& add(const Array& array);
 
-    // Queues the statement on a connection in pipeline mode; results come in binary form. Copies. Returns
-    // what PQsendQueryParams does.
+    // Queues the statement on a connection in pipeline mode, with results in binary form. Copies the
+    // parameters. Returns the result of PQsendQueryParams.
     int send(PGconn* connection, const char* sql) const;
 
 private:
@@ -53,7 +53,7 @@ std::int64_t integer(const PGresult* rows, int row, int column);
 volley_view bytes(const PGresult* rows, int row, int column);
 // The first column, a row's id: an int8 or a text.
 std::string id_at(const PGresult* rows, int row);
-// The number that is all of the text, if it is one.
+// The number that the whole text represents, if it is one.
 std::optional<std::int64_t> number_of(std::string_view text);
 
 }  // namespace volley::postgresql

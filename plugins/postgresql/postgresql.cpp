@@ -1,4 +1,4 @@
-// What postgresql.so is: name, version, classes, abilities.
+// The description of postgresql.so: name, version, classes, capabilities.
 #include "consumer.hpp"
 #include "embedded.hpp"
 #include "producer.hpp"

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t bytes_of_a_transaction = 16u << 20;
 
-// Under one id there are as many contents as a handler that is no function of its input has made, while none
-// of them was taken. Past that, repeats are kept.
+// A handler that is not a function of its input can produce several contents under one id before any of them
+// is received. Beyond this number, repeats are stored.
 constexpr int most_contents = 100;
 
 }  // namespace
@@ -40,7 +40,7 @@ PostgresqlProducer::PostgresqlProducer(const Context& context, volley_report_fn 
 
 void PostgresqlProducer::open() {
     store_ = open_store(session_, config_, context_.value(), Use::produce);
-    // Dead letters are in no transaction with outputs, and may have a queue of the same name elsewhere.
+    // Dead letters are never in a transaction with outputs, and may have a queue of the same name elsewhere.
     if (!context_.for_dead_letters()) set_writing(writer(context_.value()), {store_.table, priority_});
 }
 
@@ -95,7 +95,7 @@ std::int32_t PostgresqlProducer::produce(const volley_record* first, std::uint32
     return VOLLEY_OK;
 }
 
-// One transaction; if the database refuses a row, one for each.
+// One transaction; if the database refuses a row, one transaction per row.
 void PostgresqlProducer::store(const Records& records) {
     Session& session = this->session();
     NewRows rows;
@@ -131,10 +131,10 @@ void PostgresqlProducer::store(const Records& records) {
     }
 }
 
-// It was not stored, for another row has its id, or a trigger has dropped it.
+// The row was not stored, because another row has its id or a trigger dropped it.
 void PostgresqlProducer::resolve_repeat(const volley_record& record, Outcome& outcome) {
     const volley_host* host = context_.host();
-    constexpr int tries = 3;  // the other one may be consumed meanwhile
+    constexpr int tries = 3;  // the other row may be consumed meanwhile
     for (int i = 0; i < tries && id_of(record).size > 0; ++i) {
         switch (find_under(session(), store_.table, record, record.id)) {
             case Under::the_same:
@@ -165,7 +165,7 @@ bool PostgresqlProducer::insert(const volley_record& record, volley_view id) {
     return PQntuples(results[0].get()) == 1;
 }
 
-// Under an id of its own, so that its repeats are told too. Returns false if it is there already.
+// Under a separate id, so that its repeats are also recognised. Returns false if it is already stored.
 bool PostgresqlProducer::store_beside(const volley_record& record) {
     std::string id;
     for (int n = 2; n <= most_contents; ++n) {

@@ -1,5 +1,5 @@
-// PostgresqlProducer: one transaction a produce call, reported before it returns; and the atomic commit.
-// Thread: the owner's.
+// PostgresqlProducer: one transaction per produce call, reported before the call returns; and the atomic
+// commit. Thread: the owner's.
 #pragma once
 
 #include <string>
@@ -29,7 +29,7 @@ public:
     bool joins(const PostgresqlConsumer& consumer) const;
     std::int32_t commit(PostgresqlConsumer& consumer, volley_transaction& transaction);
 
-    // An open connection; makes another if it was lost. Throws Error.
+    // Returns an open connection; reconnects if it was lost. Throws Error.
     Session& session();
     const QueueTable& table() const { return store_.table; }
     Inspection& inspection() { return inspection_; }
@@ -53,7 +53,7 @@ private:
     void report_done(const Records& records) const;
     std::string writer(std::string_view queue) const;
     Writing writing_to(volley_view queue) const;
-    // The id of a record in the table; absent, if the table keeps none.
+    // The id of a record in the table; absent if the table stores none.
     volley_view id_of(const volley_record& record) const;
 
     Context context_;

@@ -12,7 +12,7 @@ void Session::open() {
         connection_.get(), [](void*, const char*) {}, nullptr);  // not to standard error
 }
 
-// The connection is of no use any more.
+// The connection can no longer be used.
 void Session::give_up(Effect effect, const std::string& what, const char* doing) {
     close();
     sqlstate_.clear();
@@ -60,7 +60,7 @@ void Session::send(const std::vector<Command>& commands, const char* doing) {
         give_up(Effect::none, PQerrorMessage(connection_.get()), doing);
 }
 
-// Null: the end of a command's results.
+// Returns null at the end of a command's results.
 Rows Session::next_result(Clock::time_point deadline, Effect effect, const char* doing) {
     PGconn* c = connection_.get();
     for (;;) {
@@ -71,7 +71,7 @@ Rows Session::next_result(Clock::time_point deadline, Effect effect, const char*
             give_up(effect, "no answer within " + std::to_string(server_.statement_timeout_ms) + " ms",
                     doing);
         if (PQconsumeInput(c) == 0) {
-            // What the server said before it closed the connection is still to be read.
+            // Messages that the server sent before it closed the connection must still be read.
             if (PQisBusy(c) != 0) give_up(effect, "the connection is lost", doing);
             return Rows(PQgetResult(c));
         }

@@ -1,5 +1,5 @@
-// A connection that is made anew when it breaks, and round trips on it. It keeps no state of the server's
-// session, so that a pooler may give each transaction another one. Thread: one at a time.
+// A connection that is reopened when it breaks, and round trips on it. It relies on no state of the server's
+// session, so that a pooler may use a different one for each transaction. Thread: one at a time.
 #pragma once
 
 #include <memory>
@@ -19,11 +19,11 @@ using Rows = std::unique_ptr<PGresult, ClearRows>;
 struct Command {
     std::string sql;
     Parameters parameters;
-    bool is_essential = true;  // else its failure is ignored; only at the end
+    bool is_essential = true;  // false: its failure is ignored; only at the end
 };
 
-// What a lost connection leaves open: nothing, for what was done has no effect, or its effect is not missed;
-// or whether it happened, which is VOLLEY_E_UNKNOWN.
+// The consequence of a lost connection: none, because the commands had no effect or their effect does not
+// matter; or an unknown outcome, which is VOLLEY_E_UNKNOWN.
 enum class Effect { none, commits };
 
 class Session {
@@ -37,17 +37,17 @@ public:
     void open();
     void close() { connection_.reset(); }
 
-    // All commands in one round trip; one transaction, but for what stands behind a COMMIT of theirs. Returns
-    // a result for each essential one. Throws the first error; then nothing of the transaction has happened,
+    // Runs all commands in one round trip and one transaction, except for commands after an explicit COMMIT.
+    // Returns a result for each essential one. Throws the first error; then the transaction had no effect,
     // except with VOLLEY_E_UNKNOWN. `doing` completes "… failed".
     std::vector<Rows> run(const std::vector<Command>& commands, Effect effect, const char* doing);
     // Statements without parameters or results, separated by semicolons.
     void script(const std::string& sql, const char* doing);
 
-    // From now on what is wrong is no mistake in the configuration.
+    // From now on errors are not mistakes in the configuration.
     void set_stage(Stage stage) { stage_ = stage; }
     Stage stage() const { return stage_; }
-    // SQLSTATE of the last failure; empty if it was not the server's answer.
+    // SQLSTATE of the last failure; empty if the server did not report it.
     const std::string& sqlstate() const { return sqlstate_; }
     const std::string& where() const { return where_; }
     PGconn* get() const { return connection_.get(); }

@@ -1,4 +1,4 @@
-// Acks and put-backs of a consumer's deliveries. Thread: one at a time.
+// Acks, nacks and releases of a consumer's deliveries. Thread: one at a time.
 #pragma once
 
 #include <set>
@@ -23,31 +23,31 @@ struct ClaimedRows {
     std::int64_t count = 0;
 };
 
-// Deletes those that are still claimed so, or gives them the status of what is done; returns their ids.
+// Deletes the rows that still have this claim, or sets their status to `done`; returns their ids.
 Command acknowledge_command(const QueueTable& table, const ClaimedRows& rows);
-// The same, and fails with SQLSTATE 22012 unless that is all of them.
+// The same, but fails with SQLSTATE 22012 unless all rows have it.
 Command acknowledge_all_command(const QueueTable& table, const ClaimedRows& rows);
-// Returns the ids of those that are still claimed so.
+// Returns the ids of the rows that still have this claim.
 Command still_claimed_command(const QueueTable& table, const ClaimedRows& rows);
-// Returns the ids of those that are in the queue, whoever has claimed them.
+// Returns the ids of the rows that are in the queue, whatever their claim.
 Command still_there_command(const QueueTable& table, const ClaimedRows& rows);
-// Visible in `lease_ms` from now on; returns the ids of those that are still claimed so.
+// Makes the rows visible `lease_ms` from now; returns the ids of those that still have this claim.
 Command extend_command(const QueueTable& table, const ClaimedRows& rows, std::int64_t lease_ms);
 
-// Messages that go back into the queue.
+// Messages that are put back into the queue.
 struct PutBacks {
     explicit PutBacks(const QueueTable& table) : rows(table) {}
     void add(const Delivery& delivery, std::uint64_t delay_ms, bool counts);
     ClaimedRows rows;
     Array delays{Array::Of::integers}, uncounted{Array::Of::integers};
 };
-// Returns the ids of those that were still claimed so.
+// Returns the ids of the rows that still had this claim.
 Command put_back_command(const QueueTable& table, const PutBacks& put_backs);
 
 // The first column, {id_read}.
 std::set<std::string> ids_of(const PGresult* rows);
 
-// A century is as long as ever.
+// Limits the delay to a century.
 std::int64_t cut_delay(std::uint64_t delay_ms);
 
 }  // namespace volley::postgresql

@@ -7,10 +7,10 @@ namespace volley::postgresql {
 
 namespace {
 
-// Makes the words of one table.
+// Builds the words of one table.
 class Vocabulary {
 public:
-    // `row` comes before the name of each column: "q.", or nothing in an index.
+    // `row` precedes the name of each column: "q.", or nothing in an index.
     explicit Vocabulary(const Columns& columns, std::string row = "q.")
         : columns_(columns), row_(std::move(row)) {}
 
@@ -18,7 +18,7 @@ public:
         const auto found = columns_.by_role.find(role);
         return found != columns_.by_role.end() ? &found->second : nullptr;
     }
-    // The column as it is.
+    // The plain column.
     std::string value(std::string_view role, const char* type) const {
         const Column* c = find(role);
         return c != nullptr ? row_ + identifier(c->name) : std::string("NULL::") + type;
@@ -60,7 +60,7 @@ public:
     }
 
 private:
-    // Without what a claim changes.
+    // Without the columns that a claim changes.
     std::string whole_row() const {
         std::string names;
         for (const char* role : {"token", "visible_at", "attempts", "owner"})
@@ -76,7 +76,7 @@ std::string without_comma(const std::string& assignments) {
     return assignments.empty() ? assignments : assignments.substr(2);
 }
 
-// By priority, then by id; ids that are no numbers have no order, so the time of creation comes first.
+// By priority, then by id; ids that are not numbers have no order, so the creation time precedes them.
 void add_order(const Vocabulary& v, std::map<std::string, std::string, std::less<>>& words) {
     std::string order, ranked, rank;
     if (const Column* priority = v.find("priority")) {
@@ -95,7 +95,8 @@ void add_order(const Vocabulary& v, std::map<std::string, std::string, std::less
     words["rank"] = rank + "id";
 }
 
-// CREATE INDEX for what a claim reads, for those who make the indexes of their tables themselves.
+// CREATE INDEX statements for the rows that a claim reads, for users who create the indexes of their tables
+// themselves.
 void add_indexes(const Columns& columns, const std::string& name,
                  std::map<std::string, std::string, std::less<>>& words) {
     const Vocabulary v(columns, "");
@@ -135,7 +136,7 @@ void add_changes(const Vocabulary& v, const Columns& columns, const std::string&
     }
 }
 
-// The rows of unnest() become those of the table in their order, and get their ids in it.
+// The rows of unnest() are inserted in their order, and get their ids in that order.
 std::string insert_of(const Vocabulary& v, const Columns& columns, const std::string& name) {
     std::string names, values;
     const auto add = [&](std::string_view role, const std::string& value) {
@@ -179,13 +180,13 @@ QueueTable make_table(std::string name, const Columns& columns) {
     words["T"] = name;
     words["id"] = v.value("id", "int8");
     words["id_read"] = words["id"] + (t.has_integer_ids ? "::int8" : "::text");
-    // An id that came as a parameter: a number is compared as it is, with the index of any integer type.
+    // An id that is a parameter: a number is compared directly, with the index of any integer type.
     words["id_type"] = t.has_integer_ids ? "int8" : v.find("id")->type;
     words["token"] = v.value("token", "int8");
     words["visible_at"] = v.value("visible_at", "timestamptz");
     words["created"] = v.value("created", "timestamptz");
     words["key"] = v.value("key", "bytea");
-    // A token begins with its owner, for tables without a column for that.
+    // A token begins with its owner, for tables without an owner column.
     words["owner"] = v.find("owner") != nullptr ? v.value("owner", "int8") : "(" + words["token"] + " >> 32)";
     words["message_id"] = v.value("message_id", "bytea");
     words["message_id_of_1"] = v.written("message_id", "$1");
@@ -199,7 +200,7 @@ QueueTable make_table(std::string name, const Columns& columns) {
     const auto is_same = [&](const char* role, const char* parameter) {
         const Column* c = v.find(role);
         if (c == nullptr) return std::string("true");  // it was not stored
-        // The server's own form on both sides: jsonb keeps no spaces.
+        // The server's own form on both sides, because jsonb keeps no spaces.
         const std::string given = v.written(role, parameter);
         return v.read(role) + " IS NOT DISTINCT FROM " +
                (c->is_bytes ? given : "convert_to((" + given + ")::text, 'UTF8')");
@@ -260,7 +261,7 @@ std::string identifier(std::string_view name) { return doubled(name, '"'); }
 std::string literal(std::string_view value) {
     std::string text = doubled(value, '\'');
     if (value.find('\\') == std::string_view::npos) return text;
-    std::string escaped = "E";  // whatever standard_conforming_strings says
+    std::string escaped = "E";  // independent of standard_conforming_strings
     for (const char c : text) {
         if (c == '\\') escaped.push_back(c);
         escaped.push_back(c);

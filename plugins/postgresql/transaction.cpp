@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char* not_all_were_ours = "22012";  // acknowledge_all_command
 
-// Marks with VOLLEY_E_LOST what is not this consumer's any more. Returns VOLLEY_OK if all of it was acked by
-// an earlier commit of which nobody heard: the rows are gone, and with them the outputs came.
+// Marks deliveries that no longer belong to this consumer with VOLLEY_E_LOST. Returns VOLLEY_OK if an earlier
+// commit whose answer was lost acked all of them: the rows are gone, so the outputs are stored.
 std::int32_t find_lost(PostgresqlConsumer& consumer, const volley_transaction& t, const ClaimedRows& rows) {
     const auto results = consumer.session().run(
         {still_claimed_command(consumer.table(), rows), still_there_command(consumer.table(), rows)},
@@ -46,8 +46,8 @@ Writing PostgresqlProducer::writing_to(volley_view queue) const {
     return {own_table(table_name(config_.schema, text_of(queue))), {}};
 }
 
-// Without the records' ids: either all of it happens or nothing, so no repeat can arise here, and an index is
-// spared.
+// Without the records' ids: the transaction is all or nothing, so no repeat can occur here, and an index
+// write is saved.
 std::int32_t PostgresqlProducer::commit(PostgresqlConsumer& consumer, volley_transaction& t) {
     Session& session = consumer.session();
     if (!joins(consumer))

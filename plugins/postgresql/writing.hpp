@@ -1,4 +1,4 @@
-// How producers store what they send: the table, and the priorities. Thread: any.
+// How producers store records: the table, and the priorities. Thread: any.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@ namespace volley::postgresql {
 
 struct Priority {
     std::int32_t fixed = 0;
-    std::string header;  // the name of the header that says it; empty: none
+    std::string header;  // the name of the header that has it; empty: none
 
-    // The header's whole number, if it has one; else the fixed one.
+    // The integer of the header, if there is one; otherwise the fixed priority.
     std::int32_t of(const volley_record& record) const;
 };
 
@@ -24,10 +24,10 @@ struct Writing {
     Priority priority;
 };
 
-// One transaction may have records of several producers of a component: each tells here how it stores those
-// of its queue. `writer` names component, database and queue.
+// One transaction may have records of several producers of a component: each registers here how it stores
+// those of its queue. `writer` names component, database and queue.
 void set_writing(const std::string& writer, const Writing& writing);
-// Nothing: there is no such producer.
+// Returns nothing if there is no such producer.
 std::optional<Writing> writing_of(const std::string& writer);
 
 }  // namespace volley::postgresql
