@@ -1,10 +1,9 @@
-// The C ABI's tables from C++ classes with plain methods: the layer on which connectors that handle whole
-// batches are written, and on which the one-message-at-a-time SDK (plugin.hpp) stands. Header-only, C++17.
+// Builds the C ABI's tables from C++ classes with plain methods. Connectors that handle whole batches use
+// this layer, and the one-message-at-a-time SDK (plugin.hpp) is built on it. Header-only, C++17.
 //
-// The wall against exceptions is here: whatever a method throws becomes a status and a text in volley_error.
-// volley::Error keeps its code, RetryLater and Rejected are VOLLEY_E_RETRY and VOLLEY_E_PERMANENT, and
-// std::bad_alloc is VOLLEY_E_RETRY. Every other exception is VOLLEY_E_FATAL here, and VOLLEY_E_RETRY in the
-// layers above.
+// No exception passes this layer: it becomes a status and a text in volley_error. volley::Error keeps its
+// code, RetryLater and Rejected are VOLLEY_E_RETRY and VOLLEY_E_PERMANENT, and std::bad_alloc is
+// VOLLEY_E_RETRY. Every other exception is VOLLEY_E_FATAL here, and VOLLEY_E_RETRY in the layers above.
 #pragma once
 
 #include <cstring>
@@ -22,8 +21,8 @@
 namespace volley {
 inline namespace v1 {
 
-// What an instance is created with: its configuration, its names, and the engine's services. A copy may be
-// kept; the host behind it is valid until the instance is destroyed. Thread: [any].
+// The context of an instance: its configuration, its names, and the engine's services. A copy may be kept;
+// its host is valid until the instance is destroyed. Thread: [any].
 class Context {
 public:
     Context(const volley_host* host, const volley_options& options)
@@ -40,17 +39,17 @@ public:
     const volley_host* host() const { return host_; }
     const std::string& config_json() const { return config_; }  // the whole `config:` as a JSON object
     const std::string& queue() const { return queue_; }         // the queue's name in the file
-    const std::string& value() const { return value_; }         // what the store calls it: topic, table…
+    const std::string& value() const { return value_; }         // its name in the store: topic, table…
     const std::string& component() const { return component_; }
     const std::string& base_dir() const { return base_dir_; }  // relative paths are relative to it
     const std::string& app() const { return app_; }
 
-    // The queue keeps dead letters. A producer that makes one makes it without a size limit; a consumer's
-    // peek hides what was removed.
+    // The queue keeps dead letters. A producer creates such a queue without a size limit; a consumer's peek
+    // hides removed messages.
     bool for_dead_letters() const { return (flags_ & VOLLEY_FOR_DEAD_LETTERS) != 0; }
 
-    // Returns the value of `key` (or of a JSON pointer that starts with '/'): a string unescaped, all else as
-    // JSON text.
+    // Returns the value of `key` (or of a JSON pointer that starts with '/'): a string unescaped, anything
+    // else as JSON text.
     std::optional<std::string> find(const char* key) const {
         volley_view v{};
         std::int32_t type = VOLLEY_JSON_NULL;
@@ -76,8 +75,8 @@ public:
     void warning(std::string_view text) const { log(VOLLEY_WARNING, text); }
     void error(std::string_view text) const { log(VOLLEY_ERROR, text); }
 
-    // Tells readiness and the dashboard; call on change. `state` is VOLLEY_UP, VOLLEY_DEGRADED or
-    // VOLLEY_DOWN.
+    // Reports the health for readiness and the dashboard; call it on change. `state` is VOLLEY_UP,
+    // VOLLEY_DEGRADED or VOLLEY_DOWN.
     void health(std::uint32_t state, std::string_view text) const {
         host_->health(host_, state, view_of(text));
     }
@@ -105,8 +104,8 @@ inline void set_retry_after(volley_error* error, std::uint64_t ms) noexcept {
         error->retry_after_ms = static_cast<std::uint32_t>(ms < most ? ms : most);
 }
 
-// Runs `body`; turns what it throws into a status: an exception that says nothing about one into `Otherwise`.
-// `body` returns a status or nothing (VOLLEY_OK).
+// Runs `body` and converts an exception into a status: one that has no status into `Otherwise`. `body`
+// returns a status or nothing (VOLLEY_OK).
 template <std::int32_t Otherwise = VOLLEY_E_FATAL, typename Body>
 std::int32_t guard(volley_error* error, Body&& body) noexcept {
     try {
@@ -139,7 +138,7 @@ std::int32_t guard(volley_error* error, Body&& body) noexcept {
     }
 }
 
-// The status of an exception that says nothing about one: T::other_exceptions, else VOLLEY_E_FATAL.
+// The status for an exception that has none: T::other_exceptions, otherwise VOLLEY_E_FATAL.
 template <typename T, typename = void>
 struct other_exceptions : std::integral_constant<std::int32_t, VOLLEY_E_FATAL> {};
 template <typename T>
@@ -182,7 +181,7 @@ struct Slots {
         return guard(e, [&] { return self<T>(i).close(timeout_ms); });
     }
     static void destroy(Instance* i) { delete &self<T>(i); }
-    // One that cannot be looked up is not offered.
+    // An extension whose lookup fails is not offered.
     static const void* get_extension(Instance* i, const char* id) {
         const void* found = nullptr;
         return guard(nullptr, [&] { found = self<T>(i).extension(id); }) == VOLLEY_OK ? found : nullptr;
@@ -204,7 +203,7 @@ struct ConsumerSlots : Slots<T, volley_consumer> {
                                std::uint32_t stride, volley_error* e) {
         return guard<other_exceptions<T>::value>(e, [&] { return self<T>(i).settle(s, n, stride); });
     }
-    // One that fails shortens no wait; the next consume says what is wrong.
+    // A failed interrupt does not end a wait; the next consume reports the error.
     static void interrupt(volley_consumer* i) {
         guard(nullptr, [&] { self<T>(i).interrupt(); });
     }
@@ -238,8 +237,8 @@ struct ProducerSlots : Slots<T, volley_producer> {
 //     int32_t settle(volley_settlement*, uint32_t count, uint32_t stride);   also void
 //     void close(uint32_t timeout_ms);
 // and, each optional: poll(uint32_t timeout_ms); interrupt(); const void* extension(std::string_view id).
-// Methods return a status or throw Error. What else open, poll, consume and settle throw is
-// VOLLEY_E_FATAL, or T::other_exceptions. Threads and meaning as volley_consumer_class says.
+// Methods return a status or throw Error. Any other exception of open, poll, consume and settle is
+// VOLLEY_E_FATAL, or T::other_exceptions. For threads and semantics, see volley_consumer_class.
 template <typename T>
 constexpr volley_consumer_class consumer_functions() {
     using S = detail::ConsumerSlots<T>;

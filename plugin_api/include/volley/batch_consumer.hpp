@@ -1,4 +1,4 @@
-// The SDK's consumer of whole batches, without copies, and what it can offer beside. Header-only, C++17.
+// The SDK's consumer of whole batches, without copies, and its optional capabilities. Header-only, C++17.
 //
 //     struct Topic : volley::BatchConsumer, volley::Leases, volley::Inspectable {
 //         explicit Topic(const volley::Context&);
@@ -6,8 +6,8 @@
 //     };
 //     VOLLEY_PLUGIN("topic", "1.0.0", VOLLEY_CLASS(Topic));
 //
-// The structs are those of plugin.h, whose comments say what each field means. Threads, too, are as there:
-// one calls everything but interrupt. Exceptions count as in a Consumer.
+// The structs are those of plugin.h, which documents each field. Threads are also as documented there: one
+// thread calls everything except interrupt. Exceptions are handled as in a Consumer.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,7 @@ class Batch {
 public:
     explicit Batch(volley_batch& batch) : batch_(batch) {}
 
-    // No room, or the bytes of the bodies have reached the batch's limit.
+    // True if there is no room, or the bodies have reached the batch's limit in bytes.
     bool is_full() const {
         if (batch_.count == batch_.capacity) return true;
         if (batch_.max_bytes == 0) return false;
@@ -36,8 +36,8 @@ public:
     }
     std::uint32_t size() const { return batch_.count; }
     std::uint32_t room() const { return batch_.capacity - batch_.count; }
-    // Adds a message and returns it, to be filled: at least `handle`, which no other open delivery has. Its
-    // views must stay valid until it is settled. Requires: room() > 0.
+    // Adds a message and returns it for the caller to fill: at least `handle`, which must be unique among
+    // open deliveries. Its views must stay valid until it is settled. Requires: room() > 0.
     volley_message& add() { return element(batch_.messages, batch_.message_size, batch_.count++); }
 
 private:
@@ -51,23 +51,24 @@ public:
     // The constructor checks the configuration and does no I/O: it runs twice.
     virtual ~BatchConsumer() = default;
     virtual void open() {}
-    // Waits up to `timeout` for the first message, adds it, and adds what else is there without waiting.
-    // Messages that were added before an exception are delivered, and the exception counts after them.
+    // Waits up to `timeout` for the first message, adds it, and adds further available messages without
+    // waiting. Messages that were added before an exception are delivered; the exception is handled after
+    // them.
     virtual void consume(Batch& batch, std::chrono::milliseconds timeout) = 0;
-    // Asked after each consume. true: there are no more messages, ever.
+    // Called after each consume. true: there will never be more messages.
     virtual bool is_at_end() { return false; }
-    // Sets the `result` of each: VOLLEY_OK, VOLLEY_E_LOST. One that is not set is settled again. An ACK with
-    // a reason is of a message that failed for good.
+    // Sets the `result` of each: VOLLEY_OK, VOLLEY_E_LOST. If a result is not set, the delivery is settled
+    // again. An ACK with a reason is for a message that failed permanently.
     virtual void settle(Strided<volley_settlement> settlements) = 0;
     // Optional: serves the client library's events while the engine takes no messages.
     virtual void poll(std::chrono::milliseconds /*timeout*/) {}
-    // Optional: makes a consume or poll that waits return now, or the next one at once. Any thread.
+    // Optional: makes a waiting consume or poll return now, or the next one immediately. Any thread.
     virtual void interrupt() {}
     virtual void close(std::chrono::milliseconds /*timeout*/) {}
     virtual std::string identity() { return {}; }  // optional, as Consumer::identity
 };
 
-// The deliveries whose leases are to be extended. Each that is not marked was extended.
+// The deliveries whose leases are to be extended. An unmarked one counts as extended.
 class LeaseList {
 public:
     LeaseList(const std::uint64_t* handles, std::int32_t* results, std::uint32_t count)
@@ -76,8 +77,8 @@ public:
     std::uint32_t size() const { return count_; }
     // Requires: i < size().
     std::uint64_t handle(std::uint32_t i) const { return handles_[i]; }
-    void lost(std::uint32_t i) { results_[i] = VOLLEY_E_LOST; }    // another consumer has it, or may have
-    void retry(std::uint32_t i) { results_[i] = VOLLEY_E_RETRY; }  // not now; its lease runs on
+    void lost(std::uint32_t i) { results_[i] = VOLLEY_E_LOST; }    // another consumer has it, or may have it
+    void retry(std::uint32_t i) { results_[i] = VOLLEY_E_RETRY; }  // not now; its lease keeps running
 
 private:
     const std::uint64_t* handles_;
@@ -89,23 +90,24 @@ private:
 class Leases {
 public:
     virtual ~Leases() = default;
-    // Called when a third of the shortest lease is over.
+    // Called when a third of the shortest lease has passed.
     virtual void extend(LeaseList leases, std::chrono::milliseconds lease) = 0;
 };
 
-// Base of a consumer that reads partitions, which come and go.
+// Base of a consumer that reads partitions, which are assigned and revoked.
 class Partitioned {
 public:
     virtual ~Partitioned() = default;
     virtual void pause(Strided<const volley_partition>) {}   // optional
     virtual void resume(Strided<const volley_partition>) {}  // optional
 
-    // The engine's; called before open().
+    // Called by the engine before open().
     void listen(const volley_partition_events* events) { events_ = events; }
 
 protected:
-    // Both only from inside open, consume, poll and close, on their thread, and not from inside each other.
-    // revoked() returns when the partitions may go: the engine calls settle and commit from inside it.
+    // Call both only from inside open, consume, poll and close, on their thread, and not from inside each
+    // other. revoked() returns when the partitions may be given up: the engine calls settle and commit from
+    // inside it.
     void assigned(const std::vector<volley_partition>& partitions) {
         if (events_ != nullptr)
             events_->assigned(events_->context, partitions.data(), size_of(partitions),
@@ -124,13 +126,13 @@ private:
     const volley_partition_events* events_ = nullptr;
 };
 
-// Base of a consumer that reads a log, where progress is one offset a partition. An ACK then only closes the
-// delivery.
+// Base of a consumer that reads a log, which stores one offset per partition as progress. An ACK then only
+// closes the delivery.
 class OffsetLog {
 public:
     virtual ~OffsetLog() = default;
-    // Stores the next offsets to read. wait: these and all before are stored when it returns, also if there
-    // are none now. Throws Error{lost} if an epoch is over; the others are stored.
+    // Stores the next offsets to read. wait: these and all earlier ones are stored when it returns, even if
+    // there are none now. Throws Error{lost} if an epoch is over; the others are stored.
     virtual void commit(Strided<const volley_partition> next, bool wait,
                         std::chrono::milliseconds timeout) = 0;
 };

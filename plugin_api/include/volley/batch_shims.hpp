@@ -24,7 +24,7 @@ VOLLEY_DETAIL_OVERRIDES(overrides_interrupt, void, interrupt, ());
 VOLLEY_DETAIL_OVERRIDES(overrides_pause, void, pause, (Strided<const volley_partition>));
 VOLLEY_DETAIL_OVERRIDES(overrides_resume, void, resume, (Strided<const volley_partition>));
 
-// The extensions of a consumer class T, each if T has the base for it. Shim has consumer().
+// The extensions of a consumer class T, each if T has the base class for it. Shim has consumer().
 template <typename Shim, typename T>
 struct ConsumerExtensions {
     template <typename Body>
@@ -117,7 +117,7 @@ public:
             consumer_.consume(room, Millis(timeout_ms));
             return consumer_.is_at_end() ? VOLLEY_END : VOLLEY_OK;
         } catch (...) {
-            // An error gives no messages: those before it come first.
+            // An error returns no messages: earlier ones are delivered first.
             if (batch.count == 0) throw;
             failed_ = std::current_exception();
             return VOLLEY_OK;
@@ -129,7 +129,8 @@ public:
         try {
             consumer_.settle(all);
         } catch (...) {
-            // An error would say that all stay open. What was settled before it must not be settled again.
+            // An error would mean that all stay open. Deliveries that were settled before it must not be
+            // settled again.
             volley_error error{};
             error.struct_size = sizeof error;
             bool any_closed = false;
@@ -163,8 +164,8 @@ public:
 private:
     Context context_;
     T consumer_;
-    std::string identity_;       // as it said last
-    std::exception_ptr failed_;  // thrown behind messages that were delivered
+    std::string identity_;       // its last value
+    std::exception_ptr failed_;  // thrown after the messages before it are delivered
     Inspection<BatchConsumerShim, T> inspection_;
 };
 

@@ -1,4 +1,4 @@
-// What a class says of itself in static members, as the ABI has it. Header-only, C++17.
+// Converts the static members of a class into the flags of the ABI. Header-only, C++17.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,7 @@ VOLLEY_DETAIL_OVERRIDES(overrides_on_fail, bool, on_fail, (std::string_view, std
 VOLLEY_DETAIL_OVERRIDES(overrides_on_fail_for, bool, on_fail,
                         (std::string_view, std::string_view, const Failure&));
 
-// How many deliveries a consumer class keeps open: T::max_open, else one.
+// How many deliveries a consumer class keeps open: T::max_open, or one.
 template <typename T, typename = void>
 struct max_open : std::integral_constant<std::uint32_t, 1> {};
 template <typename T>
@@ -50,7 +50,7 @@ public:
         try {
             return take_until(batch, Pauses::Clock::now() + std::chrono::milliseconds(timeout_ms));
         } catch (...) {
-            // An error gives no messages: those before it come first.
+            // An error returns no messages: earlier ones are delivered first.
             if (batch.count == 0) throw;
             keep_failure();
             return VOLLEY_OK;
@@ -108,7 +108,7 @@ private:
         return VOLLEY_OK;
     }
 
-    // In the handler of an exception. What may have passed by the next call is not an error of that call.
+    // Called in the handler of an exception. A temporary error must not be reported by the next call.
     void keep_failure() {
         volley_error error{};
         error.struct_size = sizeof error;
@@ -120,7 +120,7 @@ private:
         is_away_ = true;
     }
 
-    // Returns false if nothing is there.
+    // Returns false if there is no message.
     bool take(volley_batch& batch) {
         if (next_.empty()) next_.emplace_back();
         KeptMessage& kept = next_.back();
@@ -131,14 +131,14 @@ private:
             kept.message = std::move(*message);
             kept.handle = next_handle_++;
         }
-        // What fails here leaves the message for the next call: the store has handed it over already.
+        // A failure here keeps the message for the next call, because the store has already delivered it.
         kept.fill(element(batch.messages, batch.message_size, batch.count));
         open_.splice(open_.end(), next_);
         ++batch.count;
         return true;
     }
 
-    // Returns whether the delivery was this consumer's.
+    // Returns whether the delivery belonged to this consumer.
     bool settle_as(const volley_settlement& s, const std::string& message_context) {
         Failure failure;
         failure.is_release = s.outcome == VOLLEY_RELEASE;
@@ -164,11 +164,11 @@ private:
         s.result = guard<VOLLEY_E_RETRY>(&error, [&]() -> std::int32_t {
             return settle_as(s, open->message.message_context) ? VOLLEY_OK : VOLLEY_E_LOST;
         });
-        if (error.text[0] != '\0') log_unsettled(error.text);  // a result carries no text
-        if (s.result != VOLLEY_E_RETRY) open_.erase(open);     // else the engine settles it again
+        if (error.text[0] != '\0') log_unsettled(error.text);  // a result has no text
+        if (s.result != VOLLEY_E_RETRY) open_.erase(open);     // otherwise the engine settles it again
     }
 
-    // The same text once a minute: a store that is away fails every settlement, again and again.
+    // The same text once a minute: an unavailable store fails every settlement repeatedly.
     void log_unsettled(const char* text) {
         const auto now = Pauses::Clock::now();
         if (text == unsettled_text_ && now - unsettled_logged_ < std::chrono::minutes(1)) return;
@@ -179,12 +179,12 @@ private:
 
     Context context_;
     T consumer_;
-    Consumer& base_ = consumer_;   // an author's class may have members of its own with the names of ours
-    std::string identity_;         // as it said last
+    Consumer& base_ = consumer_;   // the author's class may have members of the same names
+    std::string identity_;         // its last value
     std::list<KeptMessage> open_;  // a list: views into it stay valid
-    std::list<KeptMessage> next_;  // one at most: room for the next message, or one that is not delivered yet
-    std::exception_ptr failed_;    // thrown behind messages that were delivered
-    bool is_away_ = false;         // likewise, and told: the store, for a moment
+    std::list<KeptMessage> next_;  // at most one: room for the next message, or one that is not delivered yet
+    std::exception_ptr failed_;    // thrown after the messages before it are delivered
+    bool is_away_ = false;         // likewise, but temporary: the store is unavailable
     std::uint64_t next_handle_ = 1;
     std::string unsettled_text_;  // logged last, and when
     Pauses::Clock::time_point unsettled_logged_{};

@@ -1,6 +1,5 @@
-// What can go wrong, as values. The codes are the ABI's (plugin.h) and no others: codes decide, texts
-// explain. Header-only, C++17, no dependency but plugin.h: the SDK throws Error, the engine returns it in a
-// Result.
+// Errors as values. The codes are exactly the ABI's (plugin.h): codes decide, texts explain. Header-only,
+// C++17, depends only on plugin.h: the SDK throws Error, the engine returns it in a Result.
 #pragma once
 
 #include <cassert>
@@ -18,20 +17,20 @@ inline namespace v1 {
 // The negative statuses of plugin.h. What the engine does with each (docs/plugin-contract.md has the
 // details):
 enum class ErrorCode : std::int32_t {
-    retry = VOLLEY_E_RETRY,                // passing fault: backs off and calls again
+    retry = VOLLEY_E_RETRY,                // temporary fault: backs off and calls again
     permanent = VOLLEY_E_PERMANENT,        // this message or call can never succeed
-    fatal = VOLLEY_E_FATAL,                // the instance is done for: a handler is replaced, else exit 70
-    config = VOLLEY_E_CONFIG,              // a person must change the configuration: exit 78
-    fenced = VOLLEY_E_FENCED,              // another process took this one's place: exit 79
+    fatal = VOLLEY_E_FATAL,                // the instance failed: a handler is replaced, else exit 70
+    config = VOLLEY_E_CONFIG,              // the configuration must be changed: exit 78
+    fenced = VOLLEY_E_FENCED,              // another process took its place: exit 79
     unauthorized = VOLLEY_E_UNAUTHORIZED,  // credentials refused: exit 77
-    lost = VOLLEY_E_LOST,                  // the delivery is another consumer's
+    lost = VOLLEY_E_LOST,                  // the delivery belongs to another consumer
     unknown = VOLLEY_E_UNKNOWN,            // it may have happened; doing it again may duplicate
     too_large = VOLLEY_E_TOO_LARGE,        // permanent: over a size limit
-    unsupported = VOLLEY_E_UNSUPPORTED,    // permanent: this store cannot do that
+    unsupported = VOLLEY_E_UNSUPPORTED,    // permanent: the store does not support it
 };
 
-// A failure: what happened, to what, and what to do, for a person; no secrets in it.
-// Thrown by plugin code (the SDK's wall turns it into a status), returned by engine code.
+// A failure, for operators: what happened, to what, and how to fix it; contains no secrets. Plugin code
+// throws it (the SDK converts it into a status), engine code returns it.
 struct Error : std::exception {
     Error(ErrorCode error_code, std::string error_text, std::string config_field = {})
         : code(error_code), text(std::move(error_text)), field(std::move(config_field)) {}
@@ -43,7 +42,7 @@ struct Error : std::exception {
     std::uint32_t retry_after_ms = 0;  // code retry: a hint; 0 none
 };
 
-// A value or an Error; the interface of std::expected, which g++ 12 has not got in C++20.
+// A value or an Error; the interface of std::expected, which g++ 12 lacks in C++20.
 template <typename T>
 class [[nodiscard]] Result {
 public:

@@ -7,12 +7,13 @@
 //     };
 //     VOLLEY_PLUGIN("ship", "1.0.0", VOLLEY_CLASS(Ship));
 //
-// Each worker has an instance of its own, used by one thread; with static constexpr std::uint64_t flags =
-// VOLLEY_THREAD_SAFE all workers share one, and call it at once. Header-only, C++17.
+// Each worker has its own instance, used by one thread; with static constexpr std::uint64_t flags =
+// VOLLEY_THREAD_SAFE all workers share one and call it concurrently. Header-only, C++17.
 //
-// volley::Error may be thrown too. ErrorCode::retry is RetryLater; permanent, too_large and unsupported are
-// Rejected. fatal means that the instance failed, not the message: the engine makes a new one and hands it
-// the message again, without counting an attempt. config, fenced and unauthorized end the component.
+// A handler may also throw volley::Error. ErrorCode::retry is RetryLater; permanent, too_large and
+// unsupported are Rejected. fatal means that the instance failed, not the message: the engine creates a new
+// one and passes it the message again, without counting an attempt. config, fenced and unauthorized end the
+// component.
 #pragma once
 
 #include <exception>
@@ -27,24 +28,25 @@
 namespace volley {
 inline namespace v1 {
 
-// What an output may have beside its body. Absent: the input's own key and headers, and the store's choice.
+// The optional parts of an output beside its body. Absent: the input's key and headers, and the store's
+// choice of the rest.
 struct OutputOptions {
     std::optional<std::string_view> key = std::nullopt;
     std::int32_t partition = -1;
     std::uint64_t delay_ms = 0;
-    const volley_header* headers = nullptr;  // header_of() makes one
+    const volley_header* headers = nullptr;  // see header_of()
     std::uint32_t header_count = 0;
-    bool without_key = false;      // no key, where `key` is absent and the input has one
-    bool without_headers = false;  // no headers, where `headers` is empty and the input has some
+    bool without_key = false;      // no key, even if `key` is absent and the input has one
+    bool without_headers = false;  // no headers, even if `headers` is empty and the input has some
 };
 
-// Where a handler's outputs go. They are sent only if the handler returns.
+// Collects a handler's outputs. They are sent only if the handler returns.
 class Outputs {
 public:
     Outputs(const volley_jobs& jobs, volley_job* job) : jobs_(jobs), job_(job) {}
 
     // `queue` is one of the component's outputs. Copies. Throws Rejected if there is no such output, or if it
-    // cannot do what the options ask.
+    // does not support the options.
     void send(std::string_view queue, std::string_view body, const OutputOptions& options = {}) {
         emit(view_of(queue), view_of(body), options);
     }
@@ -52,13 +54,13 @@ public:
     void send_all(std::string_view body, const OutputOptions& options = {}) {
         emit(volley_view{}, view_of(body), options);
     }
-    // A message without a body: "this key is deleted", for stores that know such.
+    // A message without a body: "this key is deleted", for stores that support it.
     void send_tombstone(std::string_view queue, const OutputOptions& options = {}) {
         emit(view_of(queue), volley_view{}, options);
     }
-    // The result is no longer wanted: the engine stops, the lease was lost and another has the message, or
-    // handler_timeout is over. A handler that works for long asks now and then, and throws RetryLater; an
-    // attempt is counted only after a timeout.
+    // True if the result is no longer needed: the engine stops, the lease was lost and another consumer has
+    // the message, or handler_timeout has passed. A long-running handler checks it regularly and throws
+    // RetryLater; an attempt is counted only after a timeout.
     bool cancelled() const { return jobs_.cancelled(jobs_.context, job_) != 0; }
 
 private:
@@ -88,7 +90,7 @@ public:
     virtual void shutdown() {}
 };
 
-// One message of a batch: its outputs, and its verdict, which is success if nothing else is said.
+// One message of a batch: its outputs, and its verdict, which is success by default.
 class BatchItem {
 public:
     BatchItem(const volley_jobs& jobs, volley_task& task)
@@ -96,7 +98,7 @@ public:
 
     const Message& message() const { return message_; }
     Outputs& outputs() { return outputs_; }
-    // What RetryLater, Rejected and Dropped are for a single message. The last call counts.
+    // The equivalents of RetryLater, Rejected and Dropped for one message. The last call counts.
     void retry_later(const std::string& why, std::uint64_t delay_ms = 0) {
         decide(VOLLEY_E_RETRY, why, delay_ms);
     }
@@ -115,9 +117,9 @@ private:
     const volley_jobs& jobs_;
 };
 
-// Gets the messages of a call together, for a component with `batch:` as many as that says. Returning means
-// success for each message that got no other verdict; what is thrown is the verdict of all of them. After a
-// message that is retried or rejected, those behind it in its ordering group come again.
+// Gets the messages of a call together; `batch:` of the component sets how many. Returning means success for
+// each message without another verdict; an exception is the verdict of all of them. After a message that is
+// retried or rejected, those behind it in its ordering group are delivered again.
 class BatchHandler {
 public:
     virtual ~BatchHandler() = default;
@@ -127,13 +129,13 @@ public:
 
 namespace detail {
 
-// Does the code say that the handler's instance failed, not its message?
+// Whether the code means that the handler's instance failed, not its message.
 inline bool is_of_instance(ErrorCode code) {
     return code == ErrorCode::fatal || code == ErrorCode::config || code == ErrorCode::fenced ||
            code == ErrorCode::unauthorized;
 }
 
-// Has a task of the same group before task `n` failed?
+// Whether a task of the same group before task `n` failed.
 inline bool is_behind_a_failure(const volley_task* tasks, std::uint32_t stride, std::uint32_t n) {
     const volley_task& task = element(tasks, stride, n);
     for (std::uint32_t before = 0; task.group != 0 && before < n; ++before) {
@@ -144,7 +146,7 @@ inline bool is_behind_a_failure(const volley_task* tasks, std::uint32_t stride, 
     return false;
 }
 
-// Runs `body` for one task and turns what it throws into the task's status; throws on what is_of_instance.
+// Runs `body` for one task and converts an exception into the task's status; rethrows if is_of_instance.
 template <typename Body>
 void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) {
     const auto fail = [&](std::int32_t status, const char* why) {
@@ -168,14 +170,14 @@ void run_task(const volley_jobs& jobs, volley_task& task, Body&& body) {
         fail(passing ? VOLLEY_E_RETRY : VOLLEY_E_PERMANENT, e.what());
         task.retry_after_ms = passing ? e.retry_after_ms : 0;
     } catch (const std::exception& e) {
-        fail(VOLLEY_E_RETRY, e.what());  // an unforeseen failure may pass: it is tried max_attempts times
+        fail(VOLLEY_E_RETRY, e.what());  // it may be temporary: it is tried max_attempts times
     } catch (...) {
         fail(VOLLEY_E_RETRY, "an exception that is no std::exception");
     }
 }
 
-// Runs tasks in turn. After one that failed, those of its group are left for later: they must not overtake
-// it. Returns < 0, with the text in `error`, if the instance failed: the tasks not done have status 0.
+// Runs tasks in turn. After a failed task, those of its group are left for later, because they must not
+// overtake it. Returns < 0, with the text in `error`, if the instance failed: unfinished tasks have status 0.
 template <typename Body>
 std::int32_t run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
                        volley_error* error, Body&& body) noexcept {
@@ -196,8 +198,8 @@ std::int32_t run_tasks(const volley_jobs& jobs, volley_task* tasks, std::uint32_
     });
 }
 
-// Runs a batch: what `body` throws becomes the status of every task. Returns < 0, with the text in `error`,
-// if the instance failed.
+// Runs a batch: an exception of `body` becomes the status of every task. Returns < 0, with the text in
+// `error`, if the instance failed.
 template <typename Body>
 std::int32_t run_batch(const volley_jobs& jobs, volley_task* tasks, std::uint32_t count, std::uint32_t stride,
                        volley_error* error, Body&& body) noexcept {

@@ -1,5 +1,5 @@
-// What `volley peek`, `volley queues`, `volley dlq`, dashboards and autoscalers show of a queue
-// (volley.inspect/1), from two methods. Header-only, C++17.
+// Provides the data for `volley peek`, `volley queues`, `volley dlq`, dashboards and autoscalers
+// (volley.inspect/1) from two methods. Header-only, C++17.
 //
 //     struct Inbox : volley::Consumer, volley::Inspectable { … };
 #pragma once
@@ -18,24 +18,24 @@
 namespace volley {
 inline namespace v1 {
 
-// A second base of a Consumer or a BatchConsumer. The methods are called by the thread of the other methods,
-// after open(). What they throw is shown to whoever asked.
+// A second base of a Consumer or a BatchConsumer. The thread of the other methods calls these methods, after
+// open(). The caller of the inspection sees the text of an exception.
 class Inspectable {
 public:
     virtual ~Inspectable() = default;
-    // Returns how many messages wait; -1: unknown. Called up to ten times a second.
+    // Returns the number of waiting messages; -1: unknown. Called up to ten times a second.
     virtual std::int64_t count(std::string_view queue) = 0;
-    // Returns up to `limit` of the messages that wait, after the first `skip`, in a stable order, without
-    // taking them. An empty result is the end. The id of each is what find and remove get.
+    // Returns up to `limit` waiting messages after the first `skip`, in a stable order, without receiving
+    // them. An empty result means the end. find and remove get the id of a message.
     virtual std::vector<QueueMessage> peek(std::string_view queue, std::uint64_t skip,
                                            std::uint32_t limit) = 0;
 
-    // Optional: deletes the waiting message with this id. Returns whether it was there. With it, dead letters
-    // can be retried and deleted, and the queue purged.
+    // Optional: deletes the waiting message with this id. Returns whether it existed. This allows retrying
+    // and deleting dead letters, and purging the queue.
     virtual bool remove(std::string_view /*queue*/, std::string_view /*id*/) {
         throw Error(ErrorCode::unsupported, "this connector removes no single message");
     }
-    // Optional: returns the waiting message with this id; by default it is searched for with peek.
+    // Optional: returns the waiting message with this id; the default searches with peek.
     virtual std::optional<QueueMessage> find(std::string_view queue, std::string_view id) {
         std::string first;  // of the last page
         for (std::uint64_t skip = 0;;) {
@@ -47,7 +47,7 @@ public:
             skip += messages.size();
         }
     }
-    // Optional: deletes all that waits. Returns how many that were. By default each is removed.
+    // Optional: deletes all waiting messages. Returns how many there were. The default removes each.
     virtual std::uint64_t purge(std::string_view queue) {
         std::uint64_t removed = 0;
         std::string first;  // of the last page
@@ -68,7 +68,7 @@ private:
     static std::string_view id_of(const QueueMessage& message) {
         return message.id ? *message.id : message.message_context;
     }
-    // A peek that ignores `skip`, or a remove that removes nothing, must not make this go on for ever.
+    // A peek that ignores `skip`, or a remove that removes nothing, must not make this loop forever.
     static bool is_repeated(const std::vector<QueueMessage>& messages, std::string& first) {
         const std::string_view now = id_of(messages.front());
         if (now == first) return true;

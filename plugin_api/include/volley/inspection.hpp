@@ -15,7 +15,7 @@ namespace detail {
 // queue(). T is the author's class.
 template <typename Shim, typename T>
 struct Inspection {
-    std::list<KeptMessage> shown = {};  // what the last peek or find returned
+    std::list<KeptMessage> shown = {};  // the result of the last peek or find
 
     void show(volley_batch& batch, std::vector<QueueMessage> messages) {
         shown.clear();

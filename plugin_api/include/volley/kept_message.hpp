@@ -10,7 +10,7 @@ namespace volley {
 inline namespace v1 {
 namespace detail {
 
-// Stays where it is while views into it are used.
+// Must not move while views into it are used.
 struct KeptMessage {
     std::uint64_t handle = 0;
     QueueMessage message = {};
@@ -18,7 +18,7 @@ struct KeptMessage {
 
     std::string_view id() const { return message.id ? *message.id : message.message_context; }
 
-    // Requires: `to` is empty, as the engine made it.
+    // Requires: `to` is empty, as the engine created it.
     void fill(volley_message& to) {
         headers.clear();
         for (const Header& header : message.headers) headers.push_back(header_of(header));

@@ -1,4 +1,4 @@
-// What a handler and a connector of the SDK see of messages. Header-only, C++17.
+// Messages as handlers and connectors of the SDK see them. Header-only, C++17.
 #pragma once
 
 #include <cstddef>
@@ -58,7 +58,7 @@ public:
     Iterator end() const { return Iterator(first_ + count_); }
     std::size_t size() const { return count_; }
     bool empty() const { return count_ == 0; }
-    // The value of the first header of this name that has one.
+    // The value of the first header of this name that has a value.
     std::optional<std::string_view> find(std::string_view name) const {
         for (const HeaderView header : *this) {
             if (header.name == name && header.value) return header.value;
@@ -102,38 +102,38 @@ private:
     std::uint32_t attempt_;
 };
 
-// A message that a four-method consumer hands over; owned by the SDK until it is settled.
+// A message that a consumer returns; the SDK owns it until it is settled.
 struct QueueMessage {
-    std::string message_context;  // the store's name for this delivery: what delete_message and on_fail get
+    std::string message_context;  // the store's name for this delivery, passed to delete_message and on_fail
     std::string message;          // the body
     std::optional<std::string> key = std::nullopt;  // nullopt: none; an empty one is a key
     std::uint32_t delivery_count = 0;               // 1: the first time; 0: the store does not count
     std::vector<Header> headers = {};
-    // Names the message for good: the same at each delivery. Set it where message_context is a receipt that
-    // each delivery has anew. nullopt: message_context is the id. Empty: nothing names the message.
+    // Identifies the message permanently: the same at each delivery. Set it if message_context is a receipt
+    // that differs for each delivery. nullopt: message_context is the id. Empty: the message has no id.
     std::optional<std::string> id = std::nullopt;
     std::int64_t timestamp_ms = 0;  // when it was produced, Unix; 0 unknown
 };
 
-// Why a message comes back to the consumer.
+// The reason why a message is put back.
 struct Failure {
-    // true: it did not fail, and was perhaps never started: the engine stops, for example. Deliver it again
-    // soon, and do not count this delivery if the store can do that.
+    // true: the message did not fail, and may not have been started; for example, the engine stops. Deliver
+    // it again soon, and do not count this delivery if the store allows it.
     bool is_release = false;
     std::uint32_t reason = VOLLEY_REASON_NONE;  // VOLLEY_REASON_…
-    std::uint64_t delay_ms = 0;                 // deliver it no sooner; only if the class says can_delay
+    std::uint64_t delay_ms = 0;                 // the minimum delay; only if the class has can_delay
     std::uint32_t attempts = 0;                 // made so far
-    std::string_view text = {};                 // why, for a person; valid during the call
+    std::string_view text = {};                 // the error text; valid during the call
 };
 
-// What a producer may know beside the body. A class that stores keys, headers, delays or tombstones says so
+// The parts of a record beside the body. A class that stores keys, headers, delays or tombstones declares it
 // (plugin.hpp): static constexpr bool can_key = true;
 struct Options {
     std::optional<std::string_view> key = std::nullopt;
-    std::string_view id = {};  // stable across retries: a store that can, drops duplicates by it
+    std::string_view id = {};  // stable across retries, for deduplication
     std::uint64_t delay_ms = 0;
     Headers headers = {};
-    bool is_tombstone = false;      // there is no body; only if the class says can_tombstone
+    bool is_tombstone = false;      // there is no body; only if the class has can_tombstone
     std::int64_t timestamp_ms = 0;  // the message's time, Unix; 0: now
     std::int32_t partition = -1;    // -1: the store chooses
 };

@@ -1,5 +1,4 @@
-// Whether a class overrides a virtual method of its base, also where the base has several of that name.
-// Header-only, C++17.
+// Whether a class overrides a virtual method of its base, even if the base has overloads. Header-only, C++17.
 #pragma once
 
 #include <type_traits>

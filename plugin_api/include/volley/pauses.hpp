@@ -17,7 +17,7 @@ public:
 
     void start_over() { pause_ = shortest; }
 
-    // Returns false when the time is over or somebody interrupted.
+    // Returns false at the deadline or after an interrupt.
     bool wait(Clock::time_point deadline) {
         std::unique_lock<std::mutex> lock(mutex_);
         const auto until = std::min(deadline, Clock::now() + pause_);

@@ -1,11 +1,11 @@
-// All that the author of a plugin includes. Header-only, C++17.
+// The only header that the author of a plugin includes. Header-only, C++17.
 //
 //     struct MyPGConsumer : volley::Consumer { explicit MyPGConsumer(const volley::Context&); … };
 //     VOLLEY_PLUGIN("postgres", "1.0.0", volley::author("Ada"), volley::license("MIT"),
 //                   VOLLEY_CLASS(MyPGConsumer), VOLLEY_CLASS(MyPGProducer));
 //
-// A class says what it is by its base: Consumer, Producer, BatchConsumer, BatchProducer, Handler or
-// BatchHandler. What else it says is in static constexpr members, each optional:
+// The base of a class defines its kind: Consumer, Producer, BatchConsumer, BatchProducer, Handler or
+// BatchHandler. It may declare these static constexpr members:
 //     const char* summary        one line, for `volley plugins`
 //     const char* config_schema  JSON Schema (draft-07) of its `config:`, which volleyd --check applies
 //     bool can_key, can_headers, can_delay, can_dedup, can_tombstone, ordered, bounded, thread_safe,

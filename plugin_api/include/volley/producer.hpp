@@ -1,5 +1,5 @@
 // The SDK's producer: one message at a time, durable when the call returns. Header-only, C++17. A producer
-// whose confirmations come later derives from BatchProducer (batch_producer.hpp) instead.
+// whose confirmations arrive later derives from BatchProducer (batch_producer.hpp) instead.
 #pragma once
 
 #include <string_view>
@@ -11,16 +11,16 @@
 namespace volley {
 inline namespace v1 {
 
-// One thread at a time. What a method throws is logged, and counts, as in a Consumer.
+// One thread at a time. Exceptions are logged and handled as in a Consumer.
 class Producer {
 public:
-    // The constructor does no I/O, as the consumer's.
+    // The constructor does no I/O, like the consumer's.
     virtual ~Producer() = default;
-    virtual void open() {}  // as the consumer's
-    // Returns true if the message is durable, as far as the store promises it. false, or an exception that is
-    // no Error, or Error with retry or unknown: it is sent again. Rejected, and Error with permanent,
-    // too_large or unsupported: the message fails for good. Views are valid during the call. In a class with
-    // `static constexpr bool ordered = true` no later message is sent before one that is to be sent again.
+    virtual void open() {}  // like the consumer's
+    // Returns true if the message is as durable as the store can make it. false, an exception that is not an
+    // Error, or Error with retry or unknown: it is sent again. Rejected, and Error with permanent, too_large
+    // or unsupported: the message fails permanently. Views are valid during the call. In a class with
+    // `static constexpr bool ordered = true` no later message overtakes one that must be sent again.
     virtual bool produce(std::string_view queue, std::string_view message, const Options& options) = 0;
     virtual void shutdown() {}
 };

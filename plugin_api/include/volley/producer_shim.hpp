@@ -1,4 +1,4 @@
-// A batch producer (abi.hpp) over the methods of a Producer: every report comes before produce returns.
+// A batch producer (abi.hpp) over the methods of a Producer: every report is made before produce returns.
 // Header-only, C++17.
 #pragma once
 
@@ -77,7 +77,7 @@ private:
 
     Context context_;
     T producer_;
-    Producer& base_ = producer_;  // an author's class may have members of its own with the names of ours
+    Producer& base_ = producer_;  // the author's class may have members of the same names
     volley_report_fn report_;
     void* report_context_;
 };

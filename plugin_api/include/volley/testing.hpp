@@ -6,7 +6,7 @@
 //     assert(result.verdict == volley::testing::Verdict::done);
 //     assert(result.outputs.at(0).queue == "shipments");
 //
-// The handler is called through the same functions as by the engine. To test a component with its
+// The test calls the handler through the same functions as the engine. To test a component with its
 // configuration, retries and dead letters, use `volley test`.
 #pragma once
 
@@ -27,7 +27,7 @@ namespace volley {
 inline namespace v1 {
 namespace testing {
 
-// What a handler is made with.
+// The settings of a handler.
 struct HandlerSettings {
     // Its `config:`, by key: {{"limit", "100"}}. All values are text.
     std::map<std::string, std::string> config = {};
@@ -38,7 +38,7 @@ struct HandlerSettings {
     std::string base_dir = "/";
 };
 
-// What a handler gets. nullopt: the message has none.
+// The message for a handler. nullopt: the message has none.
 struct TestMessage {
     std::optional<std::string> body = std::nullopt;  // nullopt: a tombstone
     std::optional<std::string> key = std::nullopt;
@@ -52,7 +52,7 @@ struct TestMessage {
     bool is_cancelled = false;  // what Outputs::cancelled() returns
 };
 
-// A record as its store would get it: with the input's key and headers where the handler gives none.
+// A record as its store would get it: with the input's key and headers if the handler sets none.
 struct Output {
     std::string queue;
     std::optional<std::string> body;
@@ -66,16 +66,16 @@ enum class Verdict : std::uint8_t {
     done,
     dropped,
     retry,           // tried again, unless its attempts are used up
-    failed,          // for good: it can never succeed
+    failed,          // permanently: it can never succeed
     instance_failed  // volley::Error with fatal, config, fenced or unauthorized: the instance failed, not the
                      // message
 };
 
 struct HandlerResult {
     Verdict verdict = Verdict::done;
-    std::string why;  // what the handler has thrown; empty: nothing
+    std::string why;  // the text of the handler's exception; empty: none
     std::uint64_t retry_after_ms = 0;
-    std::vector<Output> outputs;  // none unless it is done: the engine would send none
+    std::vector<Output> outputs;  // none unless the verdict is done: the engine would send none
 };
 
 namespace detail {
@@ -86,7 +86,7 @@ struct Call {
     const TestMessage* message = nullptr;
     std::vector<Output> outputs;
     std::string why;
-    std::string refusal;  // of an output; it fails the message, whatever the handler makes of it
+    std::string refusal;  // of an output; it fails the message, even if the handler catches it
 };
 
 inline std::optional<std::string> text_or_nothing(const volley_view& view) {
@@ -153,7 +153,7 @@ public:
                        std::uint32_t) { of(h).log_.emplace_back(text_of(text)); };
         host_.metric = [](const volley_host* h, std::uint32_t, const char*, const char*, const volley_header*,
                           std::uint32_t) {
-            return reinterpret_cast<volley_metric*>(&of(h));  // one for all: nobody reads them
+            return reinterpret_cast<volley_metric*>(&of(h));  // one for all, because nothing reads them
         };
         host_.metric_add = [](volley_metric*, double) {};
         host_.metric_set = [](volley_metric*, double) {};
@@ -215,11 +215,11 @@ inline std::string json_of(const std::map<std::string, std::string>& config) {
 
 }  // namespace detail
 
-// An instance of the handler class T, as a worker has one. Use it from one thread.
+// An instance of the handler class T, like a worker's. Use it from one thread.
 template <typename T>
 class HandlerTest {
 public:
-    // Makes the handler. Throws volley::Error if its constructor fails.
+    // Creates the handler. Throws volley::Error if its constructor fails.
     explicit HandlerTest(HandlerSettings settings = {})
         : settings_(std::move(settings)), config_(detail::json_of(settings_.config)), host_(settings_) {
         jobs_.struct_size = sizeof jobs_;
@@ -242,7 +242,7 @@ public:
         const std::int32_t status = functions_.create(host_.get(), &options, &jobs_, &handler_, &error);
         if (status != VOLLEY_OK) throw Error(static_cast<ErrorCode>(status), error.text, error.field);
     }
-    // Calls shutdown(), as the end of an engine does.
+    // Calls shutdown(), as the engine does at its end.
     ~HandlerTest() {
         volley_error error = empty_error();
         functions_.close(handler_, 0, &error);
@@ -276,7 +276,7 @@ public:
         return handle(message);
     }
 
-    // What the handler has logged through its Context.
+    // The lines that the handler logged through its Context.
     const std::vector<std::string>& log() const { return host_.log(); }
 
 private:

@@ -1,5 +1,5 @@
-// UTF-8 as RFC 3629 has it: no surrogates, no overlong forms, nothing above U+10FFFF. Whoever says of bytes
-// that they are UTF-8 asks here. Header-only, C++17.
+// UTF-8 as defined by RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF. All checks for
+// UTF-8 use these functions. Header-only, C++17.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace volley {
 inline namespace v1 {
 
-// Returns how many bytes the character at `at` takes; 0: none begins there. Requires at < bytes.size().
+// Returns the length in bytes of the character at `at`; 0: none begins there. Requires: at < bytes.size().
 inline std::size_t utf8_length(std::string_view bytes, std::size_t at) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[at + i]); };
     const unsigned lead = byte(0);
@@ -20,7 +20,7 @@ inline std::size_t utf8_length(std::string_view bytes, std::size_t at) {
                                : lead >= 0xF0U && lead < 0xF5U ? 4
                                                                : 0;
     if (length == 0 || length > bytes.size() - at) return 0;
-    // The second byte excludes overlong forms (E0, F0), surrogates (ED) and what is above U+10FFFF (F4).
+    // The second byte excludes overlong forms (E0, F0), surrogates (ED) and code points above U+10FFFF (F4).
     const unsigned least = lead == 0xE0U ? 0xA0U : lead == 0xF0U ? 0x90U : 0x80U;
     const unsigned most = lead == 0xEDU ? 0x9FU : lead == 0xF4U ? 0x8FU : 0xBFU;
     if (byte(1) < least || byte(1) > most) return 0;
@@ -30,7 +30,7 @@ inline std::size_t utf8_length(std::string_view bytes, std::size_t at) {
     return length;
 }
 
-// Returns how many bytes from the front are whole characters.
+// Returns how many bytes from the front are complete characters.
 inline std::size_t utf8_prefix(std::string_view bytes) {
     std::size_t at = 0;
     while (at < bytes.size()) {

@@ -1,4 +1,4 @@
-// The ABI's views and strided arrays, as C++ likes them. Header-only, C++17.
+// C++ access to the ABI's views and strided arrays. Header-only, C++17.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace volley {
 inline namespace v1 {
 
-// An absent view is empty, whatever its size says.
+// An absent view is empty, whatever its size is.
 inline std::string_view text_of(const volley_view& v) {
     return v.data != nullptr ? std::string_view(static_cast<const char*>(v.data), v.size)
                              : std::string_view();
