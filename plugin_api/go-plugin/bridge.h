@@ -1,4 +1,4 @@
-// What the Go side calls of C: functions that the engine gives as pointers, and elements of its arrays.
+// C functions for the Go side: they call function pointers of the engine, and access elements of its arrays.
 #pragma once
 
 #include <volley/plugin.h>
@@ -16,7 +16,7 @@ volley_settlement *bridge_settlement(volley_settlement *all, uint32_t stride, ui
 const volley_record *bridge_record(const volley_record *all, uint32_t stride, uint32_t i);
 volley_task *bridge_task(volley_task *all, uint32_t stride, uint32_t i);
 
-// Fills in what the Go side registered, called from inside volley_plugin_v1.
+// Adds the classes that the Go side registered; called from inside volley_plugin_v1.
 // The texts live as long as the process.
 void bridge_describe(char *name, char *version, char *summary, char *license);
 void bridge_add(uint32_t kind, uint32_t index, char *name, uint64_t flags, char *summary, char *config_schema);

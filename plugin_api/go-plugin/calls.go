@@ -15,7 +15,7 @@ import (
 
 var empty = [1]byte{}
 
-// A pointer to the bytes, which is never nil: what is empty is present.
+// A pointer to the bytes, which is never nil: an empty value is present.
 func present(data []byte) unsafe.Pointer {
 	if len(data) == 0 {
 		return unsafe.Pointer(&empty[0])
@@ -49,7 +49,7 @@ func statusOf(err error) (C.int32_t, string, uint32) {
 	return C.VOLLEY_E_RETRY, err.Error(), 0
 }
 
-// Runs a call of the plugin: no panic leaves it.
+// Runs a call of the plugin, and recovers panics.
 func caught(call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -179,7 +179,7 @@ type consumerInstance struct {
 	maxOpen  int
 	open     map[uint64]*delivery
 	last     uint64
-	failed   error // returned behind messages that were delivered
+	failed   error // returned after the messages before it are delivered
 }
 
 func consumerOf(h C.uintptr_t) *consumerInstance { return cgo.Handle(h).Value().(*consumerInstance) }
@@ -231,7 +231,7 @@ func volleyConsume(h C.uintptr_t, batch *C.volley_batch, timeoutMs C.uint32_t, e
 			i.open[i.last] = d
 			batch.count++
 		}
-		if batch.count > 0 { // an error gives no messages: those before it come first
+		if batch.count > 0 { // an error returns no messages: earlier ones are delivered first
 			i.failed = err
 			return nil
 		}
@@ -340,7 +340,7 @@ func volleyProduce(h C.uintptr_t, all *C.volley_record, count, stride C.uint32_t
 			status, why := C.int32_t(C.VOLLEY_OK), ""
 			if err := caught(func() error { return i.producer.Produce(&record) }); err != nil {
 				if status, why, _ = statusOf(err); status == C.VOLLEY_E_RETRY {
-					return err // not accepted, so that none overtakes it
+					return err // not accepted, so that no other overtakes it
 				}
 			}
 			reason := []byte(why)

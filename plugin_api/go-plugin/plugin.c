@@ -1,12 +1,13 @@
-// The tables of the ABI. Each class has a create function of its own, because create is not told which class it is of.
+// The tables of the ABI. Each class has its own create function, because create does not get the class.
 #include "bridge.h"
 
 #include <signal.h>
 
 #include "_cgo_export.h"
 
-// Go's runtime starts its threads while the file is loaded, and they keep the mask of the thread that loads it. A plugin's
-// threads block all signals: so does this one from before that until the entry is called, which follows on the same thread.
+// Go's runtime starts its threads while the file is loaded, and they inherit the signal mask of the loading thread. A
+// plugin's threads must block all signals. Therefore the loading thread blocks them before that, until the entry point
+// is called on the same thread.
 static sigset_t mask_before;
 static int is_masked;
 __attribute__((constructor(101))) static void block_signals(void) {

@@ -29,7 +29,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// Permanent returns an error that says that this message can never succeed.
+// Permanent returns an error for a message that can never succeed.
 func Permanent(format string, a ...any) error {
 	return &Error{Status: -2, Text: fmt.Sprintf(format, a...)}
 }
@@ -37,33 +37,33 @@ func Permanent(format string, a ...any) error {
 // Header is one header; a nil Value is absent.
 type Header struct{ Name, Value []byte }
 
-// QueueMessage is a message that a consumer hands over.
+// QueueMessage is a message that a consumer returns.
 type QueueMessage struct {
-	Context       string // the store's name for this delivery: what Delete and OnFail get
+	Context       string // the store's name for this delivery, passed to Delete and OnFail
 	Body          []byte // nil: a tombstone
 	Key           []byte // nil: none
-	ID            string // names the message for good; empty: Context does
+	ID            string // identifies the message permanently; empty: Context is the id
 	Headers       []Header
 	DeliveryCount uint32 // 0: the store does not count
 	TimestampMs   int64  // Unix; 0 unknown
 }
 
-// Failure says why a message comes back.
+// Failure is the reason why a message is put back.
 type Failure struct {
-	IsRelease bool   // it did not fail: deliver it again soon, and do not count this delivery
-	DelayMs   uint64 // deliver it no sooner; only with CanDelay
+	IsRelease bool   // the message did not fail: deliver it again soon, and do not count this delivery
+	DelayMs   uint64 // the minimum delay; only with CanDelay
 	Attempts  uint32
 	Text      string
 }
 
-// Consumer takes one message at a time. One goroutine at a time uses it. What else it has of Opener, Rejecter and Closer is
-// used.
+// Consumer receives one message at a time. One goroutine at a time uses it. It may also implement Opener, Rejecter and
+// Closer.
 type Consumer interface {
-	// Consume returns the next message, or nil if there is none now. It does not wait.
+	// Consume returns the next message, or nil if there is none now. It must not wait.
 	Consume() (*QueueMessage, error)
-	// Delete: the message is done. It returns false if it was no longer this consumer's.
+	// Delete deletes a finished message. It returns false if the message no longer belongs to this consumer.
 	Delete(context string) (bool, error)
-	// OnFail: the message failed, or is released. It is to be delivered again.
+	// OnFail puts back a message that failed or is released, for redelivery.
 	OnFail(context string, failure Failure) (bool, error)
 }
 
@@ -75,18 +75,18 @@ type Producer interface {
 // Opener connects. Open is called again after an error.
 type Opener interface{ Open() error }
 
-// Closer is closed at the end.
+// Closer is called at the end.
 type Closer interface{ Close() error }
 
-// Rejecter is told of messages that failed for good, instead of Delete.
+// Rejecter gets messages that failed permanently, instead of Delete.
 type Rejecter interface {
 	Reject(context string, failure Failure) (bool, error)
 }
 
-// Handler handles a message. A nil error sends the outputs; an Error has a status, any other one is a retry.
+// Handler handles a message. A nil error sends the outputs; an Error has a status, any other error is a retry.
 type Handler func(message *Message, out *Outputs) error
 
-// Record is a message that is to be stored.
+// Record is a message to store.
 type Record struct {
 	Body        []byte // nil: a tombstone
 	Key         []byte // nil: none
@@ -96,7 +96,7 @@ type Record struct {
 	TimestampMs int64 // 0: now
 }
 
-// Message is a message that comes in.
+// Message is an incoming message.
 type Message struct {
 	Body    []byte // nil: a tombstone
 	Key     []byte // nil: none
@@ -105,13 +105,13 @@ type Message struct {
 	Attempt uint32 // 1: the first
 }
 
-// Outputs takes what a handler sends. It is sent only if the handler returns nil.
+// Outputs collects the outputs of a handler. They are sent only if the handler returns nil.
 type Outputs struct {
 	jobs *C.volley_jobs
 	job  *C.volley_job
 }
 
-// Send sends to one of the component's outputs; an empty queue: to every one.
+// Send sends to one of the component's outputs; an empty queue: to all of them.
 func (o *Outputs) Send(queue string, body []byte) error {
 	var to unsafe.Pointer
 	if queue != "" {
@@ -126,16 +126,16 @@ func (o *Outputs) Send(queue string, body []byte) error {
 	return Permanent("the component has no output %q", queue)
 }
 
-// Cancelled tells whether the result is no longer wanted.
+// Cancelled reports whether the result is no longer needed.
 func (o *Outputs) Cancelled() bool { return C.bridge_cancelled(o.jobs, o.job) != 0 }
 
-// Context is what an instance is created with.
+// Context is the configuration of an instance.
 type Context struct {
 	host                  *C.volley_host
 	Queue, Value, BaseDir string
 }
 
-// Config returns a value of `config:` by its key or JSON pointer; false: it is not there.
+// Config returns a value of `config:` by its key or JSON pointer; false: it is absent.
 func (c Context) Config(key string) (string, bool) {
 	name := C.CString(key)
 	defer C.free(unsafe.Pointer(name))
@@ -152,13 +152,13 @@ func (c Context) Warn(message string) {
 	C.bridge_log(c.host, C.VOLLEY_WARNING, present(data), C.size_t(len(data)))
 }
 
-// Class is what a class says of itself.
+// Class describes a class.
 type Class struct {
 	Name         string
 	Summary      string // one line, for `volley plugins`
 	ConfigSchema string // JSON Schema (draft-07) of `config:`; empty: anything
 	Flags        uint64
-	MaxOpen      int // consumers: how many messages are open at once; 1
+	MaxOpen      int // consumers: how many messages may be open at once; 1
 }
 
 // About describes the plugin.
@@ -176,7 +176,7 @@ var (
 	handlers  []class[Handler]
 )
 
-// Describe names the plugin. Call it, and the Add functions, from init.
+// Describe names the plugin. Call it and the Add functions from init.
 func Describe(plugin About) { about = plugin }
 
 // AddConsumer adds a class. create does no I/O, and runs twice.
@@ -189,7 +189,7 @@ func AddProducer(c Class, create func(Context) (Producer, error)) {
 	producers = append(producers, class[Producer]{c, create})
 }
 
-// AddHandler adds a class. Each worker has an instance of its own.
+// AddHandler adds a class. Each worker has its own instance.
 func AddHandler(c Class, create func(Context) (Handler, error)) {
 	handlers = append(handlers, class[Handler]{c, create})
 }

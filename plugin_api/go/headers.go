@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// headersJSON reads the protocol's headers: an object, in which a repeated name has a list, or a list of pairs.
+// headersJSON reads the protocol's headers: an object in which a repeated name has a list, or a list of pairs.
 type headersJSON Headers
 
 func (h *headersJSON) UnmarshalJSON(data []byte) error {

@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// Message is what came in. It may be read from any goroutine, and must not be changed.
+// Message is an incoming message. It may be read from any goroutine, and must not be changed.
 type Message struct {
-	ID      string // the engine's name for it in this conversation, not the store's
+	ID      string // the engine's id for the message in the protocol, not the store's
 	Attempt int    // 1 for the first
 
-	Key     []byte // nil: it has none
+	Key     []byte // nil: none
 	Headers Headers
 
-	// Body is the JSON value as it was written, if the serializer of the queue is json or msgpack; otherwise nil.
+	// Body is the unchanged JSON value if the serializer of the queue is json or msgpack; otherwise nil.
 	Body json.RawMessage
 	// Data is the body as bytes, if the serializer is none; otherwise nil.
 	Data []byte
-	// Tombstone: it has no body.
+	// Tombstone: the message has no body.
 	Tombstone bool
 
 	Source Source
@@ -25,7 +25,7 @@ type Message struct {
 	call, chain uint64
 }
 
-// Source is where a message comes from. Members that the engine does not know are nil or "".
+// Source is the origin of a message. Members that the store does not provide are nil or "".
 type Source struct {
 	Queue       string          `json:"queue"`
 	ID          string          `json:"id"`
@@ -34,10 +34,10 @@ type Source struct {
 	Offset      *int64          `json:"offset"`
 	TimestampMS *int64          `json:"timestamp_ms"`
 	Deliveries  *int            `json:"deliveries"`
-	Raw         json.RawMessage `json:"-"` // as it was written
+	Raw         json.RawMessage `json:"-"` // the unchanged text
 }
 
-// Content is what Outputs.Send takes to send the body on as it is: Body, Data, or nil for a tombstone.
+// Content is the body for Outputs.Send to forward unchanged: Body, Data, or nil for a tombstone.
 func (m *Message) Content() any {
 	switch {
 	case m.Tombstone:
@@ -57,13 +57,13 @@ func (m *Message) Decode(into any) error {
 	return nil
 }
 
-// Header is a name with one of its values. Both may be any bytes; a Value of nil is none.
+// Header is a name with one of its values. Both may be any bytes; a nil Value is absent.
 type Header struct {
 	Name  string
 	Value []byte
 }
 
-// Headers are in the order in which they came. A name may occur more than once.
+// Headers are in their original order. A name may occur more than once.
 type Headers []Header
 
 // Get returns the first value of a name, or "".

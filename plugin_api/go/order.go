@@ -48,7 +48,7 @@ func (o *order) add(t *task) {
 	o.change.Signal()
 }
 
-// A failure counts in its call alone.
+// A failure counts only in its call.
 func (o *order) forgetOldCalls(call uint64) {
 	if call == o.call {
 		return
@@ -94,8 +94,8 @@ func (o *order) done(t *task, failed bool) {
 	o.change.Signal()
 }
 
-// end: nothing is added any more. Messages that wait in a chain become ready when the one before is done, and the worker
-// that did that one is there to take them.
+// end: no more messages are added. Messages that wait in a chain become ready when the previous one is done, and the
+// worker that handled it takes them.
 func (o *order) end() {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()

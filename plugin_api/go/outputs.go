@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Output says where and how something is sent. The zero value means: to every output of the component, with the key and
-// the headers of the message.
+// Output is the destination and the options of an output. The zero value means: every output of the component, with the
+// key and the headers of the message.
 type Output struct {
 	Queue     string
 	Key       []byte
@@ -19,20 +19,20 @@ type Output struct {
 	Delay     time.Duration
 }
 
-// Outputs are what goes out when the handler returns nil; nothing of it goes out if the handler returns an error.
-// It belongs to the goroutine of the handler.
+// Outputs are sent when the handler returns nil; none is sent if the handler returns an error. They belong to the
+// goroutine of the handler.
 type Outputs struct {
 	id      string
-	pending []byte // outputs as the protocol has them, separated by commas
+	pending []byte // outputs in the protocol's form, separated by commas
 	err     error  // the first output that cannot be written
 	flush   func([]byte)
-	splits  bool // the engine takes partial answers
+	splits  bool // the engine accepts partial answers
 }
 
-// Send sends to one output queue of the component; "" is every one.
+// Send sends to one output queue of the component; "" is all of them.
 //
-// The body: a json.RawMessage goes out as it is, digit by digit; a []byte goes out as bytes; nil is a tombstone; anything
-// else is written as JSON by encoding/json. What cannot be written fails the message.
+// The body: a json.RawMessage is sent unchanged, digit by digit; a []byte is sent as bytes; nil is a tombstone;
+// anything else is encoded as JSON by encoding/json. A value that cannot be encoded fails the message.
 func (o *Outputs) Send(queue string, body any) {
 	o.SendWith(Output{Queue: queue}, body)
 }
@@ -67,8 +67,9 @@ func (o *Outputs) SendWith(how Output, body any) {
 	o.pending = append(append(append(o.pending, '{'), line...), '}')
 }
 
-// Flush hands over what was sent so far, so that a message with very many outputs needs little memory. If the handler
-// returns an error later, the engine discards them. It does nothing with an engine that has no partial answers.
+// Flush hands over the outputs so far, so that a message with very many outputs needs little memory. If the handler
+// returns an error later, the engine discards them. It has no effect with an engine that does not accept partial
+// answers.
 func (o *Outputs) Flush() {
 	if !o.splits || len(o.pending) == 0 || o.err != nil {
 		return
@@ -122,7 +123,7 @@ func appendBytes(line []byte, text, binary string, value []byte) []byte {
 	return append(append(line, base64.StdEncoding.EncodeToString(value)...), '"')
 }
 
-// appendHeaders writes a list of pairs, which can say everything and keeps the order.
+// appendHeaders writes a list of pairs, which can represent all headers and keeps the order.
 func appendHeaders(line []byte, headers Headers) []byte {
 	line = append(line, '[')
 	for i, header := range headers {
@@ -149,8 +150,8 @@ func appendHeaderText(line, value []byte) []byte {
 	return append(append(line, base64.StdEncoding.EncodeToString(value)...), `"}`...)
 }
 
-// appendString writes a JSON string; what is not UTF-8 becomes U+FFFD.
+// appendString writes a JSON string; invalid UTF-8 becomes U+FFFD.
 func appendString(line, text []byte) []byte {
-	written, _ := json.Marshal(string(text)) // a string can always be written
+	written, _ := json.Marshal(string(text)) // encoding a string never fails
 	return append(line, written...)
 }

@@ -8,8 +8,8 @@
 //	}
 //
 // volleyd starts the program for a component with `handler: {exec: [./ship]}`, and speaks the protocol of
-// docs/handler-protocol.md with it over standard input and output. What the program prints goes to standard error, and so
-// into Volley's log.
+// docs/handler-protocol.md with it over standard input and output. Text that the program prints goes to standard error,
+// and thus into Volley's log.
 package volleyhandler
 
 import (
@@ -28,14 +28,14 @@ import (
 	"syscall"
 )
 
-// Handle handles a message. Errors decide, as Retry, Fail and Drop say; nil means done, and the outputs go out. ctx is
-// cancelled when nobody waits for the result any more: the lease was lost, or Volley stops. What is returned then is
-// right, too.
+// Handle handles a message. The error decides, see Retry, Fail and Drop; nil means done, and the outputs are sent. ctx
+// is cancelled when the result is no longer needed: the lease was lost, or Volley is stopping. Any result is valid
+// then.
 type Handle func(ctx context.Context, m *Message, out *Outputs) error
 
 var answers = os.Stdout
 
-// Prints of init functions and of main go to the log, too.
+// Text that init functions and main print also goes to the log.
 func init() {
 	if _, ok := os.LookupEnv("VOLLEY_COMPONENT"); ok {
 		os.Stdout = os.Stderr
@@ -46,7 +46,7 @@ func init() {
 // time. Messages of one chain are handled in order. A panic is a Retry, with its stack on standard error.
 //
 // It returns nil when standard input has ended and everything is answered. Until then it ignores SIGTERM: a service
-// manager sends that to handlers, too, and they still have messages to answer.
+// manager also sends it to handlers, which still have messages to answer.
 func Run(handle Handle) error {
 	os.Stdout = os.Stderr
 	signal.Ignore(syscall.SIGTERM)
@@ -75,7 +75,7 @@ type server struct {
 	tasks map[string]*task // that are not answered
 }
 
-// serve is Run without a process. splits: the engine takes partial answers.
+// serve is Run without a process. splits: the engine accepts partial answers.
 func serve(in io.Reader, out io.Writer, concurrency int, splits bool, handle Handle) error {
 	s := &server{handle: handle, splits: splits, order: newOrder(), out: out, tasks: map[string]*task{}}
 	s.write([]byte(`{"volley":2,"chains":true,"cancels":true,"source":true}`))
@@ -106,7 +106,7 @@ func (s *server) read(in io.Reader) error {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return nil // a line without its end was cut off
+			return nil // a line without a line feed was cut off
 		}
 		if err != nil {
 			return err
@@ -173,7 +173,7 @@ func (s *server) call(t *task, out *Outputs) (err error) {
 	return s.handle(t.ctx, t.message, out)
 }
 
-// write writes a line at once, so that no message waits for another.
+// write writes a line immediately, so that no message waits for another.
 func (s *server) write(line []byte) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -1,4 +1,4 @@
-//! The structs of volley/plugin.h, as far as this crate uses them. The header says what each field means.
+//! The structs of volley/plugin.h, as far as this crate uses them. The header documents each field.
 #![allow(missing_docs)]
 
 use std::ffi::{c_char, c_void};
@@ -266,14 +266,14 @@ pub struct Plugin {
     pub get_extension: Unused,
 }
 
-// Their pointers are to static memory that nobody changes.
+// Their pointers are to static memory that never changes.
 unsafe impl Sync for ConsumerClass {}
 unsafe impl Sync for ProducerClass {}
 unsafe impl Sync for HandlerClass {}
 unsafe impl Sync for Class {}
 unsafe impl Sync for Plugin {}
 
-// What the header said when this was written. Later versions only add fields at the end.
+// The layout of the header when this was written. Later versions only add fields at the end.
 const _: () = {
     assert!(std::mem::size_of::<CallError>() == 560);
     assert!(std::mem::size_of::<Message>() == 120);

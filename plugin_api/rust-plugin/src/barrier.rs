@@ -19,7 +19,7 @@ pub fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
         .unwrap_or_else(|panic| Err(Error::retry(format!("panicked: {}", text_of(panic)))))
 }
 
-/// The status of a call, with the text of what went wrong in `error`.
+/// The status of a call, with the error text in `error`.
 pub unsafe fn status(error: *mut abi::CallError, body: impl FnOnce() -> Result<i32>) -> i32 {
     match caught(body) {
         Ok(status) => status,

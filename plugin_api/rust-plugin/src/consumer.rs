@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::barrier::{caught, status};
 use crate::{abi, text_or_null, views_of, Context, Error, Header, Result};
 
-/// A message that a consumer hands over.
+/// A message that a consumer returns.
 #[derive(Default)]
 pub struct QueueMessage {
-    /// The store's name for this delivery: what `delete` and `on_fail` get.
+    /// The store's name for this delivery, passed to `delete` and `on_fail`.
     pub context: String,
     /// None: a tombstone.
     pub body: Option<Vec<u8>>,
     pub key: Option<Vec<u8>>,
-    /// Names the message for good. None: `context` does. Empty: nothing does.
+    /// Identifies the message permanently. None: `context` is the id. Empty: the message has no id.
     pub id: Option<String>,
     pub headers: Vec<Header>,
     /// 0: the store does not count.
@@ -23,11 +23,11 @@ pub struct QueueMessage {
     pub timestamp_ms: i64,
 }
 
-/// Why a message comes back.
+/// The reason why a message is put back.
 pub struct Failure {
-    /// It did not fail: deliver it again soon, and do not count this delivery.
+    /// The message did not fail: deliver it again soon, and do not count this delivery.
     pub is_release: bool,
-    /// Deliver it no sooner; only if FLAGS has VOLLEY_CAN_DELAY.
+    /// The minimum delay; only if FLAGS has VOLLEY_CAN_DELAY.
     pub delay_ms: u64,
     pub attempts: u32,
     pub text: String,
@@ -40,7 +40,7 @@ pub trait Consumer: Sized + Send {
     const FLAGS: u64 = 0;
     /// One line, for `volley plugins`.
     const SUMMARY: Option<&'static CStr> = None;
-    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` points at a wrong key.
+    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` reports a wrong key.
     const CONFIG_SCHEMA: Option<&'static CStr> = None;
     /// How many messages are open at once.
     const MAX_OPEN: usize = 1;
@@ -52,11 +52,11 @@ pub trait Consumer: Sized + Send {
     }
     /// The next message, or None if there is none now. Does not wait.
     fn consume(&mut self) -> Result<Option<QueueMessage>>;
-    /// The message is done. Returns false if it was no longer this consumer's.
+    /// The message is done: deletes it. Returns false if it no longer belongs to this consumer.
     fn delete(&mut self, context: &str) -> Result<bool>;
-    /// The message failed, or is released: it is to be delivered again.
+    /// The message failed or is released: puts it back for redelivery.
     fn on_fail(&mut self, context: &str, failure: &Failure) -> Result<bool>;
-    /// It failed for good, and the engine has dealt with it.
+    /// The message failed permanently, and the engine has handled it.
     fn reject(&mut self, context: &str, _failure: &Failure) -> Result<bool> {
         self.delete(context)
     }
@@ -75,7 +75,7 @@ struct Instance<T> {
     context: Context,
     open: HashMap<u64, Box<Open>>, // boxed: views into it stay valid
     next_handle: u64,
-    failed: Option<Error>, // returned behind messages that were delivered
+    failed: Option<Error>, // returned after the messages before it are delivered
 }
 
 impl<T: Consumer> Instance<T> {

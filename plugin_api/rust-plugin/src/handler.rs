@@ -27,7 +27,7 @@ impl Message<'_> {
     }
 }
 
-/// Where outputs go. They are sent only if the handler returns Ok, with the input's key and headers.
+/// Collects outputs. They are sent only if the handler returns Ok, with the input's key and headers.
 pub struct Outputs<'a> {
     jobs: &'a abi::Jobs,
     job: *mut c_void,
@@ -42,7 +42,7 @@ impl Outputs<'_> {
     pub fn send_all(&mut self, body: &[u8]) -> Result<()> {
         self.emit(abi::View::ABSENT, body)
     }
-    /// The result is no longer wanted.
+    /// True if the result is no longer needed.
     pub fn cancelled(&self) -> bool {
         (self.jobs.cancelled)(self.jobs.context, self.job) != 0
     }
@@ -71,12 +71,12 @@ impl Outputs<'_> {
     }
 }
 
-/// One instance for each worker, used by its thread alone. Err: the message failed, as the error's status says. A panic is a
-/// retry.
+/// One instance for each worker, used by its thread alone. Err: the message failed with the error's status. A panic is
+/// a retry.
 pub trait Handler: Sized {
     /// One line, for `volley plugins`.
     const SUMMARY: Option<&'static CStr> = None;
-    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` points at a wrong key.
+    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` reports a wrong key.
     const CONFIG_SCHEMA: Option<&'static CStr> = None;
     fn new(context: &Context) -> Result<Self>;
     fn handle(&mut self, message: &Message, out: &mut Outputs) -> Result<()>;

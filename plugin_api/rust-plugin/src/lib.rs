@@ -19,17 +19,17 @@ pub use handler::handler_class;
 #[doc(hidden)]
 pub use producer::producer_class;
 
-/// What went wrong: a status of the ABI and a text for a person.
+/// An error: a status of the ABI and a text for operators.
 #[derive(Debug)]
 pub struct Error {
     pub status: i32,
     pub text: String,
-    /// Not before; 0: the engine decides.
+    /// The minimum delay; 0: the engine decides.
     pub retry_after_ms: u32,
 }
 
 impl Error {
-    /// It may succeed later.
+    /// The call may succeed later.
     pub fn retry(text: impl ToString) -> Error {
         Error { status: abi::E_RETRY, text: text.to_string(), retry_after_ms: 0 }
     }
@@ -51,13 +51,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// One header. The value may be absent.
 pub type Header = (Vec<u8>, Option<Vec<u8>>);
 
-/// What an instance is created with, and the engine's log. Valid until the instance is dropped.
+/// The context of an instance, and the engine's log. Valid until the instance is dropped.
 #[derive(Clone)]
 pub struct Context {
     host: *const abi::Host,
     /// The queue's name in the configuration; of a handler: the component's.
     pub queue: String,
-    /// What the store calls the queue.
+    /// The queue's name in the store.
     pub value: String,
     /// Relative paths are relative to it.
     pub base_dir: std::path::PathBuf,
@@ -118,7 +118,7 @@ fn views_of(headers: &[Header]) -> Vec<abi::Header> {
         .collect()
 }
 
-/// The plugin's one exported symbol. Once a crate:
+/// The plugin's only exported symbol. Use it once per crate:
 /// `plugin! { name: "lines", version: "1.0.0", summary: "files as queues", license: "MIT", consumers: [Reader],
 /// producers: [Writer], handlers: [] }`
 #[macro_export]

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use crate::barrier::{caught, status};
 use crate::{abi, headers_of, text_or_null, Context, Header, Result};
 
-/// A message that is to be stored.
+/// A message to store.
 pub struct Record<'a> {
     /// None: a tombstone.
     pub body: Option<&'a [u8]>,
@@ -17,13 +17,13 @@ pub struct Record<'a> {
     pub timestamp_ms: i64,
 }
 
-/// One message at a time, durable when the call returns. Errors and panics as of a Consumer.
+/// One message at a time, durable when the call returns. Errors and panics are handled as in a Consumer.
 pub trait Producer: Sized + Send {
     /// VOLLEY_ORDERED and others of plugin.h.
     const FLAGS: u64 = 0;
     /// One line, for `volley plugins`.
     const SUMMARY: Option<&'static CStr> = None;
-    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` points at a wrong key.
+    /// JSON Schema (draft-07) of `config:`. With it `volleyd --check` reports a wrong key.
     const CONFIG_SCHEMA: Option<&'static CStr> = None;
     /// Checks the configuration; no I/O. Runs twice.
     fn new(context: &Context) -> Result<Self>;
@@ -44,7 +44,7 @@ struct Instance<T> {
 }
 
 impl<T: Producer> Instance<T> {
-    // A record that is to be sent again is not accepted, so that none overtakes it.
+    // A record that must be sent again is not accepted, so that no other overtakes it.
     unsafe fn produce(&mut self, record: &abi::Record) -> Result<()> {
         let seen = Record {
             body: record.body.bytes(),

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! volleyd starts the program for a component with `handler: {exec: [./ship]}`, and speaks the protocol of
-//! docs/handler-protocol.md with it over standard input and output. What the program prints goes to standard error, and so
-//! into Volley's log.
+//! docs/handler-protocol.md with it over standard input and output. Text that the program prints goes to standard
+//! error, and thus into Volley's log.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -36,14 +36,14 @@ pub use outputs::{Outputs, To};
 use order::Order;
 use outputs::{milliseconds, quoted};
 
-/// What becomes of a message that is not done. Every other error becomes a Retry with its text.
+/// The outcome of a message that is not done. Any other error becomes a Retry with its text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
-    /// It fails now and may succeed later; not before `after` if that is given.
+    /// The message fails now and may succeed later; the next attempt is not before `after`, if given.
     Retry { why: String, after: Option<Duration> },
-    /// It fails for good.
+    /// The message fails permanently.
     Fail(String),
-    /// It is not wanted: acked without outputs, and counted.
+    /// The message is unwanted: acked without outputs, and counted.
     Drop(String),
 }
 
@@ -113,7 +113,7 @@ struct Server<H, W> {
     handle: H,
     splits: bool,
     order: Order,
-    output: Mutex<(W, io::Result<()>)>, // and the first error of writing
+    output: Mutex<(W, io::Result<()>)>, // and the first write error
     unanswered: Mutex<HashMap<String, Arc<AtomicBool>>>,
 }
 
@@ -124,7 +124,7 @@ impl<H: Fn(&Message, &mut Outputs) -> Result<(), Error> + Sync, W: Write> Server
             line.clear();
             input.read_until(b'\n', &mut line)?;
             if line.last() != Some(&b'\n') {
-                return Ok(()); // a line without its end was cut off
+                return Ok(()); // a line without a line feed was cut off
             }
             if !line.trim_ascii().is_empty() {
                 self.take(&line)?;
@@ -184,7 +184,7 @@ impl<H: Fn(&Message, &mut Outputs) -> Result<(), Error> + Sync, W: Write> Server
         (format!("{{\"id\":{id},\"{kind}\":{why}{after}}}"), kind != "drop")
     }
 
-    /// At once, so that no message waits for another.
+    /// Writes immediately, so that no message waits for another.
     fn write(&self, mut line: String) {
         line.push('\n');
         let mut output = self.output.lock().expect("no thread panics with the lock");

@@ -7,17 +7,17 @@ use serde_json::value::RawValue;
 
 use crate::base64;
 
-/// What came in.
+/// An incoming message.
 #[derive(Debug)]
 pub struct Message {
-    /// The engine's name for it in this conversation, not the store's.
+    /// The engine's id for the message in the protocol, not the store's.
     pub id: String,
     /// 1 for the first.
     pub attempt: u32,
     pub key: Option<Vec<u8>>,
     pub headers: Headers,
     pub body: Body,
-    /// Where it comes from, as the protocol has it.
+    /// The origin of the message, in the protocol's form.
     pub source: Option<Box<RawValue>>,
     pub(crate) call: u64,
     pub(crate) chain: u64,
@@ -25,8 +25,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Nobody waits for the result any more: the lease was lost, or Volley stops. A handler that works long asks now and
-    /// then, and returns a Retry. What it returns instead is right, too.
+    /// True if the result is no longer needed: the lease was lost, or Volley is stopping. A long-running handler checks
+    /// it regularly and returns a Retry. Any other result is also valid.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
@@ -44,7 +44,7 @@ impl Message {
 /// The body of a message.
 #[derive(Debug, Clone)]
 pub enum Body {
-    /// The JSON value as it was written, digit by digit, if the serializer of the queue is json or msgpack.
+    /// The unchanged JSON value, digit by digit, if the serializer of the queue is json or msgpack.
     Json(Box<RawValue>),
     /// The bytes, if the serializer is none.
     Bytes(Vec<u8>),
@@ -52,8 +52,7 @@ pub enum Body {
     Tombstone,
 }
 
-/// Names and values, both any bytes, in the order in which they came. A name may occur more than once, and a value may be
-/// absent.
+/// Names and values of any bytes, in their original order. A name may occur more than once, and a value may be absent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Headers(pub Vec<(Vec<u8>, Option<Vec<u8>>)>);
 
@@ -161,7 +160,7 @@ pub(crate) struct Request {
     source: Option<Box<RawValue>>,
 }
 
-/// Option alone would take null for none.
+/// Option alone would treat null as none.
 fn as_written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(from).map(Some)
 }

@@ -34,7 +34,7 @@ impl Order {
             let call = message.call;
             if call != state.call {
                 state.call = call;
-                // A failure counts in its call alone.
+                // A failure counts only in its call.
                 state.chains.retain(|id, chain| id.0 == call || chain.busy);
             }
             let chain = state.chains.entry((call, message.chain)).or_default();
@@ -82,7 +82,7 @@ impl Order {
         }
     }
 
-    /// Nothing is added any more. What waits in a chain is taken by the thread that does the message before it.
+    /// No more messages are added. The thread that handles a message takes the next one of its chain.
     pub fn end(&self) {
         self.lock().ended = true;
         self.change.notify_all();

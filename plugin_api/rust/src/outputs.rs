@@ -7,8 +7,8 @@ use crate::base64;
 use crate::message::{Body, Headers};
 use crate::Error;
 
-/// Where and how something is sent. The default: to every output of the component, with the key and the headers of the
-/// message.
+/// The destination and options of an output. The default: every output of the component, with the key and the headers
+/// of the message.
 #[derive(Debug, Clone, Default)]
 pub struct To<'a> {
     pub queue: Option<&'a str>,
@@ -27,10 +27,10 @@ impl<'a> From<&'a str> for To<'a> {
     }
 }
 
-/// What goes out when the handler returns Ok; nothing of it goes out if it returns an error.
+/// The outputs, which are sent when the handler returns Ok; none is sent if it returns an error.
 pub struct Outputs<'a> {
     id: &'a str,
-    pub(crate) pending: String, // as the protocol has them, separated by commas
+    pub(crate) pending: String, // in the protocol's form, separated by commas
     /// Writes a line. None: the engine does not take partial answers.
     write: Option<&'a dyn Fn(String)>,
 }
@@ -44,7 +44,7 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// Sends a body as it came in: JSON digit by digit, bytes, or a tombstone.
+    /// Sends a body unchanged: JSON digit by digit, bytes, or a tombstone.
     pub fn send<'t>(&mut self, to: impl Into<To<'t>>, body: &Body) {
         let body = match body {
             Body::Json(raw) => format!("\"body\":{}", on_one_line(raw)),
@@ -62,7 +62,7 @@ impl<'a> Outputs<'a> {
         Ok(())
     }
 
-    /// Hands over what was sent so far, so that a message with very many outputs needs little memory. If the handler
+    /// Hands over the outputs so far, so that a message with very many outputs needs little memory. If the handler
     /// returns an error later, the engine discards them.
     pub fn flush(&mut self) {
         if let (Some(write), false) = (self.write, self.pending.is_empty()) {
@@ -120,7 +120,7 @@ fn text_or_base64(text: &str, binary: &str, value: &[u8]) -> String {
     }
 }
 
-/// A list of pairs can say everything, and keeps the order.
+/// A list of pairs can represent all headers and keeps the order.
 fn written(headers: &Headers) -> String {
     let pairs: Vec<String> = (headers.0.iter())
         .map(|(name, value)| {

@@ -1,4 +1,4 @@
-//! What the process itself needs: descriptors and signals, without a crate for them.
+//! Descriptors and signals of the process, without a crate for them.
 
 use std::fs::File;
 use std::io;
@@ -13,9 +13,9 @@ extern "C" {
 const SIGTERM: i32 = 15;
 const SIG_IGN: usize = 1;
 
-/// Returns what answers are written to. What is printed from now on goes to standard error.
+/// Returns the output for answers. Text that is printed from now on goes to standard error.
 pub fn take_output() -> io::Result<File> {
-    // SAFETY: the descriptors are those of the process, and nobody else owns the copy.
+    // SAFETY: the descriptors are those of the process, and nothing else owns the copy.
     unsafe {
         let copy = dup(1);
         if copy < 0 || dup2(2, 1) < 0 {
@@ -25,7 +25,7 @@ pub fn take_output() -> io::Result<File> {
     }
 }
 
-/// A service manager sends SIGTERM to handlers, too, and they still have messages to answer.
+/// A service manager also sends SIGTERM to handlers, which still have messages to answer.
 pub fn ignore_sigterm() {
     // SAFETY: SIG_IGN is a valid disposition.
     unsafe {
