@@ -19,6 +19,7 @@
 #include "queue_access.hpp"
 #include "terminal.hpp"
 #include "text/json_text.hpp"
+#include "text/text.hpp"
 
 namespace volley::cli {
 
@@ -208,7 +209,7 @@ Result<rapidjson::Document> BenchEngine::ask(const std::string& path) const {
 }
 
 Result<BenchFigures> BenchEngine::figures(const std::string& component) const {
-    const auto answer = ask("/api/v1/components/" + url_escaped(component));
+    const auto answer = ask("/api/v1/components/" + text::url_escaped(component));
     if (!answer) return answer.error();
     const rapidjson::Value* counters = text::member_of(&*answer, "counters");
     BenchFigures f;
