@@ -18,8 +18,8 @@
 #include "json_fields.hpp"
 #include "queue_access.hpp"
 #include "terminal.hpp"
+#include "text/escape.hpp"
 #include "text/json_text.hpp"
-#include "text/text.hpp"
 
 namespace volley::cli {
 
