@@ -16,9 +16,9 @@ export interface Output {
   queue: string | null;
   /** The JSON value, a text as a string, or a Buffer if it is not UTF-8; null for a tombstone. */
   body: any;
-  /** The message's unless the handler gave another. */
+  /** Defaults to that of the message. */
   key: string | Buffer | undefined;
-  /** The message's unless the handler gave others. */
+  /** Default to those of the message. */
   headers: Message["headers"];
   delayMs: number | undefined;
   partition: number | undefined;
@@ -33,7 +33,7 @@ export interface Result {
   outputs: Output[];
 }
 
-/** Calls the handler with one message. `body`: a string is a text, bytes are bytes, null is a tombstone, anything else JSON. */
+/** Calls the handler with one message. `body`: a string is text, bytes are bytes, null is a tombstone, anything else is JSON. */
 export function call(handler: Handler, body: unknown, options?: Options): Promise<Result>;
 
 /** Calls the handler with a batch. */

@@ -16,9 +16,10 @@ const { Work, FailedGroups, answerOf, headersOf, judge, outcomeOf, textOrBase64,
 
 // Calls the handler with one message. Returns { verdict, why, afterMs, outputs }.
 //
-// `body`: a string is a text, a Buffer is bytes, null is a tombstone, anything else is a JSON value; with `json: true`, a
-// string and null are JSON values, too. The other options are members of the message: key, headers, attempt, source (such as
-// `{ queue: "orders", offset: 12 }`), signal. A class is instantiated, opened and closed; an object is called as it is.
+// `body`: a string is text, a Buffer is bytes, null is a tombstone, anything else is a JSON value; with `json: true`, a
+// string and null are also JSON values. The other options are members of the message: key, headers, attempt, source
+// (such as `{ queue: "orders", offset: 12 }`), signal. A class is instantiated, opened and closed; an object is called
+// directly.
 export async function call(handler, body, options = {}) {
   return (await callAll(handler, [{ ...options, body }], false))[0];
 }
@@ -81,7 +82,7 @@ function resultOf(answer, before, message) {
   return { verdict: "ok", why: "", afterMs: undefined, outputs: [...before, ...answer.outputs].map((output) => outputOf(output, message)) };
 }
 
-// As it would be sent: key and headers are the message's unless the handler gave others.
+// The output as it would be sent: key and headers default to those of the message.
 function outputOf({ queue, body, text, base64, key, key_base64, headers, delay_ms, partition, tombstone }, message) {
   return {
     queue: queue ?? null, // null: every output of the component

@@ -6,7 +6,7 @@ export type Header = string | Uint8Array | null | (string | Uint8Array | null)[]
 export type Headers = { [name: string]: Header } | Iterable<readonly [string | Uint8Array, Header]>;
 
 export interface RetryOptions {
-  /** Not before so many milliseconds. One in the past is ignored. */
+  /** The minimum delay in milliseconds. A negative one is ignored. */
   afterMs?: number | null;
 }
 
@@ -16,13 +16,13 @@ export class Retry extends Error {
   readonly afterMs: number | undefined;
 }
 
-/** The message fails for good. */
+/** The message fails permanently. */
 export class Fail extends Error {}
 
-/** The message is not wanted: it is acked without outputs, and counted. */
+/** The message is unwanted: it is acked without outputs, and counted. */
 export class Drop extends Error {}
 
-/** Where a message comes from. What the store does not know is undefined. */
+/** The origin of a message. Values that the store does not provide are undefined. */
 export interface Source {
   /** Its name in the store (topic). */
   queue?: string;
@@ -35,24 +35,24 @@ export interface Source {
 }
 
 export class Message<Body = any> {
-  /** The engine's name for it in this conversation, not the store's. */
+  /** The engine's id for the message in the protocol, not the store's. */
   readonly id: string;
-  /** 1 is the first. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
   readonly key: string | Buffer | undefined;
   readonly headers: { [name: string]: string | Buffer | null | (string | Buffer | null)[] };
-  /** It has no body. */
+  /** Whether there is no body. */
   readonly tombstone: boolean;
-  /** The body is a JSON value. */
+  /** Whether the body is a JSON value. */
   readonly isJson: boolean;
-  /** The JSON value if the queue's serializer is json or msgpack; else a string, or a Buffer if it is not UTF-8. */
+  /** The JSON value if the queue's serializer is json or msgpack; otherwise a string, or a Buffer if it is not UTF-8. */
   readonly body: Body;
-  /** The body as text; JSON is written anew. null for a tombstone; throws if it is not UTF-8. */
+  /** The body as text; JSON is serialized again. null for a tombstone; throws if it is not UTF-8. */
   get text(): string | null;
-  /** The body as bytes; JSON is written anew. null for a tombstone. */
+  /** The body as bytes; JSON is serialized again. null for a tombstone. */
   get bytes(): Buffer | null;
   get source(): Source;
-  /** Aborted when the result is no longer wanted: the lease was lost, or Volley is stopping. */
+  /** Aborted when the result is no longer needed: the lease was lost, or Volley is stopping. */
   get signal(): AbortSignal;
   /** The body as a JSON value; a text or bytes body is parsed. null for a tombstone; throws if it is not JSON. */
   json(): Body;
@@ -67,22 +67,21 @@ export interface SendOptions {
   partition?: number | null;
 }
 
-/** The outputs of a message. They go out when the handler returns; none of them if it throws. */
+/** The outputs of a message. They are sent when the handler returns; none is sent if it throws. */
 export class Outputs {
-  /**
-   * Sends to one of the component's outputs, or to every one with null. Bytes go out as they are; a string as it came in, as
-   * a JSON string if the message is JSON, else as the text; anything else as JSON.
+  /** Sends to one of the component's outputs, or to all with null. Bytes are sent unchanged; a string in the form of the input, as
+   * a JSON string if the message is JSON, otherwise as text; anything else as JSON.
    */
   send(queue: string | null | undefined, body: unknown, options?: SendOptions): void;
   /** Sends a message without a body. */
   sendTombstone(queue: string | null | undefined, options?: SendOptions): void;
-  /** Writes what was sent so far, so that it need not be kept in memory. It is discarded if the message then fails. */
+  /** Writes the outputs so far, so that they need not stay in memory. They are discarded if the message then fails. */
   flush(): Promise<void>;
   /** For one message of a batch: it fails now and may succeed later. */
   retry(why?: string, options?: RetryOptions): void;
-  /** For one message of a batch: it fails for good. */
+  /** For one message of a batch: it fails permanently. */
   fail(why?: string): void;
-  /** For one message of a batch: it is not wanted. */
+  /** For one message of a batch: it is unwanted. */
   drop(why?: string): void;
 }
 

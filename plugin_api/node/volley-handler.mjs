@@ -8,18 +8,18 @@
 // the package, or copy the file beside the script. It speaks the protocol of docs/handler-protocol.md: one JSON line per
 // message on standard input, one JSON line per answer on standard output.
 //
-// Standard output belongs to the protocol: what the script or its libraries print goes to standard error, and so to
-// Volley's log. Under volleyd this begins with the import of this module. volley-handler.d.ts has the types.
+// Standard output belongs to the protocol: text that the script or its libraries print goes to standard error, and thus
+// to Volley's log. Under volleyd this begins with the import of this module. volley-handler.d.ts has the types.
 
 import { isatty } from "node:tty";
 
-// Outputs of a message that wait for its answer, in characters; with more, a part of the answer is written.
+// The limit of pending outputs of a message, in characters; beyond it, a partial answer is written.
 const partSize = 256 << 10;
-// Lines that are read and not begun, in characters; with more, the rest stays in the pipe.
+// The limit of lines that are read but not begun, in characters; beyond it, the rest stays in the pipe.
 const mostWaiting = 4 << 20;
 
-// The message fails now and may succeed later; not before `afterMs` if that is given. An `afterMs` in the past is ignored.
-// Throws RangeError if it is not a time.
+// The message fails now and may succeed later; the next attempt is not before `afterMs`, if given. A negative `afterMs`
+// is ignored. Throws RangeError if it is not a time.
 export class Retry extends Error {
   constructor(why = "", { afterMs } = {}) {
     super(why);
@@ -27,10 +27,10 @@ export class Retry extends Error {
   }
 }
 
-// The message fails for good.
+// The message fails permanently.
 export class Fail extends Error {}
 
-// The message is not wanted: it is acked without outputs, and counted.
+// The message is unwanted: it is acked without outputs, and counted.
 export class Drop extends Error {}
 
 // A message. `request` is the decoded line of the protocol.
@@ -39,28 +39,28 @@ export class Message {
   #source;
 
   constructor(request, cancellations) {
-    this.id = request.id; // the engine's name for it in this conversation, not the store's
+    this.id = request.id; // the engine's id for the message in the protocol, not the store's
     this.attempt = request.attempt ?? 1;
     this.headers = headersOf(request.headers);
     this.#cancellations = cancellations;
     this.#source = request.source;
     // A string, or a Buffer if it is not UTF-8, or undefined.
     this.key = "key_base64" in request ? Buffer.from(request.key_base64, "base64") : request.key;
-    this.tombstone = request.tombstone ?? false; // it has no body
+    this.tombstone = request.tombstone ?? false; // whether there is no body
     this.isJson = "body" in request && !this.tombstone;
-    // The JSON value if the queue's serializer is json or msgpack; else the text, or a Buffer if it is not UTF-8.
+    // The JSON value if the queue's serializer is json or msgpack; otherwise the text, or a Buffer if it is not UTF-8.
     this.body = request.body;
     if ("text" in request) this.body = request.text;
     else if ("base64" in request) this.body = Buffer.from(request.base64, "base64");
   }
 
-  // An AbortSignal: the result is no longer wanted, because the lease was lost, so another consumer has the message, or
-  // Volley is stopping. A handler that runs for a long time may then give up, and throw Retry.
+  // An AbortSignal: the result is no longer needed, because the lease was lost and another consumer has the message, or
+  // Volley is stopping. A long-running handler can then give up and throw Retry.
   get signal() {
     return this.#cancellations?.signalOf(this.id) ?? new AbortController().signal;
   }
 
-  // Where the message comes from. What the store does not know is undefined.
+  // The origin of the message. Values that the store does not provide are undefined.
   get source() {
     const { queue, id, id_base64, partition, offset, timestamp_ms, deliveries } = this.#source ?? {};
     return {
@@ -78,24 +78,24 @@ export class Message {
     return this.isJson || this.tombstone ? this.body : JSON.parse(this.text);
   }
 
-  // The body as text; JSON is written anew. null for a tombstone; throws if it is not UTF-8.
+  // The body as text; JSON is serialized again. null for a tombstone; throws if it is not UTF-8.
   get text() {
     if (this.tombstone) return null;
     if (this.isJson) return JSON.stringify(this.body);
     return Buffer.isBuffer(this.body) ? new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.body) : this.body;
   }
 
-  // The body as a Buffer; JSON is written anew. null for a tombstone.
+  // The body as a Buffer; JSON is serialized again. null for a tombstone.
   get bytes() {
     if (this.tombstone) return null;
     return Buffer.isBuffer(this.body) ? this.body : Buffer.from(this.text);
   }
 }
 
-// Ends the outputs of a message. Returns the outcome if there is one, and what is left to send.
+// Ends the outputs of a message. Returns the outcome if there is one, and the remaining outputs.
 let endOutputs;
 
-// The outputs of a message. They go out when the handler returns; none of them if it throws.
+// The outputs of a message. They are sent when the handler returns; none is sent if it throws.
 export class Outputs {
   #message;
   #write; // writes a line; undefined if the engine does not accept partial answers
@@ -109,12 +109,12 @@ export class Outputs {
     this.#write = write;
   }
 
-  // Sends to one of the component's outputs, or to every one with null.
+  // Sends to one of the component's outputs, or to all of them with null.
   //
-  // `body`: a Buffer goes out as it is; a string as it came in, as a JSON string if the message is JSON, else as the
-  // text itself; null as a tombstone if the message is one; anything else as JSON. So `message.body` is sent on as it is.
-  // `key` and `headers` are the message's unless given: `{ ...message.headers, "seen-by": "me" }` adds one.
-  // Throws after the message was answered.
+  // `body`: a Buffer is sent unchanged; a string in the form of the input, as a JSON string if the message is JSON,
+  // otherwise as text; null as a tombstone if the message is one; anything else as JSON. `message.body` is thus
+  // forwarded unchanged. `key` and `headers` default to those of the message: `{ ...message.headers, "seen-by": "me" }`
+  // adds one. Throws after the message was answered.
   send(queue, body, options) {
     this.#send(queue, this.#written(body), options);
   }
@@ -124,8 +124,8 @@ export class Outputs {
     this.#send(queue, '"tombstone":true', options);
   }
 
-  // Writes what was sent so far, so that it need not be kept in memory. It is discarded if the message then fails.
-  // `send` does so by itself from time to time. Without effect if the engine does not accept partial answers.
+  // Writes the outputs so far, so that they need not stay in memory. They are discarded if the message then fails.
+  // `send` does this automatically from time to time. Has no effect if the engine does not accept partial answers.
   async flush() {
     this.#size = 0;
     if (!this.#write || this.#sent.length === 0 || this.#isAnswered) return;
@@ -165,10 +165,10 @@ export class Outputs {
     const sent = `{${written}${others === "" ? "" : ","}${others}}`;
     this.#sent.push(sent);
     this.#size += sent.length;
-    if (this.#size > partSize) this.flush().catch(() => {}); // a write that fails ends the process, see Conversation
+    if (this.#size > partSize) this.flush().catch(() => {}); // a failed write ends the process, see Conversation
   }
 
-  // The body's member of the output. JSON is not wrapped into a string: that would be written and read twice.
+  // The body's member of the output. JSON is not wrapped into a string, which would be encoded and decoded twice.
   #written(body) {
     if (body instanceof Uint8Array) return member(textOrBase64("text", "base64", body));
     if (typeof body === "string" && !this.#message.isJson) return member({ text: utf8(body) });
@@ -186,7 +186,7 @@ export class Outputs {
 // `close()` after the last one. If `open()` throws, the process prints the error and exits with status 1. As many handlers
 // run at a time as the component's concurrency says; messages of one ordering group are handled one after another.
 //
-// What the handler throws decides, as Retry, Fail and Drop say; anything else is a Retry, with its stack in Volley's log.
+// The exception decides: Retry, Fail or Drop; any other exception is a Retry, with its stack in Volley's log.
 export async function run(handler) {
   const write = takeOutput();
   const signals = new IgnoredSignals();
@@ -205,13 +205,13 @@ export async function run(handler) {
     await send(`${JSON.stringify(hello)}\n`);
     await new Conversation(work, send, signals).serve(process.stdin);
   } finally {
-    process.stdin.destroy(); // or it would keep a process alive that answers nobody
+    process.stdin.destroy(); // otherwise it would keep a useless process alive
     await work.close();
     signals.restore();
   }
 }
 
-// What was given to `run`.
+// The argument of `run`.
 class Work {
   #given;
   #isMethod;
@@ -231,7 +231,7 @@ class Work {
     return this.#given?.close?.();
   }
 
-  // Returns what the handler returns.
+  // Returns the result of the handler.
   handle(messages, outs, isBatch) {
     if (this.hasBatches && (isBatch || !this.#isMethod)) return this.#given.handleBatch(messages, outs);
     return this.#isMethod ? this.#given.handle(messages[0], outs[0]) : this.#given(messages[0], outs[0]);
@@ -254,7 +254,7 @@ class FailedGroups {
   }
 }
 
-// What a line asks for: a message, or a batch.
+// The task of a line: a message, or a batch.
 class Task {
   groups = [];
   blocked = 0; // groups in which it is not the first
@@ -267,7 +267,7 @@ class Task {
     this.size = line.length;
   }
 
-  // Parsed when they are needed: lines that wait take less memory.
+  // Parsed on demand, because waiting lines take less memory.
   get requests() {
     if (!this.#requests) {
       const request = JSON.parse(this.#line);
@@ -301,7 +301,7 @@ class Schedule {
   }
 
   add(task) {
-    if (this.#limit > 1) task.groups = groupsOf(task.requests); // else all are in turn
+    if (this.#limit > 1) task.groups = groupsOf(task.requests); // otherwise all run in turn
     for (const group of task.groups) {
       const behind = this.#groups.get(group);
       if (behind) {
@@ -335,7 +335,7 @@ class Schedule {
   }
 }
 
-// First in, first out. An array's shift() moves all that is behind.
+// First in, first out. An array's shift() moves all remaining elements.
 class Queue {
   #items = [];
   #begin = 0;
@@ -359,7 +359,7 @@ class Queue {
   }
 }
 
-// The messages that are read and not answered.
+// The messages that are read but not answered.
 class Conversation {
   #work;
   #send;
@@ -413,7 +413,7 @@ class Conversation {
     return this.#controllers.get(id);
   }
 
-  // Lines end at a line feed alone: JSON strings may hold other separators, and node:readline would break them.
+  // Lines end only at a line feed: JSON strings may contain other separators, and node:readline would split them.
   #read(chunk) {
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
@@ -426,7 +426,7 @@ class Conversation {
     }
     if (from < chunk.length) this.#begun.push(chunk.subarray(from));
     this.#goOn();
-    // What is beyond waits in the pipe, cancellations too.
+    // Lines beyond the limit wait in the pipe, including cancellations.
     if (this.#waiting > mostWaiting) this.#stream.pause();
   }
 
@@ -448,7 +448,7 @@ class Conversation {
   }
 
   #begin(task) {
-    const requests = []; // that are handled
+    const requests = []; // being handled
     const messages = [];
     const outs = [];
     for (const request of task.requests) {
@@ -493,9 +493,9 @@ class Conversation {
     this.#flushSoon();
   }
 
-  // What ends in one turn of the event loop is written together; but none waits long for the others.
+  // Answers of one turn of the event loop are written together, but none waits long for the others.
   #flushSoon() {
-    if (this.#isWriting) return; // these, too
+    if (this.#isWriting) return; // that write includes these
     if (this.#flushAtEnd === undefined) {
       this.#turnEnds = performance.now() + 2;
       this.#flushAtEnd = setImmediate(() => this.#flush());
@@ -515,7 +515,7 @@ class Conversation {
     this.#goOn();
   }
 
-  // Fails the conversation, too, if it fails.
+  // A failure also fails the conversation.
   async #write(text) {
     try {
       await this.#send(text);
@@ -526,7 +526,7 @@ class Conversation {
   }
 }
 
-// The answer to a message that was handled. `decision` applies to all of a batch if there is one.
+// The answer to a handled message. `decision`, if there is one, applies to the whole batch.
 function answerOf(request, out, decision, failedGroups) {
   const { message, decision: own, sent } = endOutputs(out);
   const outcome = decision ?? own;
@@ -554,21 +554,21 @@ function outcomeOf(error) {
   }
 }
 
-// A generator has not run: nothing would come of it.
+// A generator has not run, so it has no effect.
 function judge(result) {
   if (typeof result?.next !== "function") return;
   throw new Fail("the handler is a generator, which nobody runs: outputs are sent with out.send()");
 }
 
-// While standard input is open, SIGTERM and SIGINT do nothing: they reach the whole process group or service when somebody
-// stops Volley, which then closes standard input.
+// While standard input is open, SIGTERM and SIGINT are ignored: they reach the whole process group or service when
+// Volley is stopped, and Volley then closes standard input.
 class IgnoredSignals {
   #names = [];
   #listener = () => {};
 
   constructor() {
     if (isatty(0)) return;
-    // A script's own listener stays.
+    // A script's own listener stays in place.
     this.#names = ["SIGTERM", "SIGINT"].filter((name) => process.listenerCount(name) === 0);
     for (const name of this.#names) process.on(name, this.#listener);
   }
@@ -598,8 +598,9 @@ function member(object) {
   return JSON.stringify(object).slice(1, -1);
 }
 
-// From the protocol's: an object, or a list of pairs where a name is no UTF-8. A value is a string, a Buffer if it is no
-// UTF-8, null if there is none, or a list of these if its name is repeated. Such a name is given as text.
+// From the protocol's form: an object, or a list of pairs if a name is not UTF-8. A value is a string, a Buffer if it
+// is not UTF-8, null if it is absent, or a list of these if its name is repeated. A name that is not UTF-8 becomes
+// text.
 function headersOf(headers) {
   if (headers == null) return {};
   if (!Array.isArray(headers)) {
@@ -644,7 +645,7 @@ function milliseconds(delay) {
 
 let writeAnswer;
 
-// Returns how answers are written; what is written to process.stdout from now on goes to standard error.
+// Returns the function that writes answers; text that is written to process.stdout from now on goes to standard error.
 function takeOutput() {
   if (!writeAnswer) {
     writeAnswer = process.stdout.write.bind(process.stdout);

@@ -37,9 +37,9 @@ Delay = Union[int, float, timedelta]
 Header = Union[str, bytes, None, Sequence[Union[str, bytes, None]]]
 Headers = Union[Mapping[Union[str, bytes], Header], Mapping[str, Header], Iterable[tuple[Union[str, bytes], Header]]]
 
-# Outputs of a message that wait for its answer, in characters; with more, a part of the answer is written.
+# The limit of pending outputs of a message, in characters; beyond it, a partial answer is written.
 _PART = 256 << 10
-# Lines that are read and not begun, in bytes; with more, the rest stays in the pipe.
+# The limit of lines that are read but not begun, in bytes; beyond it, the rest stays in the pipe.
 _BACKLOG = 4 << 20
 
 
@@ -94,16 +94,16 @@ class Message:
         self._cancellations = cancellations
         self._request = request
         get = request.get
-        self.id: str = request["id"]  # the engine's name for it in this conversation, not the store's
+        self.id: str = request["id"]  # the engine's id for the message in the protocol, not the store's
         self.attempt: int = get("attempt", 1)
         headers = get("headers")
         self.headers: dict[Union[str, bytes], Header] = _headers_of(headers) if headers else {}
         self.key: Union[str, bytes, None] = get("key")
         if self.key is None and "key_base64" in request:
             self.key = base64.b64decode(request["key_base64"])
-        self.tombstone: bool = get("tombstone", False)  # it has no body
+        self.tombstone: bool = get("tombstone", False)  # whether there is no body
         self.is_json: bool = "body" in request and not self.tombstone
-        # The JSON value if the queue's serializer is json or msgpack; else the text, or the bytes if it is not UTF-8.
+        # The JSON value if the queue's serializer is json or msgpack; otherwise the text, or bytes if it is not UTF-8.
         self.body: Any = get("body")
         if not self.is_json:
             if "text" in request:
@@ -333,7 +333,7 @@ def _serve_in_turn(work: _Work, incoming: _Requests, answers: _Answers) -> None:
                 ready += _answers_to(work, line, failed_groups, incoming, part)
             else:
                 ready.append(_answer(handle, line, failed_groups, incoming, part))
-            # Together they cost less; but none waits long for the others, and no batch waits for the next.
+            # One write for all is cheaper, but none waits long for the others, and no batch waits for the next.
             if has_batches or time.monotonic() > until:
                 answers.write(ready)
                 until = time.monotonic() + 0.002
@@ -417,7 +417,7 @@ def _finish(outs: list[Outputs], decision: Optional[_Decision], failed_groups: _
     return answers
 
 
-# The members of an answer that says retry, fail or drop.
+# The members of an answer with retry, fail or drop.
 _Decision = dict[str, Union[str, int, bool]]
 
 
@@ -540,14 +540,14 @@ class _Requests:
     def __init__(self, descriptor: int) -> None:
         self._lock = threading.Lock()
         self._incoming = _Lines(descriptor)
-        self._lines: list[bytes] = []  # of messages that are not begun
+        self._lines: list[bytes] = []  # of messages that have not begun
         self._cancelled: set[str] = set()
 
     def take(self) -> list[bytes]:
         """Waits for messages. Returns those that are there; none when Volley has closed its end."""
         while True:
             with self._lock:
-                # One chunk, not all that is there: the first message need not wait for the last.
+                # One chunk, not all available data: the first message need not wait for the last.
                 if not self._lines:
                     self._cancelled.clear()  # of messages that are answered
                     if self._incoming.is_readable():
@@ -658,7 +658,7 @@ class _Conversation:
                  cancellations: Optional[_Cancellations] = None) -> None:
         self.work = work
         self.answers: list[str] = []  # that are not written
-        self.backlog = 0  # bytes of lines that are not begun
+        self.backlog = 0  # bytes of lines that have not begun
         self._part = part
         self._cancellations = cancellations or self
         self._failed_groups = _FailedGroups()
@@ -760,7 +760,7 @@ class _Coroutines:
             self._loop.remove_reader(self._incoming.descriptor)
 
     def _go_on_soon(self) -> None:
-        # All that happens in this round of the loop is written together.
+        # Everything that ends in this round of the loop is written together.
         if not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._go_on)
@@ -768,7 +768,8 @@ class _Coroutines:
     def _go_on(self) -> None:
         self._is_scheduled = False
         try:
-            # Here and not when a message ends: what begins together often ends, and is written, together.
+            # Here and not when a message ends: messages that begin together often end together, and are then written
+            # together.
             while task := self._conversation.begin():
                 running = self._loop.create_task(self._handle(task))
                 self._running.add(running)
@@ -793,12 +794,12 @@ class _Coroutines:
             decision = _decision_of(error)
         try:
             self._conversation.finish(task, decision)
-        except Exception as error:  # nobody would see it
+        except Exception as error:  # otherwise it would go unnoticed
             return self._end(error)
         self._go_on_soon()
 
     def is_cancelled(self, number: str) -> bool:
-        # A handler that asks without giving the loop a turn waits for a line that only this reads.
+        # A handler that polls without yielding to the loop waits for a line that only this call reads.
         if threading.get_ident() == self._thread:
             while not self._incoming.ended and self._incoming.is_readable():
                 self._receive()
@@ -814,7 +815,7 @@ class _Threads:
         self._answers = answers
         self._concurrency = concurrency
         self._conversation = _Conversation(work, concurrency, answers.part)
-        self._changed = threading.Condition()  # guards the conversation and what follows
+        self._changed = threading.Condition()  # guards the conversation and the following members
         self._is_writing = False
         self._error: Optional[BaseException] = None
         self._tasks: SimpleQueue[_Task] = SimpleQueue()
@@ -893,7 +894,7 @@ _flushing = threading.Lock()
 def _run(awaitable: Awaitable[Any]) -> Any:
     """Waits for it, always in the same event loop, so that what a handler keeps there lives on."""
     global _loop, _loop_thread
-    import asyncio  # here, because it takes longer to load than all the rest
+    import asyncio  # here, because it takes longer to load than everything else
 
     async def wait() -> tuple[Any, Optional[BaseException]]:
         try:
@@ -945,7 +946,7 @@ def _close_loop() -> None:
 # ---- JSON
 
 
-# One reader and one writer for all messages: json.loads and json.dumps look at their arguments each time.
+# One reader and one writer for all messages: json.loads and json.dumps check their arguments each time.
 _read = json.JSONDecoder().raw_decode
 _writer = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -975,7 +976,7 @@ _string = json.encoder.encode_basestring
 def _text(text: str) -> str:
     """A JSON string."""
     if not text.isascii():
-        text.encode()  # raises for half a surrogate pair, which no JSON line can carry
+        text.encode()  # raises for half of a surrogate pair, which a JSON line cannot contain
     return _string(text)
 
 
@@ -984,7 +985,7 @@ _queue_members: dict[str, str] = {}
 
 def _queue_member(queue: str) -> str:
     written = f',"queue":{_text(queue)}'
-    if len(_queue_members) < 1000:  # there are few; this is for a handler that makes up names
+    if len(_queue_members) < 1000:  # there are few; this is for a handler that invents names
         _queue_members[queue] = written
     return written
 
@@ -1002,7 +1003,7 @@ def _json_of(body: Any) -> str:
     """JSON for a line of UTF-8."""
     written = _json(body)
     if not written.isascii():
-        written.encode()  # raises for half a surrogate pair
+        written.encode()  # raises for half of a surrogate pair
     return written
 
 
@@ -1084,7 +1085,7 @@ def _ignore_signals(descriptor: int) -> Callable[[], None]:
 
     if threading.current_thread() is threading.main_thread() and not os.isatty(descriptor):
         for number in (signal.SIGTERM, signal.SIGINT):
-            # A script's own handler stays.
+            # A script's own handler stays in place.
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 previous[number] = signal.signal(number, on_signal)
     return restore
@@ -1102,7 +1103,7 @@ def _take_streams() -> tuple[int, int]:
         os.dup2(nothing, 0)
         os.close(nothing)
         os.dup2(2, 1)
-        getattr(sys.stdout, "reconfigure")(line_buffering=True)  # what is printed is in the log at once
+        getattr(sys.stdout, "reconfigure")(line_buffering=True)  # printed text appears in the log immediately
     return _streams
 
 

@@ -15,7 +15,7 @@ from volley.models import PydanticModelHandler, PydanticParserModelHandler
 from volley.queues import Queue
 from volley.serializers import JsonSerialization, OrJsonSerialization
 
-# They read text as they read bytes. Text is what comes from volleyd if the body is UTF-8.
+# They read text like bytes. volleyd sends text if the body is UTF-8.
 _TAKE_TEXT = (JsonSerialization, OrJsonSerialization, PydanticParserModelHandler)
 
 

@@ -55,7 +55,7 @@ class Consumer:
         self._thread.start()
         code = process.wait()
         self._stopping.set()
-        self._thread.join(30)  # a call of consume() may wait for long
+        self._thread.join(30)  # a call of consume() may wait for a long time
         return 70 if self._failed and code == 0 else code
 
     def _run(self) -> None:
@@ -90,7 +90,7 @@ class Consumer:
         while self._is_there(database, _INPUT):
             if self._stopping.is_set():
                 if self._is_there(database, _INPUT):
-                    return  # it is not processed: the consumer's store delivers it again
+                    return  # it is not processed: the consumer's store redelivers it
                 break
             self._stopping.wait(pause)
             pause = min(pause * 1.5, 0.02)

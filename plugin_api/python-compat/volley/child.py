@@ -26,7 +26,7 @@ def main() -> None:
     sys.argv[:] = started["arguments"]
     serving.become_child(started["application"])
     _run_script(started["main"])
-    # The script ended and called nothing, as in a process of multiprocessing.
+    # The script ended without a call, as in a multiprocessing process.
     found = serving.find_wanted()
     if found is None and started["application"]["module"] != "__main__":
         importlib.import_module(started["application"]["module"])

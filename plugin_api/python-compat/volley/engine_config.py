@@ -10,7 +10,7 @@ from volley import bridge, kafka_config, rsmq_config
 from volley.queues import Queue
 from volley.serving import Application
 
-# An exception counts as an attempt, and so does False; the child tells them apart and counts for itself.
+# An exception counts as an attempt, and so does False; the child distinguishes them and counts by itself.
 _WITHOUT_END = 1_000_000
 
 
@@ -28,12 +28,12 @@ def of(application: Application, folder: Path) -> Dict[str, Any]:
         "outputs": [],
         "handler": {"exec": launch.python_command()},
         "workers": int(os.environ.get("VOLLEY_WORKERS", 1)),
-        # py-volley knows no limit.
+        # py-volley has no limit.
         "handler_timeout": os.environ.get("VOLLEY_HANDLER_TIMEOUT", "24h"),
         "retry": {"max_attempts": _WITHOUT_END},
     }
     if engine.input.connector != "kafka":
-        component["order"] = "none"  # a message that waits for its next attempt holds up no other
+        component["order"] = "none"  # a message that waits for its next attempt blocks no other
     for name, queue in engine.outputs.items():
         if queue.connector is None or name == engine.input_queue:
             continue  # the child produces; the name of the input is taken

@@ -7,7 +7,8 @@ from typing import Any, Dict
 
 from volley.logging import logger
 
-# Keys of py-volley's own, and what volleyd does by itself: it commits an offset when all before it is done.
+# py-volley's own keys, and keys for which volleyd needs no setting: it commits an offset when everything before it is
+# done.
 _LEFT_OUT = ("poll_interval", "poll_thread_timeout", "stop_on_failure", "batch_size", "batch_time_seconds",
              "enable.auto.commit", "enable.auto.offset.store", "auto.commit.interval.ms")
 

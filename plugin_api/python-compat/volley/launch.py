@@ -30,19 +30,19 @@ def run(application: Application) -> int:
     try:
         consumer = bridge.consumer_of(application, folder)
         path = folder / "volley.yml"
-        # JSON is YAML; the folder is ours alone, for there may be passwords in it.
+        # JSON is YAML; only this user can access the folder, because it may contain passwords.
         path.write_text(json.dumps(engine_config.of(application, folder), indent=1))
         command = [program, "--config", str(path)]
         with _starting(command, application) as process:
             code = consumer.wait(process)
-            return code if code >= 0 else 128 - code  # killed by a signal, as a shell has it
+            return code if code >= 0 else 128 - code  # killed by a signal, as in a shell
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def python_command() -> List[str]:
     """The child's."""
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing has it
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # like multiprocessing
     return [sys.executable, *flags, "-m", "volley.child"]
 
 
@@ -74,7 +74,7 @@ def _main_script() -> Dict[str, Any]:
     file = getattr(main, "__file__", None)
     if spec is None and file is None:
         raise RuntimeError("an application needs a script: it cannot be started from an interactive Python")
-    # In a process of multiprocessing the script is what starts processes; there it only defines the application.
+    # A multiprocessing process imports the script that started it; there it only defines the application.
     name = "__main__" if multiprocessing.parent_process() is None else "__mp_main__"
     return {"name": name, "module": spec.name if spec else None, "file": os.path.abspath(file) if file else None}
 
@@ -103,7 +103,7 @@ def _starting(command: List[str], application: Application) -> Iterator[subproce
     if threading.current_thread() is threading.main_thread():
         previous = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     sys.stdout.flush()
-    # A session of its own: Ctrl-C reaches it once, from us, and not twice.
+    # A separate session, so that Ctrl-C reaches it once, from this process, and not twice.
     process = subprocess.Popen(command, env=_environment(application), start_new_session=True, stdin=subprocess.DEVNULL,
                                preexec_fn=in_the_new_process)
     for number in asked:

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple
 from volley.logging import logger
 
 
-@dataclass(eq=False)  # a registry wants to hash it
+@dataclass(eq=False)  # a registry must be able to hash it
 class Counts:
     """What the child counts. It is made into metrics when somebody reads them."""
 

@@ -22,7 +22,7 @@ _CONNECTORS = {
 _ORJSON = "volley.serializers.orjson_serializer.OrJsonSerialization"
 _MSGPACK = "volley.serializers.msgpack_serializer.MsgPackSerialization"
 _ANY = "volley.data_models.GenericMessage"
-# By what follows the connector's name: serializer, model handler, data model.
+# By the part after the connector's name: serializer, model handler, data model.
 _CODECS = {
     "": (_ORJSON, "volley.models.PydanticModelHandler", _ANY),
     "-pydantic": ("None", "volley.models.PydanticParserModelHandler", _ANY),

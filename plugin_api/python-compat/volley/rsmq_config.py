@@ -12,7 +12,7 @@ _KEPT = ("host", "port", "ns", "vt", "delay", "maxsize", "realtime", "db", "user
 _OF_THE_CLIENT = {"host": "host", "port": "port", "db": "db", "username": "username", "password": "password",
                   "unix_socket_path": "socket", "ssl": "tls", "ssl_ca_certs": "tls_ca", "ssl_certfile": "tls_cert",
                   "ssl_keyfile": "tls_key"}
-# They say how PyRSMQ talks to Python.
+# They configure PyRSMQ's interface to Python.
 _LEFT_OUT = ("qname", "quiet", "exceptions", "options", "client", "decode_responses", "encoding")
 
 
@@ -32,7 +32,7 @@ def of(config: Dict[str, Any], is_input: bool) -> Dict[str, Any]:
         kept["host"] = os.environ["REDIS_HOST"]
     if is_input:
         kept.setdefault("vt", 60)
-    kept.setdefault("maxsize", -1)  # PyRSMQ's senders heed none
+    kept.setdefault("maxsize", -1)  # PyRSMQ's senders ignore the limit
     return kept
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 if TYPE_CHECKING:
     from volley.engine import Engine
 
-CONTEXT = "msg_ctx"  # the parameter of a function that wants to know where its message is from
+CONTEXT = "msg_ctx"  # the parameter of a function that gets the origin of its message
 
 
 @dataclass(eq=False)
@@ -43,7 +43,7 @@ class Application:
             serve(self)
 
 
-applications: List[Application] = []  # in the order of their making
+applications: List[Application] = []  # in the order of their creation
 _wanted: Optional[Dict[str, Any]] = None
 
 

@@ -50,7 +50,7 @@ class Sink:
         self.data_model = queue.data_model
         self.write = writer(queue)
         self._end = ',"queue":' + _quoted(queue.name) + "}"
-        # `put` takes what is of exactly this type, and has no options.
+        # `put` accepts only values of exactly this type, and has no options.
         self.plain_type: Any = _Nothing
         text = text_writer(queue)
         if text is not None and _may_write and queue.connector is not None:
@@ -86,7 +86,7 @@ class Sink:
 
 
 class RsmqSink(Sink):
-    keeps_reasons = False  # a dead letter of volleyd's is JSON around the body, which readers of the queue do not expect
+    keeps_reasons = False  # volleyd's dead letters are JSON around the body, which readers of the queue do not expect
 
     def send(self, out: Outputs, message: Message, body: Any, options: Optional[Dict[str, Any]]) -> bool:
         if not isinstance(body, (str, bytes)) or (options and options.get("encode")):

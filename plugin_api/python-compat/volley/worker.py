@@ -89,7 +89,7 @@ class Worker:
         if isinstance(error, (Retry, Fail, Drop)):
             raise error
         if self._dead is None or message.attempt < self._most_attempts:
-            raise error  # it is tried again
+            raise error  # it is retried
         logger.error("The function failed %d times", message.attempt, exc_info=error)
         body = message.body if self._unwrapped is None else self._unwrapped(message)
         self._dead_letter(f"{type(error).__name__}: {error}", message, body, out)
@@ -100,7 +100,7 @@ class Worker:
             return self._not_done("the function returned False", out)
         if isinstance(result, tuple) and len(result) in (2, 3) and isinstance(result[0], str):
             result = [result]
-        later = []  # producers in Python come last: what they have cannot be taken back
+        later = []  # producers in Python come last, because their sends cannot be undone
         for output in result:
             model = output[1]
             sink = self._sinks.get(output[0])
@@ -156,6 +156,6 @@ class Worker:
                 raise Fail(f"there is no dead-letter queue: {why}")  # it stops volleyd
             self._not_done(f"there is no dead-letter queue: {why}", out)
         elif sink.keeps_reasons:
-            raise Fail(why)  # volleyd's dead letter has these bytes, and says more in its headers
+            raise Fail(why)  # volleyd's dead letter has these bytes, and more information in its headers
         elif not sink.send(out, message, body, None):
             raise Retry(f"the dead-letter queue failed: {why}")

@@ -77,8 +77,8 @@ class Output:
     """An output as it would be sent. `queue` is None for every output of the component."""
 
     queue: Optional[str]
-    body: Any  # the JSON value, a text as str, or bytes if it is not UTF-8; None for a tombstone
-    key: Union[str, bytes, None]  # the message's unless the handler gave another
+    body: Any  # the JSON value, text as str, or bytes if it is not UTF-8; None for a tombstone
+    key: Union[str, bytes, None]  # defaults to that of the message
     headers: dict[Union[str, bytes], Header]  # likewise
     delay: Optional[float]  # in seconds
     partition: Optional[int]

@@ -5,9 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** A name with one of its values; both may be any bytes. A value of null is none. */
+/** A name with one of its values; both may be any bytes. A null value is absent. */
 public record Header(byte[] name, byte[] value) {
-    /** A header that is text; a value of null is none. */
+    /** A text header; a null value is absent. */
     public static Header of(String name, String value) {
         return new Header(name.getBytes(StandardCharsets.UTF_8), value == null ? null : value.getBytes(StandardCharsets.UTF_8));
     }
@@ -22,7 +22,7 @@ public record Header(byte[] name, byte[] value) {
         return value == null ? null : new String(value, StandardCharsets.UTF_8);
     }
 
-    /** From the protocol's: an object, in which a repeated name has a list, or a list of pairs. */
+    /** From the protocol's form: an object in which a repeated name has a list, or a list of pairs. */
     static List<Header> read(String json) {
         List<Header> headers = new ArrayList<>();
         if (json == null || json.equals("null")) return headers;
@@ -42,7 +42,7 @@ public record Header(byte[] name, byte[] value) {
         return headers;
     }
 
-    /** As a list of pairs, which can say everything and keeps the order. */
+    /** As a list of pairs, which can represent all headers and keeps the order. */
     static String written(List<Header> headers) {
         List<String> pairs = new ArrayList<>();
         for (Header header : headers) pairs.add("[" + Text.written(header.name) + "," + Text.written(header.value) + "]");

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads JSON without decoding it: values are the texts as they were written, so that numbers keep their digits. Any JSON
+ * Reads JSON without decoding it: values are the original texts, so that numbers keep their digits. Any JSON
  * library can read these texts.
  */
 public final class Json {
@@ -17,7 +17,7 @@ public final class Json {
         this.text = text;
     }
 
-    /** The texts of an object's members by their decoded names, in their order. */
+    /** The texts of an object's members by their decoded names, in order. */
     public static Map<String, String> members(String object) {
         Json in = new Json(object);
         Map<String, String> members = new LinkedHashMap<>();
@@ -72,7 +72,7 @@ public final class Json {
         return out.toString();
     }
 
-    /** Writes a string. Half of a surrogate pair, which no line can carry, becomes U+FFFD. */
+    /** Writes a string. Half of a surrogate pair, which a line cannot contain, becomes U+FFFD. */
     public static String quoted(String text) {
         StringBuilder out = new StringBuilder(text.length() + 2).append('"');
         for (int i = 0; i < text.length(); i++) {
@@ -123,7 +123,7 @@ public final class Json {
         return result;
     }
 
-    /** Steps over a value, without recursion, and returns its text. */
+    /** Skips a value, without recursion, and returns its text. */
     private String value() {
         peek();
         int begin = at;

@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 
-/** What came in. Any thread may read it. */
+/** An incoming message. Any thread may read it. */
 public final class Message {
     private final Map<String, String> request;
     private final List<Header> headers;
@@ -30,7 +30,7 @@ public final class Message {
         return request.containsKey(binary) ? Text.base64(request.get(binary)) : null;
     }
 
-    /** The engine's name for it in this conversation, not the store's. */
+    /** The engine's id for the message in the protocol, not the store's. */
     public String id() {
         return Json.string(request.get("id"));
     }
@@ -45,7 +45,7 @@ public final class Message {
         return key;
     }
 
-    /** In the order in which they came. A name may occur more than once. */
+    /** In their original order. A name may occur more than once. */
     public List<Header> headers() {
         return headers;
     }
@@ -62,12 +62,12 @@ public final class Message {
         return data == null && !isTombstone();
     }
 
-    /** Whether it has no body. */
+    /** Whether the message has no body. */
     public boolean isTombstone() {
         return "true".equals(request.get("tombstone"));
     }
 
-    /** The JSON body as it was written, digit by digit, for any JSON library; null if it is not JSON. */
+    /** The unchanged JSON body, digit by digit, for any JSON library; null if it is not JSON. */
     public String json() {
         return isJson() ? request.get("body") : null;
     }
@@ -77,14 +77,13 @@ public final class Message {
         return isJson() ? json().getBytes(StandardCharsets.UTF_8) : data;
     }
 
-    /** Where it comes from, as a JSON object; null if the engine did not say. */
+    /** The origin of the message, as a JSON object; null if the engine did not send it. */
     public String source() {
         return request.get("source");
     }
 
-    /**
-     * Whether nobody waits for the result any more: the lease was lost, or Volley stops. A handler that works long asks now and
-     * then, and throws Retry. What it does instead is right, too.
+    /** Whether the result is no longer needed: the lease was lost, or Volley is stopping. A long-running handler checks it
+     * regularly and throws Retry. Any other result is also valid.
      */
     public boolean isCancelled() {
         return cancelled;

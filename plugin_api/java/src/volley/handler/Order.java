@@ -41,14 +41,14 @@ final class Order {
         notify();
     }
 
-    /** A failure counts in its call alone. */
+    /** A failure counts only in its call. */
     private void forgetOldCalls(long now) {
         if (now == call) return;
         call = now;
         chains.entrySet().removeIf(one -> one.getKey().call != now && !one.getValue().busy);
     }
 
-    /** Waits for a message. Null when there are no more. */
+    /** Waits for a message. Returns null when there are no more. */
     synchronized Next next() throws InterruptedException {
         while (ready.isEmpty()) {
             if (ended) return null;
@@ -73,7 +73,7 @@ final class Order {
         notify();
     }
 
-    /** Nothing is added any more. What waits in a chain is taken by the thread that does the message before it. */
+    /** No more messages are added. The thread that handles a message takes the next one of its chain. */
     synchronized void end() {
         ended = true;
         notifyAll();

@@ -2,7 +2,7 @@ package volley.handler;
 
 import java.time.Duration;
 
-/** Exceptions that decide what becomes of a message. They are cheap: they have no stack trace. */
+/** Exceptions that decide the outcome of a message. They are cheap, because they have no stack trace. */
 public abstract sealed class Outcome extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -19,14 +19,14 @@ public abstract sealed class Outcome extends RuntimeException {
             this(why, null);
         }
 
-        /** Not before that time has passed; null: as the configuration says. */
+        /** The minimum delay; null: as configured. */
         public Retry(String why, Duration after) {
             super(why);
             this.after = after;
         }
     }
 
-    /** The message fails for good. */
+    /** The message fails permanently. */
     public static final class Fail extends Outcome {
         private static final long serialVersionUID = 1;
 
@@ -35,7 +35,7 @@ public abstract sealed class Outcome extends RuntimeException {
         }
     }
 
-    /** The message is not wanted: acked without outputs, and counted. */
+    /** The message is unwanted: acked without outputs, and counted. */
     public static final class Drop extends Outcome {
         private static final long serialVersionUID = 1;
 

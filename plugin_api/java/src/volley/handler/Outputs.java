@@ -2,30 +2,30 @@ package volley.handler;
 
 import java.util.function.Consumer;
 
-/** What goes out when the handler returns; nothing of it goes out if it throws. For one thread at a time. */
+/** The outputs, which are sent when the handler returns; none is sent if it throws. For one thread at a time. */
 public final class Outputs {
     private final Message message;
-    private final Consumer<String> write; // null: the engine does not take partial answers
-    private final StringBuilder pending = new StringBuilder(); // as the protocol has them, separated by commas
+    private final Consumer<String> write; // null: the engine does not accept partial answers
+    private final StringBuilder pending = new StringBuilder(); // in the protocol's form, separated by commas
 
     Outputs(Message message, Consumer<String> write) {
         this.message = message;
         this.write = write;
     }
 
-    /** Sends the message on as it came in: JSON digit by digit, bytes, or a tombstone. */
+    /** Forwards the message unchanged: JSON digit by digit, bytes, or a tombstone. */
     public void forward(To to) {
         if (message.isTombstone()) sendTombstone(to);
         else if (message.isJson()) sendJson(to, message.json());
         else sendBytes(to, message.data());
     }
 
-    /** Sends the message on to a queue. */
+    /** Forwards the message to a queue. */
     public void forward(String queue) {
         forward(To.queue(queue));
     }
 
-    /** Sends JSON text as it is. Throws Fail if it is not JSON. */
+    /** Sends JSON text unchanged. Throws Fail if it is not JSON. */
     public void sendJson(To to, String json) {
         if (!Json.isValue(json)) throw new Outcome.Fail("a body is not valid JSON");
         add(to, "\"body\":" + json.replace('\n', ' ').replace('\r', ' ')); // white space between tokens
@@ -36,7 +36,7 @@ public final class Outputs {
         sendJson(To.queue(queue), json);
     }
 
-    /** Sends bytes as they are. */
+    /** Sends bytes unchanged. */
     public void sendBytes(To to, byte[] body) {
         add(to, Text.member("text", "base64", body));
     }
@@ -47,8 +47,8 @@ public final class Outputs {
     }
 
     /**
-     * Hands over what was sent so far, so that a message with very many outputs needs little memory. If the handler throws later,
-     * the engine discards it. Does nothing with an engine that has no partial answers.
+     * Hands over the outputs so far, so that a message with very many outputs needs little memory. If the handler throws later,
+     * the engine discards them. Has no effect with an engine that does not accept partial answers.
      */
     public void flush() {
         if (write == null || pending.isEmpty()) return;

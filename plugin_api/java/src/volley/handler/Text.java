@@ -32,7 +32,7 @@ final class Text {
         return "\"" + binaryName + "\":\"" + Base64.getEncoder().encodeToString(value) + "\"";
     }
 
-    /** Null if it is not UTF-8. */
+    /** Returns null if it is not UTF-8. */
     private static String utf8(byte[] value) {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value)).toString();

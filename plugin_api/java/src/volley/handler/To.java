@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Where and how something is sent. Null: every output of the component, the key and the headers of the message, no partition,
+ * The destination and options of an output. Null: every output of the component, the key and headers of the message, no partition,
  * no delay.
  */
 public record To(String queue, byte[] key, List<Header> headers, Integer partition, Duration delay) {
@@ -29,7 +29,7 @@ public record To(String queue, byte[] key, List<Header> headers, Integer partiti
         return new To(queue, key, headers, partition, delay);
     }
 
-    /** The members of an output, each behind a comma. */
+    /** The members of an output, each after a comma. */
     String members() {
         StringBuilder out = new StringBuilder();
         if (queue != null) out.append(",\"queue\":").append(Json.quoted(queue));

@@ -20,7 +20,7 @@ import sun.misc.SignalHandler;
  * <pre>VolleyHandler.run((message, out) -> out.forward("shipments"));</pre>
  *
  * volleyd starts the program for a component with <code>handler: {exec: [java, -jar, ship.jar]}</code>, and speaks the protocol of
- * docs/handler-protocol.md with it over standard input and output. What the program prints goes to standard error, and so into
+ * docs/handler-protocol.md with it over standard input and output. Text that it prints goes to standard error, and thus into
  * Volley's log.
  */
 public final class VolleyHandler {
@@ -29,7 +29,7 @@ public final class VolleyHandler {
     private final boolean splits;
     private final Order order = new Order();
     private final Map<String, Message> unanswered = new ConcurrentHashMap<>();
-    private IOException failure; // of writing
+    private IOException failure; // of a write
 
     private VolleyHandler(OutputStream out, boolean splits, Handler handler) {
         this.out = out;
@@ -39,8 +39,8 @@ public final class VolleyHandler {
 
     /**
      * Calls the handler for each message until Volley closes standard input, for up to VOLLEY_CONCURRENCY messages at the same time,
-     * each in a thread. Messages of one chain are handled in order. Until the end the process ignores SIGTERM: a service manager
-     * sends that to handlers, too, and they still have messages to answer.
+     * each in a thread. Messages of one chain are handled in order. Until the end the process ignores SIGTERM: a service manager also
+     * sends it to handlers, which still have messages to answer.
      */
     public static void run(Handler handler) throws IOException {
         System.setOut(System.err);
@@ -50,7 +50,7 @@ public final class VolleyHandler {
         serve(new FileInputStream(FileDescriptor.in), new FileOutputStream(FileDescriptor.out), threads, concurrency != null, handler);
     }
 
-    /** {@link #run} without a process. splits: the engine takes partial answers. */
+    /** {@link #run} without a process. splits: the engine accepts partial answers. */
     static void serve(InputStream in, OutputStream out, int threads, boolean splits, Handler handler) throws IOException {
         VolleyHandler server = new VolleyHandler(out, splits, handler);
         server.write("{\"volley\":2,\"chains\":true,\"cancels\":true,\"source\":true}");
@@ -77,7 +77,7 @@ public final class VolleyHandler {
         }
     }
 
-    /** Lines end at a line feed alone. One without its end was cut off. */
+    /** Lines end only at a line feed. A line without one was cut off. */
     private void read(InputStream in) throws IOException {
         byte[] buffer = new byte[1 << 16];
         java.io.ByteArrayOutputStream line = new java.io.ByteArrayOutputStream();
@@ -126,7 +126,7 @@ public final class VolleyHandler {
         }
     }
 
-    /** The members of the answer behind its id. */
+    /** The members of the answer after its id. */
     private String outcomeOf(Message message) {
         Outputs outputs = new Outputs(message, splits ? this::write : null);
         try {
@@ -149,7 +149,7 @@ public final class VolleyHandler {
         return ",\"" + kind + "\":" + (why.isEmpty() ? "true" : Json.quoted(why));
     }
 
-    /** At once, so that no message waits for another. */
+    /** Writes immediately, so that no message waits for another. */
     private synchronized void write(String line) {
         if (failure != null) return;
         try {
