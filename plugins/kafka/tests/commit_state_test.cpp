@@ -38,7 +38,7 @@ TEST_CASE("nobody waits for the offset of a topic that is gone", "[kafka]") {
     CHECK_FALSE(commit.is_done());  // the topic is looked up first
     commit.topic_is_gone = true;
     CHECK(commit.is_done());
-    CHECK(commit.is_due());  // it is sent again all the same: the topic may come back
+    CHECK(commit.is_due());  // it is still sent again: the topic may come back
 
     SECTION("it is still gone as long as commits are refused") {
         commit.fail(true);

@@ -72,7 +72,7 @@ TEST_CASE("a lent message has a handle of its own, and its views, until it is re
     deliveries.release(lent[1].handle);
     deliveries.release(lent[1].handle);  // does nothing
 
-    // The handle that is free is used again, the others keep their messages.
+    // The free handle is reused, the others keep their messages.
     volley_message fourth{};
     deliveries.lend(reader.take(), fourth);
     CHECK(fourth.handle == lent[1].handle);

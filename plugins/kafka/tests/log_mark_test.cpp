@@ -42,7 +42,7 @@ TEST_CASE("one and the same log is never taken for another, whatever is appended
         std::int64_t now = 1'000'000;
         for (int step = 0; step < 60; ++step) {
             now += static_cast<std::int64_t>(below(10));
-            // The clocks of producers differ, so times are in no order.
+            // The clocks of producers differ, so times are not in order.
             for (std::size_t i = below(4); i > 0; --i)
                 log.times.push_back(now + static_cast<std::int64_t>(below(40)) - 20);
             if (below(5) == 0 && !log.times.empty()) log.expire(below(log.times.size() + 1));
@@ -87,7 +87,7 @@ TEST_CASE("a mark rises with the log's start, and detects more then", "[kafka]")
 TEST_CASE("a mark that was not checked is kept", "[kafka]") {
     LogMark mark;
     CHECK(mark.may_move(20));
-    CHECK_FALSE(mark.may_move(-1));  // nothing is known of the position
+    CHECK_FALSE(mark.may_move(-1));  // the position is unknown
     mark.set(1000, 10, 20);
     CHECK_FALSE(mark.may_move(20));
     CHECK(mark.may_move(21));
@@ -102,7 +102,7 @@ TEST_CASE("the time of a mark is that of the messages, unless it lies in the fut
     CHECK(LogMark::time_after(1500, 1000) == 1000);
     CHECK(LogMark::time_after(-1, 1000) == 1000);
     LogMark mark;
-    mark.set(501, no_offset, 20);  // no record is that late: what comes is appended at the position
+    mark.set(501, no_offset, 20);  // no record is that late: new ones are appended at the position
     CHECK(mark.first == 20);
 }
 

@@ -103,7 +103,7 @@ TEST_CASE("a broker that does not respond is asked once", "[kafka]") {
     Caught caught;
     constexpr int rtt_ms = 3 * QueryPause::timeout_ms;
     rd_kafka_mock_broker_set_rtt(caught.cluster.mock, 1, rtt_ms);
-    // Until one query has waited in vain.
+    // Until one query has timed out.
     const auto before = std::chrono::steady_clock::now();
     REQUIRE(until([&] {
         queries = 0;

@@ -12,7 +12,7 @@ TEST_CASE("a producer that fails again at once is replaced again", "[kafka]") {
     CHECK(sender.send_and_wait(1)[0].status == VOLLEY_OK);
     for (int round = 0; round < 3; ++round) {
         cluster.fail(produce_request, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
-        // Also those that come before the replacement are reported, and none is reported twice.
+        // Records that arrive before the replacement are also reported, and none is reported twice.
         CHECK(until([&] { return sender.send_and_wait(1)[0].status != VOLLEY_OK; }));
         for (int i = 0; i < 20; ++i) sender.send_and_wait(1);
     }

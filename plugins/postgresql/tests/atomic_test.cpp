@@ -21,7 +21,7 @@ TEST_CASE("outputs and acks happen together", "[postgresql]") {
     CHECK(acks[0].result == VOLLEY_OK);
     CHECK(rig.sql("SELECT count(*) FROM q") == "0");
     CHECK(rig.sql("SELECT string_agg(convert_from(body, 'UTF8'), ',' ORDER BY id) FROM out") == "A,B");
-    CHECK(rig.sql("SELECT priority FROM other") == "3");  // as its own producer sends
+    CHECK(rig.sql("SELECT priority FROM other") == "3");  // as if its own producer had sent it
 }
 
 TEST_CASE("with one lost lease nothing happens, and the rest can be committed", "[postgresql]") {

@@ -110,13 +110,14 @@ TEST_CASE("an ack writes the status, and only rows that are ready are messages",
     const auto got = take_all(consumer, 2);
     REQUIRE(got.size() == 2);
     CHECK(take(consumer, 2).empty());
-    // The application takes one back while it is at work: then it is not ours any more, and stays as it is.
+    // The application takes one back while it is in flight: it no longer belongs to Volley and is not
+    // changed.
     rig.sql("UPDATE orders SET status = 'cancelled' WHERE payload = '" + got[1].body.value() + "'");
     CHECK(settle(consumer, got, VOLLEY_ACK) == Results{VOLLEY_OK, VOLLEY_E_LOST});
     CHECK(rig.sql("SELECT string_agg(status, ',' ORDER BY status) FROM orders") == "cancelled,draft,shipped");
     CHECK(rig.sql("SELECT count(*) FROM orders WHERE status = 'shipped' AND volley_token IS NULL AND "
                   "volley_visible_at IS NULL") == "1");
-    // What is ready once more is a message once more.
+    // A row that is ready again is a message again.
     rig.sql("UPDATE orders SET status = 'new', volley_visible_at = NULL WHERE status = 'cancelled'");
     CHECK(take_all(consumer, 1).size() == 1);
 }
@@ -276,7 +277,7 @@ TEST_CASE("names and values are only names and values", "[postgresql]") {
 }
 
 TEST_CASE("records become rows, and one that is no JSON fails alone", "[postgresql]") {
-    OrdersRig rig(uuid_id, "");  // without what only a consumer needs
+    OrdersRig rig(uuid_id, "");  // without the columns that only a consumer needs
     auto producer = rig.to_orders(with_status, R"(, "ready": "new")");
     Outgoing out;
     out.add("{\"a\":1}").key = out.keep("ada");

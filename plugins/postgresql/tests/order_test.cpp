@@ -38,7 +38,7 @@ TEST_CASE("a key of which a consumer has a message is no other consumer's", "[po
     CHECK(bodies(first) == Bodies{"a1"});
     const auto others = take(two, 10);
     CHECK(bodies(others) == Bodies{"b1"});
-    CHECK(bodies(take(one, 1)) == Bodies{"a2"});  // its own keys it may have
+    CHECK(bodies(take(one, 1)) == Bodies{"a2"});  // it may have its own keys
     CHECK(take(two, 10).empty());
     CHECK(settle(one, first, VOLLEY_ACK) == Results{VOLLEY_OK});
     CHECK(take(two, 10).empty());  // a2

@@ -61,7 +61,7 @@ TEST_CASE("the same id with the same content is one row, and with another conten
     for (const volley_report& report : rig.reports.all) CHECK(report.status == VOLLEY_OK);
     auto consumer = rig.consumer();
     settle(consumer, take(consumer, 3), VOLLEY_ACK);
-    REQUIRE(send(producer, out) == 2);  // the first was consumed: nobody remembers it
+    REQUIRE(send(producer, out) == 2);  // the first was consumed and is forgotten
     CHECK(rig.sql("SELECT count(*) FROM q") == "1");
 }
 

@@ -75,7 +75,7 @@ public:
     PostgresServer(const PostgresServer&) = delete;
     PostgresServer& operator=(const PostgresServer&) = delete;
 
-    // Processes of a killed one may hold its memory for a moment.
+    // Processes of a killed server may hold its memory for a moment.
     void start() {
         wait_for("PostgreSQL answers", [this] {
             if (pid_ == 0 || ::waitpid(pid_, nullptr, WNOHANG) == pid_)
@@ -85,8 +85,8 @@ public:
             return PQstatus(c.get()) == CONNECTION_OK;
         });
     }
-    // Returns when its backends are dead too. They are in sessions of their own, and would serve their
-    // clients until they notice.
+    // Returns when its backends are also dead. They are in separate sessions, and would serve their clients
+    // until they detect it.
     void kill() {
         if (pid_ <= 0) return;
         ::kill(pid_, SIGSTOP);
@@ -167,8 +167,7 @@ struct PostgresRig : Rig {
     plugins::Producer producer(const std::string& queue = "q", const std::string& more = "") {
         return Rig::producer(queue, config(more));
     }
-    // The first column of the last row as text; what went wrong begins with "!". The schema is searched
-    // first.
+    // The first column of the last row as text; an error begins with "!". The schema is searched first.
     std::string run_sql(const std::string& text) const {
         const std::unique_ptr<PGconn, decltype(&PQfinish)> c(PQconnectdb(server.dsn().c_str()), &PQfinish);
         const std::unique_ptr<PGresult, decltype(&PQclear)> r(

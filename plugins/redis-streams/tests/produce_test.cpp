@@ -70,7 +70,7 @@ TEST_CASE("trimming removes what every group has acked, and nothing else", "[red
         REQUIRE(send(producer, out) == 500);
     };
     send_many();
-    CHECK(rig.length() == "500");  // there is no group: nobody has acked anything
+    CHECK(rig.length() == "500");  // there is no group, so nothing is acked
     auto consumer = rig.consumer();
     const auto got = take_all(consumer, 250);
     settle(consumer, {got.begin() + 1, got.end()}, VOLLEY_ACK);

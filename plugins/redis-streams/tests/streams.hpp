@@ -8,7 +8,7 @@ namespace volley::test {
 struct StreamsRig : RedisServer, Rig {
     StreamsRig() : Rig("redis-streams.so") {}
 
-    // A configuration that leads to this server; `more` begins with a comma.
+    // A configuration for this server; `more` begins with a comma.
     std::string config(const std::string& more = "") const {
         return "{\"port\": " + std::to_string(port()) + more + "}";
     }
@@ -23,7 +23,7 @@ struct StreamsRig : RedisServer, Rig {
         return summary.substr(0, summary.find(' '));
     }
     std::string length() const { return command({"XLEN", "s"}); }
-    // Who has the only pending message.
+    // The owner of the only pending message.
     std::string owner() const {
         const std::string row = command({"XPENDING", "s", "g", "-", "+", "1"});
         const std::size_t space = row.find(' ');

@@ -24,7 +24,7 @@ struct Run {
         return is_unconfirmed ? atomic.commit(messages, out) : status;
     }
     std::string stored() const { return rig.command({"ZCARD", "rsmq:out"}); }
-    // Makes the receipt out of date as no client does: without a receive.
+    // Makes the receipt out of date without a receive, as no client does.
     void invalidate(const Received& m) { rig.command({"HINCRBY", "rsmq:q:Q", m.id + ":rc", "1"}); }
 
     RsmqRig rig;
@@ -50,7 +50,7 @@ TEST_CASE("a receive of another consumer ends a run, and its message is lost to 
     REQUIRE(bodies(take(other, 1)) == Bodies{"a"});
     CHECK(s.commit(s.first) == VOLLEY_E_LOST);
     CHECK(s.stored() == "0");
-    CHECK(s.commit(s.second) == VOLLEY_OK);  // nobody else received these
+    CHECK(s.commit(s.second) == VOLLEY_OK);  // no other client received these
     CHECK(s.stored() == "2");
     CHECK(s.rig.command({"KEYS", "rsmq:volley:commit:*:*"}) == "");
 }
@@ -85,7 +85,7 @@ TEST_CASE("a new connection ends a run", "[rsmq]") {
 
 TEST_CASE("a server that lags behind the receives ends a run", "[rsmq]") {
     Run s;
-    // The state of a replica that has not got the second receive.
+    // The state of a replica that does not have the second receive yet.
     s.rig.command({"EVAL",
                    "local key = redis.call('KEYS', 'rsmq:volley:run:*')[1]; local name = "
                    "redis.call('GET', key):match('%S+'); "

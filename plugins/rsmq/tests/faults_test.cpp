@@ -191,7 +191,7 @@ TEST_CASE("a queue that another client deleted is created again", "[rsmq]") {
 TEST_CASE("a Redis that cannot be reached is a passing error", "[rsmq]") {
     Rig rig("rsmq.so");
     int port = 0;
-    const int taken = bind_free(port);  // bound, and nobody listens
+    const int taken = bind_free(port);  // bound, but not listening
     auto consumer = rig.create_consumer("q", "{\"port\": " + std::to_string(port) + "}");
     REQUIRE(consumer.has_value());
     CHECK(consumer->open().error().code == ErrorCode::retry);
@@ -267,7 +267,7 @@ TEST_CASE("a reply without an end is given up after command_timeout_ms", "[rsmq]
     REQUIRE(::listen(listener, 1) == 0);
     std::thread server([&] {
         const int client = ::accept(listener, nullptr, nullptr);
-        const std::string more(1 << 20, '+');  // a status line; it is searched for its end again and again
+        const std::string more(1 << 20, '+');  // a status line, which is searched for its end repeatedly
         while (::send(client, more.data(), more.size(), MSG_NOSIGNAL) > 0) continue;
         ::close(client);
     });

@@ -43,7 +43,7 @@ public:
     }
     int lost() const { return lost_; }
     bool is_armed() const { return armed_; }
-    // Delays what a connection sends from the next request on that contains `word`, up to the `count`-th
+    // Delays the bytes of a connection, from the next request that contains `word` up to the `count`-th
     // occurrence, and then closes the client's connection.
     void keep(const std::string& word, int count = 1) {
         word_ = word;
@@ -51,7 +51,7 @@ public:
         to_keep_ = count;
         armed_ = true;
     }
-    // Forwards what was delayed, and waits until Redis has processed it.
+    // Forwards the delayed bytes, and waits until Redis has processed them.
     void let_go() {
         REQUIRE(kept_by_ >= 0);
         REQUIRE(::send(kept_by_, kept_.data(), kept_.size(), MSG_NOSIGNAL) ==

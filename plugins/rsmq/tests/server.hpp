@@ -157,7 +157,7 @@ private:
 struct RsmqRig : RedisServer, Rig {
     RsmqRig() : Rig("rsmq.so") {}
 
-    // A configuration that leads to this server; `more` begins with a comma.
+    // A configuration for this server; `more` begins with a comma.
     std::string config(const std::string& more = "") const {
         return "{\"port\": " + std::to_string(port()) + ", \"vt\": 30" + more + "}";
     }

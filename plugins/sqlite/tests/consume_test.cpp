@@ -58,7 +58,7 @@ TEST_CASE("each settlement does what it says, in any order, within one call", "[
     const auto again = take(consumer, 4);
     CHECK(bodies(again) == Bodies{"nacked", "left"});
     CHECK(again[0].delivery_count == 2);
-    CHECK(again[1].delivery_count == 1);  // left: it was not tried
+    CHECK(again[1].delivery_count == 1);  // released: it was not attempted
     CHECK(rig.sql("SELECT count(*) FROM volley_messages") == "3");
 }
 

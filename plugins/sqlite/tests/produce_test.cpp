@@ -122,7 +122,7 @@ TEST_CASE("when one delivery is lost nothing of the transaction happens", "[sqli
     CHECK(acks[0].result == VOLLEY_E_RETRY);
     CHECK(acks[1].result == VOLLEY_E_LOST);
     CHECK(rig.sql("SELECT group_concat(body) FROM volley_messages") == "a,b");
-    CHECK(settle(consumer, {got[0]}, VOLLEY_ACK) == Results{VOLLEY_OK});  // still open, and ours
+    CHECK(settle(consumer, {got[0]}, VOLLEY_ACK) == Results{VOLLEY_OK});  // still open and claimed
 }
 
 TEST_CASE("queues of a file that did not exist before join too", "[sqlite]") {

@@ -10,7 +10,7 @@ using namespace volley::test;
 namespace {
 
 struct ReplacedRig : SqliteRig {
-    // As `mv volley.db* old/`.
+    // Like `mv volley.db* old/`.
     void move_away() const {
         std::filesystem::create_directories(path / "old");
         for (const char* end : {"", "-wal", "-shm"}) {
@@ -85,7 +85,7 @@ TEST_CASE("a file that is still being copied to the place of the old one is not 
         CHECK(result.error().code == ErrorCode::retry);
         copy << std::string(100, 'x') << std::flush;
         std::this_thread::sleep_for(
-            std::chrono::milliseconds(100));  // it grows as a copy does, for longer than it has to rest
+            std::chrono::milliseconds(100));  // it grows like a copy, for longer than the required pause
     }
     CHECK_FALSE(std::filesystem::exists(rig.path / "volley.db-wal"));
 }
