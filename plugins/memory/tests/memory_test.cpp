@@ -82,7 +82,7 @@ TEST_CASE("a message that comes back from a consumer takes its old place", "[mem
     CHECK(settle(consumer, {first[0]}, VOLLEY_RELEASE) == Results{VOLLEY_OK});
     const auto again = take(consumer, 3);
     CHECK(bodies(again) == Bodies{"a", "b", "c"});
-    CHECK(again[0].delivery_count == 1);  // released: it was not attempted
+    CHECK(again[0].delivery_count == 1);  // released: not attempted
     CHECK(again[1].delivery_count == 2);
 }
 
@@ -96,8 +96,7 @@ TEST_CASE("an acknowledged message does not come back and a second settlement is
     CHECK(settle(consumer, {got[0], got[0]}, VOLLEY_ACK) == Results{VOLLEY_OK, VOLLEY_E_LOST});
     send(producer, {"b"});
     const auto next = take(consumer, 1);
-    CHECK(settle(consumer, got, VOLLEY_ACK) ==
-          Results{VOLLEY_E_LOST});  // the slot now belongs to another message
+    CHECK(settle(consumer, got, VOLLEY_ACK) == Results{VOLLEY_E_LOST});  // the slot has a new message
     CHECK(settle(consumer, next, VOLLEY_ACK) == Results{VOLLEY_OK});
 }
 
@@ -189,7 +188,7 @@ TEST_CASE("a generating consumer makes exactly its number of messages, then ends
     while (status != VOLLEY_END) {
         status = *consumer.consume(room.batch, 0);
         auto got = room.received();
-        if (!got.empty() && !put_back) {  // a failed message is redelivered before the end
+        if (!got.empty() && !put_back) {  // a failed one is redelivered before the end
             settle(consumer, {got.back()}, VOLLEY_NACK, 5);
             got.pop_back();
             put_back = true;
