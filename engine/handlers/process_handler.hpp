@@ -1,17 +1,18 @@
-// Keeps a child process running and transfers its messages: pipes, timeouts, and the messages of a child that
-// ends. The Exchange interprets the lines. Owned and used by one thread, except where a function says
-// otherwise.
+// Keeps a child process running and transfers its messages: timeouts, replacements, and the messages of a
+// child that ends. The Exchange interprets the lines, ChildPipes moves them. Owned and used by one thread,
+// except where a function says otherwise.
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "handlers/child.hpp"
+#include "handlers/child_pipes.hpp"
+#include "handlers/child_readiness.hpp"
 #include "handlers/exchange.hpp"
 #include "handlers/process.hpp"
+#include "handlers/restart_backoff.hpp"
 #include "handlers/wake_event.hpp"
 #include "volley/abi.hpp"
 
@@ -34,6 +35,21 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    // When the child must be done with something.
+    struct Limits {
+        std::chrono::milliseconds handler_timeout;
+        std::chrono::milliseconds startup_timeout;  // until it has read its first message
+        std::uint64_t max_messages;                 // 0: any number
+        std::uint64_t max_memory;                   // bytes; 0: any amount
+    };
+    // Of the child that runs.
+    struct Life {
+        Clock::time_point born{};
+        Clock::time_point loading_since{};               // since a message waits for it to load
+        std::optional<Clock::time_point> leaving_since;  // since no more answers can come
+        std::string too_large;                           // that it uses more memory than it may
+    };
+
     Result<void> start_child();
     void wait_for_backoff(Clock::time_point until);
     void turn(Clock::time_point until);
@@ -41,49 +57,22 @@ private:
     void look_around(Clock::time_point now);
     void out_of_time(Clock::time_point now);
     void transfer(Clock::time_point until);
-    void write_some();
-    bool read_some();
-    void read_rest();
+    std::optional<std::string> take_lines();
     void note_progress(Clock::time_point now);
-    void note_leaving();
     void bury(std::uint32_t reason, const std::string& why);
     void replace();
     void recycle(const std::string& why);
-    void check_memory();
-    void back_off(bool answered);
-    void report_cannot_start(const std::string& why);
-    void report_started();
-    void report_loading();
 
-    Context context_;
+    Limits limits_;
     ChildOptions child_options_;
-    std::chrono::milliseconds handler_timeout_;
-    std::chrono::milliseconds startup_timeout_;
-    std::uint64_t max_messages_;
-    std::uint64_t max_memory_;
     WakeEvent wake_;
-    LineReader lines_;
     Exchange exchange_;
-    Outbox outbox_;
-    std::chrono::milliseconds backoff_{0};
-    Clock::time_point not_before_{};
-    Clock::time_point cannot_start_logged_{};
-
-    enum class LastEnd : std::uint8_t { none, planned, unplanned } last_end_ = LastEnd::none;
-
-    // Of the child.
-    Clock::time_point born_{};
-    Clock::time_point loading_since_{};      // since a message waits for it to load
-    std::atomic<bool> is_started_{false};    // it has written or read: timeouts apply
-    std::atomic<bool> has_messages_{false};  // if it ends, poll() notices
-    bool is_down_ = false;                   // the last state that was reported as readiness
-    bool input_closed_ = false;
-    bool output_closed_ = false;
-    std::string too_large_;  // that it uses more memory than it may
-    std::optional<Clock::time_point> leaving_since_;
+    enum class LastEnd : std::uint8_t { none, planned, unplanned } last_end_ = LastEnd::none;  // of a child
+    RestartBackoff backoff_;
+    ChildReadiness readiness_;
+    Life life_;
     Clock::time_point looked_{};
-
-    std::unique_ptr<Child> child_;  // last, because its second thread uses the members above
+    ChildPipes pipes_;  // last, because the child's second thread uses readiness_
 };
 
 }  // namespace volley::handlers
