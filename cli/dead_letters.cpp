@@ -13,7 +13,6 @@
 #include "queues/letter.hpp"
 #include "queues/letter_filter.hpp"
 #include "queues/letter_scan.hpp"
-#include "queues/outbox.hpp"
 #include "queues/retrier.hpp"
 #include "table.hpp"
 #include "terminal.hpp"
@@ -27,7 +26,6 @@ namespace {
 using queues::Inspection;
 using queues::Letter;
 using queues::LetterFilter;
-using queues::Outbox;
 
 constexpr std::uint64_t no_limit = ~std::uint64_t{0};
 
@@ -126,7 +124,7 @@ std::optional<Error> work_off(Inspection& inspection, const DeadLetters& options
     Pace pace(options.rate, total);
     for (std::uint64_t skip = 0; !error && !wanted.empty();) {
         if (wait_until(pace.due(total - wanted.size()))) break;
-        const auto page = inspection.peek(skip, pace.group(Outbox::capacity));
+        const auto page = inspection.peek(skip, pace.group(Inspection::usual_page));
         if (!page) return page.error();
         if ((*page)->empty()) break;  // others have taken the rest
         std::vector<Letter> letters;

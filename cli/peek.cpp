@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "codec/message_json.hpp"
@@ -70,7 +71,7 @@ int print_count(queues::Inspection& inspection, bool in_window) {
     if (in_window) {
         std::uint64_t count = 0;
         for (;;) {
-            const auto page = inspection.peek(count, ~std::uint64_t{0});
+            const auto page = inspection.peek(count, queues::Inspection::usual_page);
             if (!page) return report(page.error());
             if ((*page)->empty()) break;
             count += (*page)->size();
@@ -87,7 +88,8 @@ int print_count(queues::Inspection& inspection, bool in_window) {
 int print_messages(queues::Inspection& inspection, const Peek& options) {
     PlainList list;
     for (std::uint64_t shown = 0; shown < options.limit;) {
-        const auto page = inspection.peek(shown, options.limit - shown);
+        const auto page =
+            inspection.peek(shown, std::min(options.limit - shown, queues::Inspection::usual_page));
         if (!page) return report(page.error());
         if ((*page)->empty()) break;
         for (const volley_message& message : **page)

@@ -63,7 +63,8 @@ std::optional<Error> flush(queues::Outbox& outbox, Replayed& replayed) {
 std::optional<Error> run(queues::Inspection& inspection, queues::Outbox* outbox, std::uint64_t limit,
                          Replayed& replayed) {
     while (replayed.found < limit) {
-        const auto page = inspection.peek(replayed.found, limit - replayed.found);
+        const auto page =
+            inspection.peek(replayed.found, std::min(limit - replayed.found, queues::Inspection::usual_page));
         if (!page) return page.error();
         if ((*page)->empty()) break;
         replayed.found += (*page)->size();

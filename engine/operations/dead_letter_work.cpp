@@ -59,7 +59,8 @@ std::int64_t held(Inspection& inspection) {
 ApiResponse list_letters(const LetterRequest& request, const LetterSource& source, Inspection& inspection) {
     const Budget budget(source.stopping);
     queues::Place place = request.place;
-    if (auto found = queues::find_again(inspection, place); !found) return failed(found.error());
+    if (auto found = queues::find_again(inspection, place, [&] { return budget.is_used_up(); }); !found)
+        return failed(found.error());
     std::vector<Letter> letters;
     const auto ended = queues::scan(
         inspection, request.filter, place,
@@ -76,7 +77,8 @@ ApiResponse list_letters(const LetterRequest& request, const LetterSource& sourc
 ApiResponse group_letters(const LetterRequest& request, const LetterSource& source, Inspection& inspection) {
     const Budget budget(source.stopping);
     queues::Place place = request.place;
-    if (auto found = queues::find_again(inspection, place); !found) return failed(found.error());
+    if (auto found = queues::find_again(inspection, place, [&] { return budget.is_used_up(); }); !found)
+        return failed(found.error());
     std::map<std::pair<std::string, std::string>, LetterGroup> groups;
     std::uint64_t others = 0;
     const auto ended = queues::scan(
@@ -149,7 +151,8 @@ private:
 
     std::optional<Error> run_all() {
         queues::Place& place = *outcome_.place;
-        if (auto found = queues::find_again(inspection_, place); !found) return found.error();
+        if (auto found = queues::find_again(inspection_, place, [&] { return budget_.is_used_up(); }); !found)
+            return found.error();
         std::uint64_t left = request_.limit;
         queues::PageSize size;
         while (left > 0 && !budget_.is_used_up()) {
@@ -270,11 +273,12 @@ SavedLetters save_letters(const LetterRequest& request, const LetterSource& sour
         saved.error = inspection.error();
         return saved;
     }
-    if (auto found = queues::find_again(*inspection, saved.place); !found) {
+    const Budget budget(source.stopping);
+    if (auto found = queues::find_again(*inspection, saved.place, [&] { return budget.is_used_up(); });
+        !found) {
         saved.error = found.error();
         return saved;
     }
-    const Budget budget(source.stopping);
     const auto ended = queues::scan(
         *inspection, request.filter, saved.place,
         [&](Letter&& letter) {

@@ -9,12 +9,6 @@
 
 namespace volley::queues {
 
-namespace {
-
-constexpr std::uint64_t page_size = 256;
-
-}  // namespace
-
 Inspection::Inspection(std::string queue, plugins::Consumer consumer)
     : queue_(std::move(queue)), consumer_(std::move(consumer)) {}
 
@@ -83,7 +77,7 @@ volley_batch Inspection::empty_batch(std::uint64_t limit) {
     volley_message empty{};
     empty.partition = -1;
     empty.offset = -1;
-    page_.assign(std::min(limit, page_size), empty);
+    page_.assign(std::min(limit, longest_page), empty);
     volley_batch batch{};
     batch.struct_size = sizeof batch;
     batch.message_size = sizeof(volley_message);

@@ -17,6 +17,10 @@ namespace volley::queues {
 
 class Inspection {
 public:
+    // So many messages are asked for if nothing is known of their size, and at most if their size is known.
+    static constexpr std::uint64_t usual_page = 256;
+    static constexpr std::uint64_t longest_page = 2048;
+
     // Finds the queue's connector and connects. Errors: the connector's.
     static Result<Inspection> open(const Config& config, plugins::Catalog& catalog, const QueueConfig& queue);
     Inspection(Inspection&&) noexcept = default;
@@ -29,8 +33,8 @@ public:
     // What is not known is -1.
     Result<volley_stats> stats();
 
-    // A page of what waits, after `skip` messages, of at most `limit`; empty at the end. The views are valid
-    // until the next call.
+    // A page of what waits, after `skip` messages, of at most `limit` (and of longest_page); empty at the
+    // end. The views are valid until the next call.
     Result<const std::vector<volley_message>*> peek(std::uint64_t skip, std::uint64_t limit);
 
     // From now on peek shows what was stored then, whoever has read it. Not every store keeps that.

@@ -10,8 +10,8 @@ namespace volley::queues {
 
 namespace {
 
-constexpr std::uint64_t most_per_page = 256;
 constexpr std::uint64_t bytes_per_page = 8U << 20U;
+constexpr std::uint64_t growth = 16;  // at most, from one page to the next
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void PageSize::saw(const std::vector<volley_message>& page) {
     std::uint64_t bytes = 1;
     for (const volley_message& message : page) bytes += message.body.size + message.key.size;
     const std::uint64_t fit = page.size() * bytes_per_page / bytes;
-    next_ = std::clamp<std::uint64_t>(std::min(fit, 4 * next_), 1, most_per_page);
+    next_ = std::clamp<std::uint64_t>(std::min(fit, growth * next_), 1, Inspection::longest_page);
 }
 
 std::string Place::text() const { return std::to_string(skip) + ':' + last; }
@@ -32,25 +32,25 @@ std::optional<Place> Place::read(const std::string& text) {
     return Place{*skip, text.substr(colon + 1)};
 }
 
-Result<void> find_again(Inspection& inspection, Place& place) {
+Result<void> find_again(Inspection& inspection, Place& place, const std::function<bool()>& ends) {
     if (place.skip == 0 || place.last.empty()) return {};
-    const auto before = inspection.peek(place.skip - 1, 1);
-    if (!before) return before.error();
-    if (!(*before)->empty() && text_of((*before)->front().id) == place.last) return {};
-    // Letters before it were removed, so it can only have moved forward.
-    const std::uint64_t end = place.skip;
+    // Letters before it were removed, so it can only have moved forward, and mostly by a few places.
     PageSize size;
-    for (std::uint64_t seen = 0; seen < end;) {
-        const auto page = inspection.peek(seen, std::min(size.next(), end - seen));
+    std::uint64_t count = 1;
+    for (std::uint64_t end = place.skip; end > 0; count = size.next()) {
+        const std::uint64_t begin = end - std::min(count, end);
+        const auto page = inspection.peek(begin, end - begin);
         if (!page) return page.error();
-        if ((*page)->empty()) break;
-        size.saw(**page);
+        std::uint64_t at = begin;
         for (const volley_message& message : **page) {
-            ++seen;
+            ++at;
             if (text_of(message.id) != place.last) continue;
-            place.skip = seen;
+            place.skip = at;
             return {};
         }
+        if (!(*page)->empty() && end != place.skip) size.saw(**page);
+        if (ends()) break;
+        end = begin;
     }
     place = {};
     return {};

@@ -34,9 +34,10 @@ private:
     std::uint64_t next_ = 16;
 };
 
-// Moves the place to where its last letter is now, because others remove letters. If that one is gone, it
-// moves to the beginning: letters may be seen twice, and none is missed. Errors: the connector's.
-Result<void> find_again(Inspection& inspection, Place& place);
+// Moves the place to where its last letter is now, because others remove letters. If that one is not found
+// before `ends` returns true, which it asks for each page, it moves to the beginning: letters may be seen
+// twice, and none is missed. Errors: the connector's.
+Result<void> find_again(Inspection& inspection, Place& place, const std::function<bool()>& ends);
 
 // Calls `take` for each letter behind `place` that matches, and moves `place` behind it. Ends when `take`
 // returns false, when `ends` returns true, which it asks for each page, or behind the last letter. Returns
