@@ -97,6 +97,22 @@ volley_view stable_id(const Pipeline& pipeline, MessageContext& context, std::st
     return {begin, static_cast<std::size_t>(end - begin)};
 }
 
+std::uint64_t message_name(const Pipeline& pipeline, MessageContext& context) {
+    const volley_message& m = context.message;
+    if (!has_own_id(m)) return 0;
+    // Who uses it mixes the bits: text::Fingerprint::value() would do so a second time.
+    std::uint64_t name = origin_of(pipeline, context);
+    if (m.offset >= 0) {
+        constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+        const auto partition = static_cast<std::uint64_t>(m.partition);
+        name += (static_cast<std::uint64_t>(m.offset) ^ partition << 44U) * odd;
+        if (!is_absent(m.source)) name ^= Fingerprint().add(text_of(m.source)).value();
+    } else {
+        name = Fingerprint().add(name).add(text_of(m.id)).value();
+    }
+    return name == 0 ? 1 : name;
+}
+
 std::uint64_t journal_name(const Pipeline& pipeline, MessageContext& context) {
     const volley_message& m = context.message;
     if (!has_own_id(m)) return 0;

@@ -1,6 +1,7 @@
 #include "runtime/message_span.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "runtime/identity.hpp"
 #include "runtime/pass_results.hpp"
@@ -139,14 +140,16 @@ namespace detail {
 
 void begin_span(const Pipeline& pipeline, MessageContext& context) {
     const volley_message& m = context.message;
-    const auto parent = tracing::parse_traceparent(traceparent_of(m.headers, m.header_count));
+    std::optional<tracing::SpanContext> parent;
+    if (m.header_count > 0) parent = tracing::parse_traceparent(traceparent_of(m.headers, m.header_count));
     if (parent && !pipeline.tracer->samples(*parent)) {
         context.span = {};
         return;
     }
-    const std::uint64_t name = journal_name(pipeline, context);
+    const std::uint64_t name = message_name(pipeline, context);
     const std::uint64_t seed = name != 0 ? name ^ pipeline.span_seed : tracing::random_id();
-    context.span = pipeline.tracer->begin(parent ? &*parent : nullptr, seed, monotonic().count());
+    pipeline.tracer->begin(parent ? &*parent : nullptr, seed, context.span);
+    if (context.span.context.is_sampled) context.span.begin_ns = monotonic().count();
 }
 
 void show_span(MessageContext& context, volley_message& shown) {
@@ -159,7 +162,7 @@ void show_span(MessageContext& context, volley_message& shown) {
 void end_span(const Pipeline& pipeline, const delivery::WorkItem& item, const HandlerResult& result,
               std::vector<tracing::Span>& out) {
     const MessageContext& context = pipeline.contexts[item.slot];
-    if (!context.span.context.is_sampled || result.verdict == Verdict::not_started) return;
+    if (result.verdict == Verdict::not_started) return;
     const volley_message& m = context.message;
     if (pipeline.tracer->wants_span()) {
         tracing::Span& span = out.emplace_back();

@@ -1,5 +1,7 @@
 #include "tracing/context.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 
 namespace volley::tracing {
@@ -38,14 +40,6 @@ std::uint64_t seed() {
     return std::uint64_t{device()} << 32U | device();
 }
 
-// SplitMix64: its step, and its output.
-constexpr std::uint64_t step = 0x9E3779B97F4A7C15U;
-std::uint64_t mixed(std::uint64_t z) {
-    z = (z ^ z >> 30U) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ z >> 27U) * 0x94D049BB133111EBU;
-    return z ^ z >> 31U;
-}
-
 }  // namespace
 
 // version "-" trace-id "-" parent-id "-" flags: 2, 32, 16 and 2 digits.
@@ -66,9 +60,20 @@ std::optional<SpanContext> parse_traceparent(std::string_view value) {
     return SpanContext{*high, *low, *parent, (*flags & sampled_flag) != 0};
 }
 
+// All eight digits of a half at once: a message that is not sampled carries 48 of them, too.
 char* write_hex(std::uint64_t number, char* out) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (unsigned shift = 64; shift > 0; shift -= 4) *out++ = digits[number >> (shift - 4) & 15U];
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    for (const unsigned shift : {32U, 0U}) {
+        std::uint64_t half = number >> shift & 0xffffffff;
+        half = (half | half << 16U) & 0x0000ffff0000ffff;
+        half = (half | half << 8U) & 0x00ff00ff00ff00ff;
+        half = (half | half << 4U) & 0x0f0f0f0f0f0f0f0f;
+        const std::uint64_t is_letter = ((half + ones * 6) >> 4U) & ones;
+        half += ones * '0' + is_letter * ('a' - '0' - 10);
+        half = __builtin_bswap64(half);  // the first digit is that of the highest bits
+        std::memcpy(out, &half, sizeof half);
+        out += sizeof half;
+    }
     return out;
 }
 
@@ -76,9 +81,15 @@ void write_traceparent(const SpanContext& context, char* out) {
     *out++ = '0';
     *out++ = '0';
     *out++ = '-';
-    out = write_hex(context.trace_high, out);
+    constexpr std::size_t digits = 16;
+    if (context.trace_high == 0)
+        out = std::fill_n(out, digits, '0');
+    else
+        out = write_hex(context.trace_high, out);
     out = write_hex(context.trace_low, out);
     *out++ = '-';
+    // To copy the digits, if they are the same, would take longer: a read of 16 bytes waits for two stores
+    // of 8.
     out = write_hex(context.span_id, out);
     *out++ = '-';
     *out++ = '0';
@@ -92,13 +103,8 @@ bool is_tracestate(std::string_view header_name) { return is_same_name(header_na
 std::uint64_t random_id() {
     thread_local std::uint64_t state = seed();
     for (;;) {
-        if (const std::uint64_t id = mixed(state += step); id != 0) return id;
+        if (const std::uint64_t id = detail::mixed(state += detail::step); id != 0) return id;
     }
-}
-
-std::uint64_t derived_id(std::uint64_t seed, std::uint64_t salt) {
-    const std::uint64_t id = mixed(mixed(seed + step) ^ salt);
-    return id != 0 ? id : 1;
 }
 
 }  // namespace volley::tracing

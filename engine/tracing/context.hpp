@@ -22,7 +22,7 @@ struct OpenSpan {
     SpanContext context;          // of the processing
     std::uint64_t send_id = 0;    // of the sending
     std::uint64_t parent_id = 0;  // of the processing; 0: the span is the first of its trace
-    std::int64_t begin_ns = 0;    // of the monotonic clock
+    std::int64_t begin_ns = 0;    // of the monotonic clock; only if the trace is sampled
     bool propagates = false;      // outputs carry the context; otherwise they carry what the input carries
 
     SpanContext of_outputs() const {
@@ -49,7 +49,20 @@ bool is_tracestate(std::string_view header_name);
 // Returns a random number that is not 0. Cheap: each thread has a generator of its own.
 std::uint64_t random_id();
 
+namespace detail {
+// SplitMix64: its step, and its output.
+inline constexpr std::uint64_t step = 0x9E3779B97F4A7C15U;
+constexpr std::uint64_t mixed(std::uint64_t z) {
+    z = (z ^ z >> 30U) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ z >> 27U) * 0x94D049BB133111EBU;
+    return z ^ z >> 31U;
+}
+}  // namespace detail
+
 // Returns an id that the same seed and salt always give. Never 0.
-std::uint64_t derived_id(std::uint64_t seed, std::uint64_t salt);
+constexpr std::uint64_t derived_id(std::uint64_t seed, std::uint64_t salt) {
+    const std::uint64_t id = detail::mixed(detail::mixed(seed + detail::step) ^ salt);
+    return id != 0 ? id : 1;
+}
 
 }  // namespace volley::tracing

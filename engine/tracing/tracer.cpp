@@ -35,24 +35,6 @@ const SpanSource& Tracer::add_source(SpanSource source) {
     return sources_.emplace_back(std::move(source));
 }
 
-OpenSpan Tracer::begin(const SpanContext* parent, std::uint64_t seed, std::int64_t now_ns) const {
-    enum Salt : std::uint64_t { high = 1, low, sending };
-    OpenSpan span;
-    SpanContext& context = span.context;
-    context.trace_high = parent != nullptr ? parent->trace_high : derived_id(seed, Salt::high);
-    context.trace_low = parent != nullptr ? parent->trace_low : derived_id(seed, Salt::low);
-    context.is_sampled = settings_.sampler.samples(parent, context.trace_low);
-    // A message that is not sampled passes on the context that it came with. If it came with none, receivers
-    // learn that the decision has been made.
-    if (!context.is_sampled && parent != nullptr) return span;
-    context.span_id = random_id();
-    span.send_id = derived_id(seed, Salt::sending);
-    span.parent_id = parent != nullptr ? parent->span_id : 0;
-    span.begin_ns = now_ns;
-    span.propagates = true;
-    return span;
-}
-
 bool Tracer::wants_span() {
     if (queue_.has_room()) return true;
     queue_.count_dropped(1);

@@ -100,30 +100,46 @@ TEST_CASE("an answer says how many spans were rejected, or nothing") {
     CHECK(read_response(std::string(60'000, '[')).rejected == 0);
 }
 
+namespace {
+OpenSpan begun(const Tracer& tracer, const SpanContext* carried) {
+    OpenSpan span;
+    tracer.begin(carried, 7, span);
+    return span;
+}
+}  // namespace
+
 TEST_CASE("the outputs of a message carry the same context each time it is processed") {
     Settings settings;
     Tracer tracer(settings);
     const SpanContext parent{1, 2, 3, true};
-    const OpenSpan first = tracer.begin(&parent, 7, 1), second = tracer.begin(&parent, 7, 2);
+    const OpenSpan first = begun(tracer, &parent), second = begun(tracer, &parent);
     CHECK(first.context.span_id != second.context.span_id);
     CHECK(first.send_id == second.send_id);
     CHECK(first.parent_id == 3);
     CHECK(first.of_outputs().trace_low == 2);
-    const OpenSpan root = tracer.begin(nullptr, 7, 1), again = tracer.begin(nullptr, 7, 1);
+    const OpenSpan root = begun(tracer, nullptr), again = begun(tracer, nullptr);
     CHECK(root.context.trace_high == again.context.trace_high);
     CHECK(root.context.trace_low == again.context.trace_low);
     CHECK(root.parent_id == 0);
     const SpanContext unsampled{1, 2, 3, false};
-    CHECK_FALSE(tracer.begin(&unsampled, 7, 1).propagates);
+    CHECK_FALSE(begun(tracer, &unsampled).propagates);
 }
 
 TEST_CASE("without the sender's decision receivers learn of this one") {
     Settings settings;
     settings.sampler.bound = 0;
     Tracer tracer(settings);
-    const OpenSpan span = tracer.begin(nullptr, 7, 1);
+    const OpenSpan span = begun(tracer, nullptr);
     CHECK(span.propagates);
     CHECK_FALSE(span.of_outputs().is_sampled);
+    char text[traceparent_size];
+    write_traceparent(span.of_outputs(), text);
+    const auto read = parse_traceparent({text, sizeof text});
+    REQUIRE(read);
+    CHECK(read->trace_high == 0);
+    CHECK(read->trace_low == span.context.trace_low);
+    CHECK(read->span_id == span.send_id);
+    CHECK_FALSE(read->is_sampled);
 }
 
 }  // namespace volley::tracing
