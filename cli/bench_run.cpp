@@ -25,8 +25,7 @@ BenchRun::BenchRun(const Bench& options, std::chrono::milliseconds duration, con
       engine_(engine),
       component_(component),
       maker_(std::move(maker)),
-      outbox_(std::move(outbox)),
-      pace_(options.load.rate, options.load.count) {}
+      outbox_(std::move(outbox)) {}
 
 BenchOutcome BenchRun::run(const std::vector<std::string>& bodies) {
     if (!begin()) return std::move(outcome_);
@@ -34,7 +33,7 @@ BenchOutcome BenchRun::run(const std::vector<std::string>& bodies) {
     outcome_.sending_seconds = std::chrono::duration<double>(Clock::now() - began_).count();
     await_settlements();
     end();
-    pace_.erase();
+    pace_->erase();
     return std::move(outcome_);
 }
 
@@ -51,6 +50,7 @@ bool BenchRun::begin() {
     outcome_.resident_bytes = use->resident_bytes;
     began_at_ = unix_now();
     began_ = looked_ = progressed_ = Clock::now();
+    pace_.emplace(options_.load.rate, options_.load.count);
     return true;
 }
 
@@ -58,7 +58,7 @@ void BenchRun::send_all(const std::vector<std::string>& bodies) {
     const auto end = duration_.count() > 0 ? began_ + duration_ : Clock::time_point::max();
     const std::uint64_t most = options_.load.count;
     for (std::uint64_t given = 0; most == 0 || given < most; ++given) {
-        const auto due = pace_.due(given);
+        const auto due = pace_->due(given);
         if (due >= end || is_interrupted()) break;
         if (due > Clock::now()) {
             if (!flush()) return;
@@ -97,7 +97,7 @@ bool BenchRun::flush() {
         ++(refusal ? outcome_.refused : outcome_.sent);
         if (refusal && outcome_.first_refusal.empty()) outcome_.first_refusal = refusal->text;
     }
-    pace_.show(outcome_.sent);
+    pace_->show(outcome_.sent);
     return true;
 }
 

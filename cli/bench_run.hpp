@@ -65,7 +65,7 @@ private:
     const std::string& component_;
     MessageMaker maker_;
     queues::Outbox outbox_;
-    Pace pace_;
+    std::optional<Pace> pace_;  // from the beginning of the run
     BenchOutcome outcome_;
     Latencies latencies_before_;
     double cpu_before_ = 0;
