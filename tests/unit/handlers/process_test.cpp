@@ -25,7 +25,7 @@ namespace {
 // As in the engine's threads: a child may end before it is written to.
 [[maybe_unused]] const auto sigpipe_before = std::signal(SIGPIPE, SIG_IGN);
 
-// What the engine is to an instance: only health is asked of it here.
+// What the engine is to an instance: only health is asked of it here, and restarts are told.
 struct Host {
     Host() {
         table.struct_size = sizeof table;
@@ -38,11 +38,21 @@ struct Host {
             self.down = state == VOLLEY_DOWN ? std::string(text_of(text)) : "";
             if (!self.down.empty()) self.all_downs += self.down + "\n";
         };
+        table.get_extension = [](const volley_host*, const char* id) -> const void* {
+            static constexpr volley_ext_restarts restarts{sizeof(volley_ext_restarts), 0,
+                                                          [](const volley_host* host, std::int32_t planned) {
+                                                              auto& self = *static_cast<Host*>(host->context);
+                                                              ++(planned != 0 ? self.recycled : self.failed);
+                                                          }};
+            return std::string_view(id) == VOLLEY_EXT_RESTARTS ? &restarts : nullptr;
+        };
     }
     volley_host table{};
     std::mutex mutex;
     std::string down;
     std::string all_downs;
+    int recycled = 0;
+    int failed = 0;
 };
 
 class Handler {
@@ -133,6 +143,8 @@ TEST_CASE("a child that cannot start fails no message, and another is tried") {
     CHECK(second.tasks[0].status == VOLLEY_OK);
     CHECK(second.tasks[1].status == VOLLEY_OK);
     CHECK(handler.host.down.empty());
+    CHECK(handler.host.failed > 0);
+    CHECK(handler.host.recycled == 0);
 }
 
 TEST_CASE("a program that loads for long says so, and its messages do not time out") {
