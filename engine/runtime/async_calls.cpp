@@ -77,7 +77,6 @@ void AsyncCalls::take_finished(std::vector<EndedCall>& out) {
     }
     const Nanoseconds at = monotonic();
     if (!finished_.empty()) {
-        instance_.set_worked();
         const auto each = static_cast<std::uint64_t>((at - last_end_).count()) / finished_.size();
         const auto before = pipeline_.nanoseconds_per_message.load(std::memory_order_relaxed);
         pipeline_.nanoseconds_per_message.store((before * 7 + each) / 8, std::memory_order_relaxed);
@@ -118,7 +117,7 @@ HandlerResult AsyncCalls::result_of(const Job& job) {
     // Whether it may be left VOLLEY_AGAIN, the caller knows.
     HandlerResult result =
         is_late(job) ? timed_out(pipeline_, *job.context, since(begin)) : runtime::result_of(job, true);
-    result.was_skipped = result.was_skipped && !instance_.may_skip(job.place);
+    result.was_skipped = result.was_skipped && !instance_[job.place].may_skip;
     if (result.verdict != Verdict::ok) job.context->discard_outputs();
     return result;
 }
@@ -126,7 +125,7 @@ HandlerResult AsyncCalls::result_of(const Job& job) {
 void AsyncCalls::retire_late(std::vector<EndedCall>& out) {
     instance_.end_jobs();
     // Before the instance goes, and its jobs with it.
-    for (const Place place : pending_.end_all()) out.push_back(too_late(instance_.job(place)));
+    for (const Place place : pending_.end_all()) out.push_back(too_late(*instance_[place].job));
     instance_.leave_late();
 }
 
@@ -140,7 +139,7 @@ void AsyncCalls::fail_instance(const InstanceFailure& failure) {
     instance_.end_jobs();
     std::vector<EndedCall> rest;
     for (const Place place : pending_.end_all()) {
-        const Job& job = instance_.job(place);
+        const Job& job = *instance_[place].job;
         if (job.finished.load(std::memory_order_relaxed) && !failure.breaks_rule && job.is_status_defined()) {
             ended_.push_back({place, result_of(job)});
             continue;

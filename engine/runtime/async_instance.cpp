@@ -11,6 +11,24 @@ namespace volley::runtime {
 
 using delivery::WorkItem;
 
+namespace {
+
+InstanceFailure broken_rule(const Pipeline& pipeline, const std::string& what) {
+    return {Error(ErrorCode::fatal, pipeline.handler_label + ": " + what), true, true};
+}
+
+// Whether a task before task `i` in the call, and in its group, was not successful when the call returned.
+bool is_behind_another(const std::vector<volley_task>& tasks, std::size_t i) {
+    const volley_task& task = tasks[i];
+    for (std::size_t j = 0; j < i && task.group != 0; ++j) {
+        const std::int32_t status = tasks[j].status;
+        if (tasks[j].group == task.group && status != VOLLEY_OK && status != VOLLEY_DROP) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
 AsyncInstance::AsyncInstance(Pipeline& pipeline, InstanceSlot& slot, std::function<void()> wake)
     : pipeline_(pipeline), slot_(slot), waiter_(pipeline) {
     waiter_.wake = std::move(wake);
@@ -22,14 +40,14 @@ bool AsyncInstance::enter() {
     if (instance_ == nullptr) return false;
     if (serial_ != instance_->serial) {
         serial_ = instance_->serial;
-        for (Held& held : held_) held.job = nullptr;  // the table of another instance has it
+        for (HeldJob& held : held_) held.job = nullptr;  // the table of another instance has it
     }
     return true;
 }
 
 void AsyncInstance::begin(const WorkItem& item, Place place, std::int64_t late_at_ms, volley_task& task) {
     if (held_.size() <= place) held_.resize(place + 1U);
-    Held& held = held_[place];
+    HeldJob& held = held_[place];
     if (held.job == nullptr) held.job = &instance_->jobs.add();
     held.may_skip = false;
     held.job->place = place;
@@ -49,7 +67,7 @@ std::optional<InstanceFailure> AsyncInstance::handle(const WorkItem* items, cons
     }
     take_statuses(places, count, !called);
     if (!called) return InstanceFailure{called.error(), needs_a_person(called.error().code), false};
-    if (*called != VOLLEY_OK) return broken_rule("handle returned " + plugins::describe(*called));
+    if (*called != VOLLEY_OK) return broken_rule(pipeline_, "handle returned " + plugins::describe(*called));
     return std::nullopt;
 }
 
@@ -63,22 +81,12 @@ void AsyncInstance::take_statuses(const Place* places, std::size_t count, bool f
         if (failed && (task.status == VOLLEY_OK || task.status == VOLLEY_AGAIN)) continue;
         job.finished.store(true, std::memory_order_relaxed);
         job.finished_late = job.is_late() && task.status != VOLLEY_AGAIN;
-        held_[places[i]].may_skip = task.status == VOLLEY_AGAIN && is_behind_another(i);
+        held_[places[i]].may_skip = task.status == VOLLEY_AGAIN && is_behind_another(tasks_, i);
         job.status = task.status;
         job.retry_after_ms = task.retry_after_ms;
         job.reason = task.reason;
         waiter_.done.push_back(&job);
     }
-}
-
-// Whether a task before task `i` in the call, and in its group, was not successful when the call returned.
-bool AsyncInstance::is_behind_another(std::size_t i) const {
-    const volley_task& task = tasks_[i];
-    for (std::size_t j = 0; j < i && task.group != 0; ++j) {
-        const std::int32_t status = tasks_[j].status;
-        if (tasks_[j].group == task.group && status != VOLLEY_OK && status != VOLLEY_DROP) return true;
-    }
-    return false;
 }
 
 bool AsyncInstance::has_poll() const { return !pipeline_.shared_handler && instance_->handler->has_poll(); }
@@ -90,7 +98,7 @@ std::optional<InstanceFailure> AsyncInstance::poll(delivery::Millis wait) {
         polled = instance_->handler->poll(static_cast<std::uint32_t>(wait.count()));
     }
     if (!polled) return InstanceFailure{polled.error(), needs_a_person(polled.error().code), false};
-    if (*polled != VOLLEY_OK) return broken_rule("poll returned " + plugins::describe(*polled));
+    if (*polled != VOLLEY_OK) return broken_rule(pipeline_, "poll returned " + plugins::describe(*polled));
     return std::nullopt;
 }
 
@@ -110,13 +118,15 @@ std::optional<InstanceFailure> AsyncInstance::take_ended(std::vector<Job*>& out)
             if (!job->is_status_defined()) undefined = job;
         }
     }
-    if (undefined == nullptr) return std::nullopt;
-    return broken_rule("a message ended with " + plugins::describe(undefined->status));
+    if (undefined != nullptr)
+        return broken_rule(pipeline_, "a message ended with " + plugins::describe(undefined->status));
+    if (!out.empty()) instance_->worked.store(true, std::memory_order_relaxed);
+    return std::nullopt;
 }
 
 void AsyncInstance::end_jobs() {
     const std::lock_guard lock(instance_->jobs.mutex());
-    for (const Held& held : held_)
+    for (const HeldJob& held : held_)
         if (held.job != nullptr) JobTable::end(*held.job);
     waiter_.done.clear();
 }
@@ -138,10 +148,6 @@ void AsyncInstance::leave_failed(const InstanceFailure& failure) {
         slot_.leave_for_good(failure.why);
     else
         slot_.leave_failed(failure.why.text);
-}
-
-InstanceFailure AsyncInstance::broken_rule(const std::string& what) const {
-    return {Error(ErrorCode::fatal, pipeline_.handler_label + ": " + what), true, true};
 }
 
 }  // namespace volley::runtime

@@ -24,6 +24,13 @@ struct InstanceFailure {
     bool breaks_rule = false;  // of the ABI: nothing that the instance said counts
 };
 
+struct HeldJob {
+    Job* job = nullptr;  // null: this instance has not had this place yet
+    // Whether the handler may leave the message VOLLEY_AGAIN: it did so within the call, where one before it
+    // in its group was not successful.
+    bool may_skip = false;
+};
+
 class AsyncInstance {
 public:
     // `wake` is called from any thread when a message has ended. It must not block.
@@ -54,19 +61,16 @@ public:
     // Whether take_ended() has something right now.
     bool has_ended() const;
     // Replaces `out` by the jobs of the messages that have ended since the last call. Nobody else writes to
-    // them any more. Fails if one ended with a status that the ABI does not define.
+    // them any more. Fails if one ended with a status that the ABI does not define. Otherwise the instance
+    // has worked, if there are any.
     std::optional<InstanceFailure> take_ended(std::vector<Job*>& out);
     // Ends all jobs. Those that take_ended() would return are forgotten.
     void end_jobs();
-    // The job of a message, from handle() until it leaves.
-    const Job& job(Place place) const { return *held_[place].job; }
-    // Whether the handler may leave the message VOLLEY_AGAIN: it did so within the call, where one before it
-    // in its group was not successful.
-    bool may_skip(Place place) const { return held_[place].may_skip; }
+    // Of a message, from handle() until the instance leaves.
+    const HeldJob& operator[](Place place) const { return held_[place]; }
 
     // Whether a call of this instance has returned without a failure before.
     bool has_worked() const { return instance_->worked.load(std::memory_order_relaxed); }
-    void set_worked() { instance_->worked.store(true, std::memory_order_relaxed); }
 
     // Leaves the slot. Requires: no message is pending.
     void leave();
@@ -76,22 +80,15 @@ public:
     void leave_failed(const InstanceFailure& failure);
 
 private:
-    struct Held {
-        Job* job = nullptr;  // null: this instance has not had this place yet
-        bool may_skip = false;
-    };
-
     void begin(const delivery::WorkItem& item, Place place, std::int64_t late_at_ms, volley_task& task);
     void take_statuses(const Place* places, std::size_t count, bool failed);
-    bool is_behind_another(std::size_t i) const;
-    InstanceFailure broken_rule(const std::string& what) const;
 
     Pipeline& pipeline_;
     InstanceSlot& slot_;
     JobWaiter waiter_;
     Instance* instance_ = nullptr;
     std::uint64_t serial_ = 0;        // of the instance that the jobs are of
-    std::vector<Held> held_;          // by place
+    std::vector<HeldJob> held_;       // by place
     std::vector<volley_task> tasks_;  // of one call; reused
 };
 
