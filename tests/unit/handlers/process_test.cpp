@@ -31,7 +31,6 @@ struct Host {
         table.struct_size = sizeof table;
         table.context = this;
         table.log_level = [](const volley_host*) { return std::uint32_t{VOLLEY_ERROR}; };
-        table.get_extension = [](const volley_host*, const char*) -> const void* { return nullptr; };
         table.health = [](const volley_host* host, std::uint32_t state, volley_view text) {
             auto& self = *static_cast<Host*>(host->context);
             const std::lock_guard lock(self.mutex);
