@@ -1,5 +1,7 @@
 #include "runtime/async_run.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "invariant.hpp"
@@ -14,7 +16,11 @@ using delivery::WorkItem;
 
 void AsyncRun::add(const WorkItem& item) {
     if (!batching_.is_on()) return waiting_.add({item});
-    waiting_.add({item, pipeline_.contexts[item.slot].message.body.size, monotonic()});
+    // No store has larger bodies, and a smaller struct makes room for more in each block of the queue.
+    constexpr std::uint64_t largest = std::numeric_limits<std::uint32_t>::max();
+    const std::uint64_t bytes =
+        std::min<std::uint64_t>(pipeline_.contexts[item.slot].message.body.size, largest);
+    waiting_.add({item, static_cast<std::uint32_t>(bytes), monotonic()});
 }
 
 std::uint32_t AsyncRun::pass() {

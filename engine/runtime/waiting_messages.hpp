@@ -16,7 +16,7 @@ namespace volley::runtime {
 
 struct WaitingMessage {
     delivery::WorkItem item;
-    std::uint64_t bytes = 0;  // of its body; with `since` only for components that have batches
+    std::uint32_t bytes = 0;  // of its body; with `since` only for components that have batches
     Nanoseconds since{0};
 };
 

@@ -10,7 +10,7 @@ using volley::delivery::Slot;
 namespace {
 
 void add(WaitingMessages& waiting, Slot slot, OrderingGroup group = volley::delivery::no_group,
-         std::uint64_t bytes = 0, Nanoseconds since = Nanoseconds(0)) {
+         std::uint32_t bytes = 0, Nanoseconds since = Nanoseconds(0)) {
     WaitingMessage message;
     message.item.slot = slot;
     message.item.group = group;
