@@ -32,7 +32,9 @@ double wall_clock_seconds() {
 }
 
 ApiResponse refuse(int status, const std::string& text, std::string allow = {}) {
-    return {status, error_body(text), false, {}, std::move(allow), false, {}};
+    ApiResponse response = json_response(status, error_body(text));
+    response.allow = std::move(allow);
+    return response;
 }
 
 // "components/ship/pause" → "ship". A name may contain slashes.
@@ -117,32 +119,35 @@ ApiResponse Api::answer(const ApiRequest& request) {
     if (!gets) return refuse(405, "this needs GET", "GET, HEAD");
     const auto snapshot = controls_.snapshot(true);
     for (const auto& one : snapshot.components) {
-        if (one.name == *component)
-            return {200, component_json(one, rates_, steady_seconds()), false, {}, {}, false, {}};
+        if (one.name == *component) return json_response(200, component_json(one, rates_, steady_seconds()));
     }
     return no_such_component(*component);
 }
 
 ApiResponse Api::read(const std::string& what) {
-    if (what == "events") return {200, event(), true, {}, {}, false, {}};
-    if (what == "audit") return {200, lines_json(log::audited()), false, {}, {}, false, {}};
-    if (what == "log") return {200, lines_json(log::recent()), false, {}, {}, false, {}};
+    if (what == "events") {
+        ApiResponse response = json_response(200, event());
+        response.events = true;
+        return response;
+    }
+    if (what == "audit") return json_response(200, lines_json(log::audited()));
+    if (what == "log") return json_response(200, lines_json(log::recent()));
     if (what == "in_flight") {
         controls_.want_in_flight();
-        return {200, in_flight_json(controls_.snapshot(false)), false, {}, {}, false, {}};
+        return json_response(200, in_flight_json(controls_.snapshot(false)));
     }
-    if (what == "history") return {200, history_.json(), false, {}, {}, false, {}};
+    if (what == "history") return json_response(200, history_.json());
     if (what == "configuration") {
         const auto configuration = controls_.configuration();
         if (!configuration) return refuse(503, "the configuration is not known yet");
-        return {200, configuration_json(*configuration), false, {}, {}, false, {}};
+        return json_response(200, configuration_json(*configuration));
     }
     const auto snapshot = controls_.snapshot(true);
     const double now = steady_seconds();
-    if (what == "components") return {200, components_json(snapshot, rates_, now), false, {}, {}, false, {}};
-    if (what == "queues") return {200, queues_json(snapshot), false, {}, {}, false, {}};
-    if (what == "latencies") return {200, latencies_json(snapshot), false, {}, {}, false, {}};
-    return {200, status_json(snapshot), false, {}, {}, false, {}};
+    if (what == "components") return json_response(200, components_json(snapshot, rates_, now));
+    if (what == "queues") return json_response(200, queues_json(snapshot));
+    if (what == "latencies") return json_response(200, latencies_json(snapshot));
+    return json_response(200, status_json(snapshot));
 }
 
 ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
@@ -164,7 +169,7 @@ ApiResponse Api::write(const std::string& what, const ApiRequest& request) {
                 {}};
     }
     audit("reload", {}, request);
-    return {202, R"({"number":)" + std::to_string(controls_.reload()) + "}\n", false, {}, {}, false, {}};
+    return json_response(202, R"({"number":)" + std::to_string(controls_.reload()) + "}\n");
 }
 
 ApiResponse Api::pause(const std::string& component, bool paused, const ApiRequest& request) {
@@ -195,7 +200,7 @@ ApiResponse Api::limit_workers(const std::string& component, const ApiRequest& r
     if (!controls_.limit_workers(component, *count, *back_after)) return no_such_component(component);
     const std::string shown = *count == 0 ? "all" : std::to_string(*count);
     audit("workers", with_time(component + ": " + shown, request), request);
-    return {200, R"({"workers":)" + (*count == 0 ? "null" : shown) + "}\n", false, {}, {}, false, {}};
+    return json_response(200, R"({"workers":)" + (*count == 0 ? "null" : shown) + "}\n");
 }
 
 ApiResponse Api::limit_rate(const std::string& component, const ApiRequest& request) {
@@ -206,7 +211,7 @@ ApiResponse Api::limit_rate(const std::string& component, const ApiRequest& requ
     if (!controls_.limit_rate(component, *per_second, *back_after)) return no_such_component(component);
     const std::string shown = *per_second == 0 ? "off" : std::to_string(*per_second);
     audit("rate", with_time(component + ": " + shown, request), request);
-    return {200, R"({"per_second":)" + (*per_second == 0 ? "null" : shown) + "}\n", false, {}, {}, false, {}};
+    return json_response(200, R"({"per_second":)" + (*per_second == 0 ? "null" : shown) + "}\n");
 }
 
 ApiResponse Api::tap(const std::string& component, const ApiRequest& request) {
@@ -248,7 +253,7 @@ ApiResponse Api::set_log_level(const ApiRequest& request) {
     // Before the change, which could silence it.
     audit("log level", with_time(level_given->second, request), request);
     controls_.set_log_level(*level, *back_after);
-    return {200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n", false, {}, {}, false, {}};
+    return json_response(200, R"({"level":")" + std::string(log::name_of(*level)) + "\"}\n");
 }
 
 std::string Api::tick(bool wanted) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "operations/reply.hpp"
 
@@ -27,6 +28,14 @@ struct ApiResponse {
     bool wants_body = false;                  // answer again, with the body of the request
     Later later;                              // makes the reply, instead of all others
 };
+
+// An answer of nothing but JSON.
+inline ApiResponse json_response(int status, std::string body) {
+    ApiResponse response;
+    response.status = status;
+    response.body = std::move(body);
+    return response;
+}
 
 // What a client gets instead of an answer: {"error": text}.
 std::string error_body(const std::string& text);

@@ -303,14 +303,14 @@ void Connections::take_reply(Connection& c, Reply reply) {
             c.deadline = now_ + time_to_ask;
             return;
         }
-        reply = {too_many_bodies, false, {}, 0, {}};
+        reply = whole_reply(too_many_bodies);
     }
     c.body_bytes = 0;
     c.body.clear();
     const auto streams = std::count_if(connections_.begin(), connections_.end(), [](const Connection& other) {
         return other.state == Connection::State::streaming;
     });
-    if (reply.streams && streams >= most_streams) reply = {too_many_streams, false, {}, 0, {}};
+    if (reply.streams && streams >= most_streams) reply = whole_reply(too_many_streams);
     c.response = std::move(reply.bytes);
     c.written = 0;
     c.later = std::move(reply.later);

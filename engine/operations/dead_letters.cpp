@@ -86,7 +86,7 @@ Reply too_busy() {
     ApiResponse answer;
     answer.status = 503;
     answer.body = error_body("too many requests for dead letters wait; try later");
-    return {rendered(answer, true), false, {}, 0, {}};
+    return whole_reply(rendered(answer, true));
 }
 
 // One part of an export after the other, each when the client has taken the one before.
@@ -96,8 +96,7 @@ Later exported(std::shared_ptr<Desk> desk, std::shared_ptr<const Config> config,
     return [=](const Done& done) {
         const bool posted = post(desk, config, done, [=](const LetterSource& source, const Done& finished) {
             const SavedLetters saved = save_letters(request, source);
-            if (saved.error && is_first)
-                return finished({rendered(failed(*saved.error), true), false, {}, 0, {}});
+            if (saved.error && is_first) return finished(whole_reply(rendered(failed(*saved.error), true)));
             Reply reply;
             if (is_first) reply.bytes = response_head(200, lines_of_json, {{"Transfer-Encoding", "chunked"}});
             if (!saved.lines.empty()) reply.bytes += chunk(saved.lines);
@@ -167,7 +166,7 @@ ApiResponse DeadLetters::start(LetterRequest request, std::shared_ptr<const Conf
                     config = std::move(config), with_body](const Done& done) {
         const bool posted =
             post(desk, config, done, [request, with_body](const LetterSource& source, const Done& finished) {
-                finished({rendered(carry_out(request, source), with_body), false, {}, 0, {}});
+                finished(whole_reply(rendered(carry_out(request, source), with_body)));
             });
         if (!posted) done(too_busy());
     };

@@ -23,6 +23,13 @@ struct Reply {
     Later later;                          // follows when the client has taken the bytes; empty: nothing does
 };
 
+// A reply of nothing but bytes.
+inline Reply whole_reply(std::string bytes) {
+    Reply reply;
+    reply.bytes = std::move(bytes);
+    return reply;
+}
+
 using ResponseHeaders = std::vector<std::pair<std::string, std::string>>;
 
 // Writes a response without its body: what the server's HTTP library does, for replies that it does not make.

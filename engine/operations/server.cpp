@@ -148,7 +148,7 @@ public:
         process(stream, closed, [](httplib::Request& request) { request.ranges.clear(); });
         if (instead_.later || instead_.wants_body > 0) return std::move(instead_);
         std::string bytes = stream.take_response();
-        if (!streams_) return {std::move(bytes), false, {}, 0, {}};
+        if (!streams_) return whole_reply(std::move(bytes));
         return {
             response_head(200, "text/event-stream", {}) + first_event_, true, std::move(own_events_), 0, {}};
     }
