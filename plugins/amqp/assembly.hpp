@@ -1,9 +1,6 @@
 // Puts a message together from its frames: properties, then the body in pieces.
 #pragma once
 
-#include <amqp.h>
-#include <amqp_framing.h>
-
 #include <algorithm>
 #include <memory>
 #include <string_view>
@@ -11,6 +8,7 @@
 
 #include "connection.hpp"
 #include "properties.hpp"
+#include "rabbitmq.hpp"
 
 namespace volley::amqp {
 

@@ -1,9 +1,9 @@
 #include "config.hpp"
 
-#include <amqp.h>
-
 #include <charconv>
 #include <filesystem>
+
+#include "rabbitmq.hpp"
 
 namespace volley::amqp {
 

@@ -1,14 +1,13 @@
 #include "connection.hpp"
 
-#include <amqp_framing.h>
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+
+#include "rabbitmq.hpp"
 
 namespace volley::amqp {
 

@@ -2,8 +2,6 @@
 // the next open connects again. Deliveries of the old channel then belong to the broker again.
 #pragma once
 
-#include <amqp.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <string_view>
 
 #include "config.hpp"
+#include "rabbitmq.hpp"
 
 namespace volley::amqp {
 

@@ -1,7 +1,5 @@
 #include "producer.hpp"
 
-#include <amqp_framing.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +7,7 @@
 
 #include "properties.hpp"
 #include "queue_options.hpp"
+#include "rabbitmq.hpp"
 
 namespace volley::amqp {
 

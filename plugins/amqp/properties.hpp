@@ -7,15 +7,13 @@
 // (x-death and similar ones) are read and never written.
 #pragma once
 
-#include <amqp.h>
-#include <amqp_framing.h>
-
 #include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config.hpp"
+#include "rabbitmq.hpp"
 #include "table.hpp"
 #include "volley/abi.hpp"
 

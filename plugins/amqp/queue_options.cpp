@@ -1,7 +1,6 @@
 #include "queue_options.hpp"
 
-#include <amqp_framing.h>
-
+#include "rabbitmq.hpp"
 #include "table.hpp"
 
 namespace volley::amqp {

@@ -6,13 +6,12 @@
 // strings if they repeat.
 #pragma once
 
-#include <amqp.h>
-
 #include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "rabbitmq.hpp"
 #include "volley/abi.hpp"
 
 namespace volley::amqp {
