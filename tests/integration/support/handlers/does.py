@@ -18,10 +18,19 @@ class Unprintable(Exception):
         raise ValueError("no text")
 
 
+def note(line, by):
+    """Under one lock, so that who waits for others to be active finds their lines before its own end."""
+    global active, most
+    with lock:
+        begun.write(line)
+        active += by
+        most = max(most, active)
+
+
 def steps(message):
     """Yields while it waits. Returns what it does at last."""
     do = message.json()
-    begun.write(f"{message.id}\n")
+    note(f"{message.id}\n", 1)
     while "until" in do and not Path(do["until"]).exists():
         yield
     while do.get("until_cancelled") and not message.cancelled:
@@ -30,7 +39,7 @@ def steps(message):
         yield
     for _ in range(do.get("turns", 0)):
         yield
-    begun.write(f"{message.id} ends\n")
+    note(f"{message.id} ends\n", -1)
 
 
 def end(message, out):
@@ -58,31 +67,16 @@ def end(message, out):
     return {"list": [1], "false": False}.get(then)
 
 
-def change(by):
-    global active, most
-    with lock:
-        active += by
-        most = max(most, active)
-
-
 async def coroutine(message, out):
-    change(1)
-    try:
-        for _ in steps(message):
-            await asyncio.sleep(0.001)
-        return end(message, out)
-    finally:
-        change(-1)
+    for _ in steps(message):
+        await asyncio.sleep(0.001)
+    return end(message, out)
 
 
 def synchronous(message, out):
-    change(1)
-    try:
-        for _ in steps(message):
-            time.sleep(0.001)
-        return end(message, out)
-    finally:
-        change(-1)
+    for _ in steps(message):
+        time.sleep(0.001)
+    return end(message, out)
 
 
 def returns_a_coroutine(message, out):
