@@ -56,7 +56,13 @@ class Job:
 
     @contextmanager
     def channel(self):
-        connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.broker.port))
+        def connect():  # a broker that has just started resets connections
+            try:
+                return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.broker.port))
+            except pika.exceptions.AMQPConnectionError:
+                return None
+
+        connection = wait_until(connect, "RabbitMQ takes a connection")
         try:
             yield connection.channel()
         finally:

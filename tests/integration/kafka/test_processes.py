@@ -151,7 +151,7 @@ def test_a_process_that_stood_still_for_longer_than_its_session_commits_nothing_
     other = Volleyd(sub(tmp_path, "b"), config).wait_ready()
     wait_until(lambda: other.metric("volley_messages_sent_total") > 1000, "the other one has taken over", timeout=30)
     zombie.process.send_signal(signal.SIGCONT)
-    wait_for_all(store, ledger, timeout=60)
+    wait_for_all(store, ledger, timeout=180)
     assert zombie.stop() == 0 and other.stop() == 0, zombie.log
     assert trace.went_back() == []
     verdict = ledger.judge(store.take("out"))
