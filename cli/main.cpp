@@ -1,5 +1,6 @@
 // volley: the operator's tool. Data goes to standard output, everything else to standard error; exit codes
 // are sysexits'.
+
 #include <poll.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "check/guarantees.hpp"
 #include "config/load.hpp"
 #include "log/log.hpp"
+#include "log/output.hpp"
 #include "log/standard_streams.hpp"
 #include "migrate.hpp"
 #include "new_plugin.hpp"
@@ -49,6 +51,7 @@ int check_file(const cli::Arguments& arguments) {
     const auto checked =
         check::check_file(arguments.check_path, arguments.plugin_dirs, config::environment());
     const config::Format format = format_of(arguments.format);
+    log::flush();  // what connectors have logged comes first
     std::fputs(config::render(checked.diagnostics, format, config::screen_of(STDERR_FILENO)).c_str(),
                format == config::Format::text ? stderr : stdout);
     if (!checked.config) return cli::exit_config;

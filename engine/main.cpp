@@ -221,6 +221,7 @@ int check(const Arguments& arguments) {
     const bool for_people = format == volley::config::Format::text;
     const std::string text =
         volley::config::render(result.diagnostics, format, volley::config::screen_of(STDERR_FILENO));
+    volley::log::flush();  // what connectors have logged comes first
     std::fputs(text.c_str(), for_people ? stderr : stdout);
     if (!result.config) return exit_config;
     if (arguments.print_config) {

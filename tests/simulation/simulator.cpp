@@ -48,7 +48,7 @@ void Simulator::boot() {
     world_.trace(world_.traced, "---- a process starts");
     // An outage goes on, and the breaker is new.
     world_.outage_began_ms = fibers_.now_ms();
-    world_.given_up_in_outage = 0;
+    world_.given_up_in_outage = world_.reloads_in_outage = 0;
     process_ = std::make_unique<Process>(world_);
     current_process = process_.get();
     for (Message& m : world_.messages) {
@@ -93,6 +93,7 @@ void Simulator::reload() {
     write_file();
     // What is left is tried at once, as at a stop.
     process_->reloads = true;
+    ++world_.reloads_in_outage;
     engine_->reload();
 }
 
@@ -201,7 +202,7 @@ void Simulator::stop() {
 // Everything fails for a while, as when what the handlers need is down.
 void Simulator::begin_outage() {
     if (world_.is_outage()) return;
-    world_.given_up_in_outage = 0;
+    world_.given_up_in_outage = world_.reloads_in_outage = 0;
     world_.outage_began_ms = fibers_.now_ms();
     world_.outage_ends_ms = fibers_.now_ms() + 500 + static_cast<std::int64_t>(below(random_, 5000));
 }

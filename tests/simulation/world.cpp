@@ -276,7 +276,8 @@ void World::given_up() {
         std::uint64_t{volley::delivery::Breaker::opens_after} *
         (1 + scenario.component.workers * scenario.component.concurrency *
                  (scenario.component.batch ? scenario.component.batch->max_messages : 1));
-    if (given_up_in_outage > to_open + 1 + tried) fault("an outage floods the dead-letter queue");
+    if (given_up_in_outage > (to_open + 1) * (1 + reloads_in_outage) + tried)
+        fault("an outage floods the dead-letter queue");
 }
 
 void World::recreate(int partition) {

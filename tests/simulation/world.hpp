@@ -100,6 +100,7 @@ public:
     std::int64_t outage_began_ms = -1;
     std::int64_t outage_ends_ms = -1;  // until then every handler fails
     std::uint64_t given_up_in_outage = 0;
+    std::uint64_t reloads_in_outage = 0;  // each may bring a component whose breaker is closed
     std::optional<std::string> broken;
     int traced = -1;  // the message whose events are printed; -1 none
 

@@ -3,5 +3,7 @@
 
 #include <catch2/catch_all.hpp>
 
+using Catch::Approx;
+
 // Version 3 has a matcher of this name for ranges. Of strings it is called otherwise.
 #define Contains ContainsSubstring
