@@ -1,4 +1,5 @@
-// Catch2 version 3 under the header and the names of version 2, which Debian 12 has and the tests are written for.
+// Catch2 version 3 under the header and the names of version 2, which Debian 12 has and the tests are written
+// for.
 #pragma once
 
 #include <catch2/catch_all.hpp>
